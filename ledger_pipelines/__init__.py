@@ -1,0 +1,1 @@
+"""ledger_pipelines: the monthly close of a service business, as a Dagster project."""

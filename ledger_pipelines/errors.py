@@ -1,0 +1,53 @@
+"""What can go wrong in a way that a person can mend.
+
+Every error that a command shows is a `LedgerError`: one sentence that says what was wrong, with which
+record, and what to do. Anything else that reaches a user is a defect of ours and may show a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class LedgerError(Exception):
+    """A failure that its message explains to the person who can mend it."""
+
+
+class ConfigurationError(LedgerError):
+    """A setting is missing or cannot be used."""
+
+
+class SourceUnavailableError(LedgerError):
+    """An outside system could not be reached, or did not answer with what it promises."""
+
+
+class CredentialRefusedError(LedgerError):
+    """An outside system refused who we said we are."""
+
+
+class ClosedMonthError(LedgerError):
+    """Something asked to write to a month that is closed."""
+
+
+class FrameError(LedgerError):
+    """A frame does not have the columns or types of the table that it is meant for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One record that could not be used, to be kept as an integration error; the rest goes on.
+
+    `details` is the record as it came, or what helps to mend it; secrets are removed when it is stored.
+    `month` (`YYYY-MM`) is set where the problem belongs to a month's rule, and None where it belongs to
+    the source's present state.
+    """
+
+    integration: str
+    operation: str
+    entity_type: str
+    external_id: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    month: str | None = None

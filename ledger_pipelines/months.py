@@ -1,0 +1,63 @@
+"""Calendar months: a month is the `date` of its first day, everywhere.
+
+Here: parsing, formatting and stepping. Not here: what today is (an argument wherever it matters).
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Iterable
+from datetime import date
+
+from ledger_pipelines.errors import LedgerError
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?")
+
+
+def parse_month(text: str) -> date:
+    """The first day of the month that `text` (`YYYY-MM` or `YYYY-MM-01`) names.
+
+    Raises LedgerError when the text is no month, or names a day other than the first.
+    """
+    match = _MONTH.fullmatch(text.strip())
+    if match is None or not 1 <= int(match[2]) <= 12 or int(match[1]) < 1:
+        raise LedgerError(f"{text!r} is not a month: write it as YYYY-MM, for example 2025-03.")
+    if match[3] not in (None, "01"):
+        raise LedgerError(f"{text!r} is not the first day of a month: write {text[:7]} or {text[:7]}-01.")
+    return date(int(match[1]), int(match[2]), 1)
+
+
+def format_month(month: date) -> str:
+    """`2025-03`."""
+    return f"{month:%Y-%m}"
+
+
+def month_of(day: date) -> date:
+    """The month that a day lies in."""
+    return date(day.year, day.month, 1)
+
+
+def add_months(month: date, count: int) -> date:
+    """The month `count` months later (earlier when negative)."""
+    years, index = divmod(month.month - 1 + count, 12)
+    return date(month.year + years, index + 1, 1)
+
+
+def last_day(month: date) -> date:
+    """The last day of the month."""
+    return month.replace(day=monthrange(month.year, month.month)[1])
+
+
+def month_range(start: date, end: date) -> list[date]:
+    """The months from `start` (included) to `end` (excluded), in order."""
+    count = (end.year - start.year) * 12 + end.month - start.month
+    return [add_months(start, index) for index in range(count)]
+
+
+def describe_months(months: Iterable[date]) -> str:
+    """`2025-03`, `2025-03 to 2025-06` for a run of months, or a list with commas."""
+    ordered = sorted(set(months))
+    if len(ordered) > 1 and ordered == month_range(ordered[0], add_months(ordered[-1], 1)):
+        return f"{format_month(ordered[0])} to {format_month(ordered[-1])}"
+    return ", ".join(format_month(month) for month in ordered)

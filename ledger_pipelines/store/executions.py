@@ -1,0 +1,86 @@
+"""Executions of steps: a row for each, whoever started it, that never says `running` for ever.
+
+The process that executes a step holds an advisory lock on a connection of its own. When the process is killed,
+the server frees the lock; `fail_abandoned` then finds the running row that nobody holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from ledger_pipelines.store.database import Database
+
+_LOCK_SPACE = 7433
+_KILLED = "The process that executed this step was killed before it could finish; run the step again."
+
+
+@dataclass(slots=True)
+class Execution:
+    """A step that is being executed. What is put into `metadata` is kept when it ends."""
+
+    id: int
+    step_name: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """An execution that was found to have been killed."""
+
+    id: int
+    step_name: str
+    dagster_run_id: str | None
+
+
+@contextmanager
+def recorded_execution(database: Database, step_name: str, metadata: Mapping[str, Any]) -> Iterator[Execution]:
+    """Records the body as an execution of the step: completed when it returns, failed when it raises.
+
+    The exception goes on to the caller. `metadata` must be fit for JSON.
+    """
+    with database.connect(application_name=f"ledger step {step_name}") as connection:
+        with connection.transaction():
+            row = connection.execute(
+                """INSERT INTO sync_executions (step_name, status, started_at, metadata)
+                   VALUES (%s, 'running', now(), %s) RETURNING id""",
+                [step_name, Jsonb(dict(metadata))],
+            ).fetchone()
+            assert row is not None
+            # Taken before the row can be seen, so that nobody finds it running and unheld.
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, row[0]])
+        execution = Execution(row[0], step_name, dict(metadata))
+        try:
+            yield execution
+        except BaseException as error:
+            message = str(error).strip() or type(error).__name__
+            _finish(connection, execution, "failed", message)
+            raise
+        _finish(connection, execution, "completed", None)
+
+
+def fail_abandoned(connection: psycopg.Connection) -> list[Abandoned]:
+    """Marks as failed every running execution whose process is gone, and returns them."""
+    with connection.transaction():
+        rows = connection.execute(
+            """UPDATE sync_executions SET status = 'failed', completed_at = now(), updated_at = now(), error_message = %s
+               WHERE id IN (SELECT id FROM sync_executions
+                            WHERE status IN ('pending', 'running') FOR UPDATE SKIP LOCKED)
+                 AND pg_try_advisory_xact_lock(%s, id::integer)
+               RETURNING id, step_name, metadata->>'dagster_run_id'""",
+            [_KILLED, _LOCK_SPACE],
+        ).fetchall()
+    return [Abandoned(*row) for row in rows]
+
+
+def _finish(connection: psycopg.Connection, execution: Execution, status: str, message: str | None) -> None:
+    connection.execute(
+        """UPDATE sync_executions SET status = %s, completed_at = now(), updated_at = now(), error_message = %s,
+                  metadata = %s WHERE id = %s""",
+        [status, message, Jsonb(execution.metadata), execution.id],
+    )

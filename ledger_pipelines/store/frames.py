@@ -1,0 +1,126 @@
+"""Frames in and out of PostgreSQL through COPY.
+
+A frame is a `pyarrow.Table`. Both ways go through CSV, which PostgreSQL and Arrow read and write in native code
+and in which decimals stay exact; an unquoted empty field is NULL, a quoted one is the empty string.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import date
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from psycopg import sql
+
+_CHUNK = 1 << 20
+
+
+def copy_in(connection: psycopg.Connection, table: sql.Identifier, frame: pa.Table) -> int:
+    """Copies the frame's rows into a table that has its columns, and returns their number.
+
+    The rows are written as they are: no check beside the table's own constraints.
+    """
+    columns = sql.SQL(", ").join(map(sql.Identifier, frame.column_names))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(table, columns)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for batch in frame.to_batches(max_chunksize=50_000):
+            buffer = io.BytesIO()
+            pacsv.write_csv(batch, buffer, pacsv.WriteOptions(include_header=False))
+            copy.write(buffer.getbuffer())
+    return frame.num_rows
+
+
+def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.Schema) -> pa.Table:
+    """The rows of a query as a frame of exactly this schema (the query's columns, in its order)."""
+    with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
+        body = b"".join(copy)
+    if not body:
+        return schema.empty_table()
+    read_as = pa.schema([pa.field(field.name, _read_type(field.type)) for field in schema])
+    frame = pacsv.read_csv(
+        pa.py_buffer(body),
+        read_options=pacsv.ReadOptions(column_names=schema.names, block_size=8 * _CHUNK),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True),
+        convert_options=pacsv.ConvertOptions(
+            column_types=read_as,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    return frame.cast(schema)
+
+
+def read_months(
+    connection: psycopg.Connection, table: str, months: Sequence[date], columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The rows of these months of a month table, with these columns (all when None), in no promised order."""
+    schema = table_schema(connection, table)
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    if not months:
+        return wanted.empty_table()
+    query = sql.SQL("SELECT {} FROM {} WHERE month IN ({})").format(
+        select_list(wanted), sql.Identifier(table), sql.SQL(", ").join(map(sql.Literal, months))
+    )
+    return copy_out(connection, query, wanted)
+
+
+def read_table(connection: psycopg.Connection, table: str) -> pa.Table:
+    """All rows of a table that has no months, such as those that people edit."""
+    schema = table_schema(connection, table)
+    return copy_out(connection, sql.SQL("SELECT {} FROM {}").format(select_list(schema), sql.Identifier(table)), schema)
+
+
+def select_list(schema: pa.Schema) -> sql.Composable:
+    """The columns as COPY must send them: instants as UTC without a zone, which Arrow reads as such."""
+    parts = [
+        sql.SQL("{} AT TIME ZONE 'UTC'").format(sql.Identifier(field.name))
+        if pa.types.is_timestamp(field.type)
+        else sql.Identifier(field.name)
+        for field in schema
+    ]
+    return sql.SQL(", ").join(parts)
+
+
+def table_schema(connection: psycopg.Connection, table: str) -> pa.Schema:
+    """The frame schema of a table: its columns in order, their Arrow types, and whether they may be null."""
+    rows = connection.execute(
+        """SELECT attname, format_type(atttypid, NULL), atttypmod, NOT attnotnull
+           FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
+        [table],
+    ).fetchall()
+    return pa.schema([pa.field(name, _arrow_type(kind, modifier), nullable) for name, kind, modifier, nullable in rows])
+
+
+_ARROW_TYPES = {
+    "text": pa.string(),
+    "jsonb": pa.string(),
+    "date": pa.date32(),
+    "bigint": pa.int64(),
+    "integer": pa.int32(),
+    "boolean": pa.bool_(),
+    "timestamp with time zone": pa.timestamp("us", "UTC"),
+    "date[]": pa.string(),
+}
+
+
+def _arrow_type(kind: str, modifier: int) -> pa.DataType:
+    if kind == "numeric":
+        precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
+        return pa.decimal128(precision, scale)
+    return _ARROW_TYPES[kind]
+
+
+def _read_type(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
+
+
+def months_in(frame: pa.Table) -> list[date]:
+    """The months that have rows in the frame, in order."""
+    return sorted(pc.unique(frame["month"]).to_pylist())

@@ -1,0 +1,133 @@
+"""Records that could not be used: kept, counted, and resolved by themselves when they are gone.
+
+One row for each (integration, operation, entity type, external id), as in rules/sync_management.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.months import parse_month
+
+_RESOLVED = "Not seen any more in a complete run."
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCounts:
+    """What recording a run's problems did, in rows."""
+
+    seen: int
+    new: int
+    resolved: int
+
+
+def record_problems(
+    connection: psycopg.Connection,
+    integration: str,
+    operation: str,
+    problems: Iterable[Problem],
+    *,
+    months: Sequence[date] = (),
+    is_complete: bool = True,
+) -> ErrorCounts:
+    """Keeps a run's problems of one operation, and resolves those that the run no longer has.
+
+    `months` are those the run looked at, where its problems belong to months: a problem of another month stays.
+    With `is_complete` false (a source that could be read in part only) nothing is resolved. An ignored error
+    stays ignored. Several problems of one record are one error.
+    """
+    merged = _merge(problems)
+    with connection.transaction():
+        new = sum(_upsert(connection, integration, operation, problem, seen) for problem, seen in merged)
+        resolved = _resolve(connection, integration, operation, merged, months) if is_complete else 0
+    return ErrorCounts(seen=len(merged), new=new, resolved=resolved)
+
+
+def _merge(problems: Iterable[Problem]) -> list[tuple[Problem, list[date]]]:
+    """One problem for each record, with all months it troubles; in a fixed order, so that two runs cannot deadlock."""
+    merged: dict[tuple[str, str], tuple[Problem, set[date]]] = {}
+    for problem in problems:
+        _, months = merged.setdefault((problem.entity_type, problem.external_id), (problem, set()))
+        if problem.month is not None:
+            months.add(parse_month(problem.month))
+    return [(problem, sorted(months)) for _, (problem, months) in sorted(merged.items())]
+
+
+def _upsert(
+    connection: psycopg.Connection, integration: str, operation: str, problem: Problem, months: list[date]
+) -> bool:
+    row = connection.execute(
+        """INSERT INTO integration_errors AS e
+               (integration_name, operation_type, entity_type, external_id, error_message, error_details, months)
+           VALUES (%s, %s, %s, %s, %s, %s, %s)
+           ON CONFLICT (integration_name, operation_type, entity_type, external_id) DO UPDATE SET
+               error_message = excluded.error_message, error_details = excluded.error_details,
+               months = ARRAY(SELECT DISTINCT unnest(e.months || excluded.months) ORDER BY 1),
+               last_seen_at = now(), occurrences = e.occurrences + 1,
+               is_resolved = false, resolved_at = NULL, resolution_notes = NULL
+           RETURNING xmax = 0""",
+        [
+            integration,
+            operation,
+            problem.entity_type,
+            problem.external_id,
+            problem.message,
+            Jsonb(dict(problem.details), dumps=_dumps),
+            months,
+        ],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _resolve(
+    connection: psycopg.Connection,
+    integration: str,
+    operation: str,
+    merged: list[tuple[Problem, list[date]]],
+    months: Sequence[date],
+) -> int:
+    """Takes the run's months off the errors that it did not find in them; resolves errors with none left."""
+    seen = json.dumps(
+        [
+            {"entity_type": problem.entity_type, "external_id": problem.external_id, "months": list(map(str, found))}
+            for problem, found in merged
+        ]
+    )
+    rows = connection.execute(
+        """WITH seen AS (
+               SELECT * FROM jsonb_to_recordset(%(seen)s::jsonb) AS s (entity_type text, external_id text, months date[])
+           ), looked_at AS (
+               SELECT e.id, s.external_id IS NOT NULL AS found,
+                      ARRAY(SELECT m FROM unnest(e.months) AS m
+                            WHERE m <> ALL (%(months)s::date[]) OR m = ANY (s.months) ORDER BY 1) AS months
+               FROM integration_errors e LEFT JOIN seen s USING (entity_type, external_id)
+               WHERE e.integration_name = %(integration)s AND e.operation_type = %(operation)s AND NOT e.is_resolved
+           )
+           UPDATE integration_errors e
+           SET months = l.months,
+               is_resolved = NOT l.found AND l.months = '{}',
+               resolved_at = CASE WHEN NOT l.found AND l.months = '{}' THEN now() END,
+               resolution_notes = CASE WHEN NOT l.found AND l.months = '{}' THEN %(note)s END
+           FROM looked_at l WHERE l.id = e.id AND (NOT l.found OR l.months <> e.months)
+           RETURNING e.is_resolved""",
+        {
+            "seen": seen,
+            "months": list(months),
+            "integration": integration,
+            "operation": operation,
+            "note": _RESOLVED,
+        },
+    ).fetchall()
+    return sum(resolved for (resolved,) in rows)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)

@@ -1,0 +1,116 @@
+"""Brings a database up to date with the numbered files of `sql/`.
+
+All that are missing are applied in one transaction under an advisory lock: two migrations at once apply each
+file once, and one that fails leaves the database as it was. Each file's checksum is kept, so that a file which
+was changed after it was applied is noticed instead of being silently out of step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.store.database import DAGSTER_SCHEMA, SCHEMA, Database
+
+_LOCK = 7_433_001
+_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of `sql/`: its number, name, text, and the SHA-256 of the text."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def sql_directory() -> Path:
+    """Where the migrations are: beside the package in a checkout, inside it when it was installed."""
+    packaged = Path(str(files("ledger_pipelines"))) / "_sql"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "sql"
+
+
+def read_migrations(directory: Path | None = None) -> list[Migration]:
+    """The migrations in order. Raises LedgerError for a gap or a double in the numbers."""
+    found = []
+    for path in sorted((directory or sql_directory()).glob("*.sql")):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise LedgerError(f"{path} is not named like 0001_what_it_does.sql; rename it.")
+        found.append(Migration(int(match[1]), match[2], path.read_text()))
+    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+        raise LedgerError("The numbers of sql/ are not 0001, 0002, … without gaps or doubles; rename the files.")
+    return found
+
+
+def migrate(database: Database, *, first_month: date, directory: Path | None = None) -> list[Migration]:
+    """Applies what is missing and returns it, in order; an empty list says that all was there.
+
+    `first_month` is kept the first time, and is the ledger's first month for ever.
+    Raises LedgerError when an applied file has changed since, or the database is newer than this program.
+    """
+    migrations = read_migrations(directory)
+    with database.connect(application_name="ledger migrate") as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        for schema in (SCHEMA, DAGSTER_SCHEMA):
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, "
+            "checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        missing = _missing(connection, migrations)
+        for migration in missing:
+            _apply(connection, migration)
+        connection.execute(
+            "INSERT INTO ledger_settings VALUES ('first_month', %s) ON CONFLICT DO NOTHING", [format_month(first_month)]
+        )
+    return missing
+
+
+def read_first_month(database: Database) -> date:
+    """The ledger's first month, as it was fixed when the database was first migrated."""
+    with database.connect() as connection:
+        row = connection.execute("SELECT value FROM ledger_settings WHERE name = 'first_month'").fetchone()
+    if row is None:
+        raise LedgerError("The database has no first month: run `ledger migrate`.")
+    return parse_month(row[0])
+
+
+def _missing(connection: psycopg.Connection, migrations: list[Migration]) -> list[Migration]:
+    applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
+    if applied and max(applied) > len(migrations):
+        raise LedgerError(
+            f"The database is at migration {max(applied)}, this program knows {len(migrations)}: install the newer program."
+        )
+    for migration in migrations:
+        if applied.get(migration.version, migration.checksum) != migration.checksum:
+            raise LedgerError(
+                f"sql/{migration.version:04}_{migration.name}.sql was changed after it was applied: "
+                "put it back, and write the change as a new migration."
+            )
+    return [migration for migration in migrations if migration.version not in applied]
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> None:
+    try:
+        connection.execute(migration.text.encode())
+    except psycopg.Error as error:
+        raise LedgerError(f"sql/{migration.version:04}_{migration.name}.sql failed, nothing was changed: {error}") from error
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
+        [migration.version, migration.name, migration.checksum],
+    )

@@ -1,0 +1,83 @@
+"""Closing and reopening months, and who did so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import psycopg
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A month that was ever written, and whether it is closed."""
+
+    month: date
+    is_closed: bool
+    closed_at: datetime | None
+    closed_by: str | None
+
+
+def read_periods(connection: psycopg.Connection) -> list[Period]:
+    """All months that were ever written, in order."""
+    rows = connection.execute(
+        "SELECT month, status = 'closed', closed_at, closed_by FROM ledger_periods ORDER BY month"
+    ).fetchall()
+    return [Period(*row) for row in rows]
+
+
+def closed_months(connection: psycopg.Connection) -> frozenset[date]:
+    """The months that are closed."""
+    rows = connection.execute("SELECT month FROM ledger_periods WHERE status = 'closed'").fetchall()
+    return frozenset(month for (month,) in rows)
+
+
+def close_months(connection: psycopg.Connection, months: Sequence[date], *, person: str) -> list[date]:
+    """Closes these months, all or none, and returns those that were open.
+
+    From then on the database itself refuses every change to their rows.
+    """
+    with connection.transaction():
+        for month in sorted(months):
+            connection.execute("INSERT INTO ledger_periods (month) VALUES (%s) ON CONFLICT DO NOTHING", [month])
+        # Waits for runs that are writing one of the months, and keeps later ones out.
+        rows = connection.execute(
+            """UPDATE ledger_periods SET status = 'closed', closed_at = now(), closed_by = %s
+               WHERE month = ANY(%s) AND status = 'open' RETURNING month""",
+            [person, list(months)],
+        ).fetchall()
+        newly_closed = sorted(month for (month,) in rows)
+        for month in newly_closed:
+            connection.execute("SELECT freeze_month(%s)", [month])
+            _record(connection, month, "closed", person, None)
+    return newly_closed
+
+
+def reopen_month(connection: psycopg.Connection, month: date, *, person: str, reason: str) -> None:
+    """Reopens a closed month and keeps who did so and why.
+
+    Raises LedgerError when the month is not closed, or there is no reason.
+    """
+    if not reason.strip():
+        raise LedgerError("Reopening a month takes a reason: say why with --reason.")
+    with connection.transaction():
+        row = connection.execute(
+            """UPDATE ledger_periods SET status = 'open', closed_at = NULL, closed_by = NULL
+               WHERE month = %s AND status = 'closed' RETURNING month""",
+            [month],
+        ).fetchone()
+        if row is None:
+            raise LedgerError(f"{format_month(month)} is not closed, so there is nothing to reopen.")
+        connection.execute("SELECT thaw_month(%s)", [month])
+        _record(connection, month, "reopened", person, reason.strip())
+
+
+def _record(connection: psycopg.Connection, month: date, action: str, person: str, reason: str | None) -> None:
+    connection.execute(
+        "INSERT INTO ledger_period_events (month, action, person, reason) VALUES (%s, %s, %s, %s)",
+        [month, action, person, reason],
+    )

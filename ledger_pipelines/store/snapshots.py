@@ -1,0 +1,42 @@
+"""When each month's rows were read from their source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A month's rows of a table: when they were read, and whether all of them could be read."""
+
+    month: date
+    table_name: str
+    snapshot_at: datetime
+    is_complete: bool
+
+
+def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> list[Snapshot]:
+    """The snapshots of these months."""
+    rows = connection.execute(
+        """SELECT month, table_name, snapshot_at, is_complete FROM month_snapshots
+           WHERE month = ANY(%s) ORDER BY month, table_name""",
+        [list(months)],
+    ).fetchall()
+    return [Snapshot(*row) for row in rows]
+
+
+def record_snapshot(
+    connection: psycopg.Connection, table: str, months: Sequence[date], *, taken_at: datetime, is_complete: bool
+) -> None:
+    """Says that the rows of these months are now those that the source had at `taken_at`."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """INSERT INTO month_snapshots VALUES (%s, %s, %s, %s)
+               ON CONFLICT (month, table_name) DO UPDATE
+               SET snapshot_at = excluded.snapshot_at, is_complete = excluded.is_complete""",
+            [(month, table, taken_at, is_complete) for month in months],
+        )
