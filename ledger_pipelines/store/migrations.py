@@ -66,8 +66,7 @@ def migrate(database: Database, *, first_month: date, directory: Path | None = N
     migrations = read_migrations(directory)
     with database.connect(application_name="ledger migrate") as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        for schema in (SCHEMA, DAGSTER_SCHEMA):
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        _create_schemas(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, "
             "checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -81,6 +80,13 @@ def migrate(database: Database, *, first_month: date, directory: Path | None = N
     return missing
 
 
+def create_schemas(database: Database) -> None:
+    """Makes the schemas of the ledger and of Dagster where they are missing."""
+    with database.connect() as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        _create_schemas(connection)
+
+
 def read_first_month(database: Database) -> date:
     """The ledger's first month, as it was fixed when the database was first migrated."""
     with database.connect() as connection:
@@ -88,6 +94,11 @@ def read_first_month(database: Database) -> date:
     if row is None:
         raise LedgerError("The database has no first month: run `ledger migrate`.")
     return parse_month(row[0])
+
+
+def _create_schemas(connection: psycopg.Connection) -> None:
+    for schema in (SCHEMA, DAGSTER_SCHEMA):
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
 def _missing(connection: psycopg.Connection, migrations: list[Migration]) -> list[Migration]:

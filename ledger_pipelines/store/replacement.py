@@ -50,7 +50,7 @@ def replace_month(
     one of the months is closed; in both cases nothing was written.
     """
     frame = _fitted(connection, table, months, frame)
-    _ensure_months(connection, table, months)
+    ensure_months(connection, [table], months)
     with connection.transaction():
         closed = lock_months(connection, table, months)
         if closed:
@@ -95,6 +95,17 @@ def compare_month(
     }
 
 
+def ensure_months(connection: psycopg.Connection, tables: Sequence[str], months: Sequence[date]) -> None:
+    """Makes the partitions of these months where they are missing.
+
+    To be called before a longer transaction begins: making a partition locks the whole table until its end.
+    """
+    with connection.transaction():
+        for table in sorted(tables):
+            for month in sorted(months):
+                connection.execute("SELECT ensure_month(%s, %s)", [table, month])
+
+
 def lock_months(connection: psycopg.Connection, table: str, months: Sequence[date]) -> list[date]:
     """Keeps other writers of these months, and closing them, out until the transaction ends.
 
@@ -110,22 +121,15 @@ def lock_months(connection: psycopg.Connection, table: str, months: Sequence[dat
     return [month for month, status in rows if status == "closed"]
 
 
-def _ensure_months(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:
-    # In a transaction of its own: making a partition locks the whole table, and must not do so for a long copy.
-    with connection.transaction():
-        for month in sorted(months):
-            connection.execute("SELECT ensure_month(%s, %s)", [table, month])
-
-
 def _write(connection: psycopg.Connection, table: str, months: Sequence[date], frame: pa.Table) -> dict[date, Change]:
     computed = _rows_by_month(frame)
     filled = [month for month in months if _has_rows(connection, table, month)]
-    fresh = frame if not filled else _rows_of(frame, [month for month in months if month not in filled])
+    fresh = frame if not filled else rows_of_months(frame, [month for month in months if month not in filled])
     if fresh.num_rows:
         copy_in(connection, sql.Identifier(table), fresh)
     changes = {month: Change(added=computed.get(month, 0)) for month in months}
     if filled:
-        changes |= _apply_difference(connection, table, filled, _rows_of(frame, filled))
+        changes |= _apply_difference(connection, table, filled, rows_of_months(frame, filled))
     return changes
 
 
@@ -199,7 +203,8 @@ def _has_rows(connection: psycopg.Connection, table: str, month: date) -> bool:
     return row is not None and bool(row[0])
 
 
-def _rows_of(frame: pa.Table, months: Sequence[date]) -> pa.Table:
+def rows_of_months(frame: pa.Table, months: Sequence[date]) -> pa.Table:
+    """The frame's rows of these months."""
     return frame.filter(pc.is_in(frame["month"], value_set=pa.array(months, pa.date32())))
 
 

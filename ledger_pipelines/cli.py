@@ -1,0 +1,199 @@
+"""The `ledger` command: its subcommands, options and exit codes. What they do stands in `commands/`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months, month_range, parse_month
+
+if TYPE_CHECKING:
+    from ledger_pipelines.store.database import Database
+
+app = typer.Typer(
+    help="Closes the books of a service business every month.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+_out = Console()
+_err = Console(stderr=True)
+
+_Month = Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM or YYYY-MM-01.")]
+_MonthEnd = Annotated[str | None, typer.Argument(metavar="[MONTH_END]", help="Where a range ends; not included.")]
+
+
+def main() -> None:
+    """Runs the command; what a person can mend is one sentence on stderr and exit code 1."""
+    try:
+        app(standalone_mode=True)
+    except LedgerError as error:
+        _err.print(f"[red]Error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Add the sandbox and close a year of its books.")] = False,
+    dagster_port: Annotated[int, typer.Option(help="Port of the Dagster pages.")] = 3000,
+    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox, with --demo.")] = 5999,
+) -> None:
+    """Runs everything in the foreground until Ctrl-C."""
+    from ledger_pipelines.commands import up as command
+
+    command.run(
+        demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port, today=_today(), console=_out
+    )
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the database up to date; safe to repeat, and safe to run twice at once."""
+    from ledger_pipelines.environment import ledger_database
+    from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.store.migrations import migrate as apply
+
+    settings = read_settings()
+    applied = apply(ledger_database(settings), first_month=settings.first_month_on(_today()))
+    for migration in applied:
+        _out.print(f"Applied {migration.version:04} {migration.name}.", highlight=False)
+    _out.print("The database is up to date.")
+
+
+@app.command()
+def close(
+    month: _Month,
+    month_end: _MonthEnd = None,
+    finalise: Annotated[bool, typer.Option("--finalise", help="Close the months for good.")] = False,
+) -> None:
+    """Reads, bills and checks a month, or the months from MONTH up to MONTH_END."""
+    from ledger_pipelines.commands import close as command
+
+    months = _months(month, month_end)
+    command.run(
+        _enter(), months, finalise=finalise, person=command.person_at_work(), today=_today(), console=_out
+    )
+
+
+@app.command()
+def reopen(
+    month: _Month, reason: Annotated[str, typer.Option(help="Why; it is kept with your name.")]
+) -> None:
+    """Reopens a closed month."""
+    from ledger_pipelines.commands.close import person_at_work
+    from ledger_pipelines.store.periods import reopen_month
+
+    with _enter().connect() as connection:
+        reopen_month(connection, parse_month(month), person=person_at_work(), reason=reason)
+    _out.print(f"Reopened {month[:7]}.", highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Reaches every configured source and says whether it answers."""
+    from ledger_pipelines.commands import doctor as command
+
+    if not command.run(_out):
+        sys.exit(1)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port to listen on, on this machine only.")] = 5999,
+    companies: Annotated[int, typer.Option(min=1)] = 40,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 7,
+    faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that go wrong.")] = 0.0,
+    replay: Annotated[Path | None, typer.Option(help="Serve the recorded responses of this folder.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day of the history, YYYY-MM-DD; today if not set.")] = None,
+) -> None:
+    """Runs only the stand-ins of the outside systems."""
+    from ledger_pipelines.sandbox.config import SandboxConfig
+    from ledger_pipelines.sandbox.server import serve
+
+    config = SandboxConfig(
+        companies=companies, seed=seed, faults=faults, replay=replay, until=_day(until) or _today()
+    )
+    _out.print(f"CORE_URL=http://127.0.0.1:{port}/core", highlight=False)
+    _out.print(f"CODEX_URL=http://127.0.0.1:{port}/codex", highlight=False)
+    serve(config, port)
+
+
+@app.command()
+def token(
+    permission: Annotated[str, typer.Option(help="admin, technician, billing or client.")] = "billing",
+    user: Annotated[str, typer.Option(help="Whom the token names.")] = "demo",
+) -> None:
+    """Prints a signed token, from the sandbox's Core only."""
+    from ledger_pipelines.commands.doctor import sandbox_token
+
+    print(sandbox_token(user, permission))
+
+
+export = typer.Typer(help="Writes what was closed to files.", no_args_is_help=True)
+app.add_typer(export, name="export")
+
+
+@export.command("statements")
+def export_statements(
+    month: Annotated[str, typer.Option(help="YYYY-MM.")],
+    account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
+    file_format: Annotated[str, typer.Option("--format", help="csv or xlsx.")] = "csv",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")] = None,
+) -> None:
+    """The statements of a month, a row for each line that is not zero."""
+    from ledger_pipelines.commands.exports import write_statements
+
+    write_statements(_enter(), parse_month(month), account=account, file_format=file_format, output=output)
+
+
+@app.command()
+def bench(
+    companies: Annotated[int, typer.Option(min=10, help="With 25 assets, 20 contacts and 30 tickets each.")] = 10_000,
+    months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
+) -> None:
+    """Measures a month's statement run against bare COPY, and prints the ratios."""
+    from ledger_pipelines.commands.bench import run
+
+    run(companies=companies, months=months, console=_out)
+
+
+def _enter() -> Database:
+    """The ledger of the settings, migrated; this process belongs to it from then on."""
+    from ledger_pipelines import dagster_home
+    from ledger_pipelines.environment import ledger_database
+    from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.store.migrations import migrate as apply
+
+    settings = read_settings()
+    apply(ledger_database(settings), first_month=settings.first_month_on(_today()))
+    return dagster_home.enter(settings)
+
+
+def _months(start: str, end: str | None) -> list[date]:
+    first = parse_month(start)
+    months = month_range(first, add_months(first, 1) if end is None else parse_month(end))
+    if not months:
+        raise LedgerError(f"The range {start} to {end} has no month: its end is not included and must come later.")
+    return months
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise LedgerError(f"{text!r} is not a day: write it as YYYY-MM-DD.") from None

@@ -1,0 +1,127 @@
+"""`ledger close` and `ledger reopen`."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from datetime import date
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job, settle_abandoned_runs
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.store.summaries import month_summaries, run_changes, unresolved_errors
+
+_STEPS = {"codex": "Reading Codex", "billing": "Billing"}
+
+
+def person_at_work() -> str:
+    """Who to name in the audit when a command closes or reopens a month."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def run(
+    database: Database, months: Sequence[date], *, finalise: bool, person: str, today: date, console: Console
+) -> None:
+    """Materialises the months, prints what came of it and, with `finalise`, closes them.
+
+    Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken.
+    """
+    settle_abandoned_runs(database)
+    outcome = _with_progress(months, today, console)
+    if not outcome.failures:
+        _print_summary(database, months, outcome, console)
+    for failure in outcome.failures[1:]:
+        console.print(f"[red]{failure}[/]")
+    if outcome.failures:
+        raise LedgerError(outcome.failures[0])
+    if finalise:
+        _finalise(database, months, outcome, person, console)
+
+
+def _with_progress(months: Sequence[date], today: date, console: Console) -> RunOutcome:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"Closing {describe_months(months)}", total=len(_STEPS))
+
+        def on_step(step: str, state: str) -> None:
+            if state == "started":
+                progress.update(task, description=f"{_STEPS.get(step, step)}: {describe_months(months)}")
+            else:
+                progress.advance(task)
+
+        return run_job("month_close", months, today=today, on_step=on_step)
+
+
+def _finalise(
+    database: Database, months: Sequence[date], outcome: RunOutcome, person: str, console: Console
+) -> None:
+    broken = [check for check in outcome.checks if not check.passed and check.is_error]
+    if broken:
+        raise LedgerError(
+            f"{describe_months(months)} was not closed, {broken[0].asset} breaks {broken[0].check}: "
+            f"{broken[0].description or 'see the check in Dagster'}"
+        )
+    with database.connect() as connection:
+        closed = close_months(connection, months, person=person)
+    already = len(months) - len(closed)
+    text = f"Closed {describe_months(closed)}." if closed else "Nothing to close."
+    console.print(text + (f" {already} of the months were closed before." if already else ""))
+
+
+def _print_summary(database: Database, months: Sequence[date], outcome: RunOutcome, console: Console) -> None:
+    with database.connect() as connection:
+        summaries = month_summaries(connection, months)
+        changes = run_changes(connection, outcome.run_id)
+        errors = unresolved_errors(connection)
+    statements = Table(title="Statements", title_justify="left")
+    for name in ("Month", "Status"):
+        statements.add_column(name)
+    for name in ("Statements", "Lines", "Total"):
+        statements.add_column(name, justify="right")
+    for month in summaries:
+        statements.add_row(
+            format_month(month.month),
+            "final" if month.is_closed else "draft",
+            f"{month.statements:,}",
+            f"{month.lines:,}",
+            f"{month.total:,.2f} {month.currency}",
+        )
+    console.print(statements)
+    console.print(_changes_table(changes))
+    _print_checks(outcome.checks, console)
+    for integration, operation, count, message in errors:
+        more = f" … and {count - 1} more" if count > 1 else ""
+        console.print(f"[yellow]{integration} {operation}: {count} integration errors.[/] {message}{more}", highlight=False)
+
+
+def _changes_table(changes: dict[str, dict[str, int]]) -> Table:
+    table = Table(title="Rows", title_justify="left")
+    table.add_column("Table")
+    for name in ("added", "removed", "unchanged"):
+        table.add_column(name.capitalize(), justify="right")
+    for name, counts in changes.items():
+        table.add_row(name, *(f"{counts[key]:,}" for key in ("added", "removed", "unchanged")))
+    return table
+
+
+def _print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
+    failed = [check for check in checks if not check.passed]
+    console.print(f"Checks: {len(checks) - len(failed)} of {len(checks)} passed.")
+    for check in failed:
+        colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
+        console.print(f"[{colour}]{word}[/] {check.asset} {check.check}: {check.description}", highlight=False)

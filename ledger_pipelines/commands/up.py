@@ -1,0 +1,169 @@
+"""`ledger up`: everything that runs, in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import FrameType
+
+import requests
+from rich.console import Console
+
+from ledger_pipelines import dagster_home
+from ledger_pipelines.commands import close, processes
+from ledger_pipelines.commands.processes import Child
+from ledger_pipelines.environment import ledger_database
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months, month_of, month_range
+from ledger_pipelines.settings import Settings, read_settings
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.migrations import migrate
+
+_START_TIMEOUT = 120.0
+SANDBOX_PORT = 5999
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop(Exception):
+    """Somebody asked us to stop."""
+
+
+def run(*, demo: bool, dagster_port: int, sandbox_port: int, today: date, console: Console) -> None:
+    """Migrates, starts Dagster (and the sandbox), closes the demo's year the first time, and waits for Ctrl-C.
+
+    Raises LedgerError when a port is taken, or a process does not come up or ends by itself.
+    """
+    processes.require_free_port(dagster_port, "--dagster-port")
+    if demo:
+        processes.require_free_port(sandbox_port, "--sandbox-port")
+    settings = read_settings()
+    console.print("Starting the database …", style="dim")
+    migrate(ledger_database(settings), first_month=settings.first_month_on(today))
+    database = dagster_home.enter(settings)
+    with _stopping_on_signals(), _children(console) as children:
+        try:
+            _serve(children, database, settings, demo, dagster_port, sandbox_port, today, console)
+        except Stop:
+            console.print("\nStopping …", style="dim")
+
+
+def _serve(
+    children: list[Child],
+    database: Database,
+    settings: Settings,
+    demo: bool,
+    dagster_port: int,
+    sandbox_port: int,
+    today: date,
+    console: Console,
+) -> None:
+    logs = settings.home.resolve() / "logs"
+    if demo:
+        children.append(_start_sandbox(sandbox_port, logs, console))
+    create_dagster_storage()
+    children += _start_dagster(dagster_port, logs)
+    if demo and not _has_statements(database):
+        this_month = month_of(today)
+        months = month_range(add_months(this_month, -11), add_months(this_month, 1))
+        console.print("Closing the last twelve months of the sandbox's books:")
+        close.run(months, finalise=False, person="demo", today=today, console=console)
+    _wait_until_up(f"http://127.0.0.1:{dagster_port}/server_info", children, console)
+    console.print(f"\n[bold green]Up.[/] Dagster: [link]http://127.0.0.1:{dagster_port}[/link]", highlight=False)
+    if demo:
+        console.print(f"Sandbox (Core and Codex): http://127.0.0.1:{sandbox_port}", highlight=False)
+    console.print(f"Logs: {logs}. Ctrl-C stops everything.", highlight=False)
+    while True:
+        _require_alive(children)
+        time.sleep(1)
+
+
+def create_dagster_storage() -> None:
+    """Makes Dagster's tables before several of its processes would do so at once."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs(limit=1)
+
+
+def _start_sandbox(port: int, logs: Path, console: Console) -> Child:
+    child = processes.start("sandbox", [sys.executable, "-m", "ledger_pipelines", "sandbox", "--port", str(port)], logs=logs)
+    os.environ.update(
+        {"CORE_URL": f"http://127.0.0.1:{port}/core", "CODEX_URL": f"http://127.0.0.1:{port}/codex"}
+    )
+    _wait_until_up(f"http://127.0.0.1:{port}/core/health", [child], console)
+    return child
+
+
+def _start_dagster(port: int, logs: Path) -> list[Child]:
+    workspace = str(dagster_home.project_file("workspace.yaml"))
+    programs = Path(sys.executable).parent
+    return [
+        processes.start(
+            "dagster-webserver",
+            [str(programs / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port), "-w", workspace],
+            logs=logs,
+        ),
+        processes.start("dagster-daemon", [str(programs / "dagster-daemon"), "run", "-w", workspace], logs=logs),
+    ]
+
+
+def _has_statements(database: Database) -> bool:
+    with database.connect() as connection:
+        row = connection.execute("SELECT EXISTS (SELECT FROM billing_statements)").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _wait_until_up(url: str, children: list[Child], console: Console) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT
+    with console.status(f"Waiting for {url}"):
+        while True:
+            _require_alive(children)
+            try:
+                if requests.get(url, timeout=5).ok:
+                    return
+            except requests.RequestException:
+                time.sleep(0.2)
+            if time.monotonic() > deadline:
+                raise LedgerError(f"{url} did not answer within {_START_TIMEOUT:.0f} s; see the logs beside the database.")
+
+
+def _require_alive(children: list[Child]) -> None:
+    for child in children:
+        if child.process.poll() is not None:
+            raise LedgerError(
+                f"{child.name} ended by itself (exit {child.process.returncode}); its log {child.log} ends with:\n"
+                f"{processes.last_lines(child)}"
+            )
+
+
+@contextmanager
+def _children(console: Console) -> Iterator[list[Child]]:
+    children: list[Child] = []
+    try:
+        yield children
+    finally:
+        with console.status("Stopping"):
+            processes.stop(children)
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """Turns the first signal to stop into `Stop`, and ignores later ones: they must not interrupt the stopping."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stop
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

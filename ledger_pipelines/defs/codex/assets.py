@@ -1,0 +1,184 @@
+"""Snapshots of Codex: companies, assets, contacts, plans and tickets, month by month, from one fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.snapshots import months_to_read
+from ledger_pipelines.defs.codex.checks import CHECKS, snapshot_findings
+from ledger_pipelines.defs.findings import report
+from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key, years_so_far
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.resources import CodexResource, LedgerResource
+from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.sources.codex import CodexSnapshot
+from ledger_pipelines.sources.codex_models import SCHEMAS
+from ledger_pipelines.store.replacement import Change
+from ledger_pipelines.store.snapshots import read_snapshots, record_snapshot
+
+_DESCRIPTIONS = {
+    "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
+    "assets": "A row is a device of a company, with its backed-up bytes, when the month's snapshot was taken.",
+    "contacts": "A row is a person at a company; one person may stand under several companies.",
+    "plans": "A row is a billing plan of Codex in one contract term, as the month found it.",
+    "tickets": "A row is a ticket in the UTC month of its last update, with all hours spent on it so far.",
+}
+_PREVIEWS = {
+    "companies": ("account_number", "name", "billing_plan", "contract_term_length", "contract_end_date"),
+    "assets": ("account_number", "id", "hostname", "hardware_type", "device_type", "backup_data_bytes"),
+    "contacts": ("account_number", "id", "name", "employment_type", "active"),
+    "plans": ("plan_name", "term_length", "per_user_cost", "per_workstation_cost", "per_server_cost"),
+    "tickets": ("account_number", "ticket_number", "subject", "status", "last_updated_at", "total_hours_spent"),
+}
+_SNAPSHOTS = ("companies", "assets", "contacts", "plans")
+
+
+class SnapshotConfig(dg.Config):
+    """`refresh_snapshots` takes the snapshots of older open months anew, too."""
+
+    refresh_snapshots: bool = False
+
+
+def _spec(table: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=[] if table in ("companies", "plans") else ["companies"],
+        description=_DESCRIPTIONS[table],
+        metadata=table_metadata(table, SCHEMAS[table]),
+        group_name="codex",
+        owners=[OWNER],
+        kinds={"codex", "postgres"},
+        freshness_policy=MONTHLY_FRESHNESS,
+    )
+
+
+@dg.multi_asset(
+    name="codex",
+    specs=[_spec(table) for table in ("companies", "plans", "assets", "contacts", "tickets")],
+    check_specs=CHECKS,
+    partitions_def=MONTHS,
+    can_subset=True,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+    pool="codex",
+)
+def codex_snapshots(
+    context: dg.AssetExecutionContext, config: SnapshotConfig, ledger: LedgerResource, codex: CodexResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Fetch once what the months need, write each month whole, keep what could not be read."""
+    wanted = [key.to_user_string() for key in context.selected_asset_keys]
+    with executed_step(context, ledger, "codex") as step:
+        taken_at = datetime.now(UTC)
+        due = _months_due(step, wanted, taken_at.date(), refresh=config.refresh_snapshots)
+        needed = frozenset(table for table, months in due.items() if months)
+        if needed:
+            years = sorted({month.year for month in due.get("tickets", [])})
+            snapshot = codex.client().fetch(needed, years)
+            frames = {table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)}
+            changes = _write(step, frames, due, snapshot, taken_at)
+            _record_problems(step, snapshot, needed)
+        else:
+            frames, changes = {}, {}
+        results = [_result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)]
+        findings = snapshot_findings(step, wanted)
+    yield from results
+    yield from report(context, findings)
+
+
+def _in_order(wanted: Sequence[str]) -> list[str]:
+    return [table for table in ("companies", "plans", "assets", "contacts", "tickets") if table in wanted]
+
+
+def _months_due(step: Step, wanted: Sequence[str], today: date, *, refresh: bool) -> dict[str, list[date]]:
+    """For each table, the months to be read now.
+
+    Tickets are always read, and for the year so far: a month's prepaid hours need the earlier months of its year,
+    and the answer holds them anyway.
+    """
+    taken: dict[str, set[date]] = {table: set() for table in wanted}
+    for snapshot in read_snapshots(step.connection, step.months):
+        if snapshot.table_name in taken:
+            taken[snapshot.table_name].add(snapshot.month)
+    return {
+        table: years_so_far(step.months)
+        if table == "tickets"
+        else months_to_read(
+            step.months, today=today, with_snapshot=taken[table], closed=step.closed, refresh=refresh
+        )
+        for table in wanted
+    }
+
+
+def _by_month(table: str, frame: pa.Table, months: Sequence[date]) -> pa.Table:
+    """The frame with its month: a ticket's own, and each of the snapshot's months for all else."""
+    if table == "tickets":
+        own = pc.floor_temporal(frame["last_updated_at"], unit="month").cast(pa.timestamp("us", "UTC"))
+        dated = frame.add_column(0, pa.field("month", pa.date32()), own.cast(pa.date32()))
+        return dated.filter(pc.is_in(dated["month"], value_set=pa.array(months, pa.date32())))
+    return pa.concat_tables(
+        frame.add_column(0, pa.field("month", pa.date32()), pa.repeat(pa.scalar(month, pa.date32()), len(frame)))
+        for month in months
+    )
+
+
+def _write(
+    step: Step,
+    frames: Mapping[str, pa.Table],
+    due: Mapping[str, list[date]],
+    snapshot: CodexSnapshot,
+    taken_at: datetime,
+) -> dict[str, dict[date, Change]]:
+    changes: dict[str, dict[date, Change]] = {}
+    for months in {tuple(due[table]) for table in frames}:
+        together = {table: frame for table, frame in frames.items() if tuple(due[table]) == months}
+        changes |= step.write(together, months)
+        for table in together:
+            record_snapshot(
+                step.connection,
+                table,
+                step.open(months),
+                taken_at=taken_at,
+                is_complete=table in snapshot.complete and not _problems_of(snapshot, table),
+            )
+    return changes
+
+
+def _record_problems(step: Step, snapshot: CodexSnapshot, needed: frozenset[str]) -> None:
+    for table in sorted(needed):
+        step.record(
+            "codex", table, _problems_of(snapshot, table), is_complete=table in snapshot.complete
+        )
+
+
+def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
+    return [problem for problem in snapshot.problems if problem.operation == table]
+
+
+def _result(
+    step: Step, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
+) -> dg.MaterializeResult:
+    """What the run did to a table, with each month's own figures at that month."""
+    for month, change in changes.items():
+        step.describe(table, month, change)
+    kept = [month for month in step.months if month not in changes]
+    for month in kept:
+        step.context.add_asset_metadata({"snapshot": "kept"}, asset_key=table, partition_key=partition_key(month))
+    today = datetime.now(UTC).date()
+    for month in changes:
+        # The earlier months of the year were read along: they were materialised by this run, too.
+        if month not in step.months and month not in step.closed and is_partition(month, today):
+            step.context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=table,
+                    partition=partition_key(month),
+                    metadata={"dagster/partition_row_count": changes[month].rows},
+                )
+            )
+    metadata = {} if frame is None else {"preview": preview(frame, _PREVIEWS[table]), "rows_read": frame.num_rows}
+    return dg.MaterializeResult(asset_key=table, metadata={"months_kept": len(kept), **metadata})

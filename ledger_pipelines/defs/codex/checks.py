@@ -1,0 +1,64 @@
+"""Checks of the snapshots: were they read in time, and could all of them be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from ledger_pipelines.billing.snapshots import is_later_state
+from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.snapshots import read_snapshots
+
+TABLES = ("companies", "plans", "assets", "contacts", "tickets")
+
+CHECKS = [
+    dg.AssetCheckSpec(
+        "read_completely",
+        asset=table,
+        description="Every record that the source sent for the month could be read; the others are integration errors.",
+    )
+    for table in TABLES
+] + [
+    dg.AssetCheckSpec(
+        "snapshot_in_time",
+        asset=table,
+        description="The month's snapshot was taken in the month or the one after, so it is billed from its own state.",
+    )
+    for table in TABLES
+    if table != "tickets"
+]
+
+
+def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
+    """Findings for the tables that this run materialises, one for each month and check."""
+    found = {
+        (snapshot.table_name, snapshot.month): snapshot for snapshot in read_snapshots(step.connection, step.months)
+    }
+    findings = []
+    for table in wanted:
+        for month in step.months:
+            snapshot = found.get((table, month))
+            is_complete = snapshot is None or snapshot.is_complete
+            findings.append(_finding(table, "read_completely", month, is_complete, "has records that could not be read"))
+            if table != "tickets":
+                is_late = snapshot is not None and is_later_state(month, snapshot.snapshot_at.date())
+                taken = "" if snapshot is None else f" (taken {snapshot.snapshot_at:%Y-%m-%d})"
+                findings.append(
+                    _finding(table, "snapshot_in_time", month, not is_late, f"is billed from a later state{taken}")
+                )
+    return findings
+
+
+def _finding(table: str, check: str, month: date, passed: bool, text: str) -> Finding:
+    return Finding(
+        asset=table,
+        check=check,
+        month=month,
+        count=0 if passed else 1,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None if passed else f"{format_month(month)}: {table} {text}.",
+    )

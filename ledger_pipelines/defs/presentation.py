@@ -1,0 +1,58 @@
+"""What a person sees in Dagster's pages: column schemas, previews, and how long an asset may go unrefreshed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+#: The close must have run within a month and some days; a warning comes before that.
+MONTHLY_FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(days=35), warn_window=timedelta(days=32)
+)
+OWNER = "team:finance-data"
+
+_COLUMN_TYPES = (
+    (pa.types.is_string, "text"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_int64, "bigint"),
+    (pa.types.is_integer, "integer"),
+    (pa.types.is_timestamp, "timestamptz"),
+)
+
+
+def table_metadata(
+    table: str, schema: pa.Schema, notes: Mapping[str, str] | None = None
+) -> dict[str, dg.MetadataValue[Any]]:
+    """The metadata of an asset that is a month table: its name and its columns, with notes on some of them."""
+    notes = notes or {}
+    with_month = pa.schema([pa.field("month", pa.date32()), *(field for field in schema if field.name != "month")])
+    columns = [
+        dg.TableColumn(field.name, _column_type(field.type), description=notes.get(field.name)) for field in with_month
+    ]
+    return {
+        "dagster/table_name": dg.MetadataValue.text(f"ledger.{table}"),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+    }
+
+
+def preview(frame: pa.Table, columns: Sequence[str], *, rows: int = 10) -> dg.MetadataValue[Any]:
+    """The first rows of a frame as a Markdown table."""
+    head = frame.select(list(columns)).slice(0, rows).to_pylist()
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    lines += [f"| {' | '.join(_cell(row[name]) for name in columns)} |" for row in head]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _column_type(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"numeric({kind.precision}, {kind.scale})"
+    return next(name for is_kind, name in _COLUMN_TYPES if is_kind(kind))

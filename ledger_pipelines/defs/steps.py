@@ -1,0 +1,137 @@
+"""What every asset's step does the same way: be recorded, write months, say what happened, fail in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pyarrow as pa
+
+from ledger_pipelines.defs.partitions import months_of, partition_key
+from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.errors import LedgerError, Problem, SourceUnavailableError
+from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.store.executions import Execution, fail_abandoned, recorded_execution
+from ledger_pipelines.store.integration_errors import record_problems
+from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.replacement import (
+    Change,
+    compare_month,
+    ensure_months,
+    replace_month,
+    rows_of_months,
+)
+
+#: Runs with this tag were started by someone who waits for them: their steps fail at once instead of trying later.
+ATTENDED_TAG = "ledger/attended"
+
+
+@dataclass(slots=True)
+class Step:
+    """A step that is being executed for some months."""
+
+    context: dg.AssetExecutionContext
+    connection: psycopg.Connection
+    execution: Execution
+    months: list[date]
+    closed: frozenset[date]
+
+    def open(self, months: Sequence[date]) -> list[date]:
+        """Those of the months that may be written."""
+        return [month for month in months if month not in self.closed]
+
+    def write(self, frames: Mapping[str, pa.Table], months: Sequence[date]) -> dict[str, dict[date, Change]]:
+        """Makes the frames' rows the rows of these months in their tables, all or nothing.
+
+        A closed month is compared and not written; its change says what would have been different.
+        """
+        ensure_months(self.connection, list(frames), months)
+        changes: dict[str, dict[date, Change]] = {}
+        with self.connection.transaction():
+            for table, frame in frames.items():
+                to_write = self.open(months)
+                changes[table] = replace_month(self.connection, table, to_write, rows_of_months(frame, to_write))
+        for table, frame in frames.items():
+            to_compare = [month for month in months if month in self.closed]
+            if to_compare:
+                changes[table] |= compare_month(
+                    self.connection, table, to_compare, rows_of_months(frame, to_compare)
+                )
+            self._note(table, changes[table])
+        return changes
+
+    def record(
+        self,
+        integration: str,
+        operation: str,
+        problems: Sequence[Problem],
+        *,
+        months: Sequence[date] = (),
+        is_complete: bool = True,
+    ) -> None:
+        """Keeps the problems as integration errors and resolves those that are gone."""
+        counts = record_problems(
+            self.connection, integration, operation, problems, months=months, is_complete=is_complete
+        )
+        self._metadata("errors")[f"{integration} {operation}"] = {
+            "seen": counts.seen,
+            "new": counts.new,
+            "resolved": counts.resolved,
+        }
+        for problem in problems[:20]:
+            self.context.log.warning(problem.message)
+
+    def describe(self, table: str, month: date, change: Change, **more: Any) -> None:
+        """Puts what became of a month into the metadata of its materialisation."""
+        if month not in self.months:
+            return
+        counts: dict[str, Any] = {"dagster/partition_row_count": change.rows, "rows_unchanged": change.unchanged}
+        if month in self.closed:
+            counts = {"closed": True, "rows_that_differ": change.added + change.removed}
+        else:
+            counts |= {"rows_added": change.added, "rows_removed": change.removed}
+        self.context.add_asset_metadata(counts | more, asset_key=table, partition_key=partition_key(month))
+
+    def _note(self, table: str, changes: Mapping[date, Change]) -> None:
+        total = sum((changes[month] for month in self.open(list(changes))), Change())
+        kept = self._metadata("tables").setdefault(table, {"added": 0, "removed": 0, "unchanged": 0})
+        kept["added"] += total.added
+        kept["removed"] += total.removed
+        kept["unchanged"] += total.unchanged
+        for month, change in changes.items():
+            if month in self.closed and change.added + change.removed:
+                self.context.log.warning(
+                    f"{format_month(month)} is closed: {table} would differ in {change.added + change.removed:,} rows; "
+                    "nothing was written."
+                )
+
+    def _metadata(self, name: str) -> dict[str, Any]:
+        part: dict[str, Any] = self.execution.metadata.setdefault(name, {})
+        return part
+
+
+@contextmanager
+def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, name: str) -> Iterator[Step]:
+    """The body of a step: recorded in sync_executions, with what fails told in one sentence.
+
+    A LedgerError becomes Dagster's Failure. Only a source that could not be reached is tried again, and only
+    where nobody waits for the run: bad data or a refused credential does not mend itself.
+    """
+    months = months_of(context)
+    database = ledger.database
+    metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run_id}
+    with database.connect(application_name=f"ledger {name}") as connection:
+        fail_abandoned(connection)
+        try:
+            with recorded_execution(database, name, metadata) as execution:
+                context.log.info(f"{name}: {describe_months(months)}")
+                yield Step(context, connection, execution, months, closed_months(connection))
+        except LedgerError as error:
+            may_retry = isinstance(error, SourceUnavailableError) and ATTENDED_TAG not in context.run.tags
+            raise dg.Failure(description=str(error), allow_retries=may_retry) from error
+

@@ -1,0 +1,48 @@
+"""From settings to the things they name: the database, and a client for each configured source.
+
+The one place that the command line, the console and Dagster share for this.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from ledger_pipelines.errors import ConfigurationError
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.codex import CodexClient
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+
+
+def ledger_database(settings: Settings) -> Database:
+    """The ledger's database: the one of LEDGER_DATABASE_URL, else the embedded one, started when it does not run.
+
+    Raises ConfigurationError for an unusable URL, LedgerError when the embedded server cannot be started.
+    """
+    if settings.database_url is not None:
+        return Database(settings.database_url.get_secret_value())
+    return embedded_server(settings.home.resolve()).database()
+
+
+@lru_cache
+def embedded_server(home: Path) -> EmbeddedServer:
+    """The embedded server of this home; this process holds it until it ends."""
+    return EmbeddedServer(home)
+
+
+def codex_client(settings: Settings) -> CodexClient:
+    """A client for Codex. Raises ConfigurationError when CODEX_URL, or a way to sign in, is missing."""
+    if settings.codex_url is None:
+        raise ConfigurationError(
+            "No Codex is configured: set CODEX_URL and CORE_URL, or start with `ledger up --demo` to use the sandbox."
+        )
+    if settings.core_url is None and settings.codex_api_key is None:
+        raise ConfigurationError("CORE_URL is not set: it is where the tokens for Codex come from.")
+    return CodexClient(
+        settings.core_url,
+        settings.codex_url,
+        api_key=None if settings.codex_api_key is None else settings.codex_api_key.get_secret_value(),
+        ca_file=None if settings.codex_ca_file is None else str(settings.codex_ca_file),
+        timeout=settings.http_timeout,
+    )

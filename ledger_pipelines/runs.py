@@ -1,0 +1,143 @@
+"""Starting work through Dagster from outside it: the one way for the command line and the console.
+
+Whatever a person starts here is a run in Dagster's history like any other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import uuid4
+
+import dagster as dg
+
+from ledger_pipelines.definitions import definitions
+from ledger_pipelines.defs.partitions import first_partition, is_partition, partition_key
+from ledger_pipelines.defs.steps import ATTENDED_TAG
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month, month_of
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.executions import fail_abandoned
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """One check of a run: its asset and name, whether it passed, and what it says."""
+
+    asset: str
+    check: str
+    passed: bool
+    is_error: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended: its id, the sentences of what failed (none when it succeeded), and its checks."""
+
+    run_id: str
+    failures: list[str]
+    checks: list[CheckOutcome]
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.failures
+
+
+def run_job(
+    job_name: str,
+    months: Sequence[date],
+    *,
+    today: date,
+    on_step: Callable[[str, str], None] = lambda step, state: None,
+) -> RunOutcome:
+    """Runs a job over a span of months, in this process, as one run.
+
+    `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`.
+    Raises LedgerError when a month is not one of the ledger's.
+    """
+    _refuse_strange_months(months, today)
+    for name in ("dagster", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    job = definitions().resolve_job_def(job_name)
+    tags = {
+        _RANGE_START: partition_key(months[0]),
+        _RANGE_END: partition_key(months[-1]),
+        ATTENDED_TAG: "command",
+    }
+    run_id = str(uuid4())
+    with dg.DagsterInstance.get() as instance:
+        instance.add_event_listener(run_id, lambda event, _cursor: _tell(event, on_step))
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        checks = [_check(evaluation) for evaluation in result.get_asset_check_evaluations()]
+        failures = [_sentence(event) for event in result.all_events if event.is_step_failure]
+    return RunOutcome(run_id=run_id, failures=failures, checks=checks)
+
+
+def settle_abandoned_runs(database: Database) -> int:
+    """Ends what killed processes left behind, in sync_executions and in Dagster's history; returns how many runs."""
+    with database.connect() as connection:
+        abandoned = fail_abandoned(connection)
+    run_ids = {execution.dagster_run_id for execution in abandoned if execution.dagster_run_id}
+    settled = 0
+    with dg.DagsterInstance.get() as instance:
+        for run_id in run_ids:
+            run = instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                instance.report_run_failed(run, "The process that executed this run was killed.")
+                settled += 1
+    return settled
+
+
+def _refuse_strange_months(months: Sequence[date], today: date) -> None:
+    if not months:
+        raise LedgerError("The range has no month: its end is excluded, so it must come after its start.")
+    for month in months:
+        if not is_partition(month, today):
+            first = first_partition()
+            raise LedgerError(
+                f"{format_month(month)} is outside the ledger: its months are {format_month(first)} "
+                f"to {format_month(month_of(today))}."
+            )
+
+
+def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
+    happened = event.dagster_event
+    if happened is None or happened.step_key is None:
+        return
+    states = {"STEP_START": "started", "STEP_SUCCESS": "done", "STEP_FAILURE": "failed"}
+    state = states.get(happened.event_type_value)
+    if state is not None:
+        on_step(happened.step_key, state)
+
+
+def _sentence(event: dg.DagsterEvent) -> str:
+    """What failed, in the step's own words; an unexpected exception with its type."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    cause = error.cause if error is not None and error.cause is not None else error
+    text = "unknown" if cause is None else cause.message.strip()
+    return f"The step {event.step_key} failed: {text}"
+
+
+def _check(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:
+    return CheckOutcome(
+        asset=evaluation.asset_key.to_user_string(),
+        check=evaluation.check_name,
+        passed=evaluation.passed,
+        is_error=evaluation.severity == dg.AssetCheckSeverity.ERROR,
+        description=evaluation.description or "",
+    )

@@ -1,0 +1,86 @@
+"""Settings from the environment, `.env` and `services.json`; the names are in docs/configuration.md.
+
+Reading them is the caller's act: importing this module reads nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger_pipelines.errors import ConfigurationError
+from ledger_pipelines.months import parse_month
+
+#: The first month where nothing says otherwise; the `ledger` command always says.
+DEFAULT_FIRST_MONTH = "2024-01"
+
+
+class Settings(BaseSettings):
+    """Everything that the environment decides. Secrets are `SecretStr`, so that no repr shows them."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    database_url: SecretStr | None = Field(None, validation_alias="LEDGER_DATABASE_URL")
+    home: Path = Field(Path(".ledger"), validation_alias="LEDGER_HOME")
+    first_month: str | None = Field(None, validation_alias="LEDGER_FIRST_MONTH")
+    currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")
+    timezone: str = Field("UTC", validation_alias="LEDGER_TIMEZONE")
+    core_url: str | None = Field(None, validation_alias=AliasChoices("CORE_URL", "CORE_SERVICE_URL"))
+    codex_url: str | None = Field(None, validation_alias="CODEX_URL")
+    codex_api_key: SecretStr | None = Field(None, validation_alias="CODEX_API_KEY")
+    codex_ca_file: Path | None = Field(None, validation_alias="CODEX_CA_FILE")
+    http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is not a time zone; write one like Europe/Oslo") from None
+        return value
+
+    def first_month_on(self, today: date) -> date:
+        """The first month of a new ledger: the setting, else the January two years before `today`."""
+        return parse_month(self.first_month) if self.first_month else date(today.year - 2, 1, 1)
+
+
+def read_settings(directory: Path | None = None) -> Settings:
+    """The settings that hold in this directory (the working directory when None).
+
+    Raises ConfigurationError with the variable's name and what is wrong with it.
+    """
+    here = directory or Path.cwd()
+    given = _read_services(here / "services.json")
+    try:
+        environment = Settings(_env_file=here / ".env")  # type: ignore[call-arg]  # pydantic-settings' own keyword
+        missing = {name: value for name, value in given.items() if getattr(environment, name) is None}
+        return environment.model_copy(update=missing)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise ConfigurationError(f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg']}.") from None
+
+
+def _read_services(path: Path) -> dict[str, Any]:
+    """What a HiveMatrix `services.json` says of Core and Codex."""
+    if not path.is_file():
+        return {}
+    try:
+        services = json.loads(path.read_text())
+        core, codex = services.get("core", {}), services.get("codex", {})
+        found = {
+            "core_url": core.get("url"),
+            "codex_url": codex.get("url"),
+            "codex_api_key": SecretStr(codex["api_key"]) if codex.get("api_key") else None,
+        }
+    except (ValueError, AttributeError, TypeError):
+        raise ConfigurationError(
+            f'{path} cannot be read: it should look like {{"codex": {{"url": "http://…", "api_key": "…"}}}}.'
+        ) from None
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,273 @@
+"""The exchange of one request with a source, as all sources make it.
+
+Here: one `requests` session with timeouts, retries, the rate limit, the credential, and the checks that make an
+answer what was promised. Not here: what is asked, and what the answer means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import IO, Any, Protocol, Self, TypeVar, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
+
+from ledger_pipelines.errors import CredentialRefusedError
+from ledger_pipelines.sources.bodies import UnreadableBodyError, read_json
+from ledger_pipelines.sources.clock import Clock
+from ledger_pipelines.sources.failures import Address, AnswerError, own_words
+from ledger_pipelines.sources.limits import RouteLimits
+from ledger_pipelines.sources.redaction import safe_url
+from ledger_pipelines.sources.retries import RetryPolicy, TransientError, retry_after_seconds
+
+T = TypeVar("T")
+
+_CONNECT_TIMEOUT = 3.0
+_READ_CHUNK = 1 << 18
+#: A body up to this size stays in memory while it is read; a larger one waits in a temporary file.
+_SPOOL_LIMIT = 16 << 20
+_LONGEST_ERROR_BODY = 1 << 16
+_TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, 429})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+class Credential(Protocol):
+    """How we say who we are."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers to send with a request."""
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Makes ready another credential than these refused headers; False when there is no other."""
+
+
+class NoCredential:
+    """Says nothing of who we are."""
+
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002  # the protocol's argument
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request as it goes out; `route` is the path without what varies, by which the source counts."""
+
+    method: str
+    url: str
+    route: str
+    params: Mapping[str, str] | None
+    json: Any
+    read_timeout: float
+
+
+class HttpSource:
+    """A source reached over HTTP that answers with JSON. May be used from several threads.
+
+    `requests_per_minute` holds for each route. Addresses of requests are relative to the source's own, and
+    redirects are not followed: no credential ever goes to another host. The session takes neither proxies nor
+    passwords from the environment.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        credential: Credential | None = None,
+        requests_per_minute: int = 400,
+        read_timeout: float = 30.0,
+        connections: int = 8,
+        retries: RetryPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._address = address
+        self._base = address.url.rstrip("/")
+        self._credential = credential or NoCredential()
+        self._clock = clock or Clock()
+        self._limits = RouteLimits(requests_per_minute, self._clock)
+        self._read_timeout = read_timeout
+        self._retries = retries or RetryPolicy()
+        self._session = _session(connections, address.ca_file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def shown_url(self) -> str:
+        """The source's address as it may be shown."""
+        return safe_url(self._base)
+
+    def url(self, path: str) -> str:
+        """The full address of a path of this source, as it may be shown."""
+        return safe_url(self._base + path)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._session.close()
+
+    def get(
+        self,
+        path: str,
+        parse: Callable[[IO[bytes]], T] = cast("Callable[[IO[bytes]], Any]", read_json),
+        *,
+        route: str | None = None,
+        params: Mapping[str, str] | None = None,
+        read_timeout: float | None = None,
+    ) -> T:
+        """What `parse` makes of the body of `GET path`.
+
+        `parse` is called anew for each try, and raises UnreadableBodyError for a body worth asking for again.
+        `read_timeout` (seconds without a byte) replaces the source's own. Raises AnswerError,
+        SourceUnavailableError, CredentialRefusedError.
+        """
+        timeout = self._read_timeout if read_timeout is None else read_timeout
+        return self._exchange(_Request("GET", self._base + path, route or path, params, None, timeout), parse)
+
+    def post(
+        self, path: str, json: Any, parse: Callable[[IO[bytes]], T] = cast("Callable[[IO[bytes]], Any]", read_json)
+    ) -> T:
+        """Likewise for `POST path` with a JSON body: only for requests that do no harm when they go out twice."""
+        return self._exchange(_Request("POST", self._base + path, path, None, json, self._read_timeout), parse)
+
+    def _exchange(self, request: _Request, parse: Callable[[IO[bytes]], T]) -> T:
+        """The parsed answer, a refused credential being renewed once."""
+        headers = self._credential.headers()
+        try:
+            return self._retries.run(lambda: self._try(request, headers, parse), self._clock)
+        except CredentialRefusedError:
+            if not self._credential.renew(headers):
+                raise
+        headers = self._credential.headers()
+        return self._retries.run(lambda: self._try(request, headers, parse), self._clock)
+
+    def _try(self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
+        """One request and its answer. Raises TransientError for what may pass."""
+        self._limits.wait(request.route)
+        try:
+            with (
+                self._session.request(
+                    request.method,
+                    request.url,
+                    params=request.params,
+                    json=request.json,
+                    headers=dict(headers),
+                    timeout=(_CONNECT_TIMEOUT, request.read_timeout),
+                    stream=True,
+                    allow_redirects=False,
+                ) as response,
+                self._body(request, headers, response) as body,
+            ):
+                return parse(body)
+        except (RequestException, HTTPError) as error:
+            raise self._connection_failure(request, error) from None
+        except UnreadableBodyError:
+            raise TransientError(self._address.unreadable(request.url)) from None
+
+    @contextlib.contextmanager
+    def _body(
+        self, request: _Request, headers: Mapping[str, str], response: requests.Response
+    ) -> Iterator[IO[bytes]]:
+        """The whole body of a good answer, before anybody reads it: a cut one is found while it is cheap."""
+        self._check(request, headers, response)
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL_LIMIT) as spool:
+            for chunk in response.iter_content(_READ_CHUNK):
+                spool.write(chunk)
+            spool.seek(0)
+            yield spool
+
+    def _check(self, request: _Request, headers: Mapping[str, str], response: requests.Response) -> None:
+        """Raises what the status and the type of an answer say is wrong with it."""
+        status = response.status_code
+        if 200 <= status < 300:
+            content_type = response.headers.get("Content-Type", "")
+            if not _is_json(content_type):
+                raise TransientError(self._address.not_json(request.url, content_type))
+            return
+        if 300 <= status < 400:
+            raise self._address.redirected(request.url, status, response.headers.get("Location", ""))
+        words = own_words(_error_body(response), headers)
+        if status in _REFUSED:
+            raise self._address.refused(request.url, status, words)
+        failure = self._address.failed(request.url, status, words)
+        if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            asked_for = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
+            raise TransientError(failure, retry_after=asked_for)
+        raise failure
+
+    def _connection_failure(self, request: _Request, error: Exception) -> Exception:
+        """What to raise for an exception of the libraries below: a TransientError where it may pass."""
+        address, url = self._address, request.url
+        if isinstance(error, SSLError):
+            return address.untrusted(url, error)
+        inner = error.args[0] if error.args else None
+        reason = inner.reason if isinstance(inner, MaxRetryError) else inner
+        if isinstance(error, ConnectTimeout) or isinstance(reason, NewConnectionError):
+            return TransientError(address.unreached(url, error), unreached=True)
+        if isinstance(error, ReadTimeout) or isinstance(reason, ReadTimeoutError):
+            return TransientError(address.too_slow(url, request.read_timeout))
+        if isinstance(error, RequestsConnectionError | HTTPError | requests.exceptions.ChunkedEncodingError):
+            return TransientError(address.dropped(url))
+        if isinstance(error, requests.exceptions.ContentDecodingError):
+            return TransientError(address.unreadable(url))
+        return address.unreached(url, error)
+
+
+def _session(connections: int, ca_file: str | None) -> requests.Session:
+    session = requests.Session()
+    # The environment's proxies and .netrc are not settings of ours, and .netrc would replace our credential.
+    session.trust_env = False
+    session.verify = True if ca_file is None else ca_file
+    session.headers["User-Agent"] = user_agent()
+    session.headers["Accept"] = "application/json"
+    # Nothing in a session changes between requests then, which makes it fit for several threads.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def user_agent() -> str:
+    """`ledger_pipelines/<version>`."""
+    try:
+        return f"ledger_pipelines/{version('ledger-pipelines')}"
+    except PackageNotFoundError:
+        return "ledger_pipelines/source"
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _error_body(response: requests.Response) -> Any:
+    """The JSON that an error came with, or None: what is wrong with it must not hide the error itself."""
+    if not _is_json(response.headers.get("Content-Type", "")):
+        return None
+    with contextlib.suppress(RequestException, HTTPError, UnreadableBodyError):
+        content = next(response.iter_content(_LONGEST_ERROR_BODY), b"")
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL_LIMIT) as spool:
+            spool.write(content)
+            spool.seek(0)
+            return read_json(spool)
+    return None
+
+
+__all__ = ["AnswerError", "Credential", "HttpSource", "NoCredential", "user_agent"]

@@ -1,0 +1,78 @@
+"""Keeping secrets out of whatever a person or a log may see.
+
+Here: which names mean a secret, and taking their values out of records, addresses and texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+#: What stands where a secret stood.
+REDACTED = "[redacted]"
+
+_SECRET_PARTS = (
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "authorization",
+    "authorisation",
+    "credential",
+    "cookie",
+    "bearer",
+)
+_SECRET_NAMES = frozenset({"key", "auth", "pwd", "pass", "jwt", "pin", "session", "sessionid", "signature"})
+_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
+#: A JSON Web Token, or what follows the name of an authentication scheme, wherever in a text it stands.
+_SECRET_TEXT = re.compile(
+    r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|Token)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}", re.IGNORECASE
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key of this name holds a secret: `api_key`, `X-Auth-Token`, `clientSecret`, `key`, …"""
+    plain = _NOT_ALPHANUMERIC.sub("", name.lower())
+    return plain in _SECRET_NAMES or any(part in plain for part in _SECRET_PARTS)
+
+
+def redact(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy whose secrets are `REDACTED`, at any depth of mappings and sequences; everything else is as it was."""
+    return {
+        key: REDACTED if is_secret_name(str(key)) and value is not None else _redact_value(value)
+        for key, value in mapping.items()
+    }
+
+
+def _redact_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return redact(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redact_value(item) for item in value]
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(REDACTED, value)
+    return value
+
+
+def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without these secrets, and without what looks like a token anyway."""
+    for secret in secrets:
+        if len(secret) > 3:
+            text = text.replace(secret, REDACTED)
+    return _SECRET_TEXT.sub(REDACTED, text)
+
+
+def safe_url(url: str) -> str:
+    """The address as it may be shown: no user, no password, no secret parameter, no fragment."""
+    parts = urlsplit(url)
+    query = "&".join(
+        f"{quote(name)}={REDACTED if is_secret_name(name) else quote(value)}"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))

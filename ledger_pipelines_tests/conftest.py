@@ -1,0 +1,75 @@
+"""What all tests share: a real PostgreSQL for each worker, and a migrated database for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines.store.migrations import migrate
+
+FIRST_MONTH = date(2024, 1, 1)
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# A test's database is thrown away: nothing in it needs to survive a crash of the machine.
+_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """This worker's PostgreSQL."""
+    # A short path: a Unix socket's name may have about a hundred characters.
+    home = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
+    server = EmbeddedServer(home, settings=_FORGETFUL)
+    migrate(server.database("template_ledger"), first_month=FIRST_MONTH)
+    yield server
+    server.release()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def empty_database(server: EmbeddedServer) -> Iterator[Database]:
+    """A database with nothing in it."""
+    name = f"empty_{next(_numbers)}"
+    yield server.database(name)
+    _drop(server, name)
+
+
+@pytest.fixture
+def database(server: EmbeddedServer) -> Iterator[Database]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
+    yield server.database(name)
+    _drop(server, name)
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection to the test's own database."""
+    with database.connect() as connection:
+        yield connection
+
+
+def _drop(server: EmbeddedServer, name: str) -> None:
+    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def codex_recordings() -> Path:
+    """Real responses of Codex."""
+    folder = SHARED_DATA / "codex"
+    if not folder.is_dir():
+        pytest.skip("../shared/data/codex is not here")
+    return folder
