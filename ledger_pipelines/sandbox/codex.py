@@ -14,7 +14,7 @@ from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.journal import route_of
 from ledger_pipelines.sandbox.limits import RateLimit
 from ledger_pipelines.sandbox.refusals import (
-    BAD_TOKEN,
+    INVALID_OR_EXPIRED,
     JSON,
     MISSING_AUTHORISATION,
     UNEXPECTED,
@@ -84,7 +84,7 @@ class _Codex:
             if scheme != "Bearer" or not token:
                 return problem(401, MISSING_AUTHORISATION, instance)
             if not tokens.is_good(token):
-                return problem(401, BAD_TOKEN, instance)
+                return problem(401, INVALID_OR_EXPIRED, instance)
             return await endpoint(request)
 
         return answer

@@ -88,10 +88,18 @@ def draw_assets(
     for owner, count in zip(owners, counts, strict=True):
         network = _network(owner)
         rows = []
-        for number in range(count):
-            at = position + number
-            row = _asset(network, _KINDS[kinds_list[at]], number, hundredths[at], seen[at], draws[at])
-            row["id"] = first_id + at
+        for place in range(count):
+            at = position + place
+            kind = _KINDS[kinds_list[at]]
+            row = _asset(
+                network,
+                kind,
+                place,
+                draw=draws[at],
+                hundredths=hundredths[at],
+                seen=seen[at],
+                id=first_id + at,
+            )
             rows.append(serialised(row))
         position += count
         yield rows
@@ -114,7 +122,7 @@ def _network(owner: Identity) -> _Network:
 
 
 def _asset(
-    network: _Network, kind: _Kind, number: int, hundredths: int, seen: str, draw: list[float]
+    network: _Network, kind: _Kind, place: int, *, draw: list[float], hundredths: int, seen: str, id: int
 ) -> Record:
     system = kind.systems[int(draw[0] * len(kind.systems))]
     protected = system is not None
@@ -128,11 +136,11 @@ def _asset(
         "domain": network.domain if protected and draw[1] < 0.9 else None,
         "ext_ip_address": network.external,
         "hardware_type": kind.hardware_type,
-        "hostname": f"{network.label}{kind.prefix}{number:02d}",
-        "id": 0,
-        "int_ip_address": f"{network.internal}.{number % 244 + 10}",
-        "last_logged_in_user": f"{network.domain}\\user{number:02d}" if protected else None,
-        "last_seen": None if draw[2] > 0.97 else f"{seen}.{number:03d}000" if draw[2] > 0.7 else seen,
+        "hostname": f"{network.label}{kind.prefix}{place:02d}",
+        "id": id,
+        "int_ip_address": f"{network.internal}.{place % 244 + 10}",
+        "last_logged_in_user": f"{network.domain}\\user{place:02d}" if protected else None,
+        "last_seen": None if draw[2] > 0.97 else f"{seen}.{place % 1000:03d}000" if draw[2] > 0.7 else seen,
         "online": draw[1] < 0.8,
         "operating_system": system,
     }

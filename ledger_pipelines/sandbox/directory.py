@@ -66,7 +66,8 @@ def draw_companies(
         draw = [float(value) for value in draws[row]]
         name = _name(country, position, draw)
         domain = f"{slug(name)[:18] or 'client'}{position}.example"
-        record = _company(country, position, name, domain, PLAN_SHARES[plans[row]][0], draw, until)
+        plan = PLAN_SHARES[plans[row]][0]
+        record = _company(country, position, name=name, domain=domain, plan=plan, draw=draw, until=until)
         record["account_number"] = account_number(seed, position)
         if total >= _SPECIAL_FROM:
             record |= _SPECIAL.get(position, {})
@@ -86,7 +87,7 @@ def _name(country: Country, position: int, draw: list[float]) -> str:
 
 
 def _company(
-    country: Country, position: int, name: str, domain: str, plan: str, draw: list[float], until: date
+    country: Country, position: int, *, name: str, domain: str, plan: str, draw: list[float], until: date
 ) -> Record:
     years = int(draw[3] * 4)
     start = until - timedelta(days=int(draw[4] * 365 * 5))
@@ -102,9 +103,7 @@ def _company(
         "contract_end_date": end.isoformat() if end else None,
         "contract_start_date": start.isoformat() + ("T00:00:00Z" if draw[9] < 0.3 else ""),
         "contract_term_length": _pick(_RAW_TERMS[years], draw[10]),
-        "description": f"Managed since {start.year}. Main contact on site weekdays."
-        if draw[5] < 0.35
-        else None,
+        "description": f"Managed since {start.year}. On site weekdays." if draw[5] < 0.35 else None,
         "domains": domains if draw[6] < 0.9 else None,
         "email_system": "Microsoft 365" if draw[11] < 0.6 else "Google Workspace",
         "name": name,

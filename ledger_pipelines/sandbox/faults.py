@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import random
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.journal import InjectedFault, Journal, route_of
-from ledger_pipelines.sandbox.refusals import UNEXPECTED, local_path, problem
+from ledger_pipelines.sandbox.refusals import UNEXPECTED, problem
 
 KINDS = ("429", "500", "timeout", "cut", "html")
 
@@ -26,7 +25,7 @@ _LOGIN_PAGE = (
 )
 
 
-class _Cut(Exception):
+class _CutError(Exception):
     """Ends an answer in the middle of its body."""
 
 
@@ -83,12 +82,12 @@ class Faults:
             if message["type"] == "http.response.body":
                 body = message.get("body", b"")
                 await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-                raise _Cut
+                raise _CutError
             await send(message)
 
         try:
             await self._app(scope, receive, send_half)
-        except* _Cut:
+        except* _CutError:
             pass
 
 
@@ -103,5 +102,5 @@ def _wrong_answer(kind: str, scope: Scope, draw: random.Random) -> Response:
 
 
 def _instance(scope: Scope) -> str:
-    """The path without the first part, which is the service's prefix."""
-    return "/" + local_path(Request(scope).scope).split("/", 2)[-1]
+    """The path without its first part, which is the sandbox's name for the service."""
+    return "/" + str(scope["path"]).split("/", 2)[-1]

@@ -22,8 +22,8 @@ _BLOCK = 500
 def generate(config: SandboxConfig) -> World:
     """The world that `config` describes: the same bytes for the same settings.
 
-    It has exactly `companies` times the average of assets, contacts and (times two years) tickets; how they are
-    divided among the companies is drawn. One contact more stands under each second company of forty.
+    It has exactly `companies` times the average of assets, contacts and (for each of two years) tickets; how
+    they are divided among the companies is drawn. One contact more stands under each second of 40 companies.
     """
     companies: list[Company] = []
     next_id = {"asset": 1, "contact": 1, "location": 1, "ticket": 1}

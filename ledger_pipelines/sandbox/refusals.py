@@ -20,7 +20,7 @@ _NOT_FOUND = (
     "check your spelling and try again."
 )
 MISSING_AUTHORISATION = "401 Unauthorized: Authorization header is missing or invalid."
-BAD_TOKEN = "401 Unauthorized: Invalid or expired token"
+INVALID_OR_EXPIRED = "401 Unauthorized: Invalid or expired token"
 UNEXPECTED = "An unexpected error occurred"
 
 
