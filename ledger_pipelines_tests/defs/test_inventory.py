@@ -1,0 +1,120 @@
+"""What Dagster knows: a change here is a change that users see."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from ledger_pipelines.definitions import definitions
+
+SNAPSHOT_CHECKS = {"read_completely", "snapshot_in_time"}
+ASSETS = {
+    "companies": ("codex", set(), SNAPSHOT_CHECKS),
+    "plans": ("codex", set(), SNAPSHOT_CHECKS),
+    "assets": ("codex", {"companies"}, SNAPSHOT_CHECKS),
+    "contacts": ("codex", {"companies"}, SNAPSHOT_CHECKS),
+    "tickets": ("codex", {"companies"}, {"read_completely"}),
+    "ticket_hours": ("billing", {"tickets"}, {"never_more_than_the_ticket", "closed_month_unchanged"}),
+    "billing_statement_lines": (
+        "billing",
+        {"companies", "plans", "assets", "contacts", "ticket_hours"},
+        {"nothing_billed_twice", "every_record_in_its_snapshot", "closed_month_unchanged"},
+    ),
+    "billing_statements": (
+        "billing",
+        {"billing_statement_lines"},
+        {
+            "one_for_each_active_company",
+            "total_is_the_sum_of_its_lines",
+            "contracts_ending_soon",
+            "closed_month_unchanged",
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return definitions()
+
+
+def test_assets_with_their_groups_and_lineage(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    found = {
+        key.to_user_string(): (
+            graph.get(key).group_name,
+            {parent.to_user_string() for parent in graph.get(key).parent_keys},
+            {check.name for check in graph.get(key).check_keys},
+        )
+        for key in graph.get_all_asset_keys()
+    }
+    assert found == ASSETS
+
+
+def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        name = spec.key.to_user_string()
+        assert spec.owners, name
+        assert spec.kinds, name
+        assert (spec.description or "").startswith("A row is"), name
+        assert spec.freshness_policy is not None, name
+        assert spec.metadata["dagster/table_name"].value == f"ledger.{name}"
+        assert spec.metadata["dagster/column_schema"].schema.columns[0].name == "month"
+        assert isinstance(spec.partitions_def, dg.MonthlyPartitionsDefinition), name
+
+
+def test_a_range_of_months_is_one_run(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        policy = graph.get(key).backfill_policy
+        assert policy is not None
+        assert policy.policy_type.value == "SINGLE_RUN"
+
+
+def test_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
+    assert {job.name for job in defs.jobs or []} == {"month_close", "codex_tickets", "codex_assets"}
+    assert {(schedule.name, schedule.cron_schedule) for schedule in defs.schedules or []} == {
+        ("tickets_every_six_hours", "0 */6 * * *"),
+        ("backup_daily", "0 2 * * *"),
+        ("month_close_monthly", "0 4 1 * *"),
+    }
+    assert {sensor.name for sensor in defs.sensors or []} == {"run_failures"}
+
+
+def test_only_what_reaches_outside_is_tried_again(defs: dg.Definitions) -> None:
+    ops = {op.name: op.retry_policy for op in defs.resolve_job_def("month_close").graph.node_defs}  # type: ignore[attr-defined]
+
+    assert ops["codex"] is not None
+    assert ops["billing"] is None
+
+
+def test_definitions_use_no_deprecated_or_preview_parts_of_dagster() -> None:
+    program = (
+        "import warnings; import dagster as dg;"
+        "warnings.simplefilter('error', dg.PreviewWarning); warnings.simplefilter('error', DeprecationWarning);"
+        "from ledger_pipelines.definitions import definitions; definitions().resolve_asset_graph()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_definitions_touches_nothing_outside() -> None:
+    """No socket, no file written, no clock: an audit hook refuses."""
+    program = """
+import sys
+def refuse(event, arguments):
+    writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+    if event in ("socket.connect", "subprocess.Popen") or (writes and "__pycache__" not in str(arguments[0])):
+        raise RuntimeError(f"{event} {arguments}")
+import dagster
+sys.addaudithook(refuse)
+from ledger_pipelines.definitions import definitions
+definitions()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ledger_pipelines.environment import codex_client
+from ledger_pipelines.errors import ConfigurationError
+from ledger_pipelines.settings import read_settings
+
+NAMES = ("CORE_URL", "CORE_SERVICE_URL", "CODEX_URL", "CODEX_API_KEY", "LEDGER_DATABASE_URL", "LEDGER_FIRST_MONTH")
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_services_file_in_the_seeds_form_is_read(tmp_path: Path) -> None:
+    (tmp_path / "services.json").write_text(json.dumps({"codex": {"url": "http://codex:5010", "api_key": "geheim"}}))
+
+    settings = read_settings(tmp_path)
+
+    assert settings.codex_url == "http://codex:5010"
+    assert settings.codex_api_key is not None
+    assert settings.codex_api_key.get_secret_value() == "geheim"
+    assert "geheim" not in repr(settings)
+
+
+def test_the_environment_wins_over_dotenv_and_that_over_the_services_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "services.json").write_text(json.dumps({"core": {"url": "http://file"}, "codex": {"url": "http://file"}}))
+    (tmp_path / ".env").write_text("CORE_URL=http://dotenv\nLEDGER_CURRENCY=EUR\n")
+    assert read_settings(tmp_path).core_url == "http://dotenv"
+    monkeypatch.setenv("CORE_URL", "http://environment")
+
+    settings = read_settings(tmp_path)
+
+    assert (settings.core_url, settings.codex_url, settings.currency) == ("http://environment", "http://file", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("LEDGER_TIMEZONE", "Mars/Base"), ("LEDGER_CURRENCY", "dollars"), ("LEDGER_HTTP_TIMEOUT", "0")]
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=name):
+        read_settings(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", '{"codex": "http://codex"}'])
+def test_a_services_file_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "services.json").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=r"services\.json cannot be read"):
+        read_settings(tmp_path)
+
+
+def test_the_first_month_is_the_january_two_years_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings(tmp_path).first_month_on(date(2026, 11, 21)) == date(2024, 1, 1)
+
+    monkeypatch.setenv("LEDGER_FIRST_MONTH", "2020-05")
+    assert read_settings(tmp_path).first_month_on(date(2026, 11, 21)) == date(2020, 5, 1)
+
+
+def test_a_source_that_is_not_configured_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="set CODEX_URL and CORE_URL"):
+        codex_client(read_settings(tmp_path))
