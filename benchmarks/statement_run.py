@@ -6,7 +6,6 @@ same output rows, ready as bytes, into empty tables of the same form with the sa
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import resource
 import statistics
@@ -20,7 +19,6 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
-import pyarrow.csv as pacsv
 from psycopg import sql
 
 from benchmarks import books
@@ -35,7 +33,7 @@ from ledger_pipelines.defs.billing.run import (
 from ledger_pipelines.months import month_range, years_so_far
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines.store.frames import select_list, table_schema
+from ledger_pipelines.store.frames import csv_parts, select_list, table_schema
 from ledger_pipelines.store.migrations import migrate
 from ledger_pipelines.store.replacement import Change, ensure_months, replace_month
 
@@ -111,28 +109,28 @@ def _measure(
         outs.append(seconds)
         ins.append(_bare_copy_in(connection, ready))
         _empty(connection)
-        runs.append(_seconds(lambda: _run(connection, month)))
+        runs.append(_seconds(lambda: _run(database, connection, month)))
     figures.bare_copy_out, figures.bare_copy_in, figures.run = map(statistics.median, (outs, ins, runs))
-    figures.run_again = _median(lambda: _seconds(lambda: _run(connection, month)))
+    figures.run_again = _median(lambda: _seconds(lambda: _run(database, connection, month)))
     del ready
     if len(year) > 1:
         tell(f"{len(year)} months one by one, then as one range")
         _empty(connection)
         for each in year:
-            figures.months[each] = _seconds(lambda each=each: _run(connection, [each]))  # type: ignore[misc]
+            figures.months[each] = _seconds(lambda each=each: _run(database, connection, [each]))  # type: ignore[misc]
         _empty(connection)
-        figures.year = _seconds(lambda: _run(connection, year))
+        figures.year = _seconds(lambda: _run(database, connection, year))
     figures.peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return figures
 
 
-def _run(connection: psycopg.Connection, months: Sequence[date]) -> None:
+def _run(database: Database, connection: psycopg.Connection, months: Sequence[date]) -> None:
     def write(frames: Mapping[str, pa.Table], months: Sequence[date]) -> dict[str, dict[date, Change]]:
         ensure_months(connection, list(frames), months)
         with connection.transaction():
             return {table: replace_month(connection, table, months, frame) for table, frame in frames.items()}
 
-    for _ in run_statements(connection, months, closed=frozenset(), currency="USD", write=write):
+    for _ in run_statements(database, months, closed=frozenset(), currency="USD", write=write):
         pass
 
 
@@ -155,12 +153,7 @@ def _bare_copy_out(connection: psycopg.Connection, months: Sequence[date]) -> tu
 
 
 def _ready_bytes(outputs: Mapping[str, pa.Table]) -> dict[str, bytes]:
-    ready = {}
-    for table, frame in outputs.items():
-        buffer = io.BytesIO()
-        pacsv.write_csv(frame, buffer, pacsv.WriteOptions(include_header=False))
-        ready[table] = buffer.getvalue()
-    return ready
+    return {table: b"".join(csv_parts(frame)) for table, frame in outputs.items()}
 
 
 def _bare_copy_in(connection: psycopg.Connection, ready: Mapping[str, bytes]) -> float:

@@ -55,6 +55,14 @@ def month_range(start: date, end: date) -> list[date]:
     return [add_months(start, index) for index in range(count)]
 
 
+def years_so_far(months: Iterable[date]) -> list[date]:
+    """The months from each year's January to the last of `months` in that year, in order."""
+    lasts: dict[int, date] = {}
+    for month in sorted(months):
+        lasts[month.year] = month
+    return [date(year, index, 1) for year, last in lasts.items() for index in range(1, last.month + 1)]
+
+
 def describe_months(months: Iterable[date]) -> str:
     """`2025-03`, `2025-03 to 2025-06` for a run of months, or a list with commas."""
     ordered = sorted(set(months))

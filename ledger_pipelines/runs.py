@@ -14,12 +14,12 @@ from uuid import uuid4
 import dagster as dg
 
 from ledger_pipelines.definitions import definitions
+from ledger_pipelines.defs.abandoned import settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, is_partition, partition_key
 from ledger_pipelines.defs.steps import ATTENDED_TAG
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, month_of
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.executions import fail_abandoned
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -72,7 +72,7 @@ def run_job(
     }
     run_id = str(uuid4())
     with dg.DagsterInstance.get() as instance:
-        instance.add_event_listener(run_id, lambda event, _cursor: _tell(event, on_step))
+        instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
         result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
@@ -80,24 +80,15 @@ def run_job(
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-        checks = [_check(evaluation) for evaluation in result.get_asset_check_evaluations()]
+        checks = [_check(evaluation) for evaluation in result.get_asset_check_evaluations() if evaluation.partition is None]
         failures = [_sentence(event) for event in result.all_events if event.is_step_failure]
     return RunOutcome(run_id=run_id, failures=failures, checks=checks)
 
 
-def settle_abandoned_runs(database: Database) -> int:
-    """Ends what killed processes left behind, in sync_executions and in Dagster's history; returns how many runs."""
-    with database.connect() as connection:
-        abandoned = fail_abandoned(connection)
-    run_ids = {execution.dagster_run_id for execution in abandoned if execution.dagster_run_id}
-    settled = 0
+def settle_abandoned(database: Database) -> int:
+    """Ends what killed processes left behind, in our records and in Dagster's; returns how many runs."""
     with dg.DagsterInstance.get() as instance:
-        for run_id in run_ids:
-            run = instance.get_run_by_id(run_id)
-            if run is not None and not run.is_finished:
-                instance.report_run_failed(run, "The process that executed this run was killed.")
-                settled += 1
-    return settled
+        return len(settle_abandoned_runs(instance, database))
 
 
 def _refuse_strange_months(months: Sequence[date], today: date) -> None:

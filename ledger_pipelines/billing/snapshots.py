@@ -18,8 +18,8 @@ def months_to_read(
 ) -> list[date]:
     """Those of the months whose snapshot is to be taken now, in order.
 
-    The current and the just-ended month are taken anew each time; an older month keeps the snapshot that it has,
-    unless `refresh`; a closed month is never taken.
+    The current and the just-ended month are taken anew each time; an older month keeps the snapshot that it
+    has, unless `refresh`; a closed month is never taken.
     """
     just_ended = add_months(month_of(today), -1)
     return [

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job, settle_abandoned_runs
+from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job, settle_abandoned
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.store.summaries import month_summaries, run_changes, unresolved_errors
@@ -35,7 +35,7 @@ def run(
 
     Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken.
     """
-    settle_abandoned_runs(database)
+    settle_abandoned(database)
     outcome = _with_progress(months, today, console)
     if not outcome.failures:
         _print_summary(database, months, outcome, console)

@@ -72,7 +72,7 @@ def _serve(
         this_month = month_of(today)
         months = month_range(add_months(this_month, -11), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
-        close.run(months, finalise=False, person="demo", today=today, console=console)
+        close.run(database, months, finalise=False, person="demo", today=today, console=console)
     _wait_until_up(f"http://127.0.0.1:{dagster_port}/server_info", children, console)
     console.print(f"\n[bold green]Up.[/] Dagster: [link]http://127.0.0.1:{dagster_port}[/link]", highlight=False)
     if demo:

@@ -64,7 +64,7 @@ def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> It
 
 
 def _report_month(context: dg.AssetExecutionContext, finding: Finding) -> None:
-    context.instance.report_runless_asset_event(
+    context.log_event(
         dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(finding.asset),
             check_name=finding.check,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import warnings
 from datetime import date
 
 import dagster as dg
@@ -19,7 +19,10 @@ MONTHS = dg.MonthlyPartitionsDefinition(
 )
 
 #: A month's statements need the tickets of the calendar year so far, for prepaid yearly hours: at most twelve months.
-YEAR_SO_FAR = dg.TimeWindowPartitionMapping(start_offset=-11, allow_nonexistent_upstream_partitions=True)
+with warnings.catch_warnings():
+    # The mapping without the parameter refuses the ledger's first eleven months; the inventory test watches it.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    YEAR_SO_FAR = dg.TimeWindowPartitionMapping(start_offset=-11, allow_nonexistent_upstream_partitions=True)
 
 
 def partition_key(month: date) -> str:
@@ -30,14 +33,6 @@ def partition_key(month: date) -> str:
 def months_of(context: dg.AssetExecutionContext) -> list[date]:
     """The months that this run materialises, in order."""
     return [parse_month(key) for key in context.partition_keys]
-
-
-def years_so_far(months: Iterable[date]) -> list[date]:
-    """The months from each year's January to the last of `months` in that year, in order."""
-    lasts: dict[int, date] = {}
-    for month in sorted(months):
-        lasts[month.year] = month
-    return [date(year, index, 1) for year, last in lasts.items() for index in range(1, last.month + 1)]
 
 
 def first_partition() -> date:

@@ -28,13 +28,14 @@ Reason = Literal["status", "content type", "body", "timeout", "dropped", "redire
 class AnswerError(SourceUnavailableError):
     """A source was reached and did not answer with what it promises.
 
-    `reason` says in which way, `status` the HTTP status where there was one.
+    `reason` says in which way, `status` the HTTP status where there was one, `said` the status in words.
     """
 
-    def __init__(self, message: str, *, reason: Reason, status: int | None = None) -> None:
+    def __init__(self, message: str, *, reason: Reason, status: int | None = None, said: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.status = status
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,8 @@ class Address:
     def redirected(self, url: str, status: int, location: str) -> AnswerError:
         """The source points elsewhere; it is not followed, since that would carry the credential along."""
         return AnswerError(
-            f"{self.name} points from {safe_url(url)} to {safe_url(location) or 'nowhere'} ({status_text(status)}): "
-            f"check {self.url_setting}.",
+            f"{self.name} points from {safe_url(url)} to {safe_url(location) or 'nowhere'} "
+            f"({status_text(status)}): check {self.url_setting}.",
             reason="redirect",
             status=status,
         )
@@ -149,8 +150,10 @@ class Address:
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             text = f"{self.name} failed at {safe_url(url)} ({said}): look into its log, then try again."
         else:
-            text = f"{self.name} did not accept our request at {safe_url(url)} ({said}): check {self.url_setting}."
-        return AnswerError(text, reason="status", status=status)
+            text = (
+                f"{self.name} did not take our request at {safe_url(url)} ({said}): check {self.url_setting}."
+            )
+        return AnswerError(text, reason="status", status=status, said=said)
 
 
 def status_text(status: int, words: str = "") -> str:
@@ -163,7 +166,7 @@ def status_text(status: int, words: str = "") -> str:
 
 
 def own_words(body: Any, secrets: Mapping[str, str]) -> str:
-    """What a JSON error body says in its usual places, shortened, without secrets; empty when it says nothing.
+    """What a JSON error body says in its usual places, shortened, without secrets; empty when it is mute.
 
     `secrets` are the headers that were sent: some systems repeat them in their refusals.
     """

@@ -1,7 +1,7 @@
 """The exchange of one request with a source, as all sources make it.
 
-Here: one `requests` session with timeouts, retries, the rate limit, the credential, and the checks that make an
-answer what was promised. Not here: what is asked, and what the answer means.
+Here: one `requests` session with timeouts, retries, the rate limit, the credential, and the checks that make
+an answer what was promised. Not here: what is asked, and what the answer means.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import IO, Any, Protocol, Self, TypeVar, cast
+from typing import IO, Any, Protocol, Self, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -57,7 +57,7 @@ class NoCredential:
     def headers(self) -> Mapping[str, str]:
         return {}
 
-    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002  # the protocol's argument
+    def renew(self, refused: Mapping[str, str]) -> bool:
         return False
 
 
@@ -125,7 +125,7 @@ class HttpSource:
     def get(
         self,
         path: str,
-        parse: Callable[[IO[bytes]], T] = cast("Callable[[IO[bytes]], Any]", read_json),
+        parse: Callable[[IO[bytes]], T],
         *,
         route: str | None = None,
         params: Mapping[str, str] | None = None,
@@ -140,11 +140,11 @@ class HttpSource:
         timeout = self._read_timeout if read_timeout is None else read_timeout
         return self._exchange(_Request("GET", self._base + path, route or path, params, None, timeout), parse)
 
-    def post(
-        self, path: str, json: Any, parse: Callable[[IO[bytes]], T] = cast("Callable[[IO[bytes]], Any]", read_json)
-    ) -> T:
-        """Likewise for `POST path` with a JSON body: only for requests that do no harm when they go out twice."""
-        return self._exchange(_Request("POST", self._base + path, path, None, json, self._read_timeout), parse)
+    def post(self, path: str, json: Any, parse: Callable[[IO[bytes]], T]) -> T:
+        """Likewise for `POST path` with a JSON body: only for what does no harm when it goes out twice."""
+        return self._exchange(
+            _Request("POST", self._base + path, path, None, json, self._read_timeout), parse
+        )
 
     def _exchange(self, request: _Request, parse: Callable[[IO[bytes]], T]) -> T:
         """The parsed answer, a refused credential being renewed once."""

@@ -42,7 +42,9 @@ class RateLimit:
             item = RateItem("request", now)
             if self._bucket.put(item):
                 return 0.0
-            return max(float(self._bucket.waiting(item)), 1.0) / 1000
+            pause = self._bucket.waiting(item)
+            # Never nothing: the library gives 0 where the room is free within the same millisecond.
+            return max(pause, 1) / 1000 if isinstance(pause, int) else 0.001
 
 
 class RouteLimits:

@@ -43,7 +43,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def redact(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy whose secrets are `REDACTED`, at any depth of mappings and sequences; everything else is as it was."""
+    """A copy whose secrets are `REDACTED`, at any depth of mappings and sequences."""
     return {
         key: REDACTED if is_secret_name(str(key)) and value is not None else _redact_value(value)
         for key, value in mapping.items()

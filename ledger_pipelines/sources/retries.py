@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from ledger_pipelines.errors import SourceUnavailableError
 from ledger_pipelines.sources.clock import Clock
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class TransientError(Exception):
     """An exchange failed in a way that may pass. `failure` is what to raise when it does not.
 
-    `retry_after` is the number of seconds that the source asked for; `unreached` says that it was never reached.
+    `retry_after` is the number of seconds that the source asked for; `unreached` says that nobody was there.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class TransientError(Exception):
 class RetryPolicy:
     """How often and how patiently. Times in seconds.
 
-    Eight tries leave less than one request in 100,000 unanswered where a fifth of them fail by chance, and the
-    pauses between them add up to less than 8 s where all of them fail. A source that is not there at all is
-    known after five (under 2 s). `patience` ends the tries where each of them takes long, as a source that
-    accepts connections and never answers makes them.
+    Eight tries leave less than one request in 100,000 unanswered where a fifth of them fail by chance, and
+    the pauses between them add up to less than 8 s where all of them fail. A source that is not there at all
+    is known after five (under 2 s). `patience` ends the tries where each of them takes long, as a source
+    that accepts connections and never answers makes them.
     """
 
     attempts: int = 8
@@ -57,7 +57,7 @@ class RetryPolicy:
         Raises the failure of the last one where none does; what is no TransientError is raised at once.
         """
         started = clock.monotonic()
-        backoff = wait_exponential_jitter(self.first_pause, self.longest_pause, jitter=self.first_pause)
+        backoff = wait_exponential(self.first_pause, self.longest_pause) + wait_random(0, self.first_pause)
 
         def stop(state: RetryCallState) -> bool:
             allowed = self.unreached_attempts if _error_of(state).unreached else self.attempts

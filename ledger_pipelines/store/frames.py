@@ -7,7 +7,7 @@ and in which decimals stay exact; an unquoted empty field is NULL, a quoted one 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import psycopg
@@ -27,11 +27,19 @@ def copy_in(connection: psycopg.Connection, table: sql.Identifier, frame: pa.Tab
     columns = sql.SQL(", ").join(map(sql.Identifier, frame.column_names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(table, columns)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for batch in frame.to_batches(max_chunksize=50_000):
+        for part in csv_parts(frame):
+            copy.write(part)
+    return frame.num_rows
+
+
+def csv_parts(frame: pa.Table) -> Iterator[memoryview]:
+    """The frame's rows as COPY reads them, in parts of some megabytes."""
+    for batch in frame.to_batches(max_chunksize=50_000):
+        # Arrow writes the bytes of another buffer for a batch without rows.
+        if batch.num_rows:
             buffer = io.BytesIO()
             pacsv.write_csv(batch, buffer, pacsv.WriteOptions(include_header=False))
-            copy.write(buffer.getbuffer())
-    return frame.num_rows
+            yield buffer.getbuffer()
 
 
 def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.Schema) -> pa.Table:

@@ -56,7 +56,7 @@ def run_changes(connection: psycopg.Connection, dagster_run_id: str) -> dict[str
     changes: dict[str, dict[str, Any]] = {}
     for (tables,) in rows:
         changes |= tables or {}
-    return changes
+    return dict(sorted(changes.items()))
 
 
 def read_statements(connection: psycopg.Connection, months: Sequence[date]) -> tuple[Any, Any]:

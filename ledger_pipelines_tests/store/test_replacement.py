@@ -56,6 +56,15 @@ def test_what_goes_in_comes_out_to_the_last_decimal(connection: psycopg.Connecti
     assert read_months(connection, "tickets", [MARCH]).sort_by("ticket_number").equals(frame)
 
 
+def test_a_frame_with_empty_chunks_is_written_as_it_is(connection: psycopg.Connection) -> None:
+    frame = tickets(connection, [(MARCH, "1", "1"), (MARCH, "2", "2")])
+    chunked = pa.concat_tables([frame.slice(0, 0), frame.slice(0, 1), frame.slice(0, 0), frame.slice(1)])
+
+    replace_month(connection, "tickets", [MARCH], chunked)
+
+    assert read_months(connection, "tickets", [MARCH]).sort_by("ticket_number").equals(frame)
+
+
 def test_running_a_month_again_writes_nothing(connection: psycopg.Connection) -> None:
     frame = tickets(connection, [(MARCH, "1", "1"), (MARCH, "2", "2")])
     replace_month(connection, "tickets", [MARCH], frame)

@@ -1,7 +1,5 @@
 """Snapshots of Codex: companies, assets, contacts, plans and tickets, month by month, from one fetch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
@@ -12,11 +10,12 @@ import pyarrow.compute as pc
 from ledger_pipelines.billing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, snapshot_findings
 from ledger_pipelines.defs.findings import report
-from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key, years_so_far
+from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
 from ledger_pipelines.store.replacement import Change
@@ -79,7 +78,8 @@ def codex_snapshots(
         needed = frozenset(table for table, months in due.items() if months)
         if needed:
             years = sorted({month.year for month in due.get("tickets", [])})
-            snapshot = codex.client().fetch(needed, years)
+            with codex.client() as client:
+                snapshot = client.fetch(needed, years)
             frames = {table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)}
             changes = _write(step, frames, due, snapshot, taken_at)
             _record_problems(step, snapshot, needed)

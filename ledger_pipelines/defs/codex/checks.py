@@ -43,12 +43,12 @@ def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
         for month in step.months:
             snapshot = found.get((table, month))
             is_complete = snapshot is None or snapshot.is_complete
-            findings.append(_finding(table, "read_completely", month, is_complete, "has records that could not be read"))
+            findings.append(_finding(table, "read_completely", month, is_complete, f"some {table} could not be read; see integration_errors"))
             if table != "tickets":
                 is_late = snapshot is not None and is_later_state(month, snapshot.snapshot_at.date())
                 taken = "" if snapshot is None else f" (taken {snapshot.snapshot_at:%Y-%m-%d})"
                 findings.append(
-                    _finding(table, "snapshot_in_time", month, not is_late, f"is billed from a later state{taken}")
+                    _finding(table, "snapshot_in_time", month, not is_late, f"billed from a later state of {table}{taken}")
                 )
     return findings
 
@@ -60,5 +60,5 @@ def _finding(table: str, check: str, month: date, passed: bool, text: str) -> Fi
         month=month,
         count=0 if passed else 1,
         severity=dg.AssetCheckSeverity.WARN,
-        description=None if passed else f"{format_month(month)}: {table} {text}.",
+        description=None if passed else f"{format_month(month)}: {text}.",
     )

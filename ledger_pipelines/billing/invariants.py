@@ -1,0 +1,176 @@
+"""What must hold of every month's statements (rules/billing.md, Invariants).
+
+Each function returns the rows that offend, none when all is well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.columns import array, column, int64s, joined_text, kept, mask, positions
+from ledger_pipelines.billing.index import month_days, month_positions
+from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.plans import agree_terms
+from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.months import month_of
+
+#: Ids that are one company's own: another may have a line with the same.
+_OF_EACH_COMPANY = ("contact", "backup", "tickets")
+
+
+def statements_missing_or_doubled(
+    inputs: BillingInputs, statements: pa.Table, months: Sequence[date]
+) -> pa.Table:
+    """Active companies with a plan that have no statement, or several, and statements of others.
+
+    Rows: month, account_number, statements (how many there are).
+    """
+    asked = sorted({month_of(month) for month in months})
+    terms, _ = agree_terms(inputs, asked)
+    key = ["month", "account_number"]
+    written = kept(statements, month_positions(column(statements, "month"), month_days(asked)) >= 0)
+    counted = pa.concat_tables(
+        [_counting(terms.frame.select(key), "expected"), _counting(written.select(key), "statements")],
+        promote_options="default",
+    )
+    sums = counted.group_by(key).aggregate([("expected", "sum"), ("statements", "sum")])
+    expected = int64s(column(sums, "expected_sum").fill_null(0))
+    found = int64s(column(sums, "statements_sum").fill_null(0))
+    rows = sums.select(key).append_column("statements", array(found))
+    return _sorted(kept(rows, expected != found), key)
+
+
+def _counting(frame: pa.Table, name: str) -> pa.Table:
+    return frame.append_column(name, array(np.ones(frame.num_rows, dtype=np.int64)))
+
+
+def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table:
+    """Statements whose total is not the sum of their lines, and lines that no statement adds up.
+
+    Rows: month, account_number, total (null where there is no statement), lines (their sum; 0 where there are
+    none).
+    """
+    key = ["month", "account_number"]
+    sums = lines.select([*key, "amount"]).group_by(key).aggregate([("amount", "sum")])
+    joined = statements.select([*key, "total"]).join(sums, keys=key, join_type="full outer")
+    stated: Any = column(joined, "total")
+    added: Any = column(joined, "amount_sum").cast(AMOUNT).fill_null(Decimal(0))
+    frame = joined.select(key).append_column("total", stated).append_column("lines", added)
+    same = mask(pc.equal(stated, added))
+    return _sorted(kept(frame, ~same), key)
+
+
+def billed_twice(lines: pa.Table) -> pa.Table:
+    """What is on more than one line of a month: an asset, a manual record or a line item anywhere, a user, a
+    backup charge or the hours of one company.
+
+    Rows: month, source_type, source_id, lines (how many).
+    """
+    kinds: Any = column(lines, "source_type")
+    of_each = pc.is_in(kinds, value_set=pa.array(_OF_EACH_COMPANY))
+    owners = pc.if_else(of_each, column(lines, "account_number"), pa.scalar(""))
+    keyed = lines.select(["month", "source_type", "source_id"]).append_column("owner", owners)
+    counted = keyed.group_by(keyed.column_names).aggregate([([], "count_all")])
+    twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
+    return _renamed(twice, {"count_all": "lines"}, ["month", "source_type", "source_id"])
+
+
+def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
+    """Tickets whose hours count more than once in a month, such as under two companies.
+
+    Rows: month, ticket_number, companies (how many times).
+    """
+    hours: Any = ticket_hours["hours"]
+    counting = ticket_hours.filter(pc.greater(hours, pa.scalar(0, hours.type)))
+    counted = counting.group_by(["month", "ticket_number"]).aggregate([([], "count_all")])
+    twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
+    return _renamed(twice, {"count_all": "companies"}, ["month", "ticket_number"])
+
+
+def tickets_billed_beyond_their_hours(booked: pa.Table, tickets: pa.Table) -> pa.Table:
+    """Tickets of which closed months billed more hours than they have (in their latest month in `tickets`).
+
+    `booked` is `ticket_hours` of closed months; a ticket that is not in `tickets` cannot be judged. So too a
+    ticket whose hours were corrected downwards after a month was closed: its company is owed a credit. Rows:
+    ticket_number, billed, hours.
+    """
+    billed = booked.group_by("ticket_number").aggregate([("hours", "sum")])
+    latest = tickets.group_by("ticket_number").aggregate([("month", "max")])
+    current = latest.join(
+        tickets.select(["ticket_number", "month", "total_hours_spent"]),
+        keys=["ticket_number", "month_max"],
+        right_keys=["ticket_number", "month"],
+    )
+    most = current.group_by("ticket_number").aggregate([("total_hours_spent", "max")])
+    joined = billed.join(most, keys="ticket_number", join_type="inner")
+    sums: Any = joined["hours_sum"]
+    beyond = joined.filter(pc.greater(sums, joined["total_hours_spent_max"].cast(sums.type)))
+    return _renamed(beyond, {"hours_sum": "billed", "total_hours_spent_max": "hours"}, ["ticket_number"])
+
+
+def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
+    """Lines whose record is not in the month's snapshot of that company, or among the records that people
+    keep.
+
+    Backup lines need a device with backup, hours a ticket of the month. Rows: month, account_number,
+    source_type, source_id.
+    """
+    backed_up: Any = column(inputs.assets, "backup_data_bytes")
+    monthly = ["month", "account_number"]
+    known = {
+        "contact": joined_text(inputs.contacts, [*monthly, "id"]),
+        "asset": joined_text(inputs.assets, [*monthly, "id"]),
+        "manual_user": joined_text(inputs.manual_users, ["account_number", "id"]),
+        "manual_asset": joined_text(inputs.manual_assets, ["account_number", "id"]),
+        "line_item": joined_text(inputs.custom_line_items, ["account_number", "id"]),
+        "backup": joined_text(inputs.assets.filter(pc.greater(backed_up, pa.scalar(0))), monthly),
+        "tickets": joined_text(inputs.tickets, monthly),
+    }
+    named_by = {
+        "contact": [*monthly, "source_id"],
+        "asset": [*monthly, "source_id"],
+        "backup": monthly,
+        "tickets": monthly,
+    }
+    columns = ["month", "account_number", "source_type", "source_id"]
+    types: Any = column(lines, "source_type")
+    found = [lines.select(columns).filter(pc.invert(pc.is_in(types, value_set=pa.array(list(known)))))]
+    for source_type, keys in known.items():
+        some = lines.select(columns).filter(pc.equal(types, pa.scalar(source_type)))
+        missing = (
+            positions(joined_text(some, named_by.get(source_type, ["account_number", "source_id"])), keys) < 0
+        )
+        found.append(some.filter(array(missing)))
+    return _sorted(pa.concat_tables(found), columns)
+
+
+def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:
+    """Statements whose contract ends on the month's last day or within so many days after it; expired ones do
+    not.
+
+    Rows: month, account_number, company_name, contract_term, contract_end_date; by end.
+    """
+    ends: Any = column(statements, "contract_end_date").view(pa.int32())
+    lasts: Any = column(statements, "statement_date").view(pa.int32())
+    days = pc.subtract(ends, lasts)
+    ending = pc.and_(pc.greater_equal(days, pa.scalar(0)), pc.less_equal(days, pa.scalar(within_days)))
+    columns = ["month", "account_number", "company_name", "contract_term", "contract_end_date"]
+    found = statements.select(columns).filter(ending)
+    return _sorted(found, ["contract_end_date", "month", "account_number"])
+
+
+def _sorted(frame: pa.Table, key: Sequence[str]) -> pa.Table:
+    return frame.sort_by([(name, "ascending") for name in key])
+
+
+def _renamed(frame: pa.Table, names: dict[str, str], key: Sequence[str]) -> pa.Table:
+    """The key and the renamed columns only, by key."""
+    chosen = frame.select([*key, *names])
+    return _sorted(chosen.rename_columns([*key, *names.values()]), key)

@@ -1,0 +1,75 @@
+"""Custom line items: recurring, one-off and yearly charges (rules/billing.md, Custom line items)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.columns import (
+    Int64s,
+    array,
+    column,
+    half_up,
+    int64s,
+    kept,
+    named,
+    present,
+    small_units,
+    summed,
+    take,
+)
+from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.lines import CUSTOM_CHARGE, Stated, statement_lines
+from ledger_pipelines.billing.plans import Terms
+
+_KINDS = ("recurring", "one_off", "yearly")
+_FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
+
+
+@dataclass(frozen=True, slots=True)
+class LineItemCharges:
+    """The lines, and each statement's sum in hundredths."""
+
+    lines: pa.Table
+    totals: Int64s
+
+
+def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> LineItemCharges:
+    """A line for each item that falls due in the month, also where its fee is 0.
+
+    An item is of the kind whose fee it has (the table lets it have only one; else the first of recurring,
+    one-off, yearly holds).
+    """
+    items, rows = terms.index.billed_every_month(inputs.read("custom_line_items"))
+    days = terms.index.months[terms.index.month[rows]].astype("datetime64[D]")
+    month = days.astype("datetime64[M]").astype(np.int64)
+    year, month_of_year = month // 12 + 1970, month % 12 + 1
+
+    def number(name: str) -> Int64s:
+        return int64s(column(items, name).fill_null(0))
+
+    has = [present(column(items, name)) for name in _FEES]
+    kinds = np.select(has, list(range(len(_FEES))), default=-1)
+    is_due = (
+        (kinds == 0)
+        | ((kinds == 1) & (number("one_off_year") == year) & (number("one_off_month") == month_of_year))
+        | ((kinds == 2) & (number("yearly_month") == month_of_year))
+    )
+    items, rows, kinds = kept(items, is_due), rows[is_due], kinds[is_due]
+    fees = small_units(pc.coalesce(*(column(items, name) for name in _FEES)))
+    amounts = half_up(fees, 100)
+    ids = column(items, "id")
+    stated = Stated(
+        rows,
+        "line_item",
+        ids,
+        "custom",
+        take(array(_KINDS), kinds),
+        CUSTOM_CHARGE,
+        named(column(items, "name"), "Item", ids),
+    )
+    lines = statement_lines(terms, stated, rates=fees, amounts=amounts, currency=currency)
+    return LineItemCharges(lines, summed(amounts, rows, terms.index.count))

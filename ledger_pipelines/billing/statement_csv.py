@@ -1,0 +1,155 @@
+"""Statements as a CSV file that accounting programs import (rules/billing.md, Statement).
+
+Dates are ISO (`2025-03-31`), amounts have two decimals, rates two to four, quantities as many as they need.
+Statements come by month and account, their lines by kind, description and source.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.money import CENT
+
+COLUMNS = (
+    "InvoiceNo",
+    "Customer",
+    "InvoiceDate",
+    "DueDate",
+    "Item(Product/Service)",
+    "Description",
+    "Qty",
+    "Rate",
+    "Amount",
+)
+
+_KINDS = ("user", "asset", "backup", "hours", "custom")
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
+
+
+class StatementRow(NamedTuple):
+    """A line of a statement as the file states it, in the order of COLUMNS."""
+
+    number: str
+    customer: str
+    dated: date
+    due: date
+    item: str
+    description: str
+    quantity: Decimal
+    rate: Decimal
+    amount: Decimal
+
+
+def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementRow]:
+    """The lines of these statements that charge something, each with what its statement says.
+
+    `lines` and `statements` are frames like those of `bill`; lines without a statement here are left out.
+    """
+    heads = {
+        (head["month"], head["account_number"]): head for head in _columns_of(statements, _HEAD).to_pylist()
+    }
+    charged = lines.filter(pc.not_equal(lines["amount"], pa.scalar(Decimal("0.00"), lines["amount"].type)))
+    for line in sorted(_columns_of(charged, _LINE).to_pylist(), key=_place):
+        head = heads.get((line["month"], line["account_number"]))
+        if head is not None:
+            yield StatementRow(
+                head["statement_number"],
+                head["company_name"],
+                head["statement_date"],
+                head["due_date"],
+                line["item"],
+                line["description"],
+                line["quantity"],
+                line["rate"],
+                line["amount"],
+            )
+
+
+def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
+    """One or many statements as CSV text: a header, then a row for each line that charges something.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay as they are.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in statement_rows(lines, statements):
+        writer.writerow(
+            [
+                neutralised(row.number),
+                neutralised(row.customer),
+                row.dated.isoformat(),
+                row.due.isoformat(),
+                neutralised(row.item),
+                neutralised(row.description),
+                _shortest(row.quantity, Decimal(1)),
+                _shortest(row.rate, CENT),
+                f"{row.amount:.2f}",
+            ]
+        )
+    return text.getvalue()
+
+
+def neutralised(text: str) -> str:
+    """`text`, with an apostrophe in front if a spreadsheet would take it for a formula: `=`, `+`, `-`, `@`,
+    tab, CR.
+
+    Space before such a sign does not hide it. A text that is only a number, such as `-12.50`, computes
+    nothing.
+    """
+    if text[:1] in ("\t", "\r", "\n") or (
+        text.lstrip(" ")[:1] in tuple("=+-@") and not _NUMBER.fullmatch(text)
+    ):
+        return f"'{text}"
+    return text
+
+
+_HEAD = ("month", "account_number", "statement_number", "company_name", "statement_date", "due_date")
+_LINE = (
+    "month",
+    "account_number",
+    "source_type",
+    "source_id",
+    "kind",
+    "item",
+    "description",
+    "quantity",
+    "rate",
+    "amount",
+)
+
+
+def _columns_of(frame: pa.Table, names: tuple[str, ...]) -> pa.Table:
+    return frame.select(list(names))
+
+
+def _place(line: dict[str, Any]) -> tuple[Any, ...]:
+    kind = line["kind"]
+    at = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+    return (
+        line["month"],
+        line["account_number"],
+        at,
+        line["description"],
+        line["source_type"],
+        line["source_id"],
+    )
+
+
+def _shortest(value: Decimal, at_least: Decimal) -> str:
+    """The number without trailing zeros, but with the decimals of `at_least`."""
+    places = at_least.as_tuple().exponent
+    short = value.normalize()
+    exponent = short.as_tuple().exponent
+    if isinstance(places, int) and isinstance(exponent, int) and exponent > places:
+        short = short.quantize(at_least)
+    return f"{short:f}"

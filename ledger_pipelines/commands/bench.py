@@ -1,0 +1,57 @@
+"""`ledger bench`: what a statement run costs beside bare COPY, as ratios measured in one run."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ledger_pipelines.errors import LedgerError
+
+if TYPE_CHECKING:
+    from benchmarks.statement_run import Figures
+
+
+def run(*, companies: int, months: int, console: Console) -> None:
+    """Measures and prints. Raises LedgerError where the benchmarks are not installed beside the package."""
+    try:
+        from benchmarks.statement_run import measure
+    except ModuleNotFoundError:
+        raise LedgerError("The benchmarks are part of a checkout: run `make bench` in one.") from None
+    with console.status("Starting a database of its own") as status:
+        figures = measure(companies, months, lambda text: status.update(text))
+    console.print(_seconds(figures))
+    console.print(_ratios(figures))
+
+
+def _seconds(figures: Figures) -> Table:
+    table = Table("What", "Rows", "Seconds", title="Medians of three", title_justify="left")
+    rows = [
+        ("Bare COPY out of the inputs", figures.input_rows, figures.bare_copy_out),
+        ("Bare COPY in of the outputs", figures.output_rows, figures.bare_copy_in),
+        ("Statement run of a new month", figures.output_rows, figures.run),
+        ("The same month run again", figures.output_rows, figures.run_again),
+        ("The rules alone (lines)", figures.lines, figures.rules),
+    ]
+    for name, count, seconds in rows:
+        table.add_row(name, f"{count:,}", f"{seconds:.3f}")
+    return table
+
+
+def _ratios(figures: Figures) -> Table:
+    table = Table("Ratio", "Measured", "Promised", title="Ratios", title_justify="left")
+    _add(table, "Statement run / bare COPY", figures.run / figures.bare, 3.0, "at most 3.00")
+    _add(table, "Lines a second in the rules", figures.lines / figures.rules, None, "at least 1,000,000")
+    if figures.months:
+        single = mean(figures.months.values())
+        name = f"{len(figures.months)} months as one range / one month alone (mean)"
+        _add(table, name, figures.year / single, None, "at most 10.00 for 12")
+    _add(table, "Peak memory, MB", figures.peak_megabytes, 2048, "under 2,048")
+    return table
+
+
+def _add(table: Table, name: str, value: float, limit: float | None, promised: str) -> None:
+    text = f"{value:,.0f}" if value >= 1000 else f"{value:,.2f}"
+    table.add_row(name, f"[red]{text}[/]" if limit is not None and value > limit else text, promised)

@@ -1,0 +1,126 @@
+"""Billing statements, their lines, and the ticket hours behind them, month by month."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS, BillingResult
+from ledger_pipelines.defs.billing.charts import statement_chart
+from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
+from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
+from ledger_pipelines.defs.findings import Finding, report
+from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.months import add_months
+from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.statements import totals_by_kind
+
+_SCHEMAS = {
+    "ticket_hours": TICKET_HOURS,
+    "billing_statement_lines": STATEMENT_LINES,
+    "billing_statements": STATEMENTS,
+}
+_DESCRIPTIONS = {
+    "ticket_hours": "A row is a ticket's hours that count in the month: its total less what closed months billed of it.",
+    "billing_statement_lines": "A row is one charge on a company's statement, with the record that it comes from.",
+    "billing_statements": "A row is a company's statement of the month: what was counted, at which rates, and the total.",
+}
+_DEPS: dict[str, list[dg.AssetDep]] = {
+    "ticket_hours": [dg.AssetDep("tickets", partition_mapping=YEAR_SO_FAR)],
+    "billing_statement_lines": [*(dg.AssetDep(table) for table in SNAPSHOT_TABLES), dg.AssetDep("ticket_hours")],
+    "billing_statements": [dg.AssetDep("billing_statement_lines")],
+}
+_NOTES = {
+    "source_type": "what kind of record the line bills",
+    "source_id": "that record's id",
+    "amount": "rounded half up to cents, once",
+    "hours": "hours that count in this month",
+    "billed_before": "hours of the ticket on statements of closed months before",
+}
+_TOP = ("account_number", "company_name", "billing_plan", "total_user_charges", "total_asset_charges", "total")
+
+
+def _spec(table: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=_DEPS[table],
+        description=_DESCRIPTIONS[table],
+        metadata=table_metadata(table, _SCHEMAS[table], _NOTES),
+        group_name="billing",
+        owners=[OWNER],
+        kinds={"postgres", "arrow"},
+        freshness_policy=MONTHLY_FRESHNESS,
+    )
+
+
+@dg.multi_asset(
+    name="billing",
+    specs=[_spec(table) for table in OUTPUT_TABLES],
+    check_specs=CHECKS,
+    partitions_def=MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="billing",
+)
+def billing(
+    context: dg.AssetExecutionContext, ledger: LedgerResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Read the months' snapshots, bill them, replace the months, say what was charged.
+
+    Nothing here is tried again: the same inputs give the same failure.
+    """
+    with executed_step(context, ledger, "billing") as step:
+        findings: list[Finding] = []
+        problems = []
+        last: BillingResult | None = None
+        for run in run_statements(
+            ledger.database,
+            step.months,
+            closed=step.closed,
+            currency=ledger.settings.currency,
+            write=step.write,
+        ):
+            _describe(step, run)
+            findings += statement_findings(step, run)
+            problems += run.result.problems
+            last = run.result
+        step.record("billing", "statements", problems, months=step.months)
+        assert last is not None
+        pictures = _pictures(step, last)
+    for table in OUTPUT_TABLES:
+        yield dg.MaterializeResult(asset_key=table, metadata=pictures.get(table, {}))
+    yield from report(context, findings)
+
+
+def _describe(step: Step, run: StatementRun) -> None:
+    for month in run.months:
+        statements = rows_of_months(run.result.statements, [month])
+        total: Decimal = pc.sum(statements["total"]).as_py() or Decimal(0)
+        figures: dict[str, dict[str, Any]] = {
+            "billing_statements": {"statements": statements.num_rows, "total": f"{total:,.2f}"},
+            "billing_statement_lines": {"total": f"{total:,.2f}"},
+        }
+        for table, changes in run.changes.items():
+            step.describe(table, month, changes[month], **figures.get(table, {}))
+
+
+def _pictures(step: Step, result: BillingResult) -> dict[str, dict[str, Any]]:
+    """What a person would rather look at: the year's totals, the largest statements, a few lines."""
+    last = step.months[-1]
+    totals = totals_by_kind(step.connection, add_months(last, -11), last)
+    statements = rows_of_months(result.statements, [last]).sort_by([("total", "descending")])
+    chart = {"totals_by_month_and_kind": statement_chart(totals)} if totals.num_rows else {}
+    step.context.add_asset_metadata(
+        {"largest_statements": preview(statements, _TOP), **chart},
+        asset_key="billing_statements",
+        partition_key=partition_key(last),
+    )
+    return {
+        "billing_statement_lines": {
+            "preview": preview(result.lines, ("account_number", "kind", "type", "description", "quantity", "rate", "amount"))
+        }
+    }

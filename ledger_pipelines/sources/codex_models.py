@@ -1,0 +1,324 @@
+"""What Codex's records look like on the wire, and the frames that they become (wire/codex.md).
+
+Here: wire models, schemas, and what each kind of record is called. Not here: how they are asked for, which
+is `codex`'s.
+
+The models are TypedDicts: pydantic validates them twice as fast as it builds objects, and their next stop is
+a frame's columns. Fields that are not needed are not in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Required
+
+import pyarrow as pa
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from ledger_pipelines.money import RATE
+from ledger_pipelines.sources.frames import Entity
+from ledger_pipelines.sources.wire_types import (
+    Bytes,
+    Hours,
+    Id,
+    Instant,
+    JsonText,
+    KeyText,
+    OptionalDate,
+    OptionalInstant,
+    OptionalRate,
+    Term,
+)
+
+_STRICT = ConfigDict(strict=True)
+
+#: Rates of a billing plan, as Codex names them; TB for `backup_included_tb`, money for one unit else.
+RATES = (
+    "per_user_cost",
+    "per_workstation_cost",
+    "per_server_cost",
+    "per_vm_cost",
+    "per_switch_cost",
+    "per_firewall_cost",
+    "per_hour_ticket_cost",
+    "backup_base_fee_workstation",
+    "backup_base_fee_server",
+    "backup_included_tb",
+    "backup_per_tb_fee",
+)
+
+
+@with_config(_STRICT)
+class CompanyRow(TypedDict, total=False):
+    """A company. The term is kept as Codex sends it; a company without a name is called by its number."""
+
+    account_number: Required[KeyText]
+    name: str | None
+    billing_plan: str | None
+    contract_term_length: str | None
+    contract_start_date: OptionalDate
+    contract_end_date: OptionalDate
+    support_level: str | None
+    compliance_level: str | None
+    profit_or_non_profit: str | None
+    company_main_number: str | None
+    company_start_date: OptionalDate
+    domains: JsonText
+    phone_system: str | None
+    email_system: str | None
+
+
+@with_config(_STRICT)
+class AssetRow(TypedDict, total=False):
+    """A device. `billing_type` is none of today's fields of Codex, and is taken where it comes."""
+
+    id: Required[Id]
+    hostname: str | None
+    hardware_type: str | None
+    device_type: str | None
+    billing_type: str | None
+    operating_system: str | None
+    online: bool | None
+    last_seen: OptionalInstant
+    backup_data_bytes: Bytes
+
+
+@with_config(_STRICT)
+class ContactRow(TypedDict, total=False):
+    """A person of a company. One id may stand under several companies."""
+
+    id: Required[Id]
+    name: str | None
+    email: str | None
+    title: str | None
+    employment_type: str | None
+    active: Required[bool]
+
+
+@with_config(_STRICT)
+class TicketRow(TypedDict, total=False):
+    """A ticket, known by its `ticket_number`: `ticket_id` means different things on different servers."""
+
+    ticket_number: Required[KeyText]
+    ticket_id: int | None
+    subject: str | None
+    status: str | None
+    priority: str | None
+    requester_email: str | None
+    requester_name: str | None
+    created_at: OptionalInstant
+    last_updated_at: Required[Instant]
+    closed_at: OptionalInstant
+    total_hours_spent: Required[Hours]
+
+
+@with_config(_STRICT)
+class PlanRow(TypedDict, total=False):
+    """A billing plan for one contract term. A rate may be null, but must be there."""
+
+    plan_name: Required[KeyText]
+    term_length: Required[Term]
+    support_level: str | None
+    per_user_cost: Required[OptionalRate]
+    per_workstation_cost: Required[OptionalRate]
+    per_server_cost: Required[OptionalRate]
+    per_vm_cost: Required[OptionalRate]
+    per_switch_cost: Required[OptionalRate]
+    per_firewall_cost: Required[OptionalRate]
+    per_hour_ticket_cost: Required[OptionalRate]
+    backup_base_fee_workstation: Required[OptionalRate]
+    backup_base_fee_server: Required[OptionalRate]
+    backup_included_tb: Required[OptionalRate]
+    backup_per_tb_fee: Required[OptionalRate]
+    features: JsonText
+    feature_display_names: JsonText
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    """A schema; a name that ends in `_` stands for a required column."""
+    return pa.schema(
+        [pa.field(name.rstrip("_"), kind, not name.endswith("_")) for name, kind in columns.items()]
+    )
+
+
+_TEXT, _DATE, _INSTANT, _INT, _BOOL = (
+    pa.string(),
+    pa.date32(),
+    pa.timestamp("us", "UTC"),
+    pa.int64(),
+    pa.bool_(),
+)
+
+#: The frame of each kind of record. None has a month: Codex shows the present only.
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "companies": _schema(
+        account_number_=_TEXT,
+        name_=_TEXT,
+        billing_plan=_TEXT,
+        contract_term_length=_TEXT,
+        contract_start_date=_DATE,
+        contract_end_date=_DATE,
+        support_level=_TEXT,
+        compliance_level=_TEXT,
+        profit_or_non_profit=_TEXT,
+        company_main_number=_TEXT,
+        company_start_date=_DATE,
+        domains=_TEXT,
+        phone_system=_TEXT,
+        email_system=_TEXT,
+    ),
+    "assets": _schema(
+        account_number_=_TEXT,
+        id_=_INT,
+        hostname=_TEXT,
+        hardware_type=_TEXT,
+        device_type=_TEXT,
+        billing_type=_TEXT,
+        operating_system=_TEXT,
+        online=_BOOL,
+        last_seen=_INSTANT,
+        backup_data_bytes_=_INT,
+    ),
+    "contacts": _schema(
+        account_number_=_TEXT,
+        id_=_INT,
+        name=_TEXT,
+        email=_TEXT,
+        title=_TEXT,
+        employment_type=_TEXT,
+        active_=_BOOL,
+    ),
+    "tickets": _schema(
+        account_number_=_TEXT,
+        ticket_number_=_TEXT,
+        ticket_id=_INT,
+        subject=_TEXT,
+        status=_TEXT,
+        priority=_TEXT,
+        requester_email=_TEXT,
+        requester_name=_TEXT,
+        created_at=_INSTANT,
+        last_updated_at_=_INSTANT,
+        closed_at=_INSTANT,
+        total_hours_spent_=pa.decimal128(28, 18),
+    ),
+    "plans": _schema(
+        plan_name_=_TEXT,
+        term_length_=_TEXT,
+        support_level=_TEXT,
+        **dict.fromkeys(RATES, RATE),
+        features=_TEXT,
+        feature_display_names=_TEXT,
+    ),
+}
+
+
+def account_of(company: object) -> str | None:
+    """The account number of a company as it came; None where it has none."""
+    number = company.get("account_number") if isinstance(company, Mapping) else None
+    return (number.strip() or None) if isinstance(number, str) else None
+
+
+def _describe_company(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:
+    account = account_of(record)
+    name = record.get("name")
+    if account is not None:
+        return account, f"Company {account}"
+    return None, f"Company “{name}”" if isinstance(name, str) and name.strip() else "A company"
+
+
+def _describe_device_or_person(
+    singular: str, record: Mapping[str, Any], owner: str | None
+) -> tuple[str | None, str]:
+    found = record.get("id")
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found), f"{singular.capitalize()} {found} of company {owner}"
+    name = record.get("hostname", record.get("name"))
+    called = (
+        f"{singular.capitalize()} “{name}”" if isinstance(name, str) and name.strip() else _article(singular)
+    )
+    return None, f"{called} of company {owner}"
+
+
+def _article(singular: str) -> str:
+    return f"An {singular}" if singular[0] in "aeiou" else f"A {singular}"
+
+
+def _describe_asset(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    return _describe_device_or_person("asset", record, owner)
+
+
+def _describe_contact(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    """With the company in its id: one contact may be a user of several."""
+    found, label = _describe_device_or_person("contact", record, owner)
+    return None if found is None else f"{owner}/{found}", label
+
+
+def _describe_ticket(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    number = record.get("ticket_number")
+    if isinstance(number, str) and number.strip():
+        return number.strip(), f"Ticket {number.strip()} of company {owner}"
+    return None, f"A ticket of company {owner}"
+
+
+def _describe_plan(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:
+    name, term = record.get("plan_name"), record.get("term_length")
+    if not isinstance(name, str) or not name.strip():
+        return None, "A billing plan"
+    if not isinstance(term, str):
+        return None, f"Billing plan {name.strip()}"
+    return f"{name.strip()}/{term}", f"Billing plan {name.strip()} ({term or 'no term'})"
+
+
+#: The kinds of record that Codex has, by the name of their frame.
+ENTITIES: Mapping[str, Entity] = {
+    "companies": Entity(
+        "companies",
+        "company",
+        TypeAdapter(list[CompanyRow]),
+        SCHEMAS["companies"],
+        ("account_number",),
+        _describe_company,
+        stand_ins={"name": "account_number"},
+        texts=frozenset({"description"}),
+    ),
+    "assets": Entity(
+        "assets",
+        "asset",
+        TypeAdapter(list[AssetRow]),
+        SCHEMAS["assets"],
+        ("account_number", "id"),
+        _describe_asset,
+        owner_column="account_number",
+        defaults={"backup_data_bytes": 0},
+    ),
+    "contacts": Entity(
+        "contacts",
+        "contact",
+        TypeAdapter(list[ContactRow]),
+        SCHEMAS["contacts"],
+        ("account_number", "id"),
+        _describe_contact,
+        owner_column="account_number",
+    ),
+    "tickets": Entity(
+        "tickets",
+        "ticket",
+        TypeAdapter(list[TicketRow]),
+        SCHEMAS["tickets"],
+        ("account_number", "ticket_number"),
+        _describe_ticket,
+        owner_column="account_number",
+        prefer="last_updated_at",
+        texts=frozenset({"description", "description_text", "conversations", "notes"}),
+    ),
+    "plans": Entity(
+        "plans",
+        "plan",
+        TypeAdapter(list[PlanRow]),
+        SCHEMAS["plans"],
+        ("plan_name", "term_length"),
+        _describe_plan,
+    ),
+}

@@ -1,0 +1,286 @@
+"""Records to frames: each record is validated, those that cannot be read become problems, the rest a frame.
+
+Here: what is the same for every kind of record of every source. Not here: the kinds themselves, which are the
+wire models' modules (`codex_models`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
+
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.sources.redaction import redact
+
+#: Few enough that Python's garbage collection finds little to walk through; it cost a quarter of the time.
+_BATCH = 2_000
+_LONGEST_TEXT = 500
+_LONGEST_LIST = 20
+_NO_RECORD = "is not a record"
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A kind of record: its wire model, its frame, and its name in a sentence.
+
+    `rows` validates a list of records to a list of mappings with the frame's columns; a column that a mapping
+    lacks is `defaults`'s, else null. A column of `stand_ins` that is null or empty takes another column's
+    value. Where `owner_column` is set, its value comes with the record, not in it. `describe` gives the id
+    that the record is known by (None when it has none) and its name in a sentence, from a record of any
+    quality and its owner. Of several records with one key, the one that `prefer` puts highest is kept.
+    `texts` are fields that are too large for a problem's details.
+    """
+
+    plural: str
+    singular: str
+    rows: TypeAdapter[list[Any]]
+    schema: pa.Schema
+    key: tuple[str, ...]
+    describe: Callable[[Mapping[str, Any], str | None], tuple[str | None, str]]
+    owner_column: str | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    prefer: str | None = None
+    texts: frozenset[str] = frozenset()
+
+
+class RecordReader:
+    """Reads the records of one kind from one answer of a source. Not for several threads."""
+
+    def __init__(self, integration: str, entity: Entity) -> None:
+        self._integration = integration
+        self._entity = entity
+        self._records: list[object] = []
+        self._owners: list[str | None] = []
+        self._batches: list[pa.RecordBatch] = []
+        self.problems: list[Problem] = []
+
+    def add(self, records: Sequence[object], owner: str | None = None) -> None:
+        """Takes records, in any order; they are validated many at a time."""
+        self._records += records
+        self._owners += [owner] * len(records)
+        if len(self._records) >= _BATCH:
+            self._flush()
+
+    def frame(self) -> pa.Table:
+        """Everything readable so far, sorted by its key, each key once; says in `problems` what was not.
+
+        The same records give the same frame and problems in whatever order they came.
+        """
+        self._flush()
+        table = _without_nul(pa.Table.from_batches(self._batches, self._entity.schema))
+        return self._distinct(sort_by(table, self._entity.key))
+
+    def _flush(self) -> None:
+        if not self._records:
+            return
+        records, owners = self._records, self._owners
+        self._records, self._owners = [], []
+        try:
+            rows = self._entity.rows.validate_python(records)
+        except ValidationError as error:
+            faults: dict[int, list[Any]] = defaultdict(list)
+            for detail in error.errors(include_url=False, include_context=False):
+                faults[int(detail["loc"][0])].append(detail)
+            for index, details in faults.items():
+                self.problems.append(self._unreadable(records[index], owners[index], details))
+            readable = [index for index in range(len(records)) if index not in faults]
+            rows = self._entity.rows.validate_python([records[index] for index in readable])
+            owners = [owners[index] for index in readable]
+        self._batches.append(self._batch(rows, owners))
+
+    def _batch(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
+        arrays = []
+        for column in self._entity.schema:
+            if column.name == self._entity.owner_column:
+                values: list[Any] = owners
+            else:
+                default = self._entity.defaults.get(column.name)
+                values = [row.get(column.name, default) for row in rows]
+            if stand_in := self._entity.stand_ins.get(column.name):
+                values = [value or row[stand_in] for value, row in zip(values, rows, strict=True)]
+            arrays.append(_array(values, column.type))
+        return pa.RecordBatch.from_arrays(arrays, schema=self._entity.schema)
+
+    def _unreadable(self, record: object, owner: str | None, details: Iterable[Any]) -> Problem:
+        known = record if isinstance(record, Mapping) else {}
+        name, label = self._entity.describe(known, owner)
+        faults = sorted({_fault(detail) for detail in details})
+        return problem(
+            self._integration,
+            self._entity,
+            name if name is not None else _nameless(record, owner),
+            f"{label} {' and '.join(faults)}.",
+            {"account_number": owner, "record": record} if owner else {"record": record},
+        )
+
+    def _distinct(self, table: pa.Table) -> pa.Table:
+        """The table (sorted by its key) with one row for each key; a problem for each that had more."""
+        repeats = _repeats(table, self._entity.key)
+        if not repeats.any():
+            return table
+        kept = np.ones(table.num_rows, dtype=bool)
+        for start, end in _runs(repeats):
+            rows = table.slice(start, end - start).to_pylist()
+            best = max(range(len(rows)), key=lambda index: self._preference(rows[index]))
+            kept[start:end] = False
+            kept[start + best] = True
+            rows.sort(key=self._preference, reverse=True)
+            owner = rows[0].get(self._entity.owner_column or "")
+            name, label = self._entity.describe(rows[0], owner)
+            which = f"the one with the latest {self._entity.prefer}" if self._entity.prefer else "one of them"
+            self.problems.append(
+                problem(
+                    self._integration,
+                    self._entity,
+                    name or _nameless(rows[0], owner),
+                    f"{label} came {end - start} times in one answer, and {which} is kept.",
+                    {"records": rows},
+                )
+            )
+        return table.filter(pa.array(kept))
+
+    def _preference(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        first = str(row[self._entity.prefer]) if self._entity.prefer else ""
+        return first, json.dumps(row, default=str, sort_keys=True)
+
+
+def problem(
+    integration: str, entity: Entity, external_id: str, message: str, details: Mapping[str, Any]
+) -> Problem:
+    """A problem with one record, its details without secrets and without large texts, fit for JSON."""
+    return Problem(
+        integration=integration,
+        operation=entity.plural,
+        entity_type=entity.singular,
+        external_id=_plain_text(external_id, _LONGEST_TEXT),
+        message=_plain_text(message, 2 * _LONGEST_TEXT),
+        details=redact(_plain(details, entity.texts)),
+    )
+
+
+def sort_by(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """The rows in ascending order of these columns."""
+    order: list[tuple[str, Literal["ascending", "descending"]]] = [(name, "ascending") for name in columns]
+    return table.sort_by(order).combine_chunks()
+
+
+def latest_of(tables: Sequence[pa.Table], entity: Entity) -> pa.Table:
+    """The rows of several answers, each key once: the one that `entity.prefer` puts highest.
+
+    Answers that follow each other may show one record twice without anything being wrong with it.
+    """
+    if len(tables) == 1:
+        return tables[0]
+    preference = (entity.prefer,) if entity.prefer else ()
+    table = sort_by(pa.concat_tables(tables), (*entity.key, *preference))
+    repeats = _repeats(table, entity.key)
+    if not repeats.any():
+        return table
+    # A row goes when the next one repeats its key.
+    return table.filter(pa.array(~np.append(repeats[1:], False)))
+
+
+def _repeats(table: pa.Table, key: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each row of a table sorted by its key, whether it repeats the key of the row before."""
+    same = np.zeros(table.num_rows, dtype=bool)
+    if table.num_rows > 1:
+        same[1:] = True
+        for column in key:
+            values = table[column].combine_chunks()
+            same[1:] &= pc.equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+    return same
+
+
+def _runs(repeats: np.ndarray[Any, np.dtype[np.bool_]]) -> Iterable[tuple[int, int]]:
+    """The half-open spans of rows that share a key with another row."""
+    starts = np.flatnonzero(~repeats)
+    ends = np.append(starts[1:], len(repeats))
+    return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True) if end - start > 1]
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
+    """A column. Half a character, which JSON can write and UTF-8 cannot, becomes a question mark."""
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        return pa.array(
+            [None if value is None else value.encode("utf-8", "replace").decode() for value in values], kind
+        )
+
+
+def _without_nul(table: pa.Table) -> pa.Table:
+    """The table without NUL characters in its texts: JSON can carry them, PostgreSQL's text cannot."""
+    for index, column in enumerate(table.schema):
+        values = table.column(index)
+        if pa.types.is_string(column.type) and pc.any(pc.match_substring(values, "\0")).as_py():
+            table = table.set_column(index, column, pc.replace_substring(values, "\0", ""))
+    return table
+
+
+def _fault(detail: Mapping[str, Any]) -> str:
+    """One validation error as the second half of a sentence."""
+    path, kind, value = detail["loc"][1:], detail["type"], detail["input"]
+    if not path:
+        return _NO_RECORD
+    name = ".".join(map(str, path))
+    if kind == "missing" or value is None or (isinstance(value, str) and not value.strip()):
+        return f"has no {name}"
+    return f"has the {name} {_shown(value)}, which {_which(kind, detail['msg'])}"
+
+
+def _which(kind: str, message: str) -> str:
+    known = {
+        "string_type": "is not text",
+        "string_unicode": "is not valid text",
+        "int_type": "is not a whole number",
+        "int_from_float": "is not a whole number",
+        "bool_type": "is neither true nor false",
+        "greater_than_equal": "is negative",
+        "less_than": "is too large",
+    }
+    return (
+        message.removeprefix("Value error, ") if kind == "value_error" else known.get(kind, "cannot be read")
+    )
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= 60 else text[:60] + "…"
+
+
+def _nameless(record: object, owner: str | None) -> str:
+    """A stable id for a record that has none: its owner, and a digest of what it says."""
+    text = json.dumps(record, default=str, sort_keys=True)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{owner}/{digest}" if owner else digest
+
+
+def _plain(value: Any, texts: frozenset[str]) -> Any:
+    """A value fit for JSON and for a person: no large texts, no long lists, no NUL; decimals as text."""
+    if isinstance(value, Mapping):
+        return {
+            _plain_text(str(key), _LONGEST_TEXT): _plain(item, texts)
+            for key, item in value.items()
+            if key not in texts
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(item, texts) for item in value[:_LONGEST_LIST]]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return _plain_text(str(value), _LONGEST_TEXT)
+
+
+def _plain_text(text: str, longest: int) -> str:
+    plain = text.replace("\0", "").encode("utf-8", "replace").decode()
+    return plain if len(plain) <= longest else plain[:longest] + "…"

@@ -1,0 +1,111 @@
+"""Field types that wire models share: how outside systems write times, dates, numbers and keys.
+
+Here: from a JSON value to an exact Python value. The message of each ValueError completes the sentence
+"…, which …". Not here: whole records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
+
+#: Wide enough for every decimal of a frame; the thread's own context is anybody's to change.
+_CONTEXT = Context(prec=60)
+_LONGEST_INTEGER_PART = 10
+
+
+def utc_instant(value: object) -> datetime:
+    """An ISO 8601 timestamp as an aware datetime in UTC; one without a zone is in UTC already."""
+    if type(value) is not str:
+        raise ValueError("is not a timestamp")
+    try:
+        instant = datetime.fromisoformat(value)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is not a timestamp") from None
+
+
+def _optional_instant(value: object) -> datetime | None:
+    return None if value is None or value == "" else utc_instant(value)
+
+
+def _optional_date(value: object) -> date | None:
+    """An ISO 8601 date, or the date of a timestamp as it is written, whatever its zone."""
+    if value is None or value == "":
+        return None
+    if type(value) is not str:
+        raise ValueError("is not a date")
+    try:
+        return datetime.fromisoformat(value).date()
+    except ValueError:
+        raise ValueError("is not a date") from None
+
+
+def exact_number(places: int, rounding: str) -> Callable[[object], Decimal]:
+    """A validator for a JSON number from 0 to below 10^10, rounded to so many places; never a float."""
+    unit = Decimal(1).scaleb(-places)
+
+    def validate(value: object) -> Decimal:
+        if type(value) is int:
+            number = Decimal(value)
+        elif type(value) is Decimal and value.is_finite():
+            number = value
+        else:
+            raise ValueError("is not a number")
+        if number < 0:
+            raise ValueError("is negative")
+        if number.adjusted() >= _LONGEST_INTEGER_PART:
+            raise ValueError("is too large")
+        return number.quantize(unit, rounding, _CONTEXT)
+
+    return validate
+
+
+_HOURS = exact_number(18, ROUND_HALF_EVEN)
+_RATE = exact_number(4, ROUND_HALF_UP)
+
+
+def _optional_rate(value: object) -> Decimal | None:
+    return None if value is None else _RATE(value)
+
+
+def _json_text(value: object) -> str | None:
+    """Text as it came; a list or mapping, which is what such a text holds, as JSON text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    raise ValueError("is neither JSON text nor a list or mapping")
+
+
+Instant = Annotated[datetime, PlainValidator(utc_instant)]
+OptionalInstant = Annotated[datetime | None, PlainValidator(_optional_instant)]
+OptionalDate = Annotated[date | None, PlainValidator(_optional_date)]
+#: Hours as a source computes them, to 18 places (half-even).
+Hours = Annotated[Decimal, PlainValidator(_HOURS)]
+#: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.
+OptionalRate = Annotated[Decimal | None, PlainValidator(_optional_rate)]
+JsonText = Annotated[str | None, PlainValidator(_json_text)]
+#: What a record is known by. Surrounding space is no part of it.
+KeyText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def _none_to_zero(value: Any) -> Any:
+    return 0 if value is None else value
+
+
+def _none_to_blank(value: Any) -> Any:
+    return "" if value is None else value
+
+
+#: A contract term as it came; none is blank.
+Term = Annotated[str, BeforeValidator(_none_to_blank)]
+
+#: A number of bytes; none is 0.
+Bytes = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_none_to_zero)]
