@@ -83,8 +83,8 @@ class Step:
             "new": counts.new,
             "resolved": counts.resolved,
         }
-        for problem in problems[:20]:
-            self.context.log.warning(problem.message)
+        for message in list(dict.fromkeys(problem.message for problem in problems))[:20]:
+            self.context.log.warning(message)
 
     def describe(self, table: str, month: date, change: Change, **more: Any) -> None:
         """Puts what became of a month into the metadata of its materialisation."""

@@ -45,12 +45,13 @@ def csv_parts(frame: pa.Table) -> Iterator[memoryview]:
 def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.Schema) -> pa.Table:
     """The rows of a query as a frame of exactly this schema (the query's columns, in its order)."""
     with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
-        body = b"".join(copy)
-    if not body:
+        body = io.BytesIO()
+        body.writelines(copy)
+    if not body.tell():
         return schema.empty_table()
     read_as = pa.schema([pa.field(field.name, _read_type(field.type)) for field in schema])
     frame = pacsv.read_csv(
-        pa.py_buffer(body),
+        pa.py_buffer(body.getbuffer()),
         read_options=pacsv.ReadOptions(column_names=schema.names, block_size=8 * _CHUNK),
         parse_options=pacsv.ParseOptions(newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(

@@ -60,7 +60,12 @@ def make_frame(name: str, records: Iterable[Record], *, month: date = MARCH) -> 
     schema = SCHEMAS[name]
     rows = []
     for number, record in enumerate(records, start=1):
-        filled = {"month": month, **({"id": number} if name in _NUMBERED else {}), **_FILLED.get(name, {}), **record}
+        filled = {
+            "month": month,
+            **({"id": number} if name in _NUMBERED else {}),
+            **_FILLED.get(name, {}),
+            **record,
+        }
         unknown = set(record) - set(schema.names)
         assert not unknown, f"{name} has no column {unknown}"
         rows.append({field.name: _value(field, filled.get(field.name)) for field in schema})
@@ -133,4 +138,7 @@ def statement_of(month: date = MARCH, **records: Any) -> dict[str, Any]:
 def lines_of(result: BillingResult, kind: str) -> list[dict[str, Any]]:
     """The lines of this kind, by source and id."""
     lines = [line for line in result.lines.to_pylist() if line["kind"] == kind]
-    return sorted(lines, key=lambda line: (line["month"], line["account_number"], line["source_type"], line["source_id"]))
+    return sorted(
+        lines,
+        key=lambda line: (line["month"], line["account_number"], line["source_type"], line["source_id"]),
+    )

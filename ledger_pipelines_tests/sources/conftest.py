@@ -71,9 +71,11 @@ class Seen:
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """Answers each path with its replies in their order, the last one for ever; with 404 where it has none."""
+    """Answers each path with its replies in their order, the last one for ever; without any with 404."""
 
     daemon_threads = True
+    #: With the usual five, a connection among eight at a time may wait a second to be made.
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -1,6 +1,7 @@
 """Snapshots of Codex: companies, assets, contacts, plans and tickets, month by month, from one fetch."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -15,7 +16,7 @@ from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.months import years_so_far
+from ledger_pipelines.months import format_month, years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
 from ledger_pipelines.store.replacement import Change
@@ -82,7 +83,7 @@ def codex_snapshots(
                 snapshot = client.fetch(needed, years)
             frames = {table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)}
             changes = _write(step, frames, due, snapshot, taken_at)
-            _record_problems(step, snapshot, needed)
+            _record_problems(step, snapshot, needed, years)
         else:
             frames, changes = {}, {}
         results = [_result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)]
@@ -149,11 +150,14 @@ def _write(
     return changes
 
 
-def _record_problems(step: Step, snapshot: CodexSnapshot, needed: frozenset[str]) -> None:
+def _record_problems(step: Step, snapshot: CodexSnapshot, needed: frozenset[str], years: Sequence[int]) -> None:
     for table in sorted(needed):
-        step.record(
-            "codex", table, _problems_of(snapshot, table), is_complete=table in snapshot.complete
-        )
+        # Codex was asked for whole years of tickets: only a run that asks for the same year can miss a broken one.
+        asked = [date(year, month, 1) for year in years for month in range(1, 13)] if table == "tickets" else []
+        problems = _problems_of(snapshot, table)
+        if asked:
+            problems = [replace(problem, month=format_month(month)) for problem in problems for month in asked]
+        step.record("codex", table, problems, months=asked, is_complete=table in snapshot.complete)
 
 
 def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:

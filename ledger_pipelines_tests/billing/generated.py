@@ -1,0 +1,213 @@
+"""Billing inputs as hypothesis draws them: few companies, few months, every kind of record and odd ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
+from ledger_pipelines_tests.billing.building import TERABYTE, make_inputs
+
+ACCOUNTS = ("A1", "A2", "B 3")
+#: Over a year's end, so that the yearly allowance starts anew; the first ones may be closed.
+MONTHS = tuple(
+    date(year, month, 1) for year, month in ((2024, 11), (2024, 12), (2025, 1), (2025, 2), (2025, 3))
+)
+
+_rates = st.decimals("0", "250", places=4) | st.sampled_from(
+    [Decimal(0), Decimal("0.005"), Decimal("12.345")]
+)
+_costs = st.none() | st.decimals("-20", "99", places=4)
+_hours = st.sampled_from([Decimal(text) for text in ("0", "0.25", "1.5", "0.916666666666666630", "7", "40")])
+_booked = st.sampled_from([Decimal(text) for text in ("0", "0.5", "1.166666666666666667", "6")])
+_TERMS = ("1 Year", "2 Year", "3 Year", "Month to Month")
+_plan_names = st.sampled_from(["Gold", "Gold", "Gold", "Silver", "Legacy", "INACTIVE", None])
+_terms = st.sampled_from(["1 Year", "1-Year", "2 year", "3 Year", "Month to Month", "", "  ", None])
+_bytes = st.sampled_from([0, 1, TERABYTE // 2, TERABYTE, 3 * TERABYTE // 2]) | st.integers(0, 5 * TERABYTE)
+_days = st.none() | st.dates(date(2020, 1, 1), date(2026, 12, 31)) | st.just(date(2024, 2, 29))
+_account = st.sampled_from(ACCOUNTS)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Inputs of `months`, and the records that they were made of."""
+
+    inputs: BillingInputs
+    months: Sequence[date]
+    records: dict[str, list[dict[str, Any]]]
+    closed: frozenset[date]
+
+    def with_records(self, **changed: list[dict[str, Any]]) -> BillingInputs:
+        """The inputs with other records of some kinds."""
+        return make_inputs(closed_months=self.closed, **{**self.records, **changed})
+
+
+@st.composite
+def drawn_inputs(draw: st.DrawFn) -> Drawn:
+    """Inputs with keys that are unique, as the tables promise; otherwise anything goes."""
+    months = sorted(draw(st.sets(st.sampled_from(MONTHS[1:]), min_size=1, max_size=3)))
+    closed = frozenset(draw(st.sets(st.sampled_from(MONTHS), max_size=3)))
+    records = {
+        "companies": [company for month in months for company in draw(_companies(month))],
+        "plans": [plan for month in months for plan in draw(_codex_plans(month))],
+        "billing_plans": [
+            {"billing_plan": name, "term_length": term, **draw(_rate_card())}
+            for name, term in draw(_plan_keys(["Gold", "Legacy"]))
+        ],
+        "client_billing_overrides": [
+            draw(_client_override(account)) for account in sorted(draw(st.sets(_account)))
+        ],
+        **_assets_and_users(draw, months),
+        "tickets": draw(_tickets(MONTHS)),
+        "booked_ticket_hours": draw(_booked_hours(closed)),
+        "custom_line_items": draw(st.lists(_line_item(), max_size=4)),
+    }
+    return Drawn(make_inputs(closed_months=closed, **records), months, records, closed)
+
+
+@st.composite
+def _codex_plans(draw: st.DrawFn, month: date) -> list[dict[str, Any]]:
+    """Gold in every term, Silver in some."""
+    keys = [("Gold", term) for term in _TERMS] + [
+        ("Silver", term) for term in sorted(draw(st.sets(st.sampled_from(_TERMS))))
+    ]
+    gold, silver = draw(_rate_card()), draw(_rate_card())
+    return [
+        {"month": month, "plan_name": name, "term_length": term, **(gold if name == "Gold" else silver)}
+        for name, term in keys
+    ]
+
+
+def _plan_keys(names: list[str]) -> st.SearchStrategy[list[tuple[str, str]]]:
+    return st.lists(st.tuples(st.sampled_from(names), st.sampled_from(_TERMS)), unique=True, max_size=3)
+
+
+def _rate_card() -> st.SearchStrategy[dict[str, Decimal]]:
+    return st.fixed_dictionaries(dict.fromkeys(RATES, _rates))
+
+
+def _companies(month: date) -> st.SearchStrategy[list[dict[str, Any]]]:
+    company = st.fixed_dictionaries(
+        {
+            "month": st.just(month),
+            "account_number": _account,
+            "billing_plan": _plan_names,
+            "contract_term_length": _terms,
+            "contract_start_date": _days,
+            "contract_end_date": _days,
+        }
+    )
+    return st.lists(company, unique_by=lambda one: one["account_number"], min_size=1, max_size=3)
+
+
+@st.composite
+def _client_override(draw: st.DrawFn, account: str) -> dict[str, Any]:
+    names = draw(st.sets(st.sampled_from((*RATES, *PREPAID)), max_size=6))
+    record: dict[str, Any] = {"account_number": account, "billing_plan": draw(_plan_names)}
+    record["billing_plan_enabled"] = draw(st.booleans())
+    for name in sorted(names):
+        record[name] = draw(st.none() | _rates)
+        record[f"{name}_enabled"] = draw(st.booleans())
+    return record
+
+
+def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list[dict[str, Any]]]:
+    types = ["Workstation", "server", "VM", "Switch", "FIREWALL", "Custom", "No Charge", "Toaster"]
+    billing_type, payment = st.sampled_from(types), st.sampled_from(["Paid", "free", "Custom", "Barter"])
+    device = st.fixed_dictionaries(
+        {
+            "month": st.sampled_from(months),
+            "account_number": _account,
+            "id": st.integers(1, 12),
+            "hardware_type": st.sampled_from(
+                [None, "Desktop", "Server", "ESXi Host", "Network Device", "SERVER"]
+            ),
+            "device_type": st.sampled_from(
+                [None, "Virtual Server", "server vm", "Managed switch", "FireWall"]
+            ),
+            "billing_type": st.none() | st.none() | billing_type,
+            "backup_data_bytes": _bytes,
+        }
+    )
+    contact = st.fixed_dictionaries(
+        {
+            "month": st.sampled_from(months),
+            "account_number": _account,
+            "id": st.integers(1, 8),
+            "active": st.booleans(),
+        }
+    )
+    both = {"account_number": _account, "custom_cost": _costs}
+    return {
+        "assets": draw(
+            st.lists(device, unique_by=lambda one: (one["month"], one["id"]), min_size=2, max_size=12)
+        ),
+        "contacts": draw(
+            st.lists(
+                contact, unique_by=lambda one: (one["month"], one["account_number"], one["id"]), max_size=8
+            )
+        ),
+        "asset_billing_overrides": [
+            {"asset_id": number, "billing_type": draw(st.none() | billing_type), "custom_cost": draw(_costs)}
+            for number in sorted(draw(st.sets(st.integers(1, 12), max_size=4)))
+        ],
+        "user_billing_overrides": [
+            {"user_id": number, "payment_type": draw(st.none() | payment), "custom_cost": draw(_costs)}
+            for number in sorted(draw(st.sets(st.integers(1, 8), max_size=4)))
+        ],
+        "manual_assets": draw(
+            st.lists(st.fixed_dictionaries({**both, "billing_type": billing_type}), max_size=3)
+        ),
+        "manual_users": draw(st.lists(st.fixed_dictionaries({**both, "payment_type": payment}), max_size=3)),
+    }
+
+
+def _tickets(months: Sequence[date]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    ticket = st.fixed_dictionaries(
+        {
+            "month": st.sampled_from(months),
+            "account_number": _account,
+            "ticket_number": st.sampled_from([f"T{number}" for number in range(1, 9)]),
+            "total_hours_spent": _hours,
+        }
+    )
+    return st.lists(
+        ticket, unique_by=lambda one: (one["month"], one["ticket_number"]), min_size=2, max_size=14
+    )
+
+
+def _booked_hours(closed: frozenset[date]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    if not closed:
+        return st.just([])
+    booked = st.fixed_dictionaries(
+        {
+            "month": st.sampled_from(sorted(closed)),
+            "account_number": _account,
+            "ticket_number": st.sampled_from([f"T{number}" for number in range(1, 9)]),
+            "hours": _booked,
+        }
+    )
+    return st.lists(
+        booked, unique_by=lambda one: (one["month"], one["ticket_number"]), min_size=1, max_size=8
+    )
+
+
+@st.composite
+def _line_item(draw: st.DrawFn) -> dict[str, Any]:
+    fee = draw(st.decimals("-50", "500", places=4))
+    item: dict[str, Any] = {"account_number": draw(_account)}
+    kind = draw(st.sampled_from(["monthly_fee", "one_off_fee", "yearly_fee"]))
+    item[kind] = fee
+    if kind == "one_off_fee":
+        item |= {
+            "one_off_year": draw(st.sampled_from([2024, 2025])),
+            "one_off_month": draw(st.integers(1, 12)),
+        }
+    if kind == "yearly_fee":
+        item["yearly_month"] = draw(st.integers(1, 12))
+    return item
