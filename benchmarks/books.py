@@ -86,8 +86,12 @@ def _companies(accounts: pa.Array) -> pa.Table:
 
 def _plans() -> pa.Table:
     keys = [(plan, term) for plan in _PLANS for term in _TERMS]
-    rates = {name: pa.array([Decimal(rate)] * len(keys), pa.decimal128(14, 4)) for name, rate in _RATES.items()}
-    return pa.table({"plan_name": [plan for plan, _ in keys], "term_length": [term for _, term in keys], **rates})
+    rates = {
+        name: pa.array([Decimal(rate)] * len(keys), pa.decimal128(14, 4)) for name, rate in _RATES.items()
+    }
+    return pa.table(
+        {"plan_name": [plan for plan, _ in keys], "term_length": [term for _, term in keys], **rates}
+    )
 
 
 def _assets(accounts: pa.Array, random: np.random.Generator) -> pa.Table:
@@ -127,7 +131,9 @@ def _tickets(accounts: pa.Array, months: Sequence[date], random: np.random.Gener
     numbers = pa.array(np.arange(200_000, 200_000 + count)).cast(pa.string())
     month = np.arange(count) % len(months)
     starts = np.array(months, "datetime64[M]")[month]
-    updated = starts.astype("datetime64[us]") + random.integers(0, 27 * 86_400, count).astype("timedelta64[s]")
+    updated = starts.astype("datetime64[us]") + random.integers(0, 27 * 86_400, count).astype(
+        "timedelta64[s]"
+    )
     minutes = pa.array(random.integers(0, 240, count)).cast(pa.decimal128(19, 0))
     return pa.table(
         {
@@ -150,7 +156,8 @@ def _overrides(connection: psycopg.Connection, accounts: pa.Array) -> None:
         [
             field
             for field in table_schema(connection, "client_billing_overrides")
-            if field.name in ("account_number", "per_user_cost", "per_user_cost_enabled", "prepaid_hours_yearly")
+            if field.name
+            in ("account_number", "per_user_cost", "per_user_cost_enabled", "prepaid_hours_yearly")
             or field.name == "prepaid_hours_yearly_enabled"
         ]
     )

@@ -72,7 +72,9 @@ def measure(companies: int, months: int, tell: Callable[[str], None]) -> Figures
             migrate(database, first_month=year[0])
             tell(f"Writing {months} months of {companies:,} companies")
             # In a process of its own, so that the peak memory measured here is that of the run.
-            filling = multiprocessing.get_context("spawn").Process(target=books.fill, args=(database, year, companies))
+            filling = multiprocessing.get_context("spawn").Process(
+                target=books.fill, args=(database, year, companies)
+            )
             filling.start()
             filling.join()
             if filling.exitcode:
@@ -88,50 +90,55 @@ def _measure(
 ) -> Figures:
     figures = Figures()
     month = [year[-1]]
-    inputs = read_inputs(connection, month, frozenset())
-    result = bill(inputs, month, currency="USD")
-    outputs = {
-        "ticket_hours": result.ticket_hours,
-        "billing_statement_lines": result.lines,
-        "billing_statements": result.statements,
-    }
-    figures.lines = result.lines.num_rows
-    figures.output_rows = sum(frame.num_rows for frame in outputs.values())
-    figures.rules = _median(lambda: _seconds(lambda: bill(inputs, month, currency="USD")))
-    del inputs, result
+    ready = _measure_rules(connection, month, figures)
     tell("One month against bare COPY")
-    outs, ins, runs = [], [], []
-    ready = _ready_bytes(outputs)
-    del outputs
     ensure_months(connection, OUTPUT_TABLES, year)
+    outs, ins, runs = [], [], []
     for _ in range(ROUNDS):
         seconds, figures.input_rows = _bare_copy_out(connection, month)
         outs.append(seconds)
         ins.append(_bare_copy_in(connection, ready))
         _empty(connection)
-        runs.append(_seconds(lambda: _run(database, connection, month)))
+        runs.append(_run(database, connection, month))
     figures.bare_copy_out, figures.bare_copy_in, figures.run = map(statistics.median, (outs, ins, runs))
-    figures.run_again = _median(lambda: _seconds(lambda: _run(database, connection, month)))
-    del ready
+    figures.run_again = statistics.median(_run(database, connection, month) for _ in range(ROUNDS))
     if len(year) > 1:
         tell(f"{len(year)} months one by one, then as one range")
         _empty(connection)
-        for each in year:
-            figures.months[each] = _seconds(lambda each=each: _run(database, connection, [each]))  # type: ignore[misc]
+        figures.months = {each: _run(database, connection, [each]) for each in year}
         _empty(connection)
-        figures.year = _seconds(lambda: _run(database, connection, year))
+        figures.year = _run(database, connection, year)
     figures.peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return figures
 
 
-def _run(database: Database, connection: psycopg.Connection, months: Sequence[date]) -> None:
+def _measure_rules(connection: psycopg.Connection, month: list[date], figures: Figures) -> dict[str, bytes]:
+    """Times the rules alone, and returns their output as bytes that COPY can take."""
+    inputs = read_inputs(connection, month, frozenset())
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        result = bill(inputs, month, currency="USD")
+        taken.append(time.perf_counter() - began)
+    figures.rules = statistics.median(taken)
+    figures.lines = result.lines.num_rows
+    outputs = dict(zip(OUTPUT_TABLES, (result.ticket_hours, result.lines, result.statements), strict=True))
+    figures.output_rows = sum(frame.num_rows for frame in outputs.values())
+    return {table: b"".join(csv_parts(frame)) for table, frame in outputs.items()}
+
+
+def _run(database: Database, connection: psycopg.Connection, months: Sequence[date]) -> float:
+    """Runs the statements of these months and returns the seconds that it took."""
+
     def write(frames: Mapping[str, pa.Table], months: Sequence[date]) -> dict[str, dict[date, Change]]:
         ensure_months(connection, list(frames), months)
         with connection.transaction():
             return {table: replace_month(connection, table, months, frame) for table, frame in frames.items()}
 
+    began = time.perf_counter()
     for _ in run_statements(database, months, closed=frozenset(), currency="USD", write=write):
         pass
+    return time.perf_counter() - began
 
 
 def _bare_copy_out(connection: psycopg.Connection, months: Sequence[date]) -> tuple[float, int]:
@@ -150,10 +157,6 @@ def _bare_copy_out(connection: psycopg.Connection, months: Sequence[date]) -> tu
                     pass
             rows += cursor.rowcount
     return time.perf_counter() - began, rows
-
-
-def _ready_bytes(outputs: Mapping[str, pa.Table]) -> dict[str, bytes]:
-    return {table: b"".join(csv_parts(frame)) for table, frame in outputs.items()}
 
 
 def _bare_copy_in(connection: psycopg.Connection, ready: Mapping[str, bytes]) -> float:
@@ -181,13 +184,3 @@ def _empty(connection: psycopg.Connection) -> None:
     for table in OUTPUT_TABLES:
         connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(table)))
     connection.execute("CHECKPOINT")
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def _median(measure: Callable[[], float]) -> float:
-    return statistics.median(measure() for _ in range(ROUNDS))

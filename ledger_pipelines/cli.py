@@ -27,7 +27,9 @@ _out = Console()
 _err = Console(stderr=True)
 
 _Month = Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM or YYYY-MM-01.")]
-_MonthEnd = Annotated[str | None, typer.Argument(metavar="[MONTH_END]", help="Where a range ends; not included.")]
+_MonthEnd = Annotated[
+    str | None, typer.Argument(metavar="[MONTH_END]", help="Where a range ends; not included.")
+]
 
 
 def main() -> None:
@@ -43,16 +45,17 @@ def main() -> None:
 
 @app.command()
 def up(
-    demo: Annotated[bool, typer.Option("--demo", help="Add the sandbox and close a year of its books.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Add the sandbox and close a year of its books.")
+    ] = False,
     dagster_port: Annotated[int, typer.Option(help="Port of the Dagster pages.")] = 3000,
     sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox, with --demo.")] = 5999,
 ) -> None:
     """Runs everything in the foreground until Ctrl-C."""
     from ledger_pipelines.commands import up as command
 
-    command.run(
-        demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port, today=_today(), console=_out
-    )
+    options = command.Options(demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port)
+    command.run(options, today=_today(), console=_out)
 
 
 @app.command()
@@ -113,7 +116,9 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 7,
     faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that go wrong.")] = 0.0,
     replay: Annotated[Path | None, typer.Option(help="Serve the recorded responses of this folder.")] = None,
-    until: Annotated[str | None, typer.Option(help="Last day of the history, YYYY-MM-DD; today if not set.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Last day of the history, YYYY-MM-DD; today if not set.")
+    ] = None,
 ) -> None:
     """Runs only the stand-ins of the outside systems."""
     from ledger_pipelines.sandbox.config import SandboxConfig
@@ -147,7 +152,9 @@ def export_statements(
     month: Annotated[str, typer.Option(help="YYYY-MM.")],
     account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
     file_format: Annotated[str, typer.Option("--format", help="csv or xlsx.")] = "csv",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")
+    ] = None,
 ) -> None:
     """The statements of a month, a row for each line that is not zero."""
     from ledger_pipelines.commands.exports import write_statements
@@ -157,7 +164,9 @@ def export_statements(
 
 @app.command()
 def bench(
-    companies: Annotated[int, typer.Option(min=10, help="With 25 assets, 20 contacts and 30 tickets each.")] = 10_000,
+    companies: Annotated[
+        int, typer.Option(min=10, help="With 25 assets, 20 contacts and 30 tickets each.")
+    ] = 10_000,
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
     """Measures a month's statement run against bare COPY, and prints the ratios."""
@@ -182,7 +191,9 @@ def _months(start: str, end: str | None) -> list[date]:
     first = parse_month(start)
     months = month_range(first, add_months(first, 1) if end is None else parse_month(end))
     if not months:
-        raise LedgerError(f"The range {start} to {end} has no month: its end is not included and must come later.")
+        raise LedgerError(
+            f"The range {start} to {end} has no month: its end is not included and must come later."
+        )
     return months
 
 

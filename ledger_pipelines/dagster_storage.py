@@ -25,7 +25,9 @@ class LedgerStorage(DagsterPostgresStorage):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: object) -> LedgerStorage:
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: object
+    ) -> LedgerStorage:
         """Connects. Raises LedgerError when there is no database to connect to."""
         url = os.environ.get("LEDGER_DAGSTER_URL")
         if url is None:

@@ -7,6 +7,7 @@ zero, as PostgreSQL's `round(numeric, int)` does, so a credit note rounds like i
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,6 @@ def round_half_up(value: Decimal) -> Decimal:
     return value.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
-def round_amounts(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def round_amounts(values: pa.Array[Any]) -> pa.Array[Any]:
     """Decimals of any scale as `AMOUNT`, each rounded half-up once."""
     return pc.round(values, ndigits=2, round_mode="half_towards_infinity").cast(AMOUNT)

@@ -80,7 +80,11 @@ def run_job(
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-        checks = [_check(evaluation) for evaluation in result.get_asset_check_evaluations() if evaluation.partition is None]
+        checks = [
+            _check(evaluation)
+            for evaluation in result.get_asset_check_evaluations()
+            if evaluation.partition is None
+        ]
         failures = [_sentence(event) for event in result.all_events if event.is_step_failure]
     return RunOutcome(run_id=run_id, failures=failures, checks=checks)
 

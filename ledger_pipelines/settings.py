@@ -59,12 +59,14 @@ def read_settings(directory: Path | None = None) -> Settings:
     here = directory or Path.cwd()
     given = _read_services(here / "services.json")
     try:
-        environment = Settings(_env_file=here / ".env")  # type: ignore[call-arg]  # pydantic-settings' own keyword
+        environment = Settings(_env_file=here / ".env")
         missing = {name: value for name, value in given.items() if getattr(environment, name) is None}
         return environment.model_copy(update=missing)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        raise ConfigurationError(f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg']}.") from None
+        raise ConfigurationError(
+            f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg']}."
+        ) from None
 
 
 def _read_services(path: Path) -> dict[str, Any]:

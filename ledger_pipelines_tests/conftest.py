@@ -20,7 +20,12 @@ FIRST_MONTH = date(2024, 1, 1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A test's database is thrown away: nothing in it needs to survive a crash of the machine.
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+_FORGETFUL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+}
 _numbers = count(1)
 
 

@@ -22,4 +22,6 @@ def test_a_half_goes_away_from_zero() -> None:
 
 @given(st.lists(decimals))
 def test_frames_round_as_single_amounts_do(values: list[Decimal]) -> None:
-    assert round_amounts(pa.array(values, pa.decimal128(20, 5))).to_pylist() == list(map(round_half_up, values))
+    assert round_amounts(pa.array(values, pa.decimal128(20, 5))).to_pylist() == list(
+        map(round_half_up, values)
+    )

@@ -27,9 +27,11 @@ def test_a_month_is_read_as_it_is_written(month: date) -> None:
     assert parse_month(month.isoformat()) == month
 
 
-@pytest.mark.parametrize("text", ["2025", "2025-13", "2025-00", "2025-3", "March 2025", "2025-03-02", "", "0000-01"])
+@pytest.mark.parametrize(
+    "text", ["2025", "2025-13", "2025-00", "2025-3", "March 2025", "2025-03-02", "", "0000-01"]
+)
 def test_what_is_no_month_is_refused_in_one_sentence(text: str) -> None:
-    with pytest.raises(LedgerError, match="YYYY-MM|first day"):
+    with pytest.raises(LedgerError, match=r"YYYY-MM|first day"):
         parse_month(text)
 
 
@@ -46,7 +48,11 @@ def test_the_last_day_is_the_day_before_the_next_month(month: date) -> None:
 
 
 def test_the_end_of_a_range_is_not_included() -> None:
-    assert month_range(date(2024, 11, 1), date(2025, 2, 1)) == [date(2024, 11, 1), date(2024, 12, 1), date(2025, 1, 1)]
+    assert month_range(date(2024, 11, 1), date(2025, 2, 1)) == [
+        date(2024, 11, 1),
+        date(2024, 12, 1),
+        date(2025, 1, 1),
+    ]
     assert month_range(date(2025, 2, 1), date(2025, 2, 1)) == []
 
 

@@ -10,7 +10,14 @@ from ledger_pipelines.environment import codex_client
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.settings import read_settings
 
-NAMES = ("CORE_URL", "CORE_SERVICE_URL", "CODEX_URL", "CODEX_API_KEY", "LEDGER_DATABASE_URL", "LEDGER_FIRST_MONTH")
+NAMES = (
+    "CORE_URL",
+    "CORE_SERVICE_URL",
+    "CODEX_URL",
+    "CODEX_API_KEY",
+    "LEDGER_DATABASE_URL",
+    "LEDGER_FIRST_MONTH",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +27,9 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_services_file_in_the_seeds_form_is_read(tmp_path: Path) -> None:
-    (tmp_path / "services.json").write_text(json.dumps({"codex": {"url": "http://codex:5010", "api_key": "geheim"}}))
+    (tmp_path / "services.json").write_text(
+        json.dumps({"codex": {"url": "http://codex:5010", "api_key": "geheim"}})
+    )
 
     settings = read_settings(tmp_path)
 
@@ -33,18 +42,25 @@ def test_a_services_file_in_the_seeds_form_is_read(tmp_path: Path) -> None:
 def test_the_environment_wins_over_dotenv_and_that_over_the_services_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "services.json").write_text(json.dumps({"core": {"url": "http://file"}, "codex": {"url": "http://file"}}))
+    (tmp_path / "services.json").write_text(
+        json.dumps({"core": {"url": "http://file"}, "codex": {"url": "http://file"}})
+    )
     (tmp_path / ".env").write_text("CORE_URL=http://dotenv\nLEDGER_CURRENCY=EUR\n")
     assert read_settings(tmp_path).core_url == "http://dotenv"
     monkeypatch.setenv("CORE_URL", "http://environment")
 
     settings = read_settings(tmp_path)
 
-    assert (settings.core_url, settings.codex_url, settings.currency) == ("http://environment", "http://file", "EUR")
+    assert (settings.core_url, settings.codex_url, settings.currency) == (
+        "http://environment",
+        "http://file",
+        "EUR",
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("LEDGER_TIMEZONE", "Mars/Base"), ("LEDGER_CURRENCY", "dollars"), ("LEDGER_HTTP_TIMEOUT", "0")]
+    ("name", "value"),
+    [("LEDGER_TIMEZONE", "Mars/Base"), ("LEDGER_CURRENCY", "dollars"), ("LEDGER_HTTP_TIMEOUT", "0")],
 )
 def test_a_setting_that_cannot_be_used_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -63,7 +79,9 @@ def test_a_services_file_that_cannot_be_read_is_named(tmp_path: Path, text: str)
         read_settings(tmp_path)
 
 
-def test_the_first_month_is_the_january_two_years_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_month_is_the_january_two_years_ago(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert read_settings(tmp_path).first_month_on(date(2026, 11, 21)) == date(2024, 1, 1)
 
     monkeypatch.setenv("LEDGER_FIRST_MONTH", "2020-05")

@@ -21,7 +21,7 @@ def run(*, companies: int, months: int, console: Console) -> None:
     except ModuleNotFoundError:
         raise LedgerError("The benchmarks are part of a checkout: run `make bench` in one.") from None
     with console.status("Starting a database of its own") as status:
-        figures = measure(companies, months, lambda text: status.update(text))
+        figures = measure(companies, months, status.update)
     console.print(_seconds(figures))
     console.print(_ratios(figures))
 

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from datetime import date
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from ledger_pipelines.errors import LedgerError
@@ -106,7 +113,10 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
     _print_checks(outcome.checks, console)
     for integration, operation, count, message in errors:
         more = f" … and {count - 1} more" if count > 1 else ""
-        console.print(f"[yellow]{integration} {operation}: {count} integration errors.[/] {message}{more}", highlight=False)
+        console.print(
+            f"[yellow]{integration} {operation}: {count} integration errors.[/] {message}{more}",
+            highlight=False,
+        )
 
 
 def _changes_table(changes: dict[str, dict[str, int]]) -> Table:
@@ -124,4 +134,6 @@ def _print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
     console.print(f"Checks: {len(checks) - len(failed)} of {len(checks)} passed.")
     for check in failed:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
-        console.print(f"[{colour}]{word}[/] {check.asset} {check.check}: {check.description}", highlight=False)
+        console.print(
+            f"[{colour}]{word}[/] {check.asset} {check.check}: {check.description}", highlight=False
+        )

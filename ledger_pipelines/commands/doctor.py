@@ -35,11 +35,17 @@ def sandbox_token(user: str, permission: str) -> str:
     settings: Settings = read_settings()
     core = settings.core_url or "http://127.0.0.1:5999/core"
     try:
-        answer = requests.post(f"{core}/user-token", json={"user": user, "permission_level": permission}, timeout=10)
+        answer = requests.post(
+            f"{core}/user-token", json={"user": user, "permission_level": permission}, timeout=10
+        )
     except requests.RequestException:
-        raise LedgerError(f"No sandbox answers at {core}: start one with `ledger sandbox` or `ledger up --demo`.") from None
+        raise LedgerError(
+            f"No sandbox answers at {core}: start one with `ledger sandbox` or `ledger up --demo`."
+        ) from None
     if answer.status_code == requests.codes.bad_request:
         raise LedgerError(f"{permission!r} is no permission: choose admin, technician, billing or client.")
     if not answer.ok:
-        raise LedgerError(f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there.")
+        raise LedgerError(
+            f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."
+        )
     return str(answer.json()["token"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.statement_csv import COLUMNS, statement_csv, statement_rows
+from ledger_pipelines.billing.statement_csv import COLUMNS, StatementRow, statement_csv, statement_rows
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
@@ -29,11 +31,15 @@ def write_statements(
     with database.connect() as connection:
         statements, lines = read_statements(connection, [month])
     if account is not None:
-        statements = statements.filter(pc.equal(statements["account_number"], account))
-        lines = lines.filter(pc.equal(lines["account_number"], account))
+        statements, lines = (
+            frame.filter(pc.equal(frame["account_number"], pa.scalar(account)))
+            for frame in (statements, lines)
+        )
     if statements.num_rows == 0:
         whose = "" if account is None else f" for {account}"
-        raise LedgerError(f"There is no statement{whose} in {format_month(month)}: run `ledger close {format_month(month)}`.")
+        raise LedgerError(
+            f"There is no statement{whose} in {format_month(month)}: run `ledger close {format_month(month)}`."
+        )
     if file_format == "csv":
         text = statement_csv(lines, statements)
         if output is None:
@@ -42,3 +48,27 @@ def write_statements(
             output.write_text(text, newline="")
     elif output is not None:
         _write_workbook(output, format_month(month), statement_rows(lines, statements))
+
+
+def _write_workbook(output: Path, sheet_name: str, rows: Iterator[StatementRow]) -> None:
+    """A sheet with the CSV's columns; numbers are numbers, dates are dates, and text is never run as a formula."""
+    import xlsxwriter
+
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
+    with xlsxwriter.Workbook(output, options) as workbook:
+        sheet = workbook.add_worksheet(sheet_name)
+        money = workbook.add_format({"num_format": "#,##0.00"})
+        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_row(0, 0, COLUMNS, workbook.add_format({"bold": True}))
+        for index, row in enumerate(rows, start=1):
+            sheet.write_string(index, 0, row.number)
+            sheet.write_string(index, 1, row.customer)
+            sheet.write_datetime(index, 2, row.dated, day)
+            sheet.write_datetime(index, 3, row.due, day)
+            sheet.write_string(index, 4, row.item)
+            sheet.write_string(index, 5, row.description)
+            sheet.write_number(index, 6, row.quantity)
+            sheet.write_number(index, 7, row.rate, money)
+            sheet.write_number(index, 8, row.amount, money)
+        sheet.freeze_panes(1, 0)
+        sheet.autofit()

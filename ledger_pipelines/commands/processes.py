@@ -26,8 +26,14 @@ class Child:
     log: Path
 
 
-def start(name: str, command: Sequence[str], *, logs: Path, environment: Mapping[str, str] | None = None) -> Child:
-    """Starts a command in a process group of its own, its output in `logs`/`name`.log."""
+def start(
+    name: str, command: Sequence[str], *, logs: Path, environment: Mapping[str, str] | None = None
+) -> Child:
+    """Starts a command in a process group of its own, its output in `logs`/`name`.log.
+
+    The caller must handle SIGINT and SIGTERM, not ignore them: a child inherits an ignored signal, and Dagster
+    with an ignored SIGINT does not heed SIGTERM either.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
     with log.open("ab") as output:
@@ -38,7 +44,6 @@ def start(name: str, command: Sequence[str], *, logs: Path, environment: Mapping
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=_default_signals,
         )
     return Child(name, process, log)
 
@@ -63,7 +68,9 @@ def require_free_port(port: int, option: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise LedgerError(f"Port {port} is in use: stop what listens there, or choose another with {option}.") from None
+            raise LedgerError(
+                f"Port {port} is in use: stop what listens there, or choose another with {option}."
+            ) from None
 
 
 def last_lines(child: Child, count: int = 5) -> str:
@@ -71,12 +78,6 @@ def last_lines(child: Child, count: int = 5) -> str:
     with suppress(OSError):
         return "\n".join(child.log.read_text(errors="replace").splitlines()[-count:])
     return ""
-
-
-def _default_signals() -> None:
-    # A parent that a shell put in the background ignores SIGINT; an inherited ignore would make Dagster deaf to SIGTERM.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import FrameType
@@ -30,54 +31,69 @@ SANDBOX_PORT = 5999
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stop(Exception):
+class _StopRequested(Exception):  # noqa: N818 - nothing went wrong
     """Somebody asked us to stop."""
 
 
-def run(*, demo: bool, dagster_port: int, sandbox_port: int, today: date, console: Console) -> None:
-    """Migrates, starts Dagster (and the sandbox), closes the demo's year the first time, and waits for Ctrl-C.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run: with the sandbox and its year or without, and on which ports of this machine."""
+
+    demo: bool
+    dagster_port: int
+    sandbox_port: int
+
+
+def run(options: Options, *, today: date, console: Console) -> None:
+    """Migrates, starts Dagster (and the sandbox), closes the demo's year the first time, waits for Ctrl-C.
 
     Raises LedgerError when a port is taken, or a process does not come up or ends by itself.
     """
-    processes.require_free_port(dagster_port, "--dagster-port")
-    if demo:
-        processes.require_free_port(sandbox_port, "--sandbox-port")
+    processes.require_free_port(options.dagster_port, "--dagster-port")
+    if options.demo:
+        processes.require_free_port(options.sandbox_port, "--sandbox-port")
     settings = read_settings()
-    console.print("Starting the database …", style="dim")
-    migrate(ledger_database(settings), first_month=settings.first_month_on(today))
-    database = dagster_home.enter(settings)
-    with _stopping_on_signals(), _children(console) as children:
+    with _stopping_on_signals():
         try:
-            _serve(children, database, settings, demo, dagster_port, sandbox_port, today, console)
-        except Stop:
-            console.print("\nStopping …", style="dim")
+            console.print("Starting the database …", style="dim")
+            migrate(ledger_database(settings), first_month=settings.first_month_on(today))
+            database = dagster_home.enter(settings)
+            with _children(console) as children:
+                _start(children, options, database, settings, today=today, console=console)
+                _watch(children)
+        except _StopRequested:
+            console.print("Stopped.", style="dim")
 
 
-def _serve(
+def _start(
     children: list[Child],
+    options: Options,
     database: Database,
     settings: Settings,
-    demo: bool,
-    dagster_port: int,
-    sandbox_port: int,
+    *,
     today: date,
     console: Console,
 ) -> None:
     logs = settings.home.resolve() / "logs"
-    if demo:
-        children.append(_start_sandbox(sandbox_port, logs, console))
+    if options.demo:
+        children.append(_start_sandbox(options.sandbox_port, logs))
+        _wait_until_up(f"http://127.0.0.1:{options.sandbox_port}/core/health", children, console)
     create_dagster_storage()
-    children += _start_dagster(dagster_port, logs)
-    if demo and not _has_statements(database):
+    children += _start_dagster(options.dagster_port, logs)
+    if options.demo and not _has_statements(database):
         this_month = month_of(today)
         months = month_range(add_months(this_month, -11), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
         close.run(database, months, finalise=False, person="demo", today=today, console=console)
-    _wait_until_up(f"http://127.0.0.1:{dagster_port}/server_info", children, console)
-    console.print(f"\n[bold green]Up.[/] Dagster: [link]http://127.0.0.1:{dagster_port}[/link]", highlight=False)
-    if demo:
-        console.print(f"Sandbox (Core and Codex): http://127.0.0.1:{sandbox_port}", highlight=False)
-    console.print(f"Logs: {logs}. Ctrl-C stops everything.", highlight=False)
+    _wait_until_up(f"http://127.0.0.1:{options.dagster_port}/server_info", children, console)
+    console.print(f"\n[bold green]Up.[/] Dagster: http://127.0.0.1:{options.dagster_port}", highlight=False)
+    if options.demo:
+        console.print(f"Sandbox (Core and Codex): http://127.0.0.1:{options.sandbox_port}", highlight=False)
+    console.print(f"Logs: {logs}. Ctrl-C stops everything.", highlight=False, soft_wrap=True)
+
+
+def _watch(children: list[Child]) -> None:
+    """Until a signal: sees that every process still runs."""
     while True:
         _require_alive(children)
         time.sleep(1)
@@ -91,12 +107,13 @@ def create_dagster_storage() -> None:
         instance.get_runs(limit=1)
 
 
-def _start_sandbox(port: int, logs: Path, console: Console) -> Child:
-    child = processes.start("sandbox", [sys.executable, "-m", "ledger_pipelines", "sandbox", "--port", str(port)], logs=logs)
+def _start_sandbox(port: int, logs: Path) -> Child:
+    child = processes.start(
+        "sandbox", [sys.executable, "-m", "ledger_pipelines", "sandbox", "--port", str(port)], logs=logs
+    )
     os.environ.update(
         {"CORE_URL": f"http://127.0.0.1:{port}/core", "CODEX_URL": f"http://127.0.0.1:{port}/codex"}
     )
-    _wait_until_up(f"http://127.0.0.1:{port}/core/health", [child], console)
     return child
 
 
@@ -109,7 +126,9 @@ def _start_dagster(port: int, logs: Path) -> list[Child]:
             [str(programs / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port), "-w", workspace],
             logs=logs,
         ),
-        processes.start("dagster-daemon", [str(programs / "dagster-daemon"), "run", "-w", workspace], logs=logs),
+        processes.start(
+            "dagster-daemon", [str(programs / "dagster-daemon"), "run", "-w", workspace], logs=logs
+        ),
     ]
 
 
@@ -130,7 +149,9 @@ def _wait_until_up(url: str, children: list[Child], console: Console) -> None:
             except requests.RequestException:
                 time.sleep(0.2)
             if time.monotonic() > deadline:
-                raise LedgerError(f"{url} did not answer within {_START_TIMEOUT:.0f} s; see the logs beside the database.")
+                raise LedgerError(
+                    f"{url} did not answer within {_START_TIMEOUT:.0f} s; see the logs beside the database."
+                )
 
 
 def _require_alive(children: list[Child]) -> None:
@@ -154,12 +175,12 @@ def _children(console: Console) -> Iterator[list[Child]]:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[None]:
-    """Turns the first signal to stop into `Stop`, and ignores later ones: they must not interrupt the stopping."""
+    """Turns the first signal into `_StopRequested`; later ones must not interrupt the stopping."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        raise Stop
+        raise _StopRequested
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:

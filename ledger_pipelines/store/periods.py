@@ -43,7 +43,9 @@ def close_months(connection: psycopg.Connection, months: Sequence[date], *, pers
     """
     with connection.transaction():
         for month in sorted(months):
-            connection.execute("INSERT INTO ledger_periods (month) VALUES (%s) ON CONFLICT DO NOTHING", [month])
+            connection.execute(
+                "INSERT INTO ledger_periods (month) VALUES (%s) ON CONFLICT DO NOTHING", [month]
+            )
         # Waits for runs that are writing one of the months, and keeps later ones out.
         rows = connection.execute(
             """UPDATE ledger_periods SET status = 'closed', closed_at = now(), closed_by = %s
@@ -76,7 +78,9 @@ def reopen_month(connection: psycopg.Connection, month: date, *, person: str, re
         _record(connection, month, "reopened", person, reason.strip())
 
 
-def _record(connection: psycopg.Connection, month: date, action: str, person: str, reason: str | None) -> None:
+def _record(
+    connection: psycopg.Connection, month: date, action: str, person: str, reason: str | None
+) -> None:
     connection.execute(
         "INSERT INTO ledger_period_events (month, action, person, reason) VALUES (%s, %s, %s, %s)",
         [month, action, person, reason],

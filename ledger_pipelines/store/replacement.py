@@ -7,9 +7,10 @@ the frame is copied beside the table and only the difference is applied.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -32,7 +33,9 @@ class Change:
     unchanged: int = 0
 
     def __add__(self, other: Change) -> Change:
-        return Change(self.added + other.added, self.removed + other.removed, self.unchanged + other.unchanged)
+        return Change(
+            self.added + other.added, self.removed + other.removed, self.unchanged + other.unchanged
+        )
 
     @property
     def rows(self) -> int:
@@ -63,7 +66,9 @@ def replace_month(
         except psycopg.errors.UniqueViolation as error:
             raise FrameError(f"Two rows for {table} have the same key: {error.diag.message_detail}") from None
         except (psycopg.errors.CheckViolation, psycopg.errors.NotNullViolation) as error:
-            raise FrameError(f"A row for {table} breaks {error.diag.constraint_name}: {error.diag.message_detail}") from None
+            raise FrameError(
+                f"A row for {table} breaks {error.diag.constraint_name}: {error.diag.message_detail}"
+            ) from None
 
 
 def compare_month(
@@ -82,7 +87,9 @@ def compare_month(
         )
         unchanged = _count(connection, same, months)
         booked = _count(
-            connection, sql.SQL("SELECT month FROM {} WHERE month = ANY(%s)").format(sql.Identifier(table)), months
+            connection,
+            sql.SQL("SELECT month FROM {} WHERE month = ANY(%s)").format(sql.Identifier(table)),
+            months,
         )
     computed = _rows_by_month(frame)
     return {
@@ -116,12 +123,15 @@ def lock_months(connection: psycopg.Connection, table: str, months: Sequence[dat
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"ledger.{table}:{format_month(month)}"]
         )
     rows = connection.execute(
-        "SELECT month, status FROM ledger_periods WHERE month = ANY(%s) ORDER BY month FOR SHARE", [list(months)]
+        "SELECT month, status FROM ledger_periods WHERE month = ANY(%s) ORDER BY month FOR SHARE",
+        [list(months)],
     ).fetchall()
     return [month for month, status in rows if status == "closed"]
 
 
-def _write(connection: psycopg.Connection, table: str, months: Sequence[date], frame: pa.Table) -> dict[date, Change]:
+def _write(
+    connection: psycopg.Connection, table: str, months: Sequence[date], frame: pa.Table
+) -> dict[date, Change]:
     computed = _rows_by_month(frame)
     filled = [month for month in months if _has_rows(connection, table, month)]
     fresh = frame if not filled else rows_of_months(frame, [month for month in months if month not in filled])
@@ -169,9 +179,13 @@ def _stage(connection: psycopg.Connection, table: str, frame: pa.Table) -> None:
     connection.execute(sql.SQL("ANALYZE {}").format(stage))
 
 
-def _count(connection: psycopg.Connection, statement: sql.Composable, months: Sequence[date]) -> dict[date, int]:
+def _count(
+    connection: psycopg.Connection, statement: sql.Composable, months: Sequence[date]
+) -> dict[date, int]:
     """Rows by month of a statement that gives one month a row and takes the months as its parameter."""
-    counting = sql.SQL("WITH touched AS ({}) SELECT month, count(*) FROM touched GROUP BY month").format(statement)
+    counting = sql.SQL("WITH touched AS ({}) SELECT month, count(*) FROM touched GROUP BY month").format(
+        statement
+    )
     return dict(connection.execute(counting, [list(months)]).fetchall())
 
 
@@ -209,8 +223,8 @@ def rows_of_months(frame: pa.Table, months: Sequence[date]) -> pa.Table:
 
 
 def _rows_by_month(frame: pa.Table) -> dict[date, int]:
-    counts = frame.group_by("month").aggregate([("month", "count")])
-    return dict(zip(counts["month"].to_pylist(), counts["month_count"].to_pylist(), strict=True))
+    counts: list[Any] = frame.group_by("month").aggregate([([], "count_all")]).to_pylist()
+    return {row["month"]: row["count_all"] for row in counts}
 
 
 def _fitted(connection: psycopg.Connection, table: str, months: Sequence[date], frame: pa.Table) -> pa.Table:
@@ -221,25 +235,33 @@ def _fitted(connection: psycopg.Connection, table: str, months: Sequence[date], 
     missing = [name for name in schema.names if name not in frame.column_names]
     unknown = [name for name in frame.column_names if name not in schema.names]
     if missing or unknown:
-        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(unknown)}"] * bool(unknown)
+        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [
+            f"has the unknown {', '.join(unknown)}"
+        ] * bool(unknown)
         raise FrameError(f"The frame for {table} {' and '.join(parts)}.")
     frame = frame.select(schema.names)
     for field in schema:
         _check_column(table, field, frame.schema.field(field.name).type, frame[field.name].null_count)
     strangers = [month for month in months_in(frame) if month not in months]
     if strangers:
-        raise FrameError(f"The frame for {table} has rows of {describe_months(strangers)}, which was not asked for.")
+        raise FrameError(
+            f"The frame for {table} has rows of {describe_months(strangers)}, which was not asked for."
+        )
     try:
         return frame.cast(schema)
     except pa.ArrowInvalid as error:
         raise FrameError(f"A value for {table} does not fit its column: {error}") from None
 
 
-def _check_column(table: str, field: pa.Field, given: pa.DataType, nulls: int) -> None:
+def _check_column(table: str, field: pa.Field[Any], given: pa.DataType, nulls: int) -> None:
     same_family = (
         given == field.type
         or (pa.types.is_string(field.type) and pa.types.is_large_string(given))
-        or (pa.types.is_integer(field.type) and pa.types.is_integer(given) and given.bit_width <= field.type.bit_width)
+        or (
+            pa.types.is_integer(field.type)
+            and pa.types.is_integer(given)
+            and given.bit_width <= field.type.bit_width
+        )
         or (pa.types.is_decimal(field.type) and (pa.types.is_decimal(given) or pa.types.is_integer(given)))
     )
     if not same_family:

@@ -30,7 +30,12 @@ def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> li
 
 
 def record_snapshot(
-    connection: psycopg.Connection, table: str, months: Sequence[date], *, taken_at: datetime, is_complete: bool
+    connection: psycopg.Connection,
+    table: str,
+    months: Sequence[date],
+    *,
+    taken_at: datetime,
+    is_complete: bool,
 ) -> None:
     """Says that the rows of these months are now those that the source had at `taken_at`."""
     with connection.cursor() as cursor:

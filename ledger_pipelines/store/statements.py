@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from ledger_pipelines.money import AMOUNT
 from ledger_pipelines.store.frames import copy_out, read_months, read_table
 
-_TOTALS = pa.schema(
-    [
-        pa.field("month", pa.date32()),
-        pa.field("kind", pa.string()),
-        pa.field("currency", pa.string()),
-        pa.field("amount", pa.decimal128(18, 2)),
-    ]
-)
+_TOTAL_FIELDS: list[pa.Field[Any]] = [
+    pa.field("month", pa.date32()),
+    pa.field("kind", pa.string()),
+    pa.field("currency", pa.string()),
+    pa.field("amount", AMOUNT),
+]
+_TOTALS = pa.schema(_TOTAL_FIELDS)
 
 
 def read_tables(
@@ -33,7 +34,8 @@ def read_tables(
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         frames = {
-            table: read_months(connection, table, months, columns) for table, (months, columns) in month_tables.items()
+            table: read_months(connection, table, months, columns)
+            for table, (months, columns) in month_tables.items()
         }
         return frames | {table: read_table(connection, table) for table in plain_tables}
 

@@ -88,7 +88,8 @@ def make_inputs(
     plans: Sequence[Record] | None = None,
     **others: Sequence[Record],
 ) -> BillingInputs:
-    """The inputs of a month: company A1 on the worked plan unless others are given, and nothing else by default.
+    """The inputs of a month: company A1 on the worked plan unless others are given, and nothing else by
+    default.
 
     A record without a month is of `month`. Tickets take `hours` for `total_hours_spent` and are numbered.
     """

@@ -65,7 +65,7 @@ def drawn_inputs(draw: st.DrawFn) -> Drawn:
         **_assets_and_users(draw, months),
         "tickets": draw(_tickets(MONTHS)),
         "booked_ticket_hours": draw(_booked_hours(closed)),
-        "custom_line_items": draw(st.lists(_line_item(), max_size=4)),
+        "custom_line_items": draw(st.lists(_line_item(), min_size=1, max_size=5)),
     }
     return Drawn(make_inputs(closed_months=closed, **records), months, records, closed)
 

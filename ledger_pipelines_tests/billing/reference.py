@@ -1,6 +1,8 @@
-"""The billing rules once more, record by record and in fractions: slow, plain, and written from the rule's text alone.
+"""The billing rules once more, record by record and in fractions: slow, plain, and written from the rule's
+text alone.
 
-It shares nothing with the package but the names of rates and columns, so that a mistake would have to be made twice.
+It shares nothing with the package but the names of rates and columns, so that a mistake would have to be made
+twice.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ ASSET_RATES = {
 
 @dataclass
 class Bill:
-    """A company's month: its lines by source as (type, quantity, rate, amount), and what the statement says."""
+    """A company's month: lines by source as (type, quantity, rate, amount), and what the statement says."""
 
     lines: dict[tuple[str, str], tuple[str, Fraction, Fraction, Fraction]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -38,7 +40,7 @@ class Bill:
 
 @dataclass
 class Books:
-    """Bills by (month, account), ticket hours by (month, account, ticket), problems as (type, id, month)."""
+    """Bills by month and account, ticket hours by those and ticket, problems as (type, id, month)."""
 
     bills: dict[tuple[date, str], Bill] = field(default_factory=dict)
     ticket_hours: dict[tuple[date, str, str], tuple[Fraction, Fraction, Fraction]] = field(

@@ -35,20 +35,26 @@ def test_the_first_month_is_fixed_when_first_migrated(empty_database: Database) 
 
 
 def test_a_failing_file_leaves_the_database_as_it_was(empty_database: Database, tmp_path: Path) -> None:
-    (tmp_path / "0001_good.sql").write_text("CREATE TABLE ledger_settings (name text PRIMARY KEY, value text);")
+    (tmp_path / "0001_good.sql").write_text(
+        "CREATE TABLE ledger_settings (name text PRIMARY KEY, value text);"
+    )
     (tmp_path / "0002_bad.sql").write_text("CREATE TABLE half (); SELECT 1 / 0;")
 
     with pytest.raises(LedgerError, match=r"0002_bad\.sql failed, nothing was changed: division by zero"):
         migrate(empty_database, first_month=FIRST, directory=tmp_path)
 
     with empty_database.connect() as connection:
-        assert connection.execute("SELECT to_regclass('ledger.half'), to_regclass('ledger.ledger_settings')").fetchone() == (
+        assert connection.execute(
+            "SELECT to_regclass('ledger.half'), to_regclass('ledger.ledger_settings')"
+        ).fetchone() == (
             None,
             None,
         )
 
 
-def test_a_file_that_changed_after_it_was_applied_is_refused(empty_database: Database, tmp_path: Path) -> None:
+def test_a_file_that_changed_after_it_was_applied_is_refused(
+    empty_database: Database, tmp_path: Path
+) -> None:
     file = tmp_path / "0001_good.sql"
     file.write_text("CREATE TABLE ledger_settings (name text PRIMARY KEY, value text);")
     migrate(empty_database, first_month=FIRST, directory=tmp_path)

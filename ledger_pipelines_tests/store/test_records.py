@@ -20,7 +20,9 @@ JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
 
 
 def executions(connection: psycopg.Connection) -> list[tuple[str, str, str | None]]:
-    return connection.execute("SELECT step_name, status, error_message FROM sync_executions ORDER BY id").fetchall()
+    return connection.execute(
+        "SELECT step_name, status, error_message FROM sync_executions ORDER BY id"
+    ).fetchall()
 
 
 def test_a_step_is_completed_with_what_it_did(database: Database, connection: psycopg.Connection) -> None:
@@ -34,20 +36,26 @@ def test_a_step_is_completed_with_what_it_did(database: Database, connection: ps
     )
 
 
-def test_a_step_that_raises_is_failed_with_its_reason(database: Database, connection: psycopg.Connection) -> None:
+def test_a_step_that_raises_is_failed_with_its_reason(
+    database: Database, connection: psycopg.Connection
+) -> None:
     with pytest.raises(LedgerError), recorded_execution(database, "codex", {}):
         raise LedgerError("Codex does not answer.")
 
     assert executions(connection) == [("codex", "failed", "Codex does not answer.")]
 
 
-def test_a_step_that_still_runs_is_not_taken_for_abandoned(database: Database, connection: psycopg.Connection) -> None:
+def test_a_step_that_still_runs_is_not_taken_for_abandoned(
+    database: Database, connection: psycopg.Connection
+) -> None:
     with recorded_execution(database, "codex", {}):
         assert fail_abandoned(connection) == []
     assert executions(connection) == [("codex", "completed", None)]
 
 
-def test_a_step_whose_process_was_killed_ends_as_failed(database: Database, connection: psycopg.Connection) -> None:
+def test_a_step_whose_process_was_killed_ends_as_failed(
+    database: Database, connection: psycopg.Connection
+) -> None:
     program = """
 import sys, time
 from ledger_pipelines.store.database import Database
@@ -74,12 +82,16 @@ with recorded_execution(Database(sys.argv[1]), "codex", {"dagster_run_id": "r1"}
 def _until_abandoned(connection: psycopg.Connection) -> list[object]:
     # The server notices the end of the connection a moment after the process is gone: waiting for the lock itself
     # needs no sleep.
-    connection.execute("SELECT pg_advisory_lock(7433, id::integer), pg_advisory_unlock(7433, id::integer) FROM sync_executions")
+    connection.execute(
+        "SELECT pg_advisory_lock(7433, id::integer), pg_advisory_unlock(7433, id::integer) FROM sync_executions"
+    )
     return list(fail_abandoned(connection))
 
 
 def problem(external_id: str = "17", month: str | None = None) -> Problem:
-    return Problem("codex", "assets", "asset", external_id, f"Asset {external_id} has no id.", {"x": 1}, month)
+    return Problem(
+        "codex", "assets", "asset", external_id, f"Asset {external_id} has no id.", {"x": 1}, month
+    )
 
 
 def errors(connection: psycopg.Connection) -> list[tuple[str, int, bool, list[date]]]:
@@ -91,7 +103,9 @@ def errors(connection: psycopg.Connection) -> list[tuple[str, int, bool, list[da
 def test_an_error_seen_again_is_counted_and_gone_is_resolved(connection: psycopg.Connection) -> None:
     record_problems(connection, "codex", "assets", [problem("17"), problem("18")])
 
-    assert record_problems(connection, "codex", "assets", [problem("17")]) == ErrorCounts(seen=1, new=0, resolved=1)
+    assert record_problems(connection, "codex", "assets", [problem("17")]) == ErrorCounts(
+        seen=1, new=0, resolved=1
+    )
     assert errors(connection) == [("17", 2, False, []), ("18", 1, True, [])]
 
 
@@ -136,4 +150,7 @@ def test_an_ignored_error_stays_ignored(connection: psycopg.Connection) -> None:
 
     record_problems(connection, "codex", "assets", [problem()])
 
-    assert connection.execute("SELECT is_ignored, occurrences FROM integration_errors").fetchone() == (True, 2)
+    assert connection.execute("SELECT is_ignored, occurrences FROM integration_errors").fetchone() == (
+        True,
+        2,
+    )

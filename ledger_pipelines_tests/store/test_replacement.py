@@ -83,8 +83,12 @@ def test_the_counts_say_what_changed(connection: psycopg.Connection) -> None:
     )
     news = tickets(connection, [(MARCH, "stays", "1"), (MARCH, "changes", "4"), (MARCH, "comes", "5")])
 
-    assert compare_month(connection, "tickets", [MARCH], news) == {MARCH: Change(added=2, removed=2, unchanged=1)}
-    assert replace_month(connection, "tickets", [MARCH], news) == {MARCH: Change(added=2, removed=2, unchanged=1)}
+    assert compare_month(connection, "tickets", [MARCH], news) == {
+        MARCH: Change(added=2, removed=2, unchanged=1)
+    }
+    assert replace_month(connection, "tickets", [MARCH], news) == {
+        MARCH: Change(added=2, removed=2, unchanged=1)
+    }
     assert stored(connection, MARCH) == [
         (MARCH, "changes", Decimal(4)),
         (MARCH, "comes", Decimal(5)),
@@ -118,7 +122,9 @@ def test_whatever_was_there_the_rows_are_those_of_the_frame(
 
     changes = replace_month(connection, "tickets", months, tickets(connection, after))
 
-    assert stored(connection, *months) == sorted((month, number, Decimal(hours)) for month, number, hours in after)
+    assert stored(connection, *months) == sorted(
+        (month, number, Decimal(hours)) for month, number, hours in after
+    )
     for month in months:
         olds, news = ({row for row in rows if row[0] == month} for rows in (before, after))
         assert changes[month] == Change(len(news - olds), len(olds - news), len(olds & news))
@@ -145,7 +151,9 @@ def test_a_closed_month_is_refused_and_unchanged(connection: psycopg.Connection)
         "TRUNCATE tickets_2025_03",
     ],
 )
-def test_the_database_itself_refuses_to_change_a_closed_month(connection: psycopg.Connection, statement: str) -> None:
+def test_the_database_itself_refuses_to_change_a_closed_month(
+    connection: psycopg.Connection, statement: str
+) -> None:
     replace_month(connection, "tickets", [MARCH], tickets(connection, [(MARCH, "1", "1")]))
     close_months(connection, [MARCH], person="anna")
 
@@ -160,7 +168,9 @@ def test_a_reopened_month_keeps_who_and_why(connection: psycopg.Connection) -> N
     close_months(connection, [MARCH], person="anna")
     reopen_month(connection, MARCH, person="bernd", reason="Late ticket")
 
-    events = connection.execute("SELECT action, person, reason FROM ledger_period_events ORDER BY id").fetchall()
+    events = connection.execute(
+        "SELECT action, person, reason FROM ledger_period_events ORDER BY id"
+    ).fetchall()
     assert events == [("closed", "anna", None), ("reopened", "bernd", "Late ticket")]
     with pytest.raises(psycopg.errors.RestrictViolation):
         connection.execute("DELETE FROM ledger_period_events")
@@ -174,7 +184,10 @@ def broken_frames(frame: pa.Table) -> list[tuple[pa.Table, str]]:
         (frame.drop_columns(["status"]), "lacks status"),
         (frame.append_column("colour", pa.array(["red"])), "has the unknown colour"),
         (frame.set_column(hours, "total_hours_spent", double), "total_hours_spent is decimal128"),
-        (frame.set_column(number, "ticket_number", pa.array([None], pa.string())), "ticket_number must have a value"),
+        (
+            frame.set_column(number, "ticket_number", pa.array([None], pa.string())),
+            "ticket_number must have a value",
+        ),
         (pa.concat_tables([frame, frame]), "the same key"),
         (frame.set_column(0, "month", pa.array([APRIL], pa.date32())), "2025-04, which was not asked for"),
         (

@@ -16,6 +16,7 @@ from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months
 from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.statements import totals_by_kind
@@ -32,7 +33,10 @@ _DESCRIPTIONS = {
 }
 _DEPS: dict[str, list[dg.AssetDep]] = {
     "ticket_hours": [dg.AssetDep("tickets", partition_mapping=YEAR_SO_FAR)],
-    "billing_statement_lines": [*(dg.AssetDep(table) for table in SNAPSHOT_TABLES), dg.AssetDep("ticket_hours")],
+    "billing_statement_lines": [
+        *(dg.AssetDep(table) for table in SNAPSHOT_TABLES),
+        dg.AssetDep("ticket_hours"),
+    ],
     "billing_statements": [dg.AssetDep("billing_statement_lines")],
 }
 _NOTES = {
@@ -42,7 +46,14 @@ _NOTES = {
     "hours": "hours that count in this month",
     "billed_before": "hours of the ticket on statements of closed months before",
 }
-_TOP = ("account_number", "company_name", "billing_plan", "total_user_charges", "total_asset_charges", "total")
+_TOP = (
+    "account_number",
+    "company_name",
+    "billing_plan",
+    "total_user_charges",
+    "total_asset_charges",
+    "total",
+)
 
 
 def _spec(table: str) -> dg.AssetSpec:
@@ -68,15 +79,15 @@ def _spec(table: str) -> dg.AssetSpec:
 )
 def billing(
     context: dg.AssetExecutionContext, ledger: LedgerResource
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Read the months' snapshots, bill them, replace the months, say what was charged.
 
     Nothing here is tried again: the same inputs give the same failure.
     """
     with executed_step(context, ledger, "billing") as step:
         findings: list[Finding] = []
-        problems = []
-        last: BillingResult | None = None
+        problems: list[Problem] = []
+        results: list[BillingResult] = []
         for run in run_statements(
             ledger.database,
             step.months,
@@ -87,10 +98,9 @@ def billing(
             _describe(step, run)
             findings += statement_findings(step, run)
             problems += run.result.problems
-            last = run.result
+            results = [run.result]  # only the last is looked at: a year's would not fit
         step.record("billing", "statements", problems, months=step.months)
-        assert last is not None
-        pictures = _pictures(step, last)
+        pictures = _pictures(step, results[-1])
     for table in OUTPUT_TABLES:
         yield dg.MaterializeResult(asset_key=table, metadata=pictures.get(table, {}))
     yield from report(context, findings)
@@ -121,6 +131,8 @@ def _pictures(step: Step, result: BillingResult) -> dict[str, dict[str, Any]]:
     )
     return {
         "billing_statement_lines": {
-            "preview": preview(result.lines, ("account_number", "kind", "type", "description", "quantity", "rate", "amount"))
+            "preview": preview(
+                result.lines, ("account_number", "kind", "type", "description", "quantity", "rate", "amount")
+            )
         }
     }

@@ -116,7 +116,14 @@ def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
         rows = invariant.offending(run)
         for month in run.months:
             found = rows_of_months(rows, [month])
-            yield _finding(invariant.asset, invariant.name, month, found, invariant.told, invariant.severity)
+            yield _finding(
+                invariant.asset,
+                invariant.name,
+                month,
+                found,
+                told=invariant.told,
+                severity=invariant.severity,
+            )
     for month in run.months:
         yield _beyond(run, month)
         for table, frame in zip(_KEYS, _frames(run), strict=True):
@@ -128,7 +135,7 @@ def _frames(run: StatementRun) -> Sequence[pa.Table]:
 
 
 def _finding(
-    asset: str, check: str, month: date, rows: pa.Table, told: str, severity: dg.AssetCheckSeverity
+    asset: str, check: str, month: date, rows: pa.Table, *, told: str, severity: dg.AssetCheckSeverity
 ) -> Finding:
     broken = rows.num_rows > 0
     return Finding(
@@ -148,7 +155,7 @@ def _beyond(run: StatementRun, month: date) -> Finding:
         booked.filter(pc.less_equal(booked["month"], pa.scalar(month, pa.date32()))), run.inputs.tickets
     )
     told = "tickets had more hours billed than they have; their companies are owed a credit"
-    return _finding("ticket_hours", _BEYOND, month, rows, told, _ERROR)
+    return _finding("ticket_hours", _BEYOND, month, rows, told=told, severity=_ERROR)
 
 
 def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Finding:
@@ -168,5 +175,8 @@ def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Fi
         count=found.rows.num_rows,
         severity=_WARN,
         description=f"{format_month(month)} is closed; {found.rows.num_rows:,} rows of {table} would differ{by}.",
-        metadata={"difference": preview(found.rows, found.rows.column_names, rows=25), "difference_amount": str(found.amount)},
+        metadata={
+            "difference": preview(found.rows, found.rows.column_names, rows=25),
+            "difference_amount": str(found.amount),
+        },
     )

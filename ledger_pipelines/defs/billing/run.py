@@ -82,7 +82,9 @@ def _frames(result: BillingResult) -> dict[str, pa.Table]:
     return dict(zip(OUTPUT_TABLES, frames, strict=True))
 
 
-def read_inputs(connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date]) -> BillingInputs:
+def read_inputs(
+    connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date]
+) -> BillingInputs:
     """What the rule needs for these months: their snapshots, the year's tickets, what closed months billed."""
     so_far = years_so_far(months)
     earlier = [month for month in closed if month < max(months)]

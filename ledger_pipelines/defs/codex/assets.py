@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -34,7 +35,14 @@ _PREVIEWS = {
     "assets": ("account_number", "id", "hostname", "hardware_type", "device_type", "backup_data_bytes"),
     "contacts": ("account_number", "id", "name", "employment_type", "active"),
     "plans": ("plan_name", "term_length", "per_user_cost", "per_workstation_cost", "per_server_cost"),
-    "tickets": ("account_number", "ticket_number", "subject", "status", "last_updated_at", "total_hours_spent"),
+    "tickets": (
+        "account_number",
+        "ticket_number",
+        "subject",
+        "status",
+        "last_updated_at",
+        "total_hours_spent",
+    ),
 }
 _SNAPSHOTS = ("companies", "assets", "contacts", "plans")
 
@@ -65,12 +73,14 @@ def _spec(table: str) -> dg.AssetSpec:
     partitions_def=MONTHS,
     can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+    retry_policy=dg.RetryPolicy(
+        max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+    ),
     pool="codex",
 )
 def codex_snapshots(
     context: dg.AssetExecutionContext, config: SnapshotConfig, ledger: LedgerResource, codex: CodexResource
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Fetch once what the months need, write each month whole, keep what could not be read."""
     wanted = [key.to_user_string() for key in context.selected_asset_keys]
     with executed_step(context, ledger, "codex") as step:
@@ -81,12 +91,16 @@ def codex_snapshots(
             years = sorted({month.year for month in due.get("tickets", [])})
             with codex.client() as client:
                 snapshot = client.fetch(needed, years)
-            frames = {table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)}
+            frames = {
+                table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)
+            }
             changes = _write(step, frames, due, snapshot, taken_at)
             _record_problems(step, snapshot, needed, years)
         else:
             frames, changes = {}, {}
-        results = [_result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)]
+        results = [
+            _result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)
+        ]
         findings = snapshot_findings(step, wanted)
     yield from results
     yield from report(context, findings)
@@ -123,7 +137,9 @@ def _by_month(table: str, frame: pa.Table, months: Sequence[date]) -> pa.Table:
         dated = frame.add_column(0, pa.field("month", pa.date32()), own.cast(pa.date32()))
         return dated.filter(pc.is_in(dated["month"], value_set=pa.array(months, pa.date32())))
     return pa.concat_tables(
-        frame.add_column(0, pa.field("month", pa.date32()), pa.repeat(pa.scalar(month, pa.date32()), len(frame)))
+        frame.add_column(
+            0, pa.field("month", pa.date32()), pa.repeat(pa.scalar(month, pa.date32()), len(frame))
+        )
         for month in months
     )
 
@@ -150,13 +166,19 @@ def _write(
     return changes
 
 
-def _record_problems(step: Step, snapshot: CodexSnapshot, needed: frozenset[str], years: Sequence[int]) -> None:
+def _record_problems(
+    step: Step, snapshot: CodexSnapshot, needed: frozenset[str], years: Sequence[int]
+) -> None:
     for table in sorted(needed):
         # Codex was asked for whole years of tickets: only a run that asks for the same year can miss a broken one.
-        asked = [date(year, month, 1) for year in years for month in range(1, 13)] if table == "tickets" else []
+        asked = (
+            [date(year, month, 1) for year in years for month in range(1, 13)] if table == "tickets" else []
+        )
         problems = _problems_of(snapshot, table)
         if asked:
-            problems = [replace(problem, month=format_month(month)) for problem in problems for month in asked]
+            problems = [
+                replace(problem, month=format_month(month)) for problem in problems for month in asked
+            ]
         step.record("codex", table, problems, months=asked, is_complete=table in snapshot.complete)
 
 
@@ -166,13 +188,15 @@ def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
 
 def _result(
     step: Step, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """What the run did to a table, with each month's own figures at that month."""
     for month, change in changes.items():
         step.describe(table, month, change)
     kept = [month for month in step.months if month not in changes]
     for month in kept:
-        step.context.add_asset_metadata({"snapshot": "kept"}, asset_key=table, partition_key=partition_key(month))
+        step.context.add_asset_metadata(
+            {"snapshot": "kept"}, asset_key=table, partition_key=partition_key(month)
+        )
     today = datetime.now(UTC).date()
     for month in changes:
         # The earlier months of the year were read along: they were materialised by this run, too.
@@ -184,5 +208,7 @@ def _result(
                     metadata={"dagster/partition_row_count": changes[month].rows},
                 )
             )
-    metadata = {} if frame is None else {"preview": preview(frame, _PREVIEWS[table]), "rows_read": frame.num_rows}
+    metadata: dict[str, Any] = (
+        {} if frame is None else {"preview": preview(frame, _PREVIEWS[table]), "rows_read": frame.num_rows}
+    )
     return dg.MaterializeResult(asset_key=table, metadata={"months_kept": len(kept), **metadata})

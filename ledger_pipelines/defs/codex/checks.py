@@ -36,19 +36,34 @@ CHECKS = [
 def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
     """Findings for the tables that this run materialises, one for each month and check."""
     found = {
-        (snapshot.table_name, snapshot.month): snapshot for snapshot in read_snapshots(step.connection, step.months)
+        (snapshot.table_name, snapshot.month): snapshot
+        for snapshot in read_snapshots(step.connection, step.months)
     }
     findings = []
     for table in wanted:
         for month in step.months:
             snapshot = found.get((table, month))
             is_complete = snapshot is None or snapshot.is_complete
-            findings.append(_finding(table, "read_completely", month, is_complete, f"some {table} could not be read; see integration_errors"))
+            findings.append(
+                _finding(
+                    table,
+                    "read_completely",
+                    month,
+                    is_complete,
+                    f"some {table} could not be read; see integration_errors",
+                )
+            )
             if table != "tickets":
                 is_late = snapshot is not None and is_later_state(month, snapshot.snapshot_at.date())
                 taken = "" if snapshot is None else f" (taken {snapshot.snapshot_at:%Y-%m-%d})"
                 findings.append(
-                    _finding(table, "snapshot_in_time", month, not is_late, f"billed from a later state of {table}{taken}")
+                    _finding(
+                        table,
+                        "snapshot_in_time",
+                        month,
+                        not is_late,
+                        f"billed from a later state of {table}{taken}",
+                    )
                 )
     return findings
 

@@ -1,0 +1,256 @@
+"""The statement as a whole, and what its run promises."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger_pipelines.billing.inputs import COLUMNS, SCHEMAS, BillingInputs
+from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS
+from ledger_pipelines.billing.statements import BillingResult, bill
+from ledger_pipelines.errors import FrameError, LedgerError
+from ledger_pipelines_tests.billing.building import (
+    MARCH,
+    bill_month,
+    make_inputs,
+    only_statement,
+    statement_of,
+)
+from ledger_pipelines_tests.billing.generated import Drawn, drawn_inputs
+
+drawn_settings = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def rows(frame: pa.Table, *, without: str | None = None) -> list[Any]:
+    """The frame's rows in an order of their own, without those of an account."""
+    return sorted(str(row) for row in frame.to_pylist() if row.get("account_number") != without)
+
+
+def everything(result: BillingResult, *, without: str | None = None) -> list[Any]:
+    """All that a run gives, in an order of its own."""
+    problems = [str(one) for one in result.problems if without is None or without not in str(one)]
+    frames = (result.lines, result.statements, result.ticket_hours)
+    return [*(rows(frame, without=without) for frame in frames), problems]
+
+
+class TestStatement:
+    def test_has_a_number_a_date_and_thirty_days_to_pay(self) -> None:
+        statement = statement_of(month=date(2024, 2, 1), companies=[{"account_number": "620547"}])
+        assert statement["statement_number"] == "620547-202402"
+        assert statement["statement_date"] == date(2024, 2, 29)
+        assert statement["due_date"] == date(2024, 3, 30)
+        assert statement["company_name"] == "Acme Dental Group"
+        assert statement["currency"] == "USD"
+
+    def test_is_there_also_for_a_company_with_nothing_to_bill(self) -> None:
+        result = bill_month()
+        assert only_statement(result)["total"] == Decimal("0.00")
+        assert result.lines.num_rows == 0
+
+    def test_rounds_each_line_once_and_adds_up_the_rounded_lines(self) -> None:
+        """Three users at 0.335 are 0.34 each, so 1.02 and not 1.01."""
+        statement = statement_of(contacts=[{}, {}, {}], plans=[{"per_user_cost": "0.335"}])
+        assert statement["total"] == Decimal("1.02")
+
+    def test_falls_back_from_a_missing_support_level_of_the_company_to_the_plans(self) -> None:
+        assert statement_of(plans=[{"support_level": "All Inclusive"}])["support_level"] == "All Inclusive"
+        assert statement_of()["support_level"] is None
+
+    def test_comes_by_month_and_account(self) -> None:
+        months = [MARCH, date(2025, 2, 1)]
+        companies = [
+            {"month": month, "account_number": account} for account in ("B", "A") for month in months
+        ]
+        inputs = make_inputs(companies=companies, plans=[{"month": month} for month in months])
+        statements = bill(inputs, months, currency="NOK").statements
+        assert statements["statement_number"].to_pylist() == ["A-202502", "B-202502", "A-202503", "B-202503"]
+        assert set(statements["currency"].to_pylist()) == {"NOK"}
+
+    def test_too_large_for_its_columns_is_one_clear_sentence(self) -> None:
+        with pytest.raises(LedgerError, match="impossible rate"):
+            bill_month(plans=[{"per_hour_ticket_cost": "9999999999"}], tickets=[{"hours": "9999999999"}])
+
+
+class TestFrames:
+    def test_are_those_of_their_tables(self) -> None:
+        result = bill_month(contacts=[{}], tickets=[{"hours": "1"}])
+        assert result.lines.schema == STATEMENT_LINES
+        assert result.statements.schema == STATEMENTS
+        assert result.ticket_hours.schema == TICKET_HOURS
+
+    def test_of_no_month_and_of_no_company_are_empty(self) -> None:
+        for result in (bill(make_inputs(), [], currency="USD"), bill_month(companies=[], plans=[])):
+            assert (result.lines.num_rows, result.statements.num_rows, result.ticket_hours.num_rows) == (
+                0,
+                0,
+                0,
+            )
+            assert result.lines.schema == STATEMENT_LINES
+            assert result.statements.schema == STATEMENTS
+
+    def test_lacking_a_column_are_refused_by_name(self) -> None:
+        inputs = make_inputs()
+        lacking = dataclasses.replace(inputs, assets=inputs.assets.drop_columns(["hostname"]))
+        with pytest.raises(FrameError, match=r"assets lacks the column.*hostname"):
+            bill(lacking, [MARCH], currency="USD")
+
+    def test_of_a_wrong_type_are_refused_by_name(self) -> None:
+        inputs = make_inputs(contacts=[{}])
+        wrong = inputs.contacts.set_column(2, "id", pa.array(["x"]))
+        with pytest.raises(FrameError, match="contacts does not have the types"):
+            bill(dataclasses.replace(inputs, contacts=wrong), [MARCH], currency="USD")
+
+
+def test_real_months_bill_the_whole_company_list_one_line_for_each_record() -> None:
+    accounts = [f"{number:06}" for number in range(500)]
+    result = bill_month(
+        companies=[{"account_number": account} for account in accounts],
+        contacts=[{"account_number": account} for account in accounts * 2],
+        assets=[{"account_number": account} for account in accounts * 3],
+    )
+    assert result.lines.num_rows == 2500
+    assert set(result.statements["total"].to_pylist()) == {Decimal("180.00")}
+
+
+@drawn_settings
+@given(drawn_inputs())
+def test_totals_are_the_sums_of_their_lines_and_amounts_have_two_decimals(drawn: Drawn) -> None:
+    result = bill(drawn.inputs, drawn.months, currency="USD")
+    sums: dict[Any, Decimal] = {}
+    for line in result.lines.to_pylist():
+        key = line["month"], line["account_number"]
+        sums[key] = sums.get(key, Decimal(0)) + line["amount"]
+        assert line["amount"].as_tuple().exponent == -2
+    for one in result.statements.to_pylist():
+        parts = ["total_user_charges", "total_asset_charges", "ticket_charge", "backup_charge"]
+        assert one["total"] == sum(one[name] for name in [*parts, "total_line_item_charges"])
+        assert one["total"] == sums.pop((one["month"], one["account_number"]), Decimal(0))
+        assert one["overage_charge"] <= one["backup_charge"]
+    assert sums == {}
+
+
+@drawn_settings
+@given(drawn_inputs(), st.randoms(use_true_random=False))
+def test_the_order_of_the_records_does_not_matter_nor_how_they_are_cut_into_chunks(
+    drawn: Drawn, shuffler: random.Random
+) -> None:
+    shuffled = {}
+    for name in SCHEMAS:
+        frame: pa.Table = getattr(drawn.inputs, name)
+        order = list(range(frame.num_rows))
+        shuffler.shuffle(order)
+        cut = shuffler.randint(0, frame.num_rows)
+        mixed = frame.take(pa.array(order, pa.int64()))
+        shuffled[name] = pa.concat_tables([mixed.slice(0, cut), mixed.slice(cut)])
+    other = BillingInputs(**shuffled, closed_months=drawn.inputs.closed_months)
+    expected = bill(drawn.inputs, drawn.months, currency="USD")
+    assert everything(bill(other, drawn.months[::-1], currency="USD")) == everything(expected)
+
+
+@drawn_settings
+@given(drawn_inputs(), st.data())
+def test_a_range_is_its_months_however_they_are_grouped(drawn: Drawn, data: st.DataObject) -> None:
+    whole = bill(drawn.inputs, drawn.months, currency="USD")
+    cut = data.draw(st.integers(0, len(drawn.months)))
+    groups = [drawn.months[:cut], drawn.months[cut:]]
+    parts = [bill(drawn.inputs, group, currency="USD") for group in groups]
+    together = BillingResult(
+        pa.concat_tables([part.lines for part in parts]),
+        pa.concat_tables([part.statements for part in parts]),
+        pa.concat_tables([part.ticket_hours for part in parts]),
+        [problem for part in parts for problem in part.problems],
+    )
+    assert everything(together) == everything(whole)
+
+
+@drawn_settings
+@given(drawn_inputs())
+def test_a_run_again_gives_the_same_and_leaves_its_inputs_alone(drawn: Drawn) -> None:
+    before = {name: getattr(drawn.inputs, name).to_pylist() for name in SCHEMAS}
+    first, again = (bill(drawn.inputs, drawn.months, currency="USD") for _ in range(2))
+    assert first.lines.equals(again.lines)
+    assert first.statements.equals(again.statements)
+    assert first.ticket_hours.equals(again.ticket_hours)
+    assert first.problems == again.problems
+    assert before == {name: getattr(drawn.inputs, name).to_pylist() for name in SCHEMAS}
+
+
+@drawn_settings
+@given(drawn_inputs())
+def test_only_the_columns_that_are_asked_for_are_needed(drawn: Drawn) -> None:
+    frames = {name: getattr(drawn.inputs, name).select(COLUMNS[name]) for name in SCHEMAS}
+    lean = BillingInputs(**frames, closed_months=drawn.inputs.closed_months)
+    expected = bill(drawn.inputs, drawn.months, currency="USD")
+    assert everything(bill(lean, drawn.months, currency="USD")) == everything(expected)
+
+
+@drawn_settings
+@given(drawn_inputs(), st.sampled_from(["Gold", "Silver", "No such plan", "inactive", None]))
+def test_another_company_changes_nobody_elses_statement(drawn: Drawn, plan: str | None) -> None:
+    new = {"account_number": "NEW"}
+    month = drawn.months[-1]
+    records = drawn.records
+    crowded = drawn.with_records(
+        companies=[
+            *records["companies"],
+            *({**new, "month": one, "billing_plan": plan} for one in drawn.months),
+        ],
+        assets=[*records["assets"], {**new, "month": month, "id": 900, "backup_data_bytes": 2**42}],
+        contacts=[*records["contacts"], {**new, "month": month, "id": 900}],
+        tickets=[*records["tickets"], {**new, "month": month, "ticket_number": "N1", "hours": "9"}],
+        client_billing_overrides=[*records["client_billing_overrides"], {**new, "billing_plan": "Gold"}],
+        manual_assets=[*records["manual_assets"], new],
+        custom_line_items=[*records["custom_line_items"], {**new, "monthly_fee": "1"}],
+    )
+    alone = bill(drawn.inputs, drawn.months, currency="USD")
+    crowd = bill(crowded, drawn.months, currency="USD")
+    assert everything(crowd, without="NEW") == everything(alone, without="NEW")
+
+
+@drawn_settings
+@given(drawn_inputs())
+def test_closing_the_months_one_by_one_never_bills_a_ticket_beyond_its_hours(drawn: Drawn) -> None:
+    """Also where a ticket's hours go down again: at most the most that it ever had."""
+    most: dict[str, Decimal] = {}
+    for ticket in drawn.records["tickets"]:
+        number = ticket["ticket_number"]
+        most[number] = max(most.get(number, Decimal(0)), ticket["total_hours_spent"])
+    booked: list[dict[str, Any]] = []
+    for count, month in enumerate(drawn.months):
+        closed = dataclasses.replace(drawn, closed=frozenset(drawn.months[:count]))
+        result = bill(closed.with_records(booked_ticket_hours=booked), [month], currency="USD")
+        names = ["month", "account_number", "ticket_number", "hours"]
+        booked += result.ticket_hours.select(names).to_pylist()
+    billed: dict[str, Decimal] = {}
+    for row in booked:
+        billed[row["ticket_number"]] = billed.get(row["ticket_number"], Decimal(0)) + row["hours"]
+    assert all(hours <= most[number] for number, hours in billed.items())
+
+
+@given(st.lists(st.decimals("0", "8", places=3), min_size=1, max_size=6))
+def test_a_ticket_that_grows_is_billed_what_each_month_added(
+    added: list[Decimal],
+) -> None:
+    months = [date(2025, number, 1) for number in range(1, len(added) + 1)]
+    booked: list[dict[str, Any]] = []
+    for number, month in enumerate(months):
+        total = sum(added[: number + 1], Decimal(0))
+        inputs = make_inputs(
+            month=month,
+            tickets=[{"ticket_number": "T1", "hours": total}],
+            booked_ticket_hours=booked,
+            closed_months=months[:number],
+        )
+        (row,) = bill(inputs, [month], currency="USD").ticket_hours.to_pylist()
+        booked.append({"month": month, "ticket_number": "T1", "hours": row["hours"]})
+    assert [row["hours"] for row in booked] == added
