@@ -9,12 +9,17 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import migrate
+
+# How long an example takes says nothing: the machine may be busy with the other worker.
+hypothesis.settings.register_profile("ledger", deadline=None)
+hypothesis.settings.load_profile("ledger")
 
 FIRST_MONTH = date(2024, 1, 1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

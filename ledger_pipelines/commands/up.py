@@ -77,10 +77,10 @@ def _start(
     logs = settings.home.resolve() / "logs"
     if options.demo:
         children.append(_start_sandbox(options.sandbox_port, logs))
-        _wait_until_up(f"http://127.0.0.1:{options.sandbox_port}/core/health", children, console)
-    create_dagster_storage()
+    ensure_dagster_storage(database)
     children += _start_dagster(options.dagster_port, logs)
     if options.demo and not _has_statements(database):
+        _wait_until_up(f"http://127.0.0.1:{options.sandbox_port}/core/health", children, console)
         this_month = month_of(today)
         months = month_range(add_months(this_month, -11), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
@@ -99,8 +99,11 @@ def _watch(children: list[Child]) -> None:
         time.sleep(1)
 
 
-def create_dagster_storage() -> None:
-    """Makes Dagster's tables before several of its processes would do so at once."""
+def ensure_dagster_storage(database: Database) -> None:
+    """Makes Dagster's tables, where there are none, before several of its processes would do so at once."""
+    with database.connect() as connection:
+        if connection.execute("SELECT to_regclass('dagster.runs')").fetchone() != (None,):
+            return
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:

@@ -53,7 +53,7 @@ def with_first(frame: pa.Table, name: str, value: Any) -> pa.Table:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(drawn_inputs())
 def test_all_hold_of_whatever_the_rule_makes(drawn: Drawn) -> None:

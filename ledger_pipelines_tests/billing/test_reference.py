@@ -13,7 +13,7 @@ from ledger_pipelines_tests.billing.reference import reckon
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(drawn_inputs())
 def test_every_line_statement_hour_and_problem_is_what_the_rule_reckoned_by_hand_gives(drawn: Drawn) -> None:

@@ -27,7 +27,7 @@ from ledger_pipelines_tests.billing.building import (
 from ledger_pipelines_tests.billing.generated import Drawn, drawn_inputs
 
 drawn_settings = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -237,6 +237,7 @@ def test_closing_the_months_one_by_one_never_bills_a_ticket_beyond_its_hours(dra
     assert all(hours <= most[number] for number, hours in billed.items())
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.decimals("0", "8", places=3), min_size=1, max_size=6))
 def test_a_ticket_that_grows_is_billed_what_each_month_added(
     added: list[Decimal],
