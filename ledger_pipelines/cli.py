@@ -77,13 +77,22 @@ def close(
     month: _Month,
     month_end: _MonthEnd = None,
     finalise: Annotated[bool, typer.Option("--finalise", help="Close the months for good.")] = False,
+    refresh_snapshots: Annotated[
+        bool, typer.Option("--refresh-snapshots", help="Take older months' snapshots anew, too.")
+    ] = False,
 ) -> None:
     """Reads, bills and checks a month, or the months from MONTH up to MONTH_END."""
     from ledger_pipelines.commands import close as command
 
     months = _months(month, month_end)
     command.run(
-        _enter(), months, finalise=finalise, person=command.person_at_work(), today=_today(), console=_out
+        _enter(),
+        months,
+        finalise=finalise,
+        person=command.person_at_work(),
+        today=_today(),
+        console=_out,
+        refresh_snapshots=refresh_snapshots,
     )
 
 

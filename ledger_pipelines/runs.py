@@ -6,9 +6,10 @@ Whatever a person starts here is a run in Dagster's history like any other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from uuid import uuid4
 
 import dagster as dg
@@ -55,10 +56,12 @@ def run_job(
     *,
     today: date,
     on_step: Callable[[str, str], None] = lambda step, state: None,
+    settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> RunOutcome:
     """Runs a job over a span of months, in this process, as one run.
 
-    `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`.
+    `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`;
+    `settings` is the run config of steps, by step.
     Raises LedgerError when a month is not one of the ledger's.
     """
     _refuse_strange_months(months, today)
@@ -78,7 +81,10 @@ def run_job(
             run_id=run_id,
             tags=tags,
             raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {step: {"config": dict(config)} for step, config in settings.items()},
+            },
         )
         checks = [
             _check(evaluation)

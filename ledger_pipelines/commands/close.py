@@ -22,7 +22,7 @@ from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job, settle_abandoned
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
-from ledger_pipelines.store.summaries import month_summaries, run_changes, unresolved_errors
+from ledger_pipelines.store.summaries import month_summaries, run_changes, step_seconds, unresolved_errors
 
 _STEPS = {"codex": "Reading Codex", "billing": "Billing"}
 
@@ -36,14 +36,21 @@ def person_at_work() -> str:
 
 
 def run(
-    database: Database, months: Sequence[date], *, finalise: bool, person: str, today: date, console: Console
+    database: Database,
+    months: Sequence[date],
+    *,
+    finalise: bool,
+    person: str,
+    today: date,
+    console: Console,
+    refresh_snapshots: bool = False,
 ) -> None:
     """Materialises the months, prints what came of it and, with `finalise`, closes them.
 
     Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken.
     """
     settle_abandoned(database)
-    outcome = _with_progress(months, today, console)
+    outcome = _with_progress(months, today, console, refresh_snapshots)
     if not outcome.failures:
         _print_summary(database, months, outcome, console)
     for failure in outcome.failures[1:]:
@@ -54,7 +61,9 @@ def run(
         _finalise(database, months, outcome, person, console)
 
 
-def _with_progress(months: Sequence[date], today: date, console: Console) -> RunOutcome:
+def _with_progress(
+    months: Sequence[date], today: date, console: Console, refresh_snapshots: bool
+) -> RunOutcome:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -71,7 +80,8 @@ def _with_progress(months: Sequence[date], today: date, console: Console) -> Run
             else:
                 progress.advance(task)
 
-        return run_job("month_close", months, today=today, on_step=on_step)
+        settings = {"codex": {"refresh_snapshots": True}} if refresh_snapshots else {}
+        return run_job("month_close", months, today=today, on_step=on_step, settings=settings)
 
 
 def _finalise(
@@ -95,6 +105,7 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
         summaries = month_summaries(connection, months)
         changes = run_changes(connection, outcome.run_id)
         errors = unresolved_errors(connection)
+        steps = step_seconds(connection, outcome.run_id)
     statements = Table(title="Statements", title_justify="left")
     for name in ("Month", "Status"):
         statements.add_column(name)
@@ -111,6 +122,9 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
     console.print(statements)
     console.print(_changes_table(changes))
     _print_checks(outcome.checks, console)
+    console.print(
+        "Steps: " + ", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps) + ".", highlight=False
+    )
     for integration, operation, count, message in errors:
         more = f" … and {count - 1} more" if count > 1 else ""
         console.print(

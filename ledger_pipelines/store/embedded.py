@@ -25,6 +25,8 @@ _SETTINGS = {
     "max_connections": "200",
     "log_min_messages": "warning",
     "jit": "off",
+    # Only the owner of the data (and root): the server asks nobody for a password.
+    "unix_socket_permissions": "0700",
 }
 
 

@@ -59,6 +59,16 @@ def run_changes(connection: psycopg.Connection, dagster_run_id: str) -> dict[str
     return dict(sorted(changes.items()))
 
 
+def step_seconds(connection: psycopg.Connection, dagster_run_id: str) -> list[tuple[str, float]]:
+    """The steps of a run in order, and how many seconds each took."""
+    rows = connection.execute(
+        """SELECT step_name, extract(epoch FROM completed_at - started_at)::text FROM sync_executions
+           WHERE metadata->>'dagster_run_id' = %s AND completed_at IS NOT NULL ORDER BY id""",
+        [dagster_run_id],
+    ).fetchall()
+    return [(step, float(seconds)) for step, seconds in rows]
+
+
 def read_statements(connection: psycopg.Connection, months: Sequence[date]) -> tuple[Any, Any]:
     """The statements and the lines of these months, as frames."""
     return read_months(connection, "billing_statements", months), read_months(
