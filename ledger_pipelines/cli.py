@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_range, parse_month
@@ -37,7 +38,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except LedgerError as error:
-        _err.print(f"[red]Error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        _err.print(f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -54,7 +55,7 @@ def run(
     if not outcome.failures:
         _print_summary(database, months, outcome, console)
     for failure in outcome.failures[1:]:
-        console.print(f"[red]{failure}[/]")
+        console.print(f"[red]{escape(failure)}[/]")
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
     if finalise:
@@ -128,7 +129,7 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
     for integration, operation, count, message in errors:
         more = f" … and {count - 1} more" if count > 1 else ""
         console.print(
-            f"[yellow]{integration} {operation}: {count} integration errors.[/] {message}{more}",
+            f"[yellow]{integration} {operation}: {count} integration errors.[/] {escape(message)}{more}",
             highlight=False,
         )
 
@@ -149,5 +150,5 @@ def _print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
     for check in failed:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
         console.print(
-            f"[{colour}]{word}[/] {check.asset} {check.check}: {check.description}", highlight=False
+            f"[{colour}]{word}[/] {check.asset} {check.check}: {escape(check.description)}", highlight=False
         )

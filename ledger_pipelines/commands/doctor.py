@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import requests
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ledger_pipelines.environment import codex_client
@@ -26,7 +27,7 @@ def run(console: Console) -> bool:
     )
     console.print(table)
     if not check.ok:
-        console.print(f"[red]{check.detail}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[red]{escape(check.detail)}[/]", highlight=False, soft_wrap=True)
     return check.ok
 
 
