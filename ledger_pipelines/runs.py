@@ -95,6 +95,15 @@ def run_job(
     return RunOutcome(run_id=run_id, failures=failures, checks=checks)
 
 
+def ensure_storage(database: Database) -> None:
+    """Makes Dagster's tables, where there are none, before several of its processes would do so at once."""
+    with database.connect() as connection:
+        if connection.execute("SELECT to_regclass('dagster.runs')").fetchone() != (None,):
+            return
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs(limit=1)
+
+
 def settle_abandoned(database: Database) -> int:
     """Ends what killed processes left behind, in our records and in Dagster's; returns how many runs."""
     with dg.DagsterInstance.get() as instance:

@@ -78,9 +78,7 @@ def named(values: Column, unnamed: str, ids: Column) -> Column:
 
 
 def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
-    """These columns of each row as one text, so that a key of several columns can be looked up; none may be
-    null.
-    """
+    """These columns of each row as one text, to look up keys of several columns; none may be null."""
     parts: Any = [column(frame, name).cast(pa.string()) for name in names]
     # The unit separator stands in no account, number or id.
     joined: Column = pc.binary_join_element_wise(*parts, pa.scalar("\x1f"))

@@ -68,10 +68,10 @@ def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table
 
 
 def billed_twice(lines: pa.Table) -> pa.Table:
-    """What is on more than one line of a month: an asset, a manual record or a line item anywhere, a user, a
-    backup charge or the hours of one company.
+    """What is on more than one line of a month.
 
-    Rows: month, source_type, source_id, lines (how many).
+    An asset, a manual record and a line item may be billed once anywhere, a user, a backup charge and ticket
+    hours once to each company. Rows: month, source_type, source_id, lines (how many).
     """
     kinds: Any = column(lines, "source_type")
     of_each = pc.is_in(kinds, value_set=pa.array(_OF_EACH_COMPANY))
@@ -97,9 +97,9 @@ def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
 def tickets_billed_beyond_their_hours(booked: pa.Table, tickets: pa.Table) -> pa.Table:
     """Tickets of which closed months billed more hours than they have (in their latest month in `tickets`).
 
-    `booked` is `ticket_hours` of closed months; a ticket that is not in `tickets` cannot be judged. So too a
-    ticket whose hours were corrected downwards after a month was closed: its company is owed a credit. Rows:
-    ticket_number, billed, hours.
+    `booked` is `ticket_hours` of closed months; a ticket that is not in `tickets` cannot be judged. A ticket
+    whose hours were corrected downwards after its month was closed is among them: its company is owed a
+    credit. Rows: ticket_number, billed, hours.
     """
     billed = booked.group_by("ticket_number").aggregate([("hours", "sum")])
     latest = tickets.group_by("ticket_number").aggregate([("month", "max")])
@@ -116,8 +116,7 @@ def tickets_billed_beyond_their_hours(booked: pa.Table, tickets: pa.Table) -> pa
 
 
 def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
-    """Lines whose record is not in the month's snapshot of that company, or among the records that people
-    keep.
+    """Lines whose record is not in the month's snapshot of that company, nor among those kept by hand.
 
     Backup lines need a device with backup, hours a ticket of the month. Rows: month, account_number,
     source_type, source_id.
@@ -152,10 +151,9 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
 
 
 def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:
-    """Statements whose contract ends on the month's last day or within so many days after it; expired ones do
-    not.
+    """Statements whose contract ends on the month's last day or within so many days after it.
 
-    Rows: month, account_number, company_name, contract_term, contract_end_date; by end.
+    One that has expired before is not among them. Rows: month, account_number, company_name, contract_term, contract_end_date; by end.
     """
     ends: Any = column(statements, "contract_end_date").view(pa.int32())
     lasts: Any = column(statements, "statement_date").view(pa.int32())

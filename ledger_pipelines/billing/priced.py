@@ -1,6 +1,4 @@
-"""Records that are billed one line each at the price of their type: devices and people, from sources or by
-hand.
-"""
+"""Records that are billed one line each at the price of their type: devices and people."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ CUSTOM = "Custom"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The types of a kind of record and the rate that each bills; None bills nothing, `Custom` bills its own
-    cost.
-    """
+    """The types of a kind of record and the rate that each bills; None is nothing, or a Custom's own cost."""
 
     kind: str
     noun: str
@@ -44,9 +40,7 @@ class Vocabulary:
         return self.names.index(name)
 
     def read(self, written: Column, otherwise: Callable[[], Int64s] | None = None) -> Int64s:
-        """The code of each type as written, in any case; where none is written, what `otherwise` gives, else
-        UNKNOWN.
-        """
+        """The code of each type as written, in any case; where none is, what `otherwise` gives, or UNKNOWN."""
         at, distinct = codes(written)
         known = {name.casefold(): code for code, name in enumerate(self.rates)}
         unknown = len(known)
@@ -75,9 +69,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class PricedCharges:
-    """Their lines; how many of each type (statements x types); each statement's sum in hundredths; and
-    problems.
-    """
+    """Lines and problems; by statement, how many there are of each type, and the sum in hundredths."""
 
     lines: Sequence[pa.Table]
     counts: Int64s

@@ -22,6 +22,7 @@ from ledger_pipelines.commands.processes import Child
 from ledger_pipelines.environment import ledger_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
+from ledger_pipelines.runs import ensure_storage
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import migrate
@@ -77,7 +78,7 @@ def _start(
     logs = settings.home.resolve() / "logs"
     if options.demo:
         children.append(_start_sandbox(options.sandbox_port, logs))
-    ensure_dagster_storage(database)
+    ensure_storage(database)
     children += _start_dagster(options.dagster_port, logs)
     if options.demo and not _has_statements(database):
         _wait_until_up(f"http://127.0.0.1:{options.sandbox_port}/core/health", children, console)
@@ -97,17 +98,6 @@ def _watch(children: list[Child]) -> None:
     while True:
         _require_alive(children)
         time.sleep(1)
-
-
-def ensure_dagster_storage(database: Database) -> None:
-    """Makes Dagster's tables, where there are none, before several of its processes would do so at once."""
-    with database.connect() as connection:
-        if connection.execute("SELECT to_regclass('dagster.runs')").fetchone() != (None,):
-            return
-    import dagster as dg
-
-    with dg.DagsterInstance.get() as instance:
-        instance.get_runs(limit=1)
 
 
 def _start_sandbox(port: int, logs: Path) -> Child:

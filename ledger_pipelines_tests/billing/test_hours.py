@@ -42,6 +42,11 @@ def test_the_charge_goes_by_the_hours_themselves_not_by_the_rounded_quantity() -
     assert (line["quantity"], line["amount"]) == (Decimal("0.000033"), Decimal("0.01"))
 
 
+def test_half_a_cent_is_a_cent() -> None:
+    result = bill_month(tickets=[{"hours": "0.5"}], plans=[{"per_hour_ticket_cost": "0.01"}])
+    assert only_statement(result)["ticket_charge"] == Decimal("0.01")
+
+
 def test_a_month_within_its_allowance_has_no_line_but_states_its_hours() -> None:
     result = bill_month(
         tickets=[{"hours": "4"}], client_billing_overrides=[enabled(prepaid_hours_monthly="4")]
