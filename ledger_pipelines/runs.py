@@ -15,12 +15,12 @@ from uuid import uuid4
 import dagster as dg
 
 from ledger_pipelines.definitions import definitions
-from ledger_pipelines.defs.abandoned import settle_abandoned_runs
+from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, is_partition, partition_key
-from ledger_pipelines.defs.steps import ATTENDED_TAG
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, month_of
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.executions import held_run
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -51,6 +51,7 @@ class RunOutcome:
 
 
 def run_job(
+    database: Database,
     job_name: str,
     months: Sequence[date],
     *,
@@ -62,7 +63,7 @@ def run_job(
 
     `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`;
     `settings` is the run config of steps, by step.
-    Raises LedgerError when a month is not one of the ledger's.
+    What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's.
     """
     _refuse_strange_months(months, today)
     for name in ("dagster", "alembic"):
@@ -74,7 +75,8 @@ def run_job(
         ATTENDED_TAG: "command",
     }
     run_id = str(uuid4())
-    with dg.DagsterInstance.get() as instance:
+    with held_run(database, run_id), dg.DagsterInstance.get() as instance:
+        settle_abandoned_runs(instance, database)
         instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
         result = job.execute_in_process(
             instance=instance,
@@ -102,12 +104,6 @@ def ensure_storage(database: Database) -> None:
             return
     with dg.DagsterInstance.get() as instance:
         instance.get_runs(limit=1)
-
-
-def settle_abandoned(database: Database) -> int:
-    """Ends what killed processes left behind, in our records and in Dagster's; returns how many runs."""
-    with dg.DagsterInstance.get() as instance:
-        return len(settle_abandoned_runs(instance, database))
 
 
 def _refuse_strange_months(months: Sequence[date], today: date) -> None:

@@ -29,9 +29,11 @@ ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The rows that differ: the key's columns, `change` (added, removed or changed), `booked` and `computed`
-    (amounts, null where there is no such row), and `columns` (the names of those that differ, with commas;
-    only for changed).
+    """The rows that differ.
+
+    Their columns: the key's; `change` (added, removed or changed); `booked` and `computed` (amounts, null
+    where there is no such row); and `columns` (of a changed row, the names of those that differ, with
+    commas).
     """
 
     rows: pa.Table

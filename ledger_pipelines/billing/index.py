@@ -72,9 +72,7 @@ class StatementIndex:
         return kept(frame, known), rows[known]
 
     def billed_every_month(self, frame: pa.Table) -> tuple[pa.Table, Int64s]:
-        """Records that count in every month: one occurrence for each statement of their account, and that
-        statement.
-        """
+        """Records that count in every month: each once for each statement of its account, and that one."""
         account = positions(column(frame, "account_number"), self.accounts)
         known = np.flatnonzero(account >= 0)
         rows = self.grid[:, account[known]]

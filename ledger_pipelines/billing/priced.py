@@ -23,7 +23,7 @@ CUSTOM = "Custom"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The types of a kind of record and the rate that each bills; None is nothing, or a Custom's own cost."""
+    """The types of a kind of record and the rate that each bills (None: nothing, or its own cost)."""
 
     kind: str
     noun: str
@@ -40,7 +40,7 @@ class Vocabulary:
         return self.names.index(name)
 
     def read(self, written: Column, otherwise: Callable[[], Int64s] | None = None) -> Int64s:
-        """The code of each type as written, in any case; where none is, what `otherwise` gives, or UNKNOWN."""
+        """The code of each type, written in any case; where none is, what `otherwise` gives, or UNKNOWN."""
         at, distinct = codes(written)
         known = {name.casefold(): code for code, name in enumerate(self.rates)}
         unknown = len(known)

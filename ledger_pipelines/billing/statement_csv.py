@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.columns import array, column, joined_text, kept, positions
 from ledger_pipelines.money import CENT
 
 COLUMNS = (
@@ -32,6 +34,11 @@ COLUMNS = (
 )
 
 _KINDS = ("user", "asset", "backup", "hours", "custom")
+_HEAD = ("statement_number", "company_name", "statement_date", "due_date")
+_ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
+    (name, "ascending")
+    for name in ("month", "account_number", "place", "description", "source_type", "source_id")
+]
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 
 
@@ -54,24 +61,19 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
 
     `lines` and `statements` are frames like those of `bill`; lines without a statement here are left out.
     """
-    heads = {
-        (head["month"], head["account_number"]): head for head in _columns_of(statements, _HEAD).to_pylist()
-    }
-    charged = lines.filter(pc.not_equal(lines["amount"], pa.scalar(Decimal("0.00"), lines["amount"].type)))
-    for line in sorted(_columns_of(charged, _LINE).to_pylist(), key=_place):
-        head = heads.get((line["month"], line["account_number"]))
-        if head is not None:
-            yield StatementRow(
-                head["statement_number"],
-                head["company_name"],
-                head["statement_date"],
-                head["due_date"],
-                line["item"],
-                line["description"],
-                line["quantity"],
-                line["rate"],
-                line["amount"],
-            )
+    amounts: Any = lines["amount"]
+    charged = lines.filter(pc.not_equal(amounts, pa.scalar(Decimal(0), amounts.type)))
+    key = ["month", "account_number"]
+    heads = positions(joined_text(charged, key), joined_text(statements, key))
+    charged, heads = kept(charged, heads >= 0), heads[heads >= 0]
+    places = positions(column(charged, "kind"), array(_KINDS))
+    ordered = (
+        charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)
+    )
+    stated = [ordered[name].to_pylist() for name in ("item", "description", "quantity", "rate", "amount")]
+    heading = [statements[name].to_pylist() for name in _HEAD]
+    for head, *line in zip(ordered["head"].to_pylist(), *stated, strict=True):
+        yield StatementRow(*(values[head] for values in heading), *line)
 
 
 def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
@@ -100,11 +102,10 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
 
 
 def neutralised(text: str) -> str:
-    """`text`, with an apostrophe in front if a spreadsheet would take it for a formula: `=`, `+`, `-`, `@`,
-    tab, CR.
+    """`text`, with an apostrophe in front if a spreadsheet would take it for a formula.
 
-    Space before such a sign does not hide it. A text that is only a number, such as `-12.50`, computes
-    nothing.
+    It does where the text begins with `=`, `+`, `-`, `@`, tab or CR; space before a sign does not hide it. A
+    text that is only a number, such as `-12.50`, computes nothing.
     """
     if text[:1] in ("\t", "\r", "\n") or (
         text.lstrip(" ")[:1] in tuple("=+-@") and not _NUMBER.fullmatch(text)
@@ -113,38 +114,7 @@ def neutralised(text: str) -> str:
     return text
 
 
-_HEAD = ("month", "account_number", "statement_number", "company_name", "statement_date", "due_date")
-_LINE = (
-    "month",
-    "account_number",
-    "source_type",
-    "source_id",
-    "kind",
-    "item",
-    "description",
-    "quantity",
-    "rate",
-    "amount",
-)
-
-
-def _columns_of(frame: pa.Table, names: tuple[str, ...]) -> pa.Table:
-    return frame.select(list(names))
-
-
-def _place(line: dict[str, Any]) -> tuple[Any, ...]:
-    kind = line["kind"]
-    at = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
-    return (
-        line["month"],
-        line["account_number"],
-        at,
-        line["description"],
-        line["source_type"],
-        line["source_id"],
-    )
-
-
+@lru_cache(maxsize=4096)
 def _shortest(value: Decimal, at_least: Decimal) -> str:
     """The number without trailing zeros, but with the decimals of `at_least`."""
     places = at_least.as_tuple().exponent

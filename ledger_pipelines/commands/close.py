@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job, settle_abandoned
+from ledger_pipelines.months import describe_months, format_month, month_of
+from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.store.summaries import month_summaries, run_changes, step_seconds, unresolved_errors
@@ -50,8 +50,9 @@ def run(
 
     Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken.
     """
-    settle_abandoned(database)
-    outcome = _with_progress(months, today, console, refresh_snapshots)
+    if finalise:
+        _refuse_unfinished(months, today)
+    outcome = _with_progress(database, months, today, console, refresh_snapshots)
     if not outcome.failures:
         _print_summary(database, months, outcome, console)
     for failure in outcome.failures[1:]:
@@ -63,7 +64,7 @@ def run(
 
 
 def _with_progress(
-    months: Sequence[date], today: date, console: Console, refresh_snapshots: bool
+    database: Database, months: Sequence[date], today: date, console: Console, refresh_snapshots: bool
 ) -> RunOutcome:
     columns = (
         SpinnerColumn(),
@@ -82,7 +83,15 @@ def _with_progress(
                 progress.advance(task)
 
         settings = {"codex": {"refresh_snapshots": True}} if refresh_snapshots else {}
-        return run_job("month_close", months, today=today, on_step=on_step, settings=settings)
+        return run_job(database, "month_close", months, today=today, on_step=on_step, settings=settings)
+
+
+def _refuse_unfinished(months: Sequence[date], today: date) -> None:
+    unfinished = [month for month in months if month >= month_of(today)]
+    if unfinished:
+        raise LedgerError(
+            f"{describe_months(unfinished)} cannot be closed before it has ended: leave --finalise out until then."
+        )
 
 
 def _finalise(

@@ -7,22 +7,31 @@ from dagster import SensorEvaluationContext
 
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.executions import fail_abandoned
+from ledger_pipelines.store.executions import fail_abandoned, is_held
 
+#: Runs with this tag are executed by a command: somebody waits for them, so their steps fail at once instead of
+#: trying later, and the command's process holds them.
+ATTENDED_TAG = "ledger/attended"
 _KILLED = "The process that executed this run was killed."
 
 
 def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> list[str]:
-    """Ends killed executions in sync_executions and in Dagster's history; returns the ids of the runs ended."""
+    """Ends killed executions in sync_executions and in Dagster's history; returns the ids of the runs ended.
+
+    A run is known to be killed by its step, or, where a command executed it, by nobody holding it. It gives its
+    places in the concurrency pools back, for which others would wait for ever.
+    """
+    in_progress = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     with database.connect(application_name="ledger settle") as connection:
-        abandoned = fail_abandoned(connection)
-    settled = []
-    for run_id in sorted({execution.dagster_run_id for execution in abandoned if execution.dagster_run_id}):
-        run = instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            instance.report_run_failed(run, _KILLED)
-            settled.append(run_id)
-    return settled
+        killed = {execution.dagster_run_id for execution in fail_abandoned(connection)}
+        for run in in_progress:
+            if ATTENDED_TAG in run.tags and not is_held(connection, run.run_id):
+                killed.add(run.run_id)
+    settled = [run for run in in_progress if run.run_id in killed]
+    for run in settled:
+        instance.report_run_failed(run, _KILLED)
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return [run.run_id for run in settled]
 
 
 @dg.sensor(

@@ -12,11 +12,12 @@ import dagster as dg
 import psycopg
 import pyarrow as pa
 
+from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import months_of, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.errors import LedgerError, Problem, SourceUnavailableError
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.store.executions import Execution, fail_abandoned, recorded_execution
+from ledger_pipelines.store.executions import Execution, recorded_execution
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.replacement import (
@@ -26,9 +27,6 @@ from ledger_pipelines.store.replacement import (
     replace_month,
     rows_of_months,
 )
-
-#: Runs with this tag were started by someone who waits for them: their steps fail at once instead of trying later.
-ATTENDED_TAG = "ledger/attended"
 
 
 @dataclass(slots=True)
@@ -131,7 +129,7 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
     database = ledger.database
     metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run_id}
     with database.connect(application_name=f"ledger {name}") as connection:
-        fail_abandoned(connection)
+        settle_abandoned_runs(context.instance, database)
         try:
             with recorded_execution(database, name, metadata) as execution:
                 context.log.info(f"{name}: {describe_months(months)}")

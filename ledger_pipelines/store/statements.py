@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from ledger_pipelines.money import AMOUNT
-from ledger_pipelines.store.frames import copy_out, read_months, read_table
+from ledger_pipelines.store.frames import copy_out, select_list, table_schema
 
 _TOTAL_FIELDS: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
@@ -22,22 +23,32 @@ _TOTAL_FIELDS: list[pa.Field[Any]] = [
 _TOTALS = pa.schema(_TOTAL_FIELDS)
 
 
-def read_tables(
-    connection: psycopg.Connection,
-    month_tables: Mapping[str, tuple[Sequence[date], Sequence[str]]],
-    plain_tables: Sequence[str],
-) -> dict[str, pa.Table]:
-    """Month tables by name, each with the months and columns asked for, and plain tables whole.
-
-    All are read from one snapshot of the database, so that they fit together.
-    """
+@contextmanager
+def one_view(connection: psycopg.Connection) -> Iterator[None]:
+    """All reads in the body see the database as it was at the first of them, so that they fit together."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        frames = {
-            table: read_months(connection, table, months, columns)
-            for table, (months, columns) in month_tables.items()
-        }
-        return frames | {table: read_table(connection, table) for table in plain_tables}
+        yield
+
+
+def read_booked_hours(
+    connection: psycopg.Connection, closed: Sequence[date], so_far: Sequence[date]
+) -> pa.Table:
+    """What statements of these closed months billed of tickets: month, account_number, ticket_number, hours.
+
+    Only what can matter beside the tickets of the months `so_far`: hours of those tickets, and all hours of the
+    months themselves. Earlier years' other tickets are left where they are.
+    """
+    schema = table_schema(connection, "ticket_hours")
+    wanted = pa.schema([schema.field(name) for name in ("month", "account_number", "ticket_number", "hours")])
+    if not closed:
+        return wanted.empty_table()
+    months, recent = (sql.SQL(", ").join(map(sql.Literal, some)) for some in (closed, so_far))
+    query = sql.SQL(
+        "SELECT {columns} FROM ticket_hours WHERE month IN ({closed}) AND (month IN ({recent}) OR ticket_number IN "
+        "(SELECT ticket_number FROM tickets WHERE month IN ({recent})))"
+    ).format(columns=select_list(wanted), closed=months, recent=recent)
+    return copy_out(connection, query, wanted)
 
 
 def totals_by_kind(connection: psycopg.Connection, first: date, last: date) -> pa.Table:

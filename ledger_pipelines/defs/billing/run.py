@@ -18,8 +18,9 @@ from ledger_pipelines.billing.inputs import COLUMNS, BillingInputs
 from ledger_pipelines.billing.statements import BillingResult, bill
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.replacement import Change
-from ledger_pipelines.store.statements import read_tables
+from ledger_pipelines.store.statements import one_view, read_booked_hours
 
 #: How many months are held in memory at once: a year of ten thousand companies must fit a small machine.
 MONTHS_AT_ONCE = 2
@@ -87,10 +88,12 @@ def read_inputs(
 ) -> BillingInputs:
     """What the rule needs for these months: their snapshots, the year's tickets, what closed months billed."""
     so_far = years_so_far(months)
-    earlier = [month for month in closed if month < max(months)]
-    wanted = {table: (months, COLUMNS[table]) for table in SNAPSHOT_TABLES}
-    wanted["tickets"] = (so_far, COLUMNS["tickets"])
-    wanted["ticket_hours"] = (earlier, COLUMNS["booked_ticket_hours"])
-    frames = read_tables(connection, wanted, EDITED_TABLES)
-    booked = frames.pop("ticket_hours")
+    earlier = sorted(month for month in closed if month < max(months))
+    with one_view(connection):
+        frames = {
+            table: read_months(connection, table, so_far if table == "tickets" else months, COLUMNS[table])
+            for table in (*SNAPSHOT_TABLES, "tickets")
+        }
+        frames |= {table: read_table(connection, table) for table in EDITED_TABLES}
+        booked = read_booked_hours(connection, earlier, so_far)
     return BillingInputs(**frames, booked_ticket_hours=booked, closed_months=closed)
