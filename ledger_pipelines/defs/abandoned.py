@@ -12,6 +12,7 @@ from ledger_pipelines.store.executions import fail_abandoned, is_held
 #: Runs with this tag are executed by a command: somebody waits for them, so their steps fail at once instead of
 #: trying later, and the command's process holds them.
 ATTENDED_TAG = "ledger/attended"
+_IN_PROGRESS = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _KILLED = "The process that executed this run was killed."
 
 
@@ -21,7 +22,7 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
     A run is known to be killed by its step, or, where a command executed it, by nobody holding it. It gives its
     places in the concurrency pools back, for which others would wait for ever.
     """
-    in_progress = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    in_progress = instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS))
     with database.connect(application_name="ledger settle") as connection:
         killed = {execution.dagster_run_id for execution in fail_abandoned(connection)}
         for run in in_progress:
