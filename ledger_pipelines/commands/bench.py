@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import mean
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -45,9 +44,9 @@ def _ratios(figures: Figures) -> Table:
     _add(table, "Statement run / bare COPY", figures.run / figures.bare, 3.0, "at most 3.00")
     _add(table, "Lines a second in the rules", figures.lines / figures.rules, None, "at least 1,000,000")
     if figures.months:
-        single = mean(figures.months.values())
-        name = f"{len(figures.months)} months as one range / one month alone (mean)"
-        _add(table, name, figures.year / single, None, "at most 10.00 for 12")
+        name = f"{figures.months} months as one range / one month alone"
+        limit = 10.0 if figures.months == 12 else None
+        _add(table, name, figures.year / figures.single, limit, "at most 10.00 for 12")
     _add(table, "Peak memory, MB", figures.peak_megabytes, 2048, "under 2,048")
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -36,7 +37,7 @@ MONTH_TABLES = (
     "billing_statements",
 )
 _OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_")
-_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-")
+_numbers = itertools.count(1)
 
 #: The rows of each table, as PostgreSQL writes them, with whatever was asked for beside them.
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -62,20 +63,57 @@ class Done:
         return {month: (status, _number(count)) for month, status, count in found}
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running command: its process, the leader of a process group, and where its output goes."""
+
+    process: subprocess.Popen[bytes]
+    out_file: Path
+    err_file: Path
+    began: float
+
+    @property
+    def out(self) -> str:
+        """What it said so far."""
+        return self.out_file.read_text()
+
+    def says(self, text: str) -> bool:
+        """Whether it has said this; fails the test when it ended instead."""
+        if text in self.out:
+            return True
+        assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.finished()}"
+        return False
+
+    def interrupt(self) -> None:
+        """Ctrl-C: what a terminal does, to the whole process group in its foreground."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """`kill -9` of the command itself."""
+        self.process.kill()
+        self.process.wait()
+
+    def finished(self, *, seconds: float = 120) -> Done:
+        """How it ended, waiting for that."""
+        code = self.process.wait(seconds)
+        return Done(code, self.out, self.err_file.read_text(), time.monotonic() - self.began)
+
+
 @dataclass(slots=True)
 class Ledger:
-    """The real `ledger` command in a home, a database and a working directory of the test's own."""
+    """The real `ledger` command in a home, a database and a working directory of the test's own.
+
+    Without a `database_url` the database is the embedded one of the home.
+    """
 
     home: Path
     database_url: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str, timeout: float = 180, **variables: str) -> Done:
+    def __call__(self, *arguments: str, seconds: float = 180, **variables: str) -> Done:
         """Runs the command to its end; `variables` are added to its environment."""
-        began = time.monotonic()
-        with self.started(*arguments, **variables) as process:
-            out, err = process.communicate(timeout=timeout)
-        return Done(process.returncode, out, err, time.monotonic() - began)
+        with self.started(*arguments, **variables) as running:
+            return running.finished(seconds=seconds)
 
     def use(self, sandbox: Sandbox) -> None:
         """Takes this sandbox for Core and Codex from now on."""
@@ -84,38 +122,39 @@ class Ledger:
     def environment(self, **variables: str) -> dict[str, str]:
         """The environment of the command: the test's settings and none of this machine's."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        given = {
-            "LEDGER_HOME": str(self.home),
-            "LEDGER_HTTP_TIMEOUT": "5",
-            "COLUMNS": "200",
-            "TERM": "dumb",
-            **({"LEDGER_DATABASE_URL": self.database_url} if self.database_url else {}),
-        }
+        given = {"LEDGER_HOME": str(self.home), "LEDGER_HTTP_TIMEOUT": "5", "COLUMNS": "200", "TERM": "dumb"}
+        if self.database_url is not None:
+            given["LEDGER_DATABASE_URL"] = self.database_url
         return inherited | given | self.variables | variables
 
     @contextmanager
-    def started(self, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-        """The running command, in a process group of its own that is gone after the block."""
+    def started(self, *arguments: str, **variables: str) -> Iterator[Running]:
+        """The running command; its process group is gone after the block."""
+        with self.python("-m", "ledger_pipelines", *arguments, **variables) as running:
+            yield running
+
+    @contextmanager
+    def python(self, *arguments: str, **variables: str) -> Iterator[Running]:
+        """Likewise for any Python program in the ledger's environment."""
         self.home.mkdir(parents=True, exist_ok=True)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ledger_pipelines", *arguments],
-            env=self.environment(**variables),
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        number = next(_numbers)
+        out, err = self.home / f"{number}.out", self.home / f"{number}.err"
+        with out.open("wb") as out_stream, err.open("wb") as err_stream:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=self.environment(**variables),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=out_stream,
+                stderr=err_stream,
+                start_new_session=True,
+            )
         try:
-            yield process
+            yield Running(process, out, err, time.monotonic())
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            for stream in (process.stdout, process.stderr):
-                if stream is not None:
-                    stream.close()
 
 
 def rows(database: Database, *beside: str) -> Rows:
@@ -137,13 +176,13 @@ def rows_and_places(database: Database) -> Rows:
 def fetch(database: Database, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """The rows of one query in the ledger's schema."""
     with database.connect() as connection:
-        return connection.execute(query.encode(), parameters).fetchall()
+        return connection.execute(query.encode(), parameters or None).fetchall()
 
 
 def execute(database: Database, statement: str, *parameters: Any) -> None:
     """One statement in the ledger's schema, as a person with a database client would give it."""
     with database.connect() as connection:
-        connection.execute(statement.encode(), parameters)
+        connection.execute(statement.encode(), parameters or None)
 
 
 def eventually(look: Callable[[], T], *, seconds: float, what: str) -> T:
@@ -168,17 +207,26 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def processes_of(home: Path) -> list[str]:
-    """The command lines of all processes that work in this home or were started to do so."""
-    found = []
+def processes_of(home: Path) -> set[psutil.Process]:
+    """All processes that work in this home, or were started to, with their children."""
+    found: set[psutil.Process] = set()
     for process in psutil.process_iter():
+        # A process that ends meanwhile, or is not ours to look into, is none of them.
         with contextlib.suppress(psutil.Error, OSError):
-            command = " ".join(process.cmdline())
-            if process.pid != os.getpid() and (
-                str(home) in command or str(home) in process.environ().get("LEDGER_HOME", "")
-            ):
-                found.append(f"{process.pid} {process.status()} {command}")
+            started_here = process.environ().get("LEDGER_HOME") == str(home)
+            if started_here or any(str(home) in argument for argument in process.cmdline()):
+                found |= {process, *process.children(recursive=True)}
     return found
+
+
+def alive(processes: set[psutil.Process]) -> list[str]:
+    """Those of the processes that still run, for a person to read; a zombie runs no more."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
+    return sorted(found)
 
 
 def _number(text: str) -> int:
