@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -83,14 +84,16 @@ def close(
     ] = False,
 ) -> None:
     """Reads, bills and checks a month, or the months from MONTH up to MONTH_END."""
+    months = _months(month, month_end)
+    # First: the environment must say the ledger's first month before the definitions are imported.
+    database = _enter()
     from ledger_pipelines.commands import close as command
 
-    months = _months(month, month_end)
     command.run(
-        _enter(),
+        database,
         months,
         finalise=finalise,
-        person=command.person_at_work(),
+        person=_person(),
         today=_today(),
         console=_out,
         refresh_snapshots=refresh_snapshots,
@@ -102,12 +105,20 @@ def reopen(
     month: _Month, reason: Annotated[str, typer.Option(help="Why; it is kept with your name.")]
 ) -> None:
     """Reopens a closed month."""
-    from ledger_pipelines.commands.close import person_at_work
-    from ledger_pipelines.store.periods import reopen_month
+    from ledger_pipelines.months import describe_months
+    from ledger_pipelines.store.periods import closed_months, reopen_month
 
+    reopened = parse_month(month)
     with _enter().connect() as connection:
-        reopen_month(connection, parse_month(month), person=person_at_work(), reason=reason)
+        reopen_month(connection, reopened, person=_person(), reason=reason)
+        later = [closed for closed in closed_months(connection) if closed > reopened]
     _out.print(f"Reopened {month[:7]}.", highlight=False)
+    if later:
+        _out.print(
+            f"[yellow]{describe_months(later)} stay closed[/], and bill tickets less what {month[:7]} billed of them: "
+            "if its tickets' hours change, reopen those, too.",
+            highlight=False,
+        )
 
 
 @app.command()
@@ -159,17 +170,22 @@ app.add_typer(export, name="export")
 
 @export.command("statements")
 def export_statements(
-    month: Annotated[str, typer.Option(help="YYYY-MM.")],
+    month: Annotated[str | None, typer.Option(help="YYYY-MM.")] = None,
+    start: Annotated[str | None, typer.Option(help="First month of a range.")] = None,
+    end: Annotated[str | None, typer.Option(help="Where the range ends; not included.")] = None,
     account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
     file_format: Annotated[str, typer.Option("--format", help="csv or xlsx.")] = "csv",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")
     ] = None,
 ) -> None:
-    """The statements of a month, a row for each line that is not zero."""
+    """The statements of a month or a range, a row for each line that is not zero."""
     from ledger_pipelines.commands.exports import write_statements
 
-    write_statements(_enter(), parse_month(month), account=account, file_format=file_format, output=output)
+    if (month is None) == (start is None) or (start is None) != (end is None):
+        raise LedgerError("Say which months: --month 2025-03, or --start 2025-01 --end 2025-04.")
+    months = _months(month or start or "", None if month else end)
+    write_statements(_enter(), months, account=account, file_format=file_format, output=output)
 
 
 @app.command()
@@ -205,6 +221,14 @@ def _months(start: str, end: str | None) -> list[date]:
             f"The range {start} to {end} has no month: its end is not included and must come later."
         )
     return months
+
+
+def _person() -> str:
+    """Who to name in the audit when a command closes or reopens a month."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _today() -> date:

@@ -34,6 +34,7 @@ def enter(settings: Settings) -> Database:
         {
             "DAGSTER_HOME": str(home),
             "LEDGER_HOME": str(settings.home.resolve()),
+            "LEDGER_TIMEZONE": settings.timezone,
             "LEDGER_DATABASE_URL": database.url,
             "LEDGER_DAGSTER_URL": database.dagster_url,
             "LEDGER_FIRST_MONTH": format_month(read_first_month(database)),

@@ -69,12 +69,12 @@ def run_job(
     for name in ("dagster", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     job = definitions().resolve_job_def(job_name)
+    run_id = str(uuid4())
     tags = {
         _RANGE_START: partition_key(months[0]),
         _RANGE_END: partition_key(months[-1]),
-        ATTENDED_TAG: "command",
+        ATTENDED_TAG: run_id,
     }
-    run_id = str(uuid4())
     with held_run(database, run_id), dg.DagsterInstance.get() as instance:
         settle_abandoned_runs(instance, database)
         instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
@@ -88,6 +88,8 @@ def run_job(
                 "ops": {step: {"config": dict(config)} for step, config in settings.items()},
             },
         )
+        if any(_was_interrupted(event) for event in result.all_events):
+            raise KeyboardInterrupt
         checks = [
             _check(evaluation)
             for evaluation in result.get_asset_check_evaluations()
@@ -126,6 +128,12 @@ def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
     state = states.get(happened.event_type_value)
     if state is not None:
         on_step(happened.step_key, state)
+
+
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error if event.is_step_failure else None
+    names = {error.cls_name, error.cause.cls_name if error.cause else None} if error else set()
+    return bool(names & {"DagsterExecutionInterruptedError", "KeyboardInterrupt"})
 
 
 def _sentence(event: dg.DagsterEvent) -> str:

@@ -52,6 +52,21 @@ CREATE FUNCTION month_partition(table_name text, month date) RETURNS text LANGUA
     SELECT table_name || to_char(month, '_YYYY_MM')
 $$;
 
+CREATE FUNCTION refuse_closed_month() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the month of % is closed: % is refused; reopen it first', TG_TABLE_NAME, TG_OP
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
+-- The refusal is a trigger on the closed partition alone, so that open months are copied into at full speed.
+CREATE FUNCTION freeze_partition(table_name text, month date) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE TRIGGER closed_month BEFORE INSERT OR UPDATE OR DELETE ON ledger.%I '
+                   'FOR EACH ROW EXECUTE FUNCTION refuse_closed_month()', month_partition(table_name, month));
+    EXECUTE format('CREATE OR REPLACE TRIGGER closed_month_truncate BEFORE TRUNCATE ON ledger.%I '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION refuse_closed_month()', month_partition(table_name, month));
+END $$;
+
 CREATE FUNCTION ensure_month(table_name text, month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     partition_name text := month_partition(table_name, month);
@@ -64,25 +79,19 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ledger.ensure_month:' || partition_name, 0));
     EXECUTE format('CREATE TABLE IF NOT EXISTS ledger.%I PARTITION OF ledger.%I FOR VALUES FROM (%L) TO (%L)',
                    partition_name, table_name, month, (month + interval '1 month')::date);
+    -- A table that came with a later migration: its partition of a closed month is closed, too.
+    IF EXISTS (SELECT FROM ledger_periods p WHERE p.month = ensure_month.month AND p.status = 'closed') THEN
+        PERFORM freeze_partition(table_name, month);
+    END IF;
 END $$;
 
-CREATE FUNCTION refuse_closed_month() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the month of % is closed: % is refused; reopen it first', TG_TABLE_NAME, TG_OP
-        USING ERRCODE = 'restrict_violation';
-END $$;
-
--- The refusal is a trigger on the closed partition alone, so that open months are copied into at full speed.
 CREATE FUNCTION freeze_month(month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     name text;
 BEGIN
     FOR name IN SELECT table_name FROM ledger_month_tables ORDER BY 1 LOOP
         PERFORM ensure_month(name, month);
-        EXECUTE format('CREATE OR REPLACE TRIGGER closed_month BEFORE INSERT OR UPDATE OR DELETE ON ledger.%I '
-                       'FOR EACH ROW EXECUTE FUNCTION refuse_closed_month()', month_partition(name, month));
-        EXECUTE format('CREATE OR REPLACE TRIGGER closed_month_truncate BEFORE TRUNCATE ON ledger.%I '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION refuse_closed_month()', month_partition(name, month));
+        PERFORM freeze_partition(name, month);
     END LOOP;
 END $$;
 

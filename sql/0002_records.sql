@@ -1,7 +1,7 @@
 -- What the system keeps about its own work: executions of steps, and records that could not be used.
 
 CREATE TABLE sync_executions (
-    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     step_name     text NOT NULL,
     status        text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed')),
     started_at    timestamptz,

@@ -76,13 +76,16 @@ def charge_hours(inputs: BillingInputs, terms: Terms, currency: str) -> HourChar
     hours, month, account = _ticket_hours(inputs, terms, calendar, booked)
     shape = calendar.months.size, len(terms.index.accounts)
     computed = _sums(column(hours, "hours"), month, account, shape)
-    billed = _sums(
-        column(booked, "hours"),
+    booked_at = (
         month_positions(column(booked, "month"), calendar.months),
         positions(column(booked, "account_number"), terms.index.accounts),
-        shape,
     )
-    facts = np.where(calendar.closed[:, np.newaxis], billed, computed)
+    billed = _sums(column(booked, "hours"), *booked_at, shape)
+    # A company that had no statement in a closed month has nothing booked there: its tickets' hours count in full.
+    is_booked = np.zeros(shape, dtype=np.bool_)
+    known = (booked_at[0] >= 0) & (booked_at[1] >= 0)
+    is_booked[booked_at[0][known], booked_at[1][known]] = True
+    facts = np.where(calendar.closed[:, np.newaxis] & is_booked, billed, computed)
     at = np.searchsorted(calendar.months, terms.index.months)[terms.index.month]
     used = computed[at, terms.index.account]
     earlier = _earlier_in_year(facts, calendar.years)[at, terms.index.account]
@@ -116,15 +119,11 @@ def _ticket_hours(
 ) -> tuple[pa.Table, Int64s, Int64s]:
     """The hours (TICKET_HOURS) of the companies' tickets, each with its month in the calendar and its
     account.
-
-    Only of months that are asked for or open: what the others count is booked.
     """
     tickets = inputs.read("tickets")
     month = month_positions(column(tickets, "month"), calendar.months)
     account = positions(column(tickets, "account_number"), terms.index.accounts)
     needed = (month >= 0) & (account >= 0)
-    if calendar.months.size:
-        needed &= (calendar.asked | ~calendar.closed)[month]
     tickets = kept(tickets, needed)
     total: Any = column(tickets, "total_hours_spent").fill_null(0)
     before: Any = _billed_before(tickets, booked)

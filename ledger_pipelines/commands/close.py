@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import date
 
@@ -23,17 +22,15 @@ from ledger_pipelines.months import describe_months, format_month, month_of
 from ledger_pipelines.runs import CheckOutcome, RunOutcome, run_job
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
-from ledger_pipelines.store.summaries import month_summaries, run_changes, step_seconds, unresolved_errors
+from ledger_pipelines.store.summaries import (
+    month_summaries,
+    run_changes,
+    step_seconds,
+    unread_parts,
+    unresolved_errors,
+)
 
 _STEPS = {"codex": "Reading Codex", "billing": "Billing"}
-
-
-def person_at_work() -> str:
-    """Who to name in the audit when a command closes or reopens a month."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def run(
@@ -48,7 +45,8 @@ def run(
 ) -> None:
     """Materialises the months, prints what came of it and, with `finalise`, closes them.
 
-    Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken.
+    Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken or a
+    company that could be read in part only.
     """
     if finalise:
         _refuse_unfinished(months, today)
@@ -104,6 +102,12 @@ def _finalise(
             f"{broken[0].description or 'see the check in Dagster'}"
         )
     with database.connect() as connection:
+        unread = unread_parts(connection)
+        if unread:
+            raise LedgerError(
+                f"{describe_months(months)} was not closed, {len(unread)} companies are billed in part: {unread[0]} "
+                "Mend it and run again, or set the integration error to ignored if it may stay so."
+            )
         closed = close_months(connection, months, person=person)
     already = len(months) - len(closed)
     text = f"Closed {describe_months(closed)}." if closed else "Nothing to close."

@@ -49,4 +49,9 @@ def sandbox_token(user: str, permission: str) -> str:
         raise LedgerError(
             f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."
         )
-    return str(answer.json()["token"])
+    try:
+        return str(answer.json()["token"])
+    except (ValueError, KeyError, TypeError):
+        raise LedgerError(
+            f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."
+        ) from None

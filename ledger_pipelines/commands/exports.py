@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,15 +12,15 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.statement_csv import COLUMNS, StatementRow, statement_csv, statement_rows
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import read_statements
 
 
 def write_statements(
-    database: Database, month: date, *, account: str | None, file_format: str, output: Path | None
+    database: Database, months: Sequence[date], *, account: str | None, file_format: str, output: Path | None
 ) -> None:
-    """Writes the month's statements as CSV or XLSX.
+    """Writes the months' statements as CSV or XLSX.
 
     Raises LedgerError when there are none, the format is unknown, or XLSX has no file to go to.
     """
@@ -29,7 +29,7 @@ def write_statements(
     if file_format == "xlsx" and output is None:
         raise LedgerError("A workbook needs a file: name it with -o.")
     with database.connect() as connection:
-        statements, lines = read_statements(connection, [month])
+        statements, lines = read_statements(connection, months)
     if account is not None:
         statements, lines = (
             frame.filter(pc.equal(frame["account_number"], pa.scalar(account)))
@@ -38,25 +38,29 @@ def write_statements(
     if statements.num_rows == 0:
         whose = "" if account is None else f" for {account}"
         raise LedgerError(
-            f"There is no statement{whose} in {format_month(month)}: run `ledger close {format_month(month)}`."
+            f"There is no statement{whose} in {describe_months(months)}: run `ledger close {format_month(months[0])}`."
         )
-    if file_format == "csv":
-        text = statement_csv(lines, statements)
+    try:
         if output is None:
-            sys.stdout.write(text)
+            sys.stdout.write(statement_csv(lines, statements))
+        elif file_format == "csv":
+            output.write_text(statement_csv(lines, statements), newline="")
         else:
-            output.write_text(text, newline="")
-    elif output is not None:
-        _write_workbook(output, format_month(month), statement_rows(lines, statements))
+            _write_workbook(output, statement_rows(lines, statements))
+    except OSError as error:
+        raise LedgerError(
+            f"{output} cannot be written: {error.strerror}; choose another file with -o."
+        ) from None
 
 
-def _write_workbook(output: Path, sheet_name: str, rows: Iterator[StatementRow]) -> None:
+def _write_workbook(output: Path, rows: Iterator[StatementRow]) -> None:
     """A sheet with the CSV's columns; numbers are numbers, dates are dates, and text is never run as a formula."""
     import xlsxwriter
 
+    output.open("ab").close()  # the library tells what is wrong with a path in its own way, and late
     options = {"strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
     with xlsxwriter.Workbook(output, options) as workbook:
-        sheet = workbook.add_worksheet(sheet_name)
+        sheet = workbook.add_worksheet("Statements")
         money = workbook.add_format({"num_format": "#,##0.00"})
         day = workbook.add_format({"num_format": "yyyy-mm-dd"})
         sheet.write_row(0, 0, COLUMNS, workbook.add_format({"bold": True}))

@@ -17,12 +17,11 @@ import requests
 from rich.console import Console
 
 from ledger_pipelines import dagster_home
-from ledger_pipelines.commands import close, processes
+from ledger_pipelines.commands import processes
 from ledger_pipelines.commands.processes import Child
 from ledger_pipelines.environment import ledger_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
-from ledger_pipelines.runs import ensure_storage
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import migrate
@@ -62,7 +61,7 @@ def run(options: Options, *, today: date, console: Console) -> None:
             with _children(console) as children:
                 _start(children, options, database, settings, today=today, console=console)
                 _watch(children)
-        except _StopRequested:
+        except (_StopRequested, KeyboardInterrupt):
             console.print("Stopped.", style="dim")
 
 
@@ -75,17 +74,22 @@ def _start(
     today: date,
     console: Console,
 ) -> None:
+    # Only now does the environment say the ledger's first month, which the definitions read when imported.
+    from ledger_pipelines.commands import close
+    from ledger_pipelines.runs import ensure_storage
+
     logs = settings.home.resolve() / "logs"
     if options.demo:
         children.append(_start_sandbox(options.sandbox_port, logs))
     ensure_storage(database)
     children += _start_dagster(options.dagster_port, logs)
-    if options.demo and not _has_statements(database):
+    if options.demo and not _was_closed(database):
         _wait_until_up(f"http://127.0.0.1:{options.sandbox_port}/core/health", children, console)
         this_month = month_of(today)
-        months = month_range(add_months(this_month, -11), add_months(this_month, 1))
+        year = month_range(add_months(this_month, -11), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
-        close.run(database, months, finalise=False, person="demo", today=today, console=console)
+        close.run(database, year, finalise=False, person="demo", today=today, console=console)
+        _remember_closed(database)
     _wait_until_up(f"http://127.0.0.1:{options.dagster_port}/server_info", children, console)
     console.print(f"\n[bold green]Up.[/] Dagster: http://127.0.0.1:{options.dagster_port}", highlight=False)
     if options.demo:
@@ -125,10 +129,15 @@ def _start_dagster(port: int, logs: Path) -> list[Child]:
     ]
 
 
-def _has_statements(database: Database) -> bool:
+def _was_closed(database: Database) -> bool:
+    """Whether the demo's year was closed before, to its end: an earlier start may have been stopped half way."""
     with database.connect() as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM billing_statements)").fetchone()
-    return row is not None and bool(row[0])
+        return bool(connection.execute("SELECT FROM ledger_settings WHERE name = 'demo_closed'").fetchall())
+
+
+def _remember_closed(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("INSERT INTO ledger_settings VALUES ('demo_closed', 'yes') ON CONFLICT DO NOTHING")
 
 
 def _wait_until_up(url: str, children: list[Child], console: Console) -> None:

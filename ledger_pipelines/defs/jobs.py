@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC
 
 import dagster as dg
 
@@ -28,7 +29,9 @@ codex_assets = dg.define_asset_job(
 
 
 def _month_run(context: dg.ScheduleEvaluationContext, months_back: int) -> dg.RunRequest:
-    month = add_months(month_of(context.scheduled_execution_time.date()), -months_back)
+    # Months are UTC months, wherever the schedule's zone is.
+    now = context.scheduled_execution_time.astimezone(UTC)
+    month = add_months(month_of(now.date()), -months_back)
     return dg.RunRequest(
         run_key=f"{context.scheduled_execution_time.isoformat()}", partition_key=month.isoformat()
     )
@@ -46,7 +49,7 @@ def backup_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return _month_run(context, 0)
 
 
-@dg.schedule(job=month_close, cron_schedule="0 4 1 * *", execution_timezone=_ZONE)
+@dg.schedule(job=month_close, cron_schedule="0 4 2 * *", execution_timezone=_ZONE)
 def month_close_monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """The month that just ended, on the first day of the next at four."""
+    """The month that just ended, on the second of the next: by then it has ended in UTC in every zone."""
     return _month_run(context, 1)

@@ -135,5 +135,6 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
                 context.log.info(f"{name}: {describe_months(months)}")
                 yield Step(context, connection, execution, months, closed_months(connection))
         except LedgerError as error:
-            may_retry = isinstance(error, SourceUnavailableError) and ATTENDED_TAG not in context.run.tags
+            is_attended = context.run.tags.get(ATTENDED_TAG) == context.run_id
+            may_retry = isinstance(error, SourceUnavailableError) and not is_attended
             raise dg.Failure(description=str(error), allow_retries=may_retry) from error

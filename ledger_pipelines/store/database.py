@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 
 SCHEMA = "ledger"
 DAGSTER_SCHEMA = "dagster"
 OLDEST_SERVER = 150000
-_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +25,21 @@ class Database:
     url: str
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in ("postgresql", "postgres"):
+        if not self.url.startswith(("postgresql://", "postgres://")) or not _is_readable(self.url):
             raise ConfigurationError(
-                "LEDGER_DATABASE_URL is not a PostgreSQL URL: write it as postgresql://user:password@host/database."
+                "LEDGER_DATABASE_URL is not a PostgreSQL URL: write it as postgresql://user:password@host/database, "
+                "with signs like @, / and % in the password percent-encoded."
             )
 
     def __repr__(self) -> str:
-        return f"Database({self.safe_url!r})"
+        return f"Database({self.shown!r})"
 
     @property
-    def safe_url(self) -> str:
-        """The URL without its password."""
-        return _PASSWORD.sub("***", self.url)
+    def shown(self) -> str:
+        """The database in words fit for people: name, server and user, nothing else of the URL."""
+        parts = conninfo_to_dict(self.url)
+        where = f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}"
+        return f"{parts.get('dbname') or ''} on {where} as {parts.get('user') or 'the current user'}"
 
     @property
     def dagster_url(self) -> str:
@@ -59,14 +61,37 @@ class Database:
                 connect_timeout=10,
                 options=f"-csearch_path={SCHEMA} -ctimezone=UTC",
             )
-        except psycopg.OperationalError as error:
-            reason = str(error).strip().splitlines()[-1]
+        except psycopg.Error as error:
+            reason = _reason(error)
             raise LedgerError(
-                f"The database {self.safe_url} cannot be used: {_PASSWORD.sub('***', reason)}. "
-                "Check LEDGER_DATABASE_URL and that the server runs."
+                f"The database {self.shown} cannot be used ({reason}): "
+                "check LEDGER_DATABASE_URL and that the server runs."
             ) from None
         if connection.info.server_version < OLDEST_SERVER:
             version = connection.info.parameter_status("server_version")
             connection.close()
             raise LedgerError(f"The database is PostgreSQL {version}; version 15 or newer is needed.")
         return connection
+
+
+def _is_readable(url: str) -> bool:
+    try:
+        conninfo_to_dict(url)
+    except (psycopg.Error, ValueError):
+        return False
+    return True
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Why libpq failed, in our words: its own may quote the URL."""
+    text = str(error)
+    reasons = {
+        "password": "the password is wrong or missing",
+        "refused": "nobody listens there",
+        "does not exist": "the database or the user does not exist",
+        "timeout": "it does not answer",
+        "resolve": "the host name is unknown",
+        "translate": "the host name is unknown",
+        "no pg_hba.conf": "the server does not let us in",
+    }
+    return next((reason for sign, reason in reasons.items() if sign in text), "the server cannot be reached")

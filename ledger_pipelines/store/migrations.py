@@ -101,7 +101,14 @@ def read_first_month(database: Database) -> date:
 
 def _create_schemas(connection: psycopg.Connection) -> None:
     for schema in (SCHEMA, DAGSTER_SCHEMA):
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        if connection.execute("SELECT to_regnamespace(%s)", [schema]).fetchone() == (None,):
+            try:
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            except psycopg.errors.InsufficientPrivilege:
+                raise LedgerError(
+                    f"The database's user may not make the schema {schema}: GRANT CREATE ON DATABASE to it, "
+                    f"or have the schemas {SCHEMA} and {DAGSTER_SCHEMA} made for it."
+                ) from None
 
 
 def _missing(connection: psycopg.Connection, migrations: list[Migration]) -> list[Migration]:

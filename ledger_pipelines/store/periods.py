@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 import psycopg
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A month that was ever written, and whether it is closed."""
-
-    month: date
-    is_closed: bool
-    closed_at: datetime | None
-    closed_by: str | None
-
-
-def read_periods(connection: psycopg.Connection) -> list[Period]:
-    """All months that were ever written, in order."""
-    rows = connection.execute(
-        "SELECT month, status = 'closed', closed_at, closed_by FROM ledger_periods ORDER BY month"
-    ).fetchall()
-    return [Period(*row) for row in rows]
 
 
 def closed_months(connection: psycopg.Connection) -> frozenset[date]:
@@ -46,7 +27,11 @@ def close_months(connection: psycopg.Connection, months: Sequence[date], *, pers
             connection.execute(
                 "INSERT INTO ledger_periods (month) VALUES (%s) ON CONFLICT DO NOTHING", [month]
             )
-        # Waits for runs that are writing one of the months, and keeps later ones out.
+        # Waits for runs that are writing one of the months, in the order in which they lock them, and keeps later
+        # ones out.
+        connection.execute(
+            "SELECT FROM ledger_periods WHERE month = ANY(%s) ORDER BY month FOR UPDATE", [list(months)]
+        )
         rows = connection.execute(
             """UPDATE ledger_periods SET status = 'closed', closed_at = now(), closed_by = %s
                WHERE month = ANY(%s) AND status = 'open' RETURNING month""",

@@ -107,9 +107,10 @@ def ensure_months(connection: psycopg.Connection, tables: Sequence[str], months:
 
     To be called before a longer transaction begins: making a partition locks the whole table until its end.
     """
-    with connection.transaction():
-        for table in sorted(tables):
-            for month in sorted(months):
+    for table in sorted(tables):
+        for month in sorted(months):
+            # One at a time: two locks at once could meet another run's in the other order.
+            with connection.transaction():
                 connection.execute("SELECT ensure_month(%s, %s)", [table, month])
 
 

@@ -8,6 +8,9 @@ from datetime import date, datetime
 
 import psycopg
 
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import describe_months, format_month
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -27,6 +30,21 @@ def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> li
         [list(months)],
     ).fetchall()
     return [Snapshot(*row) for row in rows]
+
+
+def require_snapshots(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:
+    """Raises LedgerError when one of these months never had its rows of the table read from their source."""
+    rows = connection.execute(
+        "SELECT month FROM unnest(%s::date[]) AS m (month) "
+        "WHERE NOT EXISTS (SELECT FROM month_snapshots s WHERE s.month = m.month AND s.table_name = %s) ORDER BY 1",
+        [list(months), table],
+    ).fetchall()
+    if rows:
+        missing = [month for (month,) in rows]
+        raise LedgerError(
+            f"The {table} of {describe_months(missing)} were never read from Codex: run the job month_close, "
+            f"or `ledger close {format_month(missing[0])}`, which reads them first."
+        )
 
 
 def record_snapshot(

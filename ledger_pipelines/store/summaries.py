@@ -47,6 +47,15 @@ def unresolved_errors(connection: psycopg.Connection) -> list[tuple[str, str, in
     ).fetchall()
 
 
+def unread_parts(connection: psycopg.Connection) -> list[str]:
+    """Messages of what is missing as a whole: a company's devices, people or tickets that could not be read."""
+    rows = connection.execute(
+        """SELECT error_message FROM integration_errors WHERE NOT is_resolved AND NOT is_ignored
+           AND entity_type = 'company' AND operation_type IN ('assets', 'contacts', 'tickets') ORDER BY id"""
+    ).fetchall()
+    return [message for (message,) in rows]
+
+
 def run_changes(connection: psycopg.Connection, dagster_run_id: str) -> dict[str, dict[str, int]]:
     """By table, the rows that a run added, removed and left unchanged."""
     rows = connection.execute(

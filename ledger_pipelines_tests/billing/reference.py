@@ -283,14 +283,13 @@ def _ticket(inputs: SimpleNamespace, ticket: Row) -> tuple[Fraction, Fraction, F
 def _counted(inputs: SimpleNamespace, month: date, account: str) -> Fraction:
     if month not in inputs.closed_months:
         return _open_hours(inputs, month, account)
-    return sum(
-        (
-            Fraction(booked["hours"])
-            for booked in inputs.booked_ticket_hours
-            if (booked["month"], booked["account_number"]) == (month, account)
-        ),
-        ZERO,
-    )
+    booked = [
+        Fraction(row["hours"])
+        for row in inputs.booked_ticket_hours
+        if (row["month"], row["account_number"]) == (month, account)
+    ]
+    # Without a statement in the closed month nothing is booked, and the tickets speak for themselves.
+    return sum(booked, ZERO) if booked else _open_hours(inputs, month, account)
 
 
 def _open_hours(inputs: SimpleNamespace, month: date, account: str) -> Fraction:

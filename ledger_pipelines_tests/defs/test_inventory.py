@@ -16,7 +16,7 @@ ASSETS = {
     "plans": ("codex", set(), SNAPSHOT_CHECKS),
     "assets": ("codex", {"companies"}, SNAPSHOT_CHECKS),
     "contacts": ("codex", {"companies"}, SNAPSHOT_CHECKS),
-    "tickets": ("codex", {"companies"}, {"read_completely"}),
+    "tickets": ("codex", {"companies"}, {"read_completely", "closed_month_unchanged"}),
     "ticket_hours": (
         "billing",
         {"tickets"},
@@ -83,7 +83,7 @@ def test_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
     assert {(schedule.name, schedule.cron_schedule) for schedule in defs.schedules or []} == {
         ("tickets_every_six_hours", "0 */6 * * *"),
         ("backup_daily", "0 2 * * *"),
-        ("month_close_monthly", "0 4 1 * *"),
+        ("month_close_monthly", "0 4 2 * *"),
     }
     assert {sensor.name for sensor in defs.sensors or []} == {"run_failures"}
 

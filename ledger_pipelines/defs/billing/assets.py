@@ -17,8 +17,9 @@ from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.months import add_months
+from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.snapshots import require_snapshots
 from ledger_pipelines.store.statements import totals_by_kind
 
 _SCHEMAS = {
@@ -85,6 +86,9 @@ def billing(
     Nothing here is tried again: the same inputs give the same failure.
     """
     with executed_step(context, ledger, "billing") as step:
+        for table in SNAPSHOT_TABLES:
+            require_snapshots(step.connection, table, step.open(step.months))
+        require_snapshots(step.connection, "tickets", step.open(years_so_far(step.months)))
         findings: list[Finding] = []
         problems: list[Problem] = []
         results: list[BillingResult] = []

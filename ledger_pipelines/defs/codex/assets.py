@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.billing.snapshots import months_to_read
-from ledger_pipelines.defs.codex.checks import CHECKS, snapshot_findings
+from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
@@ -20,7 +20,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month, years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
-from ledger_pipelines.store.replacement import Change
+from ledger_pipelines.store.replacement import Change, ensure_months
 from ledger_pipelines.store.snapshots import read_snapshots, record_snapshot
 
 _DESCRIPTIONS = {
@@ -102,6 +102,8 @@ def codex_snapshots(
             _result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)
         ]
         findings = snapshot_findings(step, wanted)
+        if "tickets" in wanted:
+            findings += closed_ticket_findings(step, changes.get("tickets", {}))
     yield from results
     yield from report(context, findings)
 
@@ -154,15 +156,17 @@ def _write(
     changes: dict[str, dict[date, Change]] = {}
     for months in {tuple(due[table]) for table in frames}:
         together = {table: frame for table, frame in frames.items() if tuple(due[table]) == months}
-        changes |= step.write(together, months)
-        for table in together:
-            record_snapshot(
-                step.connection,
-                table,
-                step.open(months),
-                taken_at=taken_at,
-                is_complete=table in snapshot.complete and not _problems_of(snapshot, table),
-            )
+        ensure_months(step.connection, list(together), months)
+        with step.connection.transaction():
+            changes |= step.write(together, months)
+            for table in together:
+                record_snapshot(
+                    step.connection,
+                    table,
+                    step.open(months),
+                    taken_at=taken_at,
+                    is_complete=table in snapshot.complete and not _problems_of(snapshot, table),
+                )
     return changes
 
 
