@@ -130,11 +130,32 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
     metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run_id}
     with database.connect(application_name=f"ledger {name}") as connection:
         settle_abandoned_runs(context.instance, database)
+        is_attended = context.run.tags.get(ATTENDED_TAG) == context.run_id
         try:
-            with recorded_execution(database, name, metadata) as execution:
+            with recorded_execution(database, name, metadata) as execution, _telling_interruptions():
                 context.log.info(f"{name}: {describe_months(months)}")
                 yield Step(context, connection, execution, months, closed_months(connection))
         except LedgerError as error:
-            is_attended = context.run.tags.get(ATTENDED_TAG) == context.run_id
             may_retry = isinstance(error, SourceUnavailableError) and not is_attended
             raise dg.Failure(description=str(error), allow_retries=may_retry) from error
+        except Exception as error:
+            if not is_attended:
+                raise
+            # A defect of ours: whoever waits shall see it now, and not after the retries.
+            raise dg.Failure(
+                f"{name} failed: {type(error).__name__}: {error}", allow_retries=False
+            ) from error
+
+
+@contextmanager
+def _telling_interruptions() -> Iterator[None]:
+    """Makes an interruption look like one, also where ending a database command half way hid it."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, dg.DagsterExecutionInterruptedError | KeyboardInterrupt):
+                raise KeyboardInterrupt("It was interrupted.") from None
+            cause = cause.__context__
+        raise

@@ -185,8 +185,8 @@ def execute(database: Database, statement: str, *parameters: Any) -> None:
         connection.execute(statement.encode(), parameters or None)
 
 
-def eventually(look: Callable[[], T], *, seconds: float, what: str) -> T:
-    """What `look` gives as soon as it gives something true; fails the test when it never does."""
+def eventually(look: Callable[[], T], *, seconds: float, what: str, pause: float = 0.1) -> T:
+    """What `look` gives as soon as it gives something true; fails the test when it does not in time."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -195,7 +195,7 @@ def eventually(look: Callable[[], T], *, seconds: float, what: str) -> T:
         assert time.monotonic() < deadline, (
             f"{what} did not happen within {seconds:g} s; last seen: {found!r}"
         )
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def free_ports(count: int) -> list[int]:

@@ -81,11 +81,30 @@ def test_numbers_with_gaps_or_doubles_are_refused(tmp_path: Path, names: list[st
         read_migrations(tmp_path)
 
 
-def test_a_password_never_reaches_a_message() -> None:
-    database = Database("postgresql://ledger:geheim@127.0.0.1:1/ledger")
+PASSWORDS = [
+    "postgresql://ledger:geheim@127.0.0.1:1/ledger",
+    "postgresql://127.0.0.1:1/ledger?user=ledger&password=geheim",
+    "postgresql://ledger:geh%40eim@127.0.0.1:1/ledger",
+]
 
-    assert "geheim" not in repr(database)
+
+@pytest.mark.parametrize("url", PASSWORDS)
+def test_a_password_never_reaches_a_message(url: str) -> None:
+    database = Database(url)
+
     with pytest.raises(LedgerError) as refused:
         database.connect()
-    assert "geheim" not in str(refused.value)
+
     assert "LEDGER_DATABASE_URL" in str(refused.value)
+    for text in (repr(database), str(refused.value)):
+        assert "geh" not in text
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ledger:geh%ZZeim@127.0.0.1/ledger", "postgresql://[::1", "mysql://x", ""]
+)
+def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(url: str) -> None:
+    with pytest.raises(LedgerError) as refused:
+        Database(url)
+
+    assert "geh" not in str(refused.value)

@@ -154,3 +154,15 @@ def test_an_ignored_error_stays_ignored(connection: psycopg.Connection) -> None:
         True,
         2,
     )
+
+
+def test_many_running_steps_are_looked_at_one_by_one(
+    database: Database, connection: psycopg.Connection
+) -> None:
+    """A lock for each row of the table at once would exhaust the server's memory for locks."""
+    connection.execute(
+        "INSERT INTO sync_executions (step_name, status, started_at, completed_at) "
+        "SELECT 'codex', 'completed', now(), now() FROM generate_series(1, 40000)"
+    )
+    with recorded_execution(database, "billing", {}):
+        assert fail_abandoned(connection) == []

@@ -1,0 +1,84 @@
+"""Dagster's pages: their GraphQL, for what a test waits for, and a browser, for what a person does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, sync_playwright
+
+from ledger_pipelines_tests.browser_setup import find_browser
+
+_RUNS = "{ runsOrError(limit: 1000) { ... on Runs { results { runId status jobName tags { key value } } } } }"
+_BACKFILLS = (
+    "{ partitionBackfillsOrError { ... on PartitionBackfills { results { id status numPartitions } } } }"
+)
+_MONTHS = """{ assetNodes { assetKey { path } assetPartitionStatuses {
+    ... on TimePartitionStatuses { ranges { startKey endKey status } } } } }"""
+
+
+@dataclass(frozen=True, slots=True)
+class DagsterPages:
+    """A running Dagster webserver."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its address, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            return requests.get(f"{self.url}/server_info", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, newest first, with their tags as a mapping."""
+        found: list[dict[str, Any]] = self._ask(_RUNS)["runsOrError"]["results"]
+        return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+
+    def backfills(self) -> list[dict[str, Any]]:
+        """All backfills, newest first."""
+        found: list[dict[str, Any]] = self._ask(_BACKFILLS)["partitionBackfillsOrError"]["results"]
+        return found
+
+    def months(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Of every asset the spans of months that are not missing: first, last, status."""
+        return {
+            "/".join(node["assetKey"]["path"]): [
+                (span["startKey"], span["endKey"], span["status"])
+                for span in node["assetPartitionStatuses"]["ranges"]
+            ]
+            for node in self._ask(_MONTHS)["assetNodes"]
+        }
+
+    def _ask(self, query: str) -> dict[str, Any]:
+        answer = requests.post(f"{self.url}/graphql", json={"query": query}, timeout=30).json()
+        assert "errors" not in answer, answer
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """A page of a real browser; the test is skipped where there is none, except in CI."""
+    path = find_browser()
+    if path is None:
+        assert os.environ.get("CI") != "true", "there is no browser, and CI is true"
+        pytest.skip("there is no browser: `python -m ledger_pipelines_tests.browser_setup` installs one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            page = browser.new_page(viewport={"width": 1600, "height": 1000})
+            page.set_default_timeout(45_000)
+            yield page
+        finally:
+            browser.close()

@@ -1,0 +1,120 @@
+"""What a person does in Dagster's pages: a year at once, a month alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.store.database import Database
+from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages, browser_page
+from ledger_pipelines_tests.end_to_end.harness import (
+    MONTH_TABLES,
+    Ledger,
+    eventually,
+    fetch,
+    free_ports,
+    rows,
+    rows_and_places,
+)
+
+YEAR = ("2025-01-01", "2025-12-01")
+MAY = ("2025-05-01", "2025-05-01")
+
+#: The months of the year one by one, the last first, each as a run of its own in one process.
+BACKWARDS = """
+from datetime import date
+from ledger_pipelines import dagster_home
+from ledger_pipelines.runs import run_job
+from ledger_pipelines.settings import read_settings
+
+dagster_home.enter(read_settings())
+for number in range(12, 0, -1):
+    outcome = run_job("month_close", [date(2025, number, 1)], today=date(2026, 1, 31))
+    assert outcome.succeeded, outcome.failures
+"""
+
+
+@pytest.mark.timeout(240)
+def test_a_year_is_one_run_a_month_alone_another_and_in_any_order_the_rows_are_the_same(
+    ledger: Ledger, database: Database, other_ledger: Ledger, other_database: Database, tmp_path: Path
+) -> None:
+    with running_sandbox(SandboxConfig(until=date(2025, 12, 31))) as sandbox:
+        ledger.use(sandbox)
+        other_ledger.use(sandbox)
+        pages = DagsterPages(*free_ports(1))
+        with ledger.started("up", "--dagster-port", str(pages.port)) as running, browser_page() as page:
+            eventually(lambda: running.says("Up."), seconds=90, what="Dagster's start")
+            with other_ledger.python("-c", BACKWARDS) as backwards:
+                _launch(page, pages, "[2025-01-01...2025-12-01]")
+                eventually(lambda: _ended(pages), seconds=120, what="the end of the backfill", pause=0.5)
+                (run,) = pages.runs()
+                (backfill,) = pages.backfills()
+                assert (backfill["status"], backfill["numPartitions"]) == ("COMPLETED_SUCCESS", 12)
+                assert (run["status"], run["jobName"], _span(run["tags"])) == ("SUCCESS", "month_close", YEAR)
+                assert pages.months() == {table: [(*YEAR, "MATERIALIZED")] for table in MONTH_TABLES}
+                _months_are_green(page, pages, tmp_path)
+                written = rows_and_places(database)
+                assert all(written.values())
+
+                _launch(page, pages, "2025-05-01")
+                eventually(lambda: len(pages.runs()) == 2, seconds=30, what="the month's run")
+                eventually(lambda: _ended(pages), seconds=90, what="the end of the month's run", pause=0.5)
+                newest, _ = pages.runs()
+                assert (newest["status"], _span(newest["tags"])) == ("SUCCESS", MAY)
+                assert rows_and_places(database) == written
+
+                done = backwards.finished()
+                assert done.code == 0, done.err
+    assert rows(other_database) == rows(database)
+    assert fetch(other_database, "SELECT count(*), count(DISTINCT status) FROM dagster.runs") == [(12, 1)]
+
+
+def _launch(page: Page, pages: DagsterPages, months: str) -> None:
+    """Opens the job, asks for everything of these months, and starts it."""
+    page.goto(f"{pages.url}/locations/ledger_pipelines/jobs/month_close")
+    page.get_by_role("button", name="Materialize all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Launch runs to materialize 8 assets")
+    dialog.get_by_role("button", name="Show all partitions").click()
+    selection = dialog.locator("input[type=text]").first
+    selection.fill(months)
+    selection.press("Enter")
+    selection.blur()
+    dialog.get_by_role("button", name=re.compile("^Launch")).click()
+    expect(dialog).to_be_hidden()
+
+
+def _ended(pages: DagsterPages) -> bool:
+    """Whether there are runs and nothing is under way; a run or a backfill that failed has ended, too."""
+    ends = {"SUCCESS", "FAILURE", "CANCELED"}
+    runs = [run["status"] for run in pages.runs()]
+    backfills = [backfill["status"] for backfill in pages.backfills()]
+    return bool(runs) and ends.issuperset(runs) and all(re.match("COMPLETED|FAIL", one) for one in backfills)
+
+
+def _span(tags: dict[str, str]) -> tuple[str, str]:
+    """The first and the last month of a run."""
+    one = tags.get("dagster/partition")
+    first, last = (tags.get(f"dagster/asset_partition_range_{end}", one) for end in ("start", "end"))
+    assert first
+    assert last
+    return first, last
+
+
+def _months_are_green(page: Page, pages: DagsterPages, folder: Path) -> None:
+    """What a person sees: the asset graph, and the year's months of the statements."""
+    page.goto(f"{pages.url}/asset-groups")
+    for group in ("codex", "billing"):
+        expect(page.get_by_text(group, exact=True).first).to_be_visible()
+    page.get_by_role("img", name="unfold_more").last.click()
+    expect(page.get_by_text("billing_statement_lines", exact=True).first).to_be_visible()
+    page.screenshot(path=folder / "asset_graph.png")
+    page.goto(f"{pages.url}/assets/billing_statements?view=partitions")
+    expect(page.get_by_text("Materialized (12)")).to_be_visible()
+    expect(page.get_by_text("Failed (0)")).to_be_visible()
+    page.screenshot(path=folder / "months.png")
