@@ -17,6 +17,7 @@ import dagster as dg
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, is_partition, partition_key
+from ledger_pipelines.defs.steps import INTERRUPTED
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, month_of
 from ledger_pipelines.store.database import Database
@@ -88,14 +89,14 @@ def run_job(
                 "ops": {step: {"config": dict(config)} for step, config in settings.items()},
             },
         )
-        if any(_was_interrupted(event) for event in result.all_events):
-            raise KeyboardInterrupt
         checks = [
             _check(evaluation)
             for evaluation in result.get_asset_check_evaluations()
             if evaluation.partition is None
         ]
         failures = [_sentence(event) for event in result.all_events if event.is_step_failure]
+    if INTERRUPTED in failures:
+        raise KeyboardInterrupt
     return RunOutcome(run_id=run_id, failures=failures, checks=checks)
 
 
@@ -128,12 +129,6 @@ def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
     state = states.get(happened.event_type_value)
     if state is not None:
         on_step(happened.step_key, state)
-
-
-def _was_interrupted(event: dg.DagsterEvent) -> bool:
-    error = event.step_failure_data.error if event.is_step_failure else None
-    names = {error.cls_name, error.cause.cls_name if error.cause else None} if error else set()
-    return bool(names & {"DagsterExecutionInterruptedError", "KeyboardInterrupt"})
 
 
 def _sentence(event: dg.DagsterEvent) -> str:

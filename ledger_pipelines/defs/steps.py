@@ -28,6 +28,9 @@ from ledger_pipelines.store.replacement import (
     rows_of_months,
 )
 
+#: What a step says that somebody stopped.
+INTERRUPTED = "It was interrupted."
+
 
 @dataclass(slots=True)
 class Step:
@@ -138,6 +141,11 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
         except LedgerError as error:
             may_retry = isinstance(error, SourceUnavailableError) and not is_attended
             raise dg.Failure(description=str(error), allow_retries=may_retry) from error
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
+            if not is_attended:
+                raise
+            # As an exception of its own it would be tried again, like any other.
+            raise dg.Failure(INTERRUPTED, allow_retries=False) from error
         except Exception as error:
             if not is_attended:
                 raise
@@ -156,6 +164,6 @@ def _telling_interruptions() -> Iterator[None]:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, dg.DagsterExecutionInterruptedError | KeyboardInterrupt):
-                raise KeyboardInterrupt("It was interrupted.") from None
+                raise KeyboardInterrupt(INTERRUPTED) from None
             cause = cause.__context__
         raise
