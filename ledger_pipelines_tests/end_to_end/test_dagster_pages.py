@@ -107,7 +107,9 @@ def _months_are_green(page: Page, pages: DagsterPages, folder: Path) -> None:
     for group in ("codex", "billing"):
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
     page.get_by_role("img", name="unfold_more").last.click()
-    expect(page.get_by_text("billing_statement_lines", exact=True).first).to_be_visible()
+    for asset in ("ticket_hours", "billing_statement_lines", "billing_statements"):
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d+ / \d+ Passed$")).first).to_be_visible()
     page.screenshot(path=folder / "asset_graph.png")
     page.goto(f"{pages.url}/assets/billing_statements?view=partitions")
     expect(page.get_by_text("Materialized (12)")).to_be_visible()

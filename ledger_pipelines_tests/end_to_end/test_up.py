@@ -1,0 +1,113 @@
+"""`ledger up`: all of it, in a home of its own, until Ctrl-C."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger_pipelines.store.database import Database
+from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
+from ledger_pipelines_tests.end_to_end.harness import (
+    MONTH_TABLES,
+    Ledger,
+    Running,
+    alive,
+    eventually,
+    fetch,
+    free_ports,
+    processes_of,
+    rows_and_places,
+)
+
+
+@pytest.fixture
+def embedded() -> Iterator[Ledger]:
+    """The command in a fresh home, with the embedded database; whatever it leaves running fails the test."""
+    # A short path: a Unix socket's name may have about a hundred characters.
+    home = Path(tempfile.mkdtemp(prefix="up-"))
+    yield Ledger(home)
+    left = processes_of(home)
+    found = alive(left)
+    for process in left:
+        if process.is_running():
+            process.kill()
+    shutil.rmtree(home, ignore_errors=True)
+    assert found == []
+
+
+@pytest.mark.timeout(240)
+def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_data(embedded: Ledger) -> None:
+    dagster_port, sandbox_port = free_ports(2)
+    pages = DagsterPages(dagster_port)
+    ports = ("--dagster-port", str(dagster_port), "--sandbox-port", str(sandbox_port))
+    database = _database_of(embedded)
+
+    with embedded.started("up", "--demo", *ports) as running:
+        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=150, what="the first start")
+        assert f"Dagster: http://127.0.0.1:{dagster_port}" in running.out
+        assert f"http://127.0.0.1:{sandbox_port}" in running.out
+        year = [
+            month for (month,) in fetch(database, "SELECT DISTINCT month FROM billing_statements ORDER BY 1")
+        ]
+        assert len(year) == 12
+        span = (f"{year[0]}", f"{year[-1]}", "MATERIALIZED")
+        # Tickets are read for the calendar years, which begin before the year's first month.
+        assert {table: spans for table, spans in pages.months().items() if table != "tickets"} == {
+            table: [span] for table in MONTH_TABLES if table != "tickets"
+        }
+        ((first, *rest),) = pages.months()["tickets"]
+        assert first <= span[0]
+        assert tuple(rest) == span[1:]
+        closed = rows_and_places(database)
+        _ctrl_c_leaves_nothing_behind(embedded, running)
+
+    with embedded.started("up", "--demo", *ports) as running:
+        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=90, what="the second start")
+        assert "Closing" not in running.out
+        assert rows_and_places(database) == closed
+        assert [run["status"] for run in pages.runs()] == ["SUCCESS"]
+        _ctrl_c_leaves_nothing_behind(embedded, running)
+
+
+@pytest.mark.timeout(150)
+def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes_the_whole_year(
+    embedded: Ledger,
+) -> None:
+    dagster_port, sandbox_port = free_ports(2)
+    ports = ("--dagster-port", str(dagster_port), "--sandbox-port", str(sandbox_port))
+    database = _database_of(embedded)
+    assert embedded("migrate").code == 0
+    with embedded.started("up", "--demo", *ports) as running:
+        eventually(lambda: running.says("Closing the last twelve months"), seconds=60, what="the first close")
+        eventually(lambda: _is_under_way(database), seconds=60, what="the first step")
+        _ctrl_c_leaves_nothing_behind(embedded, running)
+
+    with embedded.started("up", "--demo", *ports) as running:
+        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=100, what="the next start")
+        assert fetch(database, "SELECT count(DISTINCT month) FROM billing_statements") == [(12,)]
+        assert fetch(database, "SELECT count(*) FROM sync_executions WHERE status = 'running'") == [(0,)]
+        _ctrl_c_leaves_nothing_behind(embedded, running)
+
+
+def _database_of(ledger: Ledger) -> Database:
+    """The embedded database of a home, without holding its server as a process of the ledger does."""
+    return Database(f"postgresql://postgres@/ledger?host={ledger.home}/postgres")
+
+
+def _is_under_way(database: Database) -> bool:
+    return bool(fetch(database, "SELECT FROM sync_executions WHERE status = 'running'"))
+
+
+def _ctrl_c_leaves_nothing_behind(ledger: Ledger, running: Running) -> None:
+    """Ctrl-C is an ordinary end: exit code 0, no error, and no process, the database's own ones included."""
+    started = processes_of(ledger.home)
+    assert any("postgres" in process.name() for process in started)
+    running.interrupt()
+    done = running.finished(seconds=40)
+    assert (done.code, done.err) == (0, "")
+    assert alive(started) == []
+    assert alive(processes_of(ledger.home)) == []
