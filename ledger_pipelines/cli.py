@@ -148,9 +148,11 @@ def sandbox(
     config = SandboxConfig(
         companies=companies, seed=seed, faults=faults, replay=replay, until=_day(until) or _today()
     )
-    _out.print(f"CORE_URL=http://127.0.0.1:{port}/core", highlight=False)
-    _out.print(f"CODEX_URL=http://127.0.0.1:{port}/codex", highlight=False)
-    serve(config, port)
+
+    def tell(base_url: str) -> None:
+        _out.print(f"CORE_URL={base_url}/core\nCODEX_URL={base_url}/codex", highlight=False)
+
+    serve(config, port, ready=tell)
 
 
 @app.command()
