@@ -152,25 +152,9 @@ class Ledger:
         try:
             yield Running(process, out, err, time.monotonic())
         finally:
-            _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C, then what is left of its group and of the processes that it started in groups of their own."""
-    started: list[psutil.Process] = []
-    with contextlib.suppress(psutil.NoSuchProcess):
-        started = psutil.Process(process.pid).children(recursive=True)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    for child in started:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.name() != "postgres":
-                child.kill()
-    process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def rows(database: Database, *beside: str) -> Rows:
