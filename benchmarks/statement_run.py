@@ -27,6 +27,7 @@ from ledger_pipelines.billing.statements import bill
 from ledger_pipelines.defs.billing.run import (
     OUTPUT_TABLES,
     SNAPSHOT_TABLES,
+    read_hours,
     read_inputs,
     run_statements,
 )
@@ -122,7 +123,7 @@ def _measure(
 
 def _measure_rules(connection: psycopg.Connection, month: list[date], figures: Figures) -> dict[str, bytes]:
     """Times the rules alone, and returns their output as bytes that COPY can take."""
-    inputs = read_inputs(connection, month, frozenset())
+    inputs = read_inputs(connection, month, frozenset(), read_hours(connection, month, frozenset()))
     taken = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
