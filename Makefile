@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test bench clean
+.PHONY: setup run test bench lock clean
 
 setup: $(STAMP)
 
@@ -33,8 +33,9 @@ test: setup
 bench: setup
 	@exec $(BIN)/ledger bench
 
-requirements.lock: pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --no-header -o $@ pyproject.toml
+# By name only: a checkout gives its files any order of times, and a newcomer must get the versions as they are locked.
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --no-header -o requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .ledger

@@ -152,9 +152,33 @@ class Ledger:
         try:
             yield Running(process, out, err, time.monotonic())
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends the command and all that it started: by its own means where it still can, else by force.
+
+    Its children lead process groups of their own, so that killing the command's group would leave them behind.
+    """
+    started = _descendants(process.pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for child in started:
+        with contextlib.suppress(psutil.Error):
+            # The embedded server is shared and ends by itself, when nobody needs it any more.
+            if "postgres" not in child.name():
+                child.kill()
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def rows(database: Database, *beside: str) -> Rows:

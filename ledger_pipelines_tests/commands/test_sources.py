@@ -1,0 +1,69 @@
+"""`ledger doctor` and `ledger token`: the outside systems, and who we are to them."""
+
+from __future__ import annotations
+
+import jwt
+import pytest
+
+from ledger_pipelines.sandbox import Sandbox
+from ledger_pipelines_tests.end_to_end.harness import Ledger, free_ports
+
+
+def test_doctor_says_that_codex_answers_who_we_are_and_what_it_shows(
+    ledger: Ledger, sandbox: Sandbox
+) -> None:
+    ledger.use(sandbox)
+    done = ledger("doctor")
+
+    assert (done.code, done.err) == (0, "")
+    (line,) = [line for line in done.out.splitlines() if "Codex" in line]
+    assert [cell.strip() for cell in line.strip("│").split("│")] == [
+        "Codex",
+        "yes",
+        "service:ledger",
+        "10 companies",
+    ]
+
+
+def test_doctor_says_what_is_wrong_with_a_codex_that_does_not_answer(
+    ledger: Ledger, sandbox: Sandbox
+) -> None:
+    (nobody_listens,) = free_ports(1)
+    ledger.use(sandbox)
+    done = ledger("doctor", CODEX_URL=f"http://127.0.0.1:{nobody_listens}")
+
+    assert done.code == 1
+    assert "Codex cannot be reached" in done.out
+    assert "check CODEX_URL" in done.out
+    assert "Traceback" not in done.out + done.err
+
+
+def test_a_token_is_what_the_sandbox_s_core_signed(ledger: Ledger, sandbox: Sandbox) -> None:
+    done = ledger("token", "--permission", "admin", "--user", "ada", CORE_URL=sandbox.core_url)
+
+    assert (done.code, done.err) == (0, "")
+    token = done.out.removesuffix("\n")
+    key = jwt.PyJWKClient(f"{sandbox.core_url}/.well-known/jwks.json").get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key.key, algorithms=["RS256"], issuer="hivematrix-core")
+    assert (claims["sub"], claims["permission_level"]) == ("ada", "admin")
+
+
+@pytest.mark.parametrize(
+    ("permission", "core", "sentence"),
+    [
+        ("king", "{base}/core", "'king' is no permission: choose admin, technician, billing or client."),
+        ("admin", "{base}/codex", "is not the sandbox's Core"),
+        ("admin", "http://127.0.0.1:{nobody}", "No sandbox answers at"),
+    ],
+    ids=["no such permission", "another Core", "nobody"],
+)
+def test_no_token_but_a_sentence(
+    ledger: Ledger, sandbox: Sandbox, permission: str, core: str, sentence: str
+) -> None:
+    (nobody_listens,) = free_ports(1)
+    url = core.format(base=sandbox.base_url, nobody=nobody_listens)
+    done = ledger("token", "--permission", permission, CORE_URL=url)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Error: ")
+    assert sentence in done.err
