@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.columns import (
+from ledger_pipelines.columns import (
     Column,
     Int64s,
     codes,

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.columns import Column, Int64s, array, int64s, present
+from ledger_pipelines.columns import Column, Int64s, array, int64s, present
 
 MONTH_TO_MONTH = "Month to Month"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.columns import (
+from ledger_pipelines.columns import (
     Column,
     Mask,
     array,

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.columns import (
+from ledger_pipelines.columns import (
     Column,
     Exact,
     Int64s,

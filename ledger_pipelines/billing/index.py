@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.columns import Column, Int64s, column, int64s, kept, picked, positions
+from ledger_pipelines.columns import Column, Int64s, column, int64s, kept, picked, positions
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.columns import Column, Int64s, Mask, array, codes, half_up, summed, take
+from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, half_up, summed, take
 from ledger_pipelines.billing.lines import MANAGED_SERVICES, Stated, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.problems import billing_problem

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.columns import array, column, joined_text, kept, positions
+from ledger_pipelines.columns import array, column, joined_text, kept, positions
 from ledger_pipelines.money import CENT
 
 COLUMNS = (

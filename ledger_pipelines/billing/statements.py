@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.assets import charge_assets
 from ledger_pipelines.billing.backup import BackupCharges, charge_backup
-from ledger_pipelines.billing.columns import (
+from ledger_pipelines.columns import (
     Column,
     Exact,
     Int64s,

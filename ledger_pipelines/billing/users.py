@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ledger_pipelines.billing.columns import (
+from ledger_pipelines.columns import (
     column,
     mask,
     named,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.billing.columns import decimals, exact_units, half_up, small_units
+from ledger_pipelines.columns import decimals, exact_units, half_up, small_units
 from ledger_pipelines.errors import LedgerError
 
 LARGE = 10**28 - 1

@@ -138,7 +138,7 @@ def decimals(units: Int64s | Exact, kind: pa.Decimal128Type[Any, Any]) -> Column
     """
     if units.size and max(int(units.max()), -int(units.min())) >= 10**kind.precision:
         raise LedgerError(
-            f"A bill comes to a number with more than {kind.precision} digits: look for an impossible rate, "
+            f"A result has more than {kind.precision} digits: look for an impossible amount, rate, "
             "number of hours or backup size among the month's records."
         )
     words = np.empty((units.size, 2), dtype=np.int64)

@@ -1,0 +1,131 @@
+"""Invoices and credit notes by month, and what becomes of news about closed months."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.columns import Column, column, kept, mask, positions, take
+from ledger_pipelines.invoicing.frames import (
+    MONTH,
+    changed_keys,
+    first_of_month,
+    in_month,
+    marked,
+    rows_with,
+    rows_without,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Invoices and credit notes (`headers`, a row each) with their lines, both with a month."""
+
+    headers: pa.Table
+    lines: pa.Table
+
+    @property
+    def ids(self) -> Column:
+        return column(self.headers, "id")
+
+    def of(self, ids: Column) -> Documents:
+        """Those with these ids."""
+        return Documents(rows_with(self.headers, "id", ids), rows_with(self.lines, "invoice_id", ids))
+
+    def without(self, ids: Column) -> Documents:
+        """Those with other ids."""
+        return Documents(rows_without(self.headers, "id", ids), rows_without(self.lines, "invoice_id", ids))
+
+    def of_months(self, months: Collection[date]) -> Documents:
+        """Those of these months."""
+        among = pa.array(sorted(months), pa.date32())
+        return Documents(rows_with(self.headers, "month", among), rows_with(self.lines, "month", among))
+
+    def in_month(self, month: date) -> Documents:
+        """The same documents as rows of this month."""
+        return Documents(in_month(self.headers, month), in_month(self.lines, month))
+
+    def __add__(self, other: Documents) -> Documents:
+        return Documents(
+            pa.concat_tables([self.headers, other.headers.select(self.headers.column_names)]),
+            pa.concat_tables([self.lines, other.lines.select(self.lines.column_names)]),
+        )
+
+
+def dated(headers: pa.Table, lines: pa.Table) -> Documents:
+    """A source's documents, each in the month of its date, with its lines."""
+    months = first_of_month(column(headers, "date"))
+    of_lines = positions(column(lines, "invoice_id"), column(headers, "id"))
+    return Documents(
+        marked(headers.add_column(0, MONTH, months), is_removed=False),
+        lines.add_column(0, MONTH, take(months, of_lines)),
+    )
+
+
+def month_documents(
+    fetched: Documents,
+    stored: Documents,
+    known: Documents,
+    *,
+    months: Sequence[date],
+    closed: Collection[date],
+    first_open: date,
+    unreadable: Collection[str] = (),
+) -> Documents:
+    """The documents of these months as they are to be kept, closed months among them as they are now.
+
+    `fetched`: what the source has, dated in these months. `stored`: the present rows of the open months among
+    them. `known`: what closed months hold, the newest row of each document. `unreadable`: ids that the source
+    has but that could not be read. `first_open` is the ledger's first month that is not closed.
+
+    A document that could not be read stays as it was read last. When `first_open` is among the months, it also
+    takes the news of closed months: documents that are new there, differ from what is known, or are gone.
+    """
+    broken = pa.array(sorted(unreadable), pa.string())
+    result = fetched.without(broken) + stored.of(broken)
+    if first_open not in months:
+        return result
+    asked = [month for month in months if month in closed]
+    late = fetched.of_months(asked).without(broken)
+    news = late.of(_changed(late, known)) + _gone(known, asked, pa.concat_arrays([fetched.ids, broken]))
+    result += news.in_month(first_open)
+    return result + _restated_before(stored, first_open, closed, months).without(result.ids)
+
+
+def _changed(late: Documents, known: Documents) -> Column:
+    before = known.of(late.ids)
+    headers = changed_keys("id", late.headers, before.headers)
+    lines = changed_keys("invoice_id", late.lines, before.lines)
+    return pa.concat_arrays([headers, lines])
+
+
+def _gone(known: Documents, asked: Sequence[date], present: Column) -> Documents:
+    """Documents that a closed month of those asked for holds and the source has no more: marked, without lines."""
+    dates = first_of_month(column(known.headers, "date"))
+    was_asked = mask(pc.is_in(dates, value_set=pa.array(asked, pa.date32())))
+    live = kept(known.headers, was_asked & ~mask(column(known.headers, "is_removed")))
+    return Documents(marked(rows_without(live, "id", present), is_removed=True), known.lines.slice(0, 0))
+
+
+def _restated_before(
+    stored: Documents, first_open: date, closed: Collection[date], months: Sequence[date]
+) -> Documents:
+    """News of closed months that were not asked for this time: they stay in the first open month as they are."""
+    here = stored.of_months([first_open])
+    others = pa.array([month for month in closed if month not in months], pa.date32())
+    dates = first_of_month(column(here.headers, "date"))
+    return here.of(column(kept(here.headers, mask(pc.is_in(dates, value_set=others))), "id"))
+
+
+def newest(documents: Documents) -> Documents:
+    """Of each document the row of its latest month, with that month's lines."""
+    headers = documents.headers.sort_by([("month", "descending")])
+    first = pc.index_in(pc.unique(column(headers, "id")), value_set=column(headers, "id"))
+    headers = headers.take(first)
+    owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
+    months = take(column(headers, "month"), owners)
+    return Documents(headers, kept(documents.lines, mask(pc.equal(column(documents.lines, "month"), months))))

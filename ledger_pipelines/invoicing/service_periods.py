@@ -1,0 +1,78 @@
+"""Service periods by month (the table `enrollments`), and what becomes of news about closed months.
+
+A period is a row of every month from when it was made or begins to when it ends or last changed its status, so
+that each month holds what was known of it, also before it begins and when it changes after its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.columns import Column, Int64s, Mask, column, kept, mask
+from ledger_pipelines.invoicing.frames import changed_keys, in_month, marked, rows_with, rows_without
+
+
+def month_periods(
+    periods: pa.Table,
+    stored: pa.Table,
+    known: pa.Table,
+    *,
+    months: Sequence[date],
+    ledger_months: Sequence[date],
+    closed: Collection[date],
+    first_open: date,
+    unreadable: Collection[int] = (),
+) -> pa.Table:
+    """The service periods of these months as they are to be kept, closed months among them as they are now.
+
+    `periods`: all that the source has, without a month. `stored`: the present rows of the open months among
+    `months`. `known`: what closed months hold, the newest row of each period. `ledger_months`: all months of the
+    ledger up to now. `unreadable`: ids that the source has but that could not be read; their rows stay.
+    When `first_open` is among the months it also takes the news of periods that touch no open month: those that
+    are unknown there, differ from what is known, or are gone.
+    """
+    broken = pa.array(sorted(unreadable), pa.int64())
+    periods = marked(rows_without(periods, "id", broken), is_removed=False)
+    first, last = _span(periods)
+    parts = [in_month(kept(periods, _touches(first, last, month)), month) for month in months]
+    parts.append(rows_with(stored, "id", broken))
+    if first_open in months:
+        open_months = [month for month in ledger_months if month not in closed]
+        is_settled = ~np.logical_or.reduce([_touches(first, last, month) for month in open_months])
+        settled = kept(periods, is_settled)
+        before = rows_with(known, "id", column(settled, "id"))
+        news = rows_with(settled, "id", changed_keys("id", settled, before))
+        parts.append(in_month(news, first_open))
+        present = pa.concat_arrays([column(periods, "id"), broken])
+        parts.append(in_month(_gone(known, present), first_open))
+    columns = parts[0].column_names
+    return pa.concat_tables([part.select(columns).cast(parts[0].schema) for part in parts])
+
+
+def _span(periods: pa.Table) -> tuple[Int64s, Int64s]:
+    """The first and the last month of each period, as months since 1970."""
+    made = column(periods, "created_at").cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+    first = pc.min_element_wise(column(periods, "start_date"), made)
+    last = pc.max_element_wise(column(periods, "end_date"), column(periods, "status_change_date"))
+    return _month_numbers(first), _month_numbers(last)
+
+
+def _month_numbers(days: Column) -> Int64s:
+    return days.to_numpy(zero_copy_only=False).astype("datetime64[M]").astype(np.int64)
+
+
+def _touches(first: Int64s, last: Int64s, month: date) -> Mask:
+    number = (month.year - 1970) * 12 + month.month - 1
+    touched: Mask = (first <= number) & (number <= last)
+    return touched
+
+
+def _gone(known: pa.Table, present: Column) -> pa.Table:
+    """Periods that closed months hold and the source has no more, marked so."""
+    live = kept(known, ~mask(column(known, "is_removed")))
+    return marked(rows_without(live, "id", present), is_removed=True)
