@@ -11,7 +11,11 @@ from pathlib import Path
 
 from ledger_pipelines.errors import ConfigurationError
 
-_COUNTS = ("assets_per_company", "contacts_per_company", "tickets_per_company", "seed")
+_COUNTS = (
+    *("assets_per_company", "contacts_per_company", "tickets_per_company"),
+    *("students", "invoices", "seed"),
+)
+_LIMITS = ("rate_limit", "holded_rate_limit", "notion_rate_limit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +24,12 @@ class SandboxConfig:
 
     `until` is the last day of history: tickets are spread over the two years that end with it, none is
     later. The three averages are for one company, `tickets_per_company` for one year.
+    `students` and `invoices` (credit notes among them) are the school's, spread over the same two years; the
+    named cases (`school_cases`) come on top. Its "current year" is that of `until`.
     `faults` is the share of requests that fail on the way, and `faults / 20` the share of malformed
     records. `stall_seconds` is how long a request that is to time out is held before its connection is
-    closed. `rate_limit` is the number of requests a minute for each route and client address; None lifts it.
+    closed. `rate_limit` is the number of requests a minute for each route and client address; None lifts it,
+    and with it the other systems' own: `holded_rate_limit` requests a minute, `notion_rate_limit` a second.
     `gzip` lets a client that accepts compressed bodies have them; the real Codex sends them plain.
     `replay` names a folder of recorded responses to serve in place of invented ones.
     Raises ConfigurationError for a number out of its range.
@@ -33,10 +40,14 @@ class SandboxConfig:
     assets_per_company: int = 25
     contacts_per_company: int = 20
     tickets_per_company: int = 30
+    students: int = 150
+    invoices: int = 450
     seed: int = 7
     faults: float = 0.0
     stall_seconds: float = 10.0
     rate_limit: int | None = 500
+    holded_rate_limit: int | None = 250
+    notion_rate_limit: int | None = 3
     gzip: bool = False
     replay: Path | None = None
 
@@ -49,7 +60,7 @@ class SandboxConfig:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: choose 0 or more.")
         if not 0 <= self.faults <= 1:
             raise ConfigurationError(f"faults is {self.faults}: choose a rate from 0 to 1, for example 0.2.")
-        if self.rate_limit is not None and self.rate_limit < 1:
-            raise ConfigurationError(
-                f"rate_limit is {self.rate_limit}: choose 1 or more, or None for no limit."
-            )
+        for name in _LIMITS:
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ConfigurationError(f"{name} is {limit}: choose 1 or more, or None for no limit.")

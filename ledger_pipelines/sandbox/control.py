@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,24 +14,51 @@ from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformed
 from ledger_pipelines.sandbox.refusals import json_answer
 
+#: The system that is meant when `GET /malformed` names none.
+_FIRST_SYSTEM = "codex"
 
-def control_app(malformed: list[Malformed], journal: Journal, heal: Callable[[], None]) -> Starlette:
-    """`GET /malformed`, `GET /requests`, `POST /heal`, without authorisation."""
 
-    async def list_malformed(_: Request) -> Response:
-        return json_answer([record.as_json() for record in malformed])
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the endpoints show, and what they do. `malformed` has a list for each system."""
 
-    async def list_requests(_: Request) -> Response:
-        return json_answer(journal.as_json())
+    malformed: Mapping[str, list[Malformed]]
+    journal: Journal
+    heal: Callable[[], None]
+    tell_news: Callable[[], int]
+    expire_logins: Callable[[], None]
+
+
+def control_app(controls: Controls) -> Starlette:
+    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news` and
+    `/expire-logins`. All without authorisation. `/malformed` shows Codex's records unless told otherwise."""
+
+    async def list_malformed(request: Request) -> Response:
+        system = request.query_params.get("system", _FIRST_SYSTEM)
+        if system not in controls.malformed:
+            return json_answer({"error": f"system must be one of: {', '.join(controls.malformed)}"}, 400)
+        return json_answer([record.as_json() for record in controls.malformed[system]])
+
+    async def list_requests(request: Request) -> Response:
+        return json_answer(controls.journal.as_json(request.query_params.get("system")))
 
     async def mend(_: Request) -> Response:
-        heal()
+        controls.heal()
         return json_answer({"status": "healed"})
+
+    async def tell(_: Request) -> Response:
+        return json_answer({"status": "told", "news": controls.tell_news()})
+
+    async def expire(_: Request) -> Response:
+        controls.expire_logins()
+        return json_answer({"status": "expired"})
 
     return Starlette(
         routes=[
             Route("/malformed", list_malformed),
             Route("/requests", list_requests),
             Route("/heal", mend, methods=["POST"]),
+            Route("/news", tell, methods=["POST"]),
+            Route("/expire-logins", expire, methods=["POST"]),
         ]
     )

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.journal import InjectedFault, Journal, route_of
 from ledger_pipelines.sandbox.refusals import UNEXPECTED, problem
+from ledger_pipelines.sandbox.school_refusals import school_failure
 
 KINDS = ("429", "500", "timeout", "cut", "html")
 
@@ -30,7 +31,7 @@ class _CutError(Exception):
 
 
 class Faults:
-    """Counts every request to Core and Codex, and fails the share of them that the settings ask for.
+    """Counts every request to any of the systems, and fails the share of them that the settings ask for.
 
     Which request fails, and how, depends on the seed and on how many came before it, on nothing else.
     """
@@ -92,13 +93,17 @@ class Faults:
 
 
 def _wrong_answer(kind: str, scope: Scope, draw: random.Random) -> Response:
+    if kind == "html":
+        return HTMLResponse(_LOGIN_PAGE)
+    wait = draw.choice(_RETRY_AFTER) if kind == "429" else None
+    system = str(scope["path"]).split("/", 2)[1]
+    failure = school_failure(system, kind, wait, draw)
+    if failure is not None:
+        return failure
     if kind == "429":
-        wait = draw.choice(_RETRY_AFTER)
         headers = {} if wait is None else {"Retry-After": wait}
         return problem(429, "429 Too Many Requests", _instance(scope), headers)
-    if kind == "500":
-        return problem(500, UNEXPECTED, _instance(scope))
-    return HTMLResponse(_LOGIN_PAGE)
+    return problem(500, UNEXPECTED, _instance(scope))
 
 
 def _instance(scope: Scope) -> str:

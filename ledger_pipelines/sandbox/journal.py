@@ -31,10 +31,22 @@ class Journal:
         self.routes[route] += 1
         return self.total
 
-    def as_json(self) -> dict[str, Any]:
-        """The body of `GET /sandbox/requests`."""
-        faults = [asdict(fault) for fault in self.faults]
-        return {"total": self.total, "routes": dict(self.routes), "faults": faults}
+    def of(self, system: str) -> dict[str, int]:
+        """How often each route of one system (codex, core, holded, 4geeks or notion) was asked for."""
+        return {route: count for route, count in self.routes.items() if _belongs(route, system)}
+
+    def as_json(self, system: str | None = None) -> dict[str, Any]:
+        """The body of `GET /sandbox/requests`: of all systems, or of one."""
+        if system is None:
+            faults = [asdict(fault) for fault in self.faults]
+            return {"total": self.total, "routes": dict(self.routes), "faults": faults}
+        routes = self.of(system)
+        faults = [asdict(fault) for fault in self.faults if _belongs(fault.route, system)]
+        return {"total": sum(routes.values()), "routes": routes, "faults": faults}
+
+
+def _belongs(route: str, system: str) -> bool:
+    return route.partition(" ")[2].startswith(f"/{system}/")
 
 
 def route_of(method: str, path: str) -> str:
@@ -46,4 +58,10 @@ def route_of(method: str, path: str) -> str:
             parts[4] = "{account}"
         case ["", "codex", "billing-plans", "api", "plans", _, _]:
             parts[5:] = ["{name}", "{term}"]
+        case ["", "holded", "api", "invoicing", "v1", "contacts", _]:
+            parts[6] = "{id}"
+        case ["", "4geeks", "v1", "auth", "academy", "member", _]:
+            parts[6] = "{email}"
+        case ["", "notion", "v1", "databases" | "data_sources" | "pages", _, *_]:
+            parts[4] = "{id}"
     return f"{method} {'/'.join(parts)}"

@@ -19,20 +19,29 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sandbox import tokens
+from ledger_pipelines.sandbox import access, tokens
 from ledger_pipelines.sandbox.codex import codex_app
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.control import control_app
+from ledger_pipelines.sandbox.control import Controls, control_app
 from ledger_pipelines.sandbox.core import core_app
 from ledger_pipelines.sandbox.faults import Faults
+from ledger_pipelines.sandbox.fourgeeks import Logins, fourgeeks_app
 from ledger_pipelines.sandbox.generate import generate
+from ledger_pipelines.sandbox.holded import holded_app
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformation, Malformed, malform
+from ledger_pipelines.sandbox.notion import notion_app
 from ledger_pipelines.sandbox.replay import replay
+from ledger_pipelines.sandbox.school import School
+from ledger_pipelines.sandbox.school_history import school_history
+from ledger_pipelines.sandbox.school_malformed import malform_school
 from ledger_pipelines.sandbox.world import World
 
 #: Seconds that requests in progress are given when the server stops.
 _GRACE_SECONDS = 1
+#: Where each of the school's systems answers.
+_HOLDED, _FOURGEEKS, _NOTION = "/holded/api/invoicing/v1", "/4geeks/v1", "/notion/v1"
+_HIVEMATRIX = ("/core", "/codex", "/sandbox")
 
 
 @dataclass(slots=True)
@@ -41,8 +50,17 @@ class _Parts:
 
     world: World
     malformation: Malformation
+    school: School
+    school_malformation: dict[str, Malformation]
+    logins: Logins
     journal: Journal = field(default_factory=Journal)
     faults: Faults | None = None
+
+    @property
+    def malformed(self) -> dict[str, list[Malformed]]:
+        """The malformed records of each system."""
+        broken = {"codex": self.malformation, **self.school_malformation}
+        return {system: malformation.records for system, malformation in broken.items()}
 
     def heal(self) -> None:
         """Ends all faults and makes every malformed record whole."""
@@ -50,11 +68,20 @@ class _Parts:
             self.faults.rate = 0.0
         self.malformation.mend()
         self.world.index()
+        for malformation in self.school_malformation.values():
+            malformation.mend()
 
 
 def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     world = replay(config.replay) if config.replay else generate(config)
-    parts = _Parts(world, malform(world, faults=config.faults, seed=config.seed))
+    school = school_history(config)
+    parts = _Parts(
+        world,
+        malform(world, faults=config.faults, seed=config.seed),
+        school,
+        malform_school(school, faults=config.faults, seed=config.seed),
+        Logins(config.seed),
+    )
 
     def with_faults(app: ASGIApp) -> ASGIApp:
         parts.faults = Faults(app, config, parts.journal)
@@ -63,17 +90,21 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     middleware = [Middleware(with_faults), Middleware(_CorrelationId)]
     if config.gzip:
         middleware.append(Middleware(GZipMiddleware, compresslevel=1))
+    controls = Controls(parts.malformed, parts.journal, parts.heal, school.tell_news, parts.logins.expire)
     routes = [
         Mount("/core", core_app()),
         Mount("/codex", codex_app(world, config)),
-        Mount("/sandbox", control_app(parts.malformation.records, parts.journal, parts.heal)),
+        Mount(_HOLDED, holded_app(school, config)),
+        Mount(_FOURGEEKS, fourgeeks_app(school, config, parts.logins)),
+        Mount(_NOTION, notion_app(school, config)),
+        Mount("/sandbox", control_app(controls)),
     ]
     tokens.signing_key()
     return Starlette(routes=routes, middleware=middleware), parts
 
 
 class _CorrelationId:
-    """Gives every answer the header that all HiveMatrix services give."""
+    """Gives every answer of a HiveMatrix service the header that all of them give."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -84,11 +115,13 @@ class _CorrelationId:
                 message["headers"] = [*message["headers"], (b"x-correlation-id", str(uuid4()).encode())]
             await send(message)
 
-        await self._app(scope, receive, send_marked)
+        marked = scope["type"] == "http" and scope["path"].startswith(_HIVEMATRIX)
+        await self._app(scope, receive, send_marked if marked else send)
 
 
 def create_app(config: SandboxConfig) -> Starlette:
-    """The sandbox as an ASGI application: Core under `/core`, Codex under `/codex`, itself under `/sandbox`.
+    """The sandbox as an ASGI application: Core under `/core`, Codex under `/codex`, the school's systems under
+    `/holded`, `/4geeks` and `/notion` with the paths that the real ones have, itself under `/sandbox`.
 
     Raises ConfigurationError when the recording to replay cannot be used.
     """
@@ -132,16 +165,37 @@ def serve(
         _Server(_uvicorn_config(app)).run(sockets=[listener])
 
 
+def environment(base_url: str) -> dict[str, str]:
+    """The variables with which the ledger reads from the sandbox at `base_url`, by their names."""
+    return {
+        "CORE_URL": f"{base_url}/core",
+        "CODEX_URL": f"{base_url}/codex",
+        "HOLDED_URL": base_url + _HOLDED,
+        "HOLDED_API_KEY": access.HOLDED_API_KEY,
+        "FOURGEEKS_URL": base_url + _FOURGEEKS,
+        "FOURGEEKS_EMAIL": access.FOURGEEKS_EMAIL,
+        "FOURGEEKS_PASSWORD": access.FOURGEEKS_PASSWORD,
+        "FOURGEEKS_ACADEMY": str(access.FOURGEEKS_ACADEMY),
+        "NOTION_URL": base_url + _NOTION,
+        "NOTION_TOKEN": access.NOTION_TOKEN,
+        "NOTION_DATABASE_ID": access.NOTION_DATABASE_ID,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox and what it knows of itself."""
+    """A running sandbox and what it knows of itself. `malformed` are Codex's records, `malformed_in` has
+    those of each system by its name: codex, holded, 4geeks, notion."""
 
     base_url: str
     config: SandboxConfig
     world: World
+    school: School
     journal: Journal
     malformed: list[Malformed]
+    malformed_in: dict[str, list[Malformed]]
     heal: Callable[[], None]
+    expire_logins: Callable[[], None]
 
     @property
     def core_url(self) -> str:
@@ -152,6 +206,21 @@ class Sandbox:
     def codex_url(self) -> str:
         """What `CODEX_URL` is set to."""
         return f"{self.base_url}/codex"
+
+    @property
+    def holded_url(self) -> str:
+        """What `HOLDED_URL` is set to."""
+        return self.base_url + _HOLDED
+
+    @property
+    def fourgeeks_url(self) -> str:
+        """What `FOURGEEKS_URL` is set to."""
+        return self.base_url + _FOURGEEKS
+
+    @property
+    def notion_url(self) -> str:
+        """What `NOTION_URL` is set to."""
+        return self.base_url + _NOTION
 
 
 @contextmanager
@@ -166,8 +235,17 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
         try:
-            malformed = parts.malformation.records
-            yield Sandbox(_base_url(listener), config, parts.world, parts.journal, malformed, parts.heal)
+            yield Sandbox(
+                base_url=_base_url(listener),
+                config=config,
+                world=parts.world,
+                school=parts.school,
+                journal=parts.journal,
+                malformed=parts.malformation.records,
+                malformed_in=parts.malformed,
+                heal=parts.heal,
+                expire_logins=parts.logins.expire,
+            )
         finally:
             server.should_exit = True
             thread.join()

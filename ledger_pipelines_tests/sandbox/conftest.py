@@ -13,6 +13,7 @@ import requests
 
 from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
 from ledger_pipelines_tests.sandbox import Client
+from ledger_pipelines_tests.sandbox.school_clients import FourGeeks, Holded, Notion
 
 UNTIL = date(2025, 12, 31)
 
@@ -29,6 +30,39 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
     """The ledger, talking to `sandbox`."""
     with requests.Session() as session:
         yield Client(sandbox, session)
+
+
+@pytest.fixture(scope="package")
+def school() -> Iterator[Sandbox]:
+    """A school of several pages: 700 students and 1,200 documents beside the named cases, without limits."""
+    config = SandboxConfig(until=UNTIL, companies=1, students=700, invoices=1_200, rate_limit=None)
+    with running_sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def school_session() -> Iterator[requests.Session]:
+    """One session for all the school's systems."""
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture(scope="package")
+def holded(school: Sandbox, school_session: requests.Session) -> Holded:
+    """A client of the school's Holded."""
+    return Holded(school, school_session)
+
+
+@pytest.fixture(scope="package")
+def fourgeeks(school: Sandbox, school_session: requests.Session) -> FourGeeks:
+    """A client of the school's 4Geeks."""
+    return FourGeeks(school, school_session)
+
+
+@pytest.fixture(scope="package")
+def notion(school: Sandbox, school_session: requests.Session) -> Notion:
+    """A client of the school's Notion."""
+    return Notion(school, school_session)
 
 
 @pytest.fixture(scope="session")
