@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import add_months, month_range, parse_month
+from ledger_pipelines.months import add_months, month_of, month_range, parse_month
 
 if TYPE_CHECKING:
     from ledger_pipelines.store.database import Database
@@ -101,6 +101,33 @@ def close(
 
 
 @app.command()
+def sync(
+    from_step: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Start here; `accruals` runs only the accruals.")
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="A calendar year; this one if nothing is said.")] = None,
+    start_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-01", help="First month; wins over the year.")
+    ] = None,
+    end_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-01", help="Where it ends; not included.")
+    ] = None,
+) -> None:
+    """Runs the import steps in their fixed order, or from a step on."""
+    from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.sync import steps_from, sync_months
+
+    steps = steps_from(from_step)
+    settings, today = read_settings(), _today()
+    database = _enter()
+    from ledger_pipelines.commands import sync as command
+    from ledger_pipelines.defs.partitions import first_partition
+
+    months = sync_months(year, start_date, end_date, first_month=first_partition(), today=today)
+    command.run(database, steps, months, settings=settings, today=today, console=_out)
+
+
+@app.command()
 def reopen(
     month: _Month, reason: Annotated[str, typer.Option(help="Why; it is kept with your name.")]
 ) -> None:
@@ -134,6 +161,8 @@ def doctor() -> None:
 def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on, on this machine only.")] = 5999,
     companies: Annotated[int, typer.Option(min=1)] = 40,
+    students: Annotated[int, typer.Option(min=0, help="Students beside the school's named cases.")] = 150,
+    invoices: Annotated[int, typer.Option(min=0, help="Their invoices and credit notes.")] = 450,
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 7,
     faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that go wrong.")] = 0.0,
     replay: Annotated[Path | None, typer.Option(help="Serve the recorded responses of this folder.")] = None,
@@ -143,14 +172,21 @@ def sandbox(
 ) -> None:
     """Runs only the stand-ins of the outside systems."""
     from ledger_pipelines.sandbox.config import SandboxConfig
-    from ledger_pipelines.sandbox.server import serve
+    from ledger_pipelines.sandbox.server import environment, serve
 
     config = SandboxConfig(
-        companies=companies, seed=seed, faults=faults, replay=replay, until=_day(until) or _today()
+        companies=companies,
+        students=students,
+        invoices=invoices,
+        seed=seed,
+        faults=faults,
+        replay=replay,
+        until=_day(until) or _today(),
     )
 
     def tell(base_url: str) -> None:
-        _out.print(f"CORE_URL={base_url}/core\nCODEX_URL={base_url}/codex", highlight=False)
+        for name, value in environment(base_url).items():
+            _out.print(f"{name}={value}", highlight=False, soft_wrap=True)
 
     serve(config, port, ready=tell)
 
@@ -170,24 +206,60 @@ export = typer.Typer(help="Writes what was closed to files.", no_args_is_help=Tr
 app.add_typer(export, name="export")
 
 
+_OneMonth = Annotated[str | None, typer.Option("--month", help="YYYY-MM.")]
+_Start = Annotated[str | None, typer.Option("--start", help="First month of a range.")]
+_End = Annotated[str | None, typer.Option("--end", help="Where the range ends; not included.")]
+_Format = Annotated[str, typer.Option("--format", help="csv or xlsx.")]
+_Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")]
+
+
 @export.command("statements")
 def export_statements(
-    month: Annotated[str | None, typer.Option(help="YYYY-MM.")] = None,
-    start: Annotated[str | None, typer.Option(help="First month of a range.")] = None,
-    end: Annotated[str | None, typer.Option(help="Where the range ends; not included.")] = None,
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
     account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
-    file_format: Annotated[str, typer.Option("--format", help="csv or xlsx.")] = "csv",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")
-    ] = None,
+    file_format: _Format = "csv",
+    output: _Output = None,
 ) -> None:
     """The statements of a month or a range, a row for each line that is not zero."""
     from ledger_pipelines.commands.exports import write_statements
 
-    if (month is None) == (start is None) or (start is None) != (end is None):
-        raise LedgerError("Say which months: --month 2025-03, or --start 2025-01 --end 2025-04.")
-    months = _months(month or start or "", None if month else end)
+    months = _export_months(month, start, end)
     write_statements(_enter(), months, account=account, file_format=file_format, output=output)
+
+
+@export.command("accruals")
+def export_accruals(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = "csv",
+    output: _Output = None,
+) -> None:
+    """The accruals of a month or a range, a row for each contract and service period."""
+    months = _export_months(month, start, end)
+    database = _enter()
+    from ledger_pipelines.commands.exports import write_accruals
+    from ledger_pipelines.defs.partitions import first_partition
+
+    ledger_months = month_range(first_partition(), add_months(month_of(_today()), 1))
+    write_accruals(database, months, ledger_months=ledger_months, file_format=file_format, output=output)
+
+
+@export.command("errors")
+def export_errors(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = "csv",
+    output: _Output = None,
+) -> None:
+    """The integration errors: all of them, or those that trouble a month or a range."""
+    from ledger_pipelines.commands.exports import write_errors
+
+    months = _export_months(month, start, end) if month or start or end else []
+    write_errors(_enter(), months, file_format=file_format, output=output)
 
 
 @app.command()
@@ -223,6 +295,12 @@ def _months(start: str, end: str | None) -> list[date]:
             f"The range {start} to {end} has no month: its end is not included and must come later."
         )
     return months
+
+
+def _export_months(month: str | None, start: str | None, end: str | None) -> list[date]:
+    if (month is None) == (start is None) or (start is None) != (end is None):
+        raise LedgerError("Say which months: --month 2025-03, or --start 2025-01 --end 2025-04.")
+    return _months(month or start or "", None if month else end)
 
 
 def _person() -> str:

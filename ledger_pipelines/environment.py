@@ -8,9 +8,14 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.codex import CodexClient
+from ledger_pipelines.sources.fourgeeks import FourGeeksClient
+from ledger_pipelines.sources.holded import HoldedClient
+from ledger_pipelines.sources.notion import NotionClient
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 
@@ -42,7 +47,48 @@ def codex_client(settings: Settings) -> CodexClient:
     return CodexClient(
         settings.core_url,
         settings.codex_url,
-        api_key=None if settings.codex_api_key is None else settings.codex_api_key.get_secret_value(),
+        api_key=_text(settings.codex_api_key),
         ca_file=None if settings.codex_ca_file is None else str(settings.codex_ca_file),
         timeout=settings.http_timeout,
     )
+
+
+def holded_client(settings: Settings) -> HoldedClient:
+    """A client for Holded. Raises ConfigurationError when the key is missing."""
+    if settings.holded_api_key is None:
+        raise ConfigurationError(
+            "HOLDED_API_KEY is not set: it comes from Holded's settings, under developers."
+        )
+    return HoldedClient(
+        settings.holded_url, settings.holded_api_key.get_secret_value(), timeout=settings.http_timeout
+    )
+
+
+def fourgeeks_client(settings: Settings) -> FourGeeksClient:
+    """A client for 4Geeks. Raises ConfigurationError without a way to sign in."""
+    return FourGeeksClient(
+        settings.fourgeeks_url,
+        token=_text(settings.fourgeeks_token),
+        email=settings.fourgeeks_email,
+        password=_text(settings.fourgeeks_password),
+        academy=settings.fourgeeks_academy,
+        timeout=settings.http_timeout,
+    )
+
+
+def notion_client(settings: Settings) -> NotionClient:
+    """A client for Notion's database of clients. Raises ConfigurationError when a setting is missing."""
+    if settings.notion_token is None or settings.notion_database_id is None:
+        raise ConfigurationError(
+            f"{settings.missing_for('notion')} is not set: make an integration in Notion and share the database with it."
+        )
+    return NotionClient(
+        settings.notion_url,
+        settings.notion_token.get_secret_value(),
+        settings.notion_database_id,
+        timeout=settings.http_timeout,
+    )
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -58,9 +58,10 @@ def run_job(
     *,
     today: date,
     on_step: Callable[[str, str], None] = lambda step, state: None,
+    assets: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> RunOutcome:
-    """Runs a job over a span of months, in this process, as one run.
+    """Runs a job, or only these of its assets, over a span of months, in this process, as one run.
 
     `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`;
     `settings` is the run config of steps, by step.
@@ -70,6 +71,7 @@ def run_job(
     for name in ("dagster", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     job = definitions().resolve_job_def(job_name)
+    selection = None if assets is None else [dg.AssetKey(asset) for asset in assets]
     run_id = str(uuid4())
     tags = {
         _RANGE_START: partition_key(months[0]),
@@ -84,6 +86,7 @@ def run_job(
             run_id=run_id,
             tags=tags,
             raise_on_error=False,
+            asset_selection=selection,
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 "ops": {step: {"config": dict(config)} for step, config in settings.items()},
@@ -98,6 +101,13 @@ def run_job(
     if INTERRUPTED in failures:
         raise KeyboardInterrupt
     return RunOutcome(run_id=run_id, failures=failures, checks=checks)
+
+
+def steps_of(job_name: str, assets: Sequence[str] | None = None) -> list[str]:
+    """The steps of a job, or those that fill these of its assets."""
+    if assets is None:
+        return [node.name for node in definitions().resolve_job_def(job_name).nodes]
+    return sorted({definitions().resolve_assets_def(asset).op.name for asset in assets})
 
 
 def ensure_storage(database: Database) -> None:

@@ -35,6 +35,16 @@ class Settings(BaseSettings):
     codex_url: str | None = Field(None, validation_alias="CODEX_URL")
     codex_api_key: SecretStr | None = Field(None, validation_alias="CODEX_API_KEY")
     codex_ca_file: Path | None = Field(None, validation_alias="CODEX_CA_FILE")
+    holded_url: str = Field("https://api.holded.com/api/invoicing/v1", validation_alias="HOLDED_URL")
+    holded_api_key: SecretStr | None = Field(None, validation_alias="HOLDED_API_KEY")
+    fourgeeks_url: str = Field("https://breathecode.herokuapp.com/v1", validation_alias="FOURGEEKS_URL")
+    fourgeeks_token: SecretStr | None = Field(None, validation_alias="FOURGEEKS_TOKEN")
+    fourgeeks_email: str | None = Field(None, validation_alias="FOURGEEKS_EMAIL")
+    fourgeeks_password: SecretStr | None = Field(None, validation_alias="FOURGEEKS_PASSWORD")
+    fourgeeks_academy: str = Field("6", validation_alias="FOURGEEKS_ACADEMY")
+    notion_url: str = Field("https://api.notion.com/v1", validation_alias="NOTION_URL")
+    notion_token: SecretStr | None = Field(None, validation_alias="NOTION_TOKEN")
+    notion_database_id: str | None = Field(None, validation_alias="NOTION_DATABASE_ID")
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0)
 
     @field_validator("timezone")
@@ -45,6 +55,17 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is not a time zone; write one like Europe/Oslo") from None
         return value
+
+    def missing_for(self, source: str) -> str | None:
+        """The variable that this source lacks, None where all are set. Sources: codex, holded, 4geeks, notion."""
+        has_login = self.fourgeeks_email and self.fourgeeks_password
+        variables: dict[str, dict[str, object]] = {
+            "codex": {"CODEX_URL": self.codex_url, "CORE_URL": self.core_url or self.codex_api_key},
+            "holded": {"HOLDED_API_KEY": self.holded_api_key},
+            "4geeks": {"FOURGEEKS_TOKEN": self.fourgeeks_token or has_login},
+            "notion": {"NOTION_TOKEN": self.notion_token, "NOTION_DATABASE_ID": self.notion_database_id},
+        }
+        return next((name for name, value in variables[source].items() if not value), None)
 
     def first_month_on(self, today: date) -> date:
         """The first month of a new ledger: the setting, else the January two years before `today`."""

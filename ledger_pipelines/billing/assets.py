@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.index import StatementIndex
+from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.plans import Terms
+from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
 from ledger_pipelines.columns import (
     Column,
     Int64s,
@@ -25,10 +29,6 @@ from ledger_pipelines.columns import (
     take,
     trimmed,
 )
-from ledger_pipelines.billing.index import StatementIndex
-from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
 
 WORKSTATION, SERVER, VM, SWITCH, FIREWALL, NO_CHARGE = (
     "Workstation",

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from ledger_pipelines.billing.assets import ASSET_TYPES, SERVER, VM, WORKSTATION, Devices
-from ledger_pipelines.columns import Exact, Int64s, Mask, exact, half_up, same, summed
 from ledger_pipelines.billing.lines import BACKUP_SERVICES, ONE, Stated, statement_lines
 from ledger_pipelines.billing.outputs import BYTES
 from ledger_pipelines.billing.plans import Terms
+from ledger_pipelines.columns import Exact, Int64s, Mask, exact, half_up, same, summed
 from ledger_pipelines.errors import LedgerError
 
 TERABYTE = 1 << 40

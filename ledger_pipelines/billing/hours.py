@@ -14,6 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.index import month_days, month_positions
+from ledger_pipelines.billing.inputs import HOURS, BillingInputs
+from ledger_pipelines.billing.lines import HOURLY_LABOR, ONE, Stated, statement_lines
+from ledger_pipelines.billing.outputs import TICKET_HOURS
+from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.columns import (
     Column,
     Exact,
@@ -29,11 +34,6 @@ from ledger_pipelines.columns import (
     positions,
     same,
 )
-from ledger_pipelines.billing.index import month_days, month_positions
-from ledger_pipelines.billing.inputs import HOURS, BillingInputs
-from ledger_pipelines.billing.lines import HOURLY_LABOR, ONE, Stated, statement_lines
-from ledger_pipelines.billing.outputs import TICKET_HOURS
-from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.months import years_so_far
 
 _HOUR = 10**HOURS.scale

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import array, column, int64s, joined_text, kept, mask, positions
 from ledger_pipelines.billing.index import month_days, month_positions
 from ledger_pipelines.billing.inputs import BillingInputs
 from ledger_pipelines.billing.plans import agree_terms
+from ledger_pipelines.columns import array, column, int64s, joined_text, kept, mask, positions
 from ledger_pipelines.money import AMOUNT
 from ledger_pipelines.months import month_of
 

@@ -8,6 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.lines import CUSTOM_CHARGE, Stated, statement_lines
+from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.columns import (
     Int64s,
     array,
@@ -21,9 +24,6 @@ from ledger_pipelines.columns import (
     summed,
     take,
 )
-from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.lines import CUSTOM_CHARGE, Stated, statement_lines
-from ledger_pipelines.billing.plans import Terms
 
 _KINDS = ("recurring", "one_off", "yearly")
 _FEES = ("monthly_fee", "one_off_fee", "yearly_fee")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.columns import Column, Exact, Int64s, decimals, same, take
 from ledger_pipelines.billing.outputs import QUANTITY, STATEMENT_LINES
 from ledger_pipelines.billing.plans import Terms
+from ledger_pipelines.columns import Column, Exact, Int64s, decimals, same, take
 from ledger_pipelines.money import AMOUNT, RATE
 
 MANAGED_SERVICES = "Managed Services"

@@ -17,6 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.contracts import normalise_term
+from ledger_pipelines.billing.index import StatementIndex, month_days, month_positions
+from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
+from ledger_pipelines.billing.problems import company_problem
 from ledger_pipelines.columns import (
     Column,
     Int64s,
@@ -33,10 +37,6 @@ from ledger_pipelines.columns import (
     take,
     trimmed,
 )
-from ledger_pipelines.billing.contracts import normalise_term
-from ledger_pipelines.billing.index import StatementIndex, month_days, month_positions
-from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
-from ledger_pipelines.billing.problems import company_problem
 from ledger_pipelines.errors import Problem
 
 _INACTIVE = "inactive"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, half_up, summed, take
 from ledger_pipelines.billing.lines import MANAGED_SERVICES, Stated, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.problems import billing_problem
+from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, half_up, summed, take
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 

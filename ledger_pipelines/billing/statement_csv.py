@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.columns import array, column, joined_text, kept, positions
 from ledger_pipelines.money import CENT
+from ledger_pipelines.spreadsheets import neutralised
 
 COLUMNS = (
     "InvoiceNo",
@@ -39,7 +39,6 @@ _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
     (name, "ascending")
     for name in ("month", "account_number", "place", "description", "source_type", "source_id")
 ]
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 
 
 class StatementRow(NamedTuple):
@@ -99,19 +98,6 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
             ]
         )
     return text.getvalue()
-
-
-def neutralised(text: str) -> str:
-    """`text`, with an apostrophe in front if a spreadsheet would take it for a formula.
-
-    It does where the text begins with `=`, `+`, `-`, `@`, tab or CR; space before a sign does not hide it. A
-    text that is only a number, such as `-12.50`, computes nothing.
-    """
-    if text[:1] in ("\t", "\r", "\n") or (
-        text.lstrip(" ")[:1] in tuple("=+-@") and not _NUMBER.fullmatch(text)
-    ):
-        return f"'{text}"
-    return text
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,14 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.assets import charge_assets
 from ledger_pipelines.billing.backup import BackupCharges, charge_backup
+from ledger_pipelines.billing.contracts import contract_ends, term_years
+from ledger_pipelines.billing.hours import HourCharges, charge_hours
+from ledger_pipelines.billing.inputs import HOURS, PREPAID, RATES, BillingInputs
+from ledger_pipelines.billing.line_items import LineItemCharges, charge_line_items
+from ledger_pipelines.billing.outputs import BYTES, STATEMENT_LINES, STATEMENTS, BillingResult
+from ledger_pipelines.billing.plans import Terms, agree_terms
+from ledger_pipelines.billing.priced import CUSTOM, PricedCharges
+from ledger_pipelines.billing.users import FREE, PAID, USER_TYPES, charge_users
 from ledger_pipelines.columns import (
     Column,
     Exact,
@@ -25,14 +33,6 @@ from ledger_pipelines.columns import (
     int64s,
     same,
 )
-from ledger_pipelines.billing.contracts import contract_ends, term_years
-from ledger_pipelines.billing.hours import HourCharges, charge_hours
-from ledger_pipelines.billing.inputs import HOURS, PREPAID, RATES, BillingInputs
-from ledger_pipelines.billing.line_items import LineItemCharges, charge_line_items
-from ledger_pipelines.billing.outputs import BYTES, STATEMENT_LINES, STATEMENTS, BillingResult
-from ledger_pipelines.billing.plans import Terms, agree_terms
-from ledger_pipelines.billing.priced import CUSTOM, PricedCharges
-from ledger_pipelines.billing.users import FREE, PAID, USER_TYPES, charge_users
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.money import AMOUNT, RATE
 from ledger_pipelines.months import last_day, month_of

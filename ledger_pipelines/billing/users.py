@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ledger_pipelines.billing.index import StatementIndex
+from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.plans import Terms
+from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
 from ledger_pipelines.columns import (
     column,
     mask,
@@ -18,10 +22,6 @@ from ledger_pipelines.columns import (
     take,
     trimmed,
 )
-from ledger_pipelines.billing.index import StatementIndex
-from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
 
 PAID, FREE = "Paid", "Free"
 

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import requests
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ledger_pipelines.environment import codex_client
+from ledger_pipelines.environment import codex_client, fourgeeks_client, holded_client, notion_client
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import Settings, read_settings
+from ledger_pipelines.sources.base import Source
+
+#: Each source's name in the settings, what makes its client, and what it shows.
+_SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
+    ("codex", codex_client, "companies"),
+    ("holded", holded_client, "sales channels"),
+    ("4geeks", fourgeeks_client, "students"),
+    ("notion", notion_client, "pages"),
+)
 
 
 def run(console: Console) -> bool:
     """Prints a line for each configured source; true when all of them answer."""
     settings = read_settings()
-    if settings.codex_url is None:
-        raise LedgerError("No source is configured: set CODEX_URL and CORE_URL, or run `ledger up --demo`.")
+    configured = [entry for entry in _SOURCES if settings.missing_for(entry[0]) is None]
+    if not configured:
+        raise LedgerError(
+            "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."
+        )
     table = Table("Source", "Answers", "We are", "Shows", title="Sources", title_justify="left")
-    check = codex_client(settings).check()
-    table.add_row(
-        check.name,
-        "[green]yes[/]" if check.ok else "[red]no[/]",
-        check.identity or "",
-        "" if check.records is None else f"{check.records:,} companies",
-    )
+    details = []
+    for _, client_of, records in configured:
+        client = client_of(settings)
+        with console.status(f"Asking {client.name}"):
+            check = client.check()
+        client.close()
+        shown = "" if check.records is None else f"{check.records:,} {records}"
+        table.add_row(
+            check.name, "[green]yes[/]" if check.ok else "[red]no[/]", escape(check.identity or ""), shown
+        )
+        if not check.ok:
+            details.append(check.detail)
     console.print(table)
-    if not check.ok:
-        console.print(f"[red]{escape(check.detail)}[/]", highlight=False, soft_wrap=True)
-    return check.ok
+    for detail in details:
+        console.print(f"[red]{escape(detail)}[/]", highlight=False, soft_wrap=True)
+    return not details
 
 
 def sandbox_token(user: str, permission: str) -> str:

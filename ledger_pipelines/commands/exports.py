@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.statement_csv import COLUMNS, StatementRow, statement_csv, statement_rows
+from ledger_pipelines.accruals.export import COLUMNS as ACCRUAL_COLUMNS
+from ledger_pipelines.accruals.export import accrual_rows, month_title
+from ledger_pipelines.accruals.inputs import PERIODS
+from ledger_pipelines.billing.statement_csv import COLUMNS as STATEMENT_COLUMNS
+from ledger_pipelines.billing.statement_csv import statement_csv, statement_rows
+from ledger_pipelines.defs.accruals.run import read_inputs
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.spreadsheets import Cell, csv_text, write_workbook
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.integration_errors import ListedError, list_errors
+from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.summaries import read_statements
+
+ERROR_COLUMNS = (
+    "Date",
+    "Integration",
+    "Operation",
+    "Entity Type",
+    "External ID",
+    "Error Message",
+    "Status",
+    "Resolved At",
+    "Resolution Notes",
+    "Ignored At",
+    "Ignore Notes",
+)
 
 
 def write_statements(
@@ -24,15 +46,12 @@ def write_statements(
 
     Raises LedgerError when there are none, the format is unknown, or XLSX has no file to go to.
     """
-    if file_format not in ("csv", "xlsx"):
-        raise LedgerError(f"{file_format!r} is no format: choose csv or xlsx.")
-    if file_format == "xlsx" and output is None:
-        raise LedgerError("A workbook needs a file: name it with -o.")
+    _check(file_format, output)
     with database.connect() as connection:
         statements, lines = read_statements(connection, months)
     if account is not None:
         statements, lines = (
-            frame.filter(pc.equal(frame["account_number"], pa.scalar(account)))
+            frame.filter(pc.equal(frame["account_number"], pc.scalar(account)))
             for frame in (statements, lines)
         )
     if statements.num_rows == 0:
@@ -40,39 +59,99 @@ def write_statements(
         raise LedgerError(
             f"There is no statement{whose} in {describe_months(months)}: run `ledger close {format_month(months[0])}`."
         )
+    _write(
+        output,
+        file_format,
+        text=lambda: statement_csv(lines, statements),
+        workbook=lambda file: write_workbook(
+            file,
+            "Statements",
+            STATEMENT_COLUMNS,
+            statement_rows(lines, statements),
+            quantities=[STATEMENT_COLUMNS.index(name) for name in ("Qty", "Rate")],
+        ),
+    )
+
+
+def write_accruals(
+    database: Database,
+    months: Sequence[date],
+    *,
+    ledger_months: Sequence[date],
+    file_format: str,
+    output: Path | None,
+) -> None:
+    """Writes the months' accruals, a row for each contract and service period. Raises LedgerError likewise."""
+    _check(file_format, output)
+    with database.connect() as connection:
+        accruals = read_months(connection, "monthly_accruals", months)
+        inputs = read_inputs(connection, ledger_months, closed_months(connection), PERIODS.names)
+    if accruals.num_rows == 0:
+        raise LedgerError(
+            f"There is no accrual in {describe_months(months)}: run `ledger close {format_month(months[0])}`."
+        )
+    rows: list[Sequence[Cell]] = [
+        [*row.facts, *(row.recognised.get(month) for month in months)]
+        for row in accrual_rows(inputs, accruals)
+    ]
+    _write_rows(output, file_format, "Accruals", [*ACCRUAL_COLUMNS, *map(month_title, months)], rows)
+
+
+def write_errors(
+    database: Database, months: Sequence[date], *, file_format: str, output: Path | None
+) -> None:
+    """Writes the integration errors, all of them or those that trouble one of the months. Raises LedgerError likewise."""
+    _check(file_format, output)
+    with database.connect() as connection:
+        errors = list_errors(connection, months)
+    _write_rows(output, file_format, "Integration errors", ERROR_COLUMNS, map(_error_row, errors))
+
+
+def _error_row(error: ListedError) -> Sequence[Cell]:
+    return (
+        error.last_seen_at,
+        error.integration,
+        error.operation,
+        error.entity_type,
+        error.external_id,
+        error.message,
+        error.status,
+        error.resolved_at,
+        error.resolution_notes,
+        error.ignored_at,
+        error.ignore_notes,
+    )
+
+
+def _check(file_format: str, output: Path | None) -> None:
+    if file_format not in ("csv", "xlsx"):
+        raise LedgerError(f"{file_format!r} is no format: choose csv or xlsx.")
+    if file_format == "xlsx" and output is None:
+        raise LedgerError("A workbook needs a file: name it with -o.")
+
+
+def _write_rows(
+    output: Path | None, file_format: str, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> None:
+    _write(
+        output,
+        file_format,
+        text=lambda: csv_text(header, rows),
+        workbook=lambda file: write_workbook(file, title, header, rows),
+    )
+
+
+def _write(
+    output: Path | None, file_format: str, *, text: Callable[[], str], workbook: Callable[[Path], None]
+) -> None:
     try:
         if output is None:
-            sys.stdout.write(statement_csv(lines, statements))
+            sys.stdout.write(text())
         elif file_format == "csv":
-            output.write_text(statement_csv(lines, statements), newline="")
+            output.write_text(text(), newline="")
         else:
-            _write_workbook(output, statement_rows(lines, statements))
+            workbook(output)
     except OSError as error:
         raise LedgerError(
             f"{output} cannot be written: {error.strerror}; choose another file with -o."
         ) from None
-
-
-def _write_workbook(output: Path, rows: Iterator[StatementRow]) -> None:
-    """A sheet with the CSV's columns; numbers are numbers, dates are dates, and text is never run as a formula."""
-    import xlsxwriter
-
-    output.open("ab").close()  # the library tells what is wrong with a path in its own way, and late
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
-    with xlsxwriter.Workbook(output, options) as workbook:
-        sheet = workbook.add_worksheet("Statements")
-        money = workbook.add_format({"num_format": "#,##0.00"})
-        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
-        sheet.write_row(0, 0, COLUMNS, workbook.add_format({"bold": True}))
-        for index, row in enumerate(rows, start=1):
-            sheet.write_string(index, 0, row.number)
-            sheet.write_string(index, 1, row.customer)
-            sheet.write_datetime(index, 2, row.dated, day)
-            sheet.write_datetime(index, 3, row.due, day)
-            sheet.write_string(index, 4, row.item)
-            sheet.write_string(index, 5, row.description)
-            sheet.write_number(index, 6, row.quantity)
-            sheet.write_number(index, 7, row.rate, money)
-            sheet.write_number(index, 8, row.amount, money)
-        sheet.freeze_panes(1, 0)
-        sheet.autofit()

@@ -93,7 +93,10 @@ def _start(
     _wait_until_up(f"http://127.0.0.1:{options.dagster_port}/server_info", children, console)
     console.print(f"\n[bold green]Up.[/] Dagster: http://127.0.0.1:{options.dagster_port}", highlight=False)
     if options.demo:
-        console.print(f"Sandbox (Core and Codex): http://127.0.0.1:{options.sandbox_port}", highlight=False)
+        console.print(
+            f"Sandbox (Core, Codex, Holded, 4Geeks, Notion): http://127.0.0.1:{options.sandbox_port}",
+            highlight=False,
+        )
     console.print(f"Logs: {logs}. Ctrl-C stops everything.", highlight=False, soft_wrap=True)
 
 
@@ -105,12 +108,12 @@ def _watch(children: list[Child]) -> None:
 
 
 def _start_sandbox(port: int, logs: Path) -> Child:
+    from ledger_pipelines.sandbox.server import environment
+
     child = processes.start(
         "sandbox", [sys.executable, "-m", "ledger_pipelines", "sandbox", "--port", str(port)], logs=logs
     )
-    os.environ.update(
-        {"CORE_URL": f"http://127.0.0.1:{port}/core", "CODEX_URL": f"http://127.0.0.1:{port}/codex"}
-    )
+    os.environ.update(environment(f"http://127.0.0.1:{port}"))
     return child
 
 

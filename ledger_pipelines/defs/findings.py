@@ -13,8 +13,10 @@ from itertools import groupby
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from ledger_pipelines.defs.partitions import partition_key
+from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.months import format_month
 
 
@@ -33,6 +35,22 @@ class Finding:
     @property
     def passed(self) -> bool:
         return self.count == 0
+
+
+def rows_finding(
+    asset: str, check: str, month: date, rows: pa.Table, *, told: str, severity: dg.AssetCheckSeverity
+) -> Finding:
+    """What a check found in a month, where each of these rows breaks its rule; `told` says what they do."""
+    broken = rows.num_rows > 0
+    return Finding(
+        asset=asset,
+        check=check,
+        month=month,
+        count=rows.num_rows,
+        severity=severity,
+        description=f"{format_month(month)}: {rows.num_rows:,} {told}." if broken else None,
+        metadata={"rows": preview(rows, rows.column_names)} if broken else {},
+    )
 
 
 def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> Iterator[dg.AssetCheckResult]:

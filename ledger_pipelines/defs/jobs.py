@@ -1,20 +1,32 @@
 """What runs together, and when."""
 
-from __future__ import annotations
-
 import os
 from datetime import UTC
 
 import dagster as dg
 
+from ledger_pipelines.defs.partitions import first_open_month, first_partition, partition_key
+from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.months import add_months, month_of
+from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.sync import ACCRUAL_STEP, IMPORT_STEPS
 
 _ZONE = os.environ.get("LEDGER_TIMEZONE") or "UTC"
 
 month_close = dg.define_asset_job(
     "month_close",
-    selection=dg.AssetSelection.groups("codex", "billing"),
-    description="Everything of a month: read the sources, bill, check.",
+    selection=dg.AssetSelection.groups("codex", "billing", "invoicing", "crm", "accruals"),
+    description="Everything of a month: read the sources, bill, accrue, check.",
+)
+import_steps = dg.define_asset_job(
+    "import_steps",
+    selection=dg.AssetSelection.assets(*(asset for step in IMPORT_STEPS for asset in step.assets)),
+    description="The five import steps in their fixed order: Holded, 4Geeks, Notion.",
+)
+process_accruals = dg.define_asset_job(
+    "process_accruals",
+    selection=dg.AssetSelection.assets(*ACCRUAL_STEP.assets),
+    description="Only the accruals, from what was imported before.",
 )
 codex_tickets = dg.define_asset_job(
     "codex_tickets",
@@ -47,6 +59,26 @@ def tickets_every_six_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequ
 def backup_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The current month's devices and their backup usage, each night at two."""
     return _month_run(context, 0)
+
+
+@dg.schedule(job=import_steps, cron_schedule="0 3 * * *", execution_timezone=_ZONE)
+def import_steps_daily(
+    context: dg.ScheduleEvaluationContext, ledger: LedgerResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Each night at three, all open months and the last twelve: Holded tells of payments by no other means."""
+    if ledger.settings.missing_for("holded"):
+        return dg.SkipReason("HOLDED_API_KEY is not set: there is nothing to import from.")
+    this_month = month_of(context.scheduled_execution_time.astimezone(UTC).date())
+    with ledger.database.connect() as connection:
+        first_open = first_open_month(closed_months(connection))
+    first = max(first_partition(), min(first_open, add_months(this_month, -11)))
+    return dg.RunRequest(
+        run_key=context.scheduled_execution_time.isoformat(),
+        tags={
+            "dagster/asset_partition_range_start": partition_key(first),
+            "dagster/asset_partition_range_end": partition_key(this_month),
+        },
+    )
 
 
 @dg.schedule(job=month_close, cron_schedule="0 4 2 * *", execution_timezone=_ZONE)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The close must have run within a month and some days; a warning comes before that.
 MONTHLY_FRESHNESS = dg.FreshnessPolicy.time_window(
@@ -49,6 +54,14 @@ def preview(frame: pa.Table, columns: Sequence[str], *, rows: int = 10) -> dg.Me
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     lines += [f"| {' | '.join(_cell(row[name]) for name in columns)} |" for row in head]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def picture(figure: Figure, title: str) -> dg.MetadataValue[Any]:
+    """A drawn figure as a picture in Markdown, which Dagster's pages show."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    encoded = base64.b64encode(buffer.getvalue()).decode()
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")
 
 
 def _cell(value: object) -> str:

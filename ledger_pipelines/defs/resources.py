@@ -6,9 +6,18 @@ from functools import cached_property
 
 import dagster as dg
 
-from ledger_pipelines.environment import codex_client, ledger_database
+from ledger_pipelines.environment import (
+    codex_client,
+    fourgeeks_client,
+    holded_client,
+    ledger_database,
+    notion_client,
+)
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.sources.codex import CodexClient
+from ledger_pipelines.sources.fourgeeks import FourGeeksClient
+from ledger_pipelines.sources.holded import HoldedClient
+from ledger_pipelines.sources.notion import NotionClient
 from ledger_pipelines.store.database import Database
 
 
@@ -27,12 +36,58 @@ class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it p
 class CodexResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
     """HiveMatrix Codex, with Core's service tokens. Its addresses and secrets never enter a run's config."""
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether this ledger closes without Codex: it is not configured, and another source is."""
+        settings = read_settings()
+        return settings.codex_url is None and settings.missing_for("holded") is None
+
     def client(self) -> CodexClient:
         return codex_client(read_settings())
+
+
+class HoldedResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
+    """Holded, where it is configured; `missing` names the variable that it lacks."""
+
+    @property
+    def missing(self) -> str | None:
+        return read_settings().missing_for("holded")
+
+    def client(self) -> HoldedClient:
+        return holded_client(read_settings())
+
+
+class FourGeeksResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
+    """4Geeks, where it is configured; `missing` names the variable that it lacks."""
+
+    @property
+    def missing(self) -> str | None:
+        return read_settings().missing_for("4geeks")
+
+    def client(self) -> FourGeeksClient:
+        return fourgeeks_client(read_settings())
+
+
+class NotionResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
+    """Notion, where it is configured; `missing` names the variable that it lacks."""
+
+    @property
+    def missing(self) -> str | None:
+        return read_settings().missing_for("notion")
+
+    def client(self) -> NotionClient:
+        return notion_client(read_settings())
 
 
 @dg.definitions
 def resources() -> dg.Definitions:
     return dg.Definitions(
-        resources={"ledger": LedgerResource(), "codex": CodexResource()}, executor=dg.in_process_executor
+        resources={
+            "ledger": LedgerResource(),
+            "codex": CodexResource(),
+            "holded": HoldedResource(),
+            "fourgeeks": FourGeeksResource(),
+            "notion": NotionResource(),
+        },
+        executor=dg.in_process_executor,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -119,6 +119,31 @@ class Step:
     def _metadata(self, name: str) -> dict[str, Any]:
         part: dict[str, Any] = self.execution.metadata.setdefault(name, {})
         return part
+
+
+def in_months(problems: Iterable[Problem], months: Sequence[date]) -> list[Problem]:
+    """The problems, each as one of every month: for a source that was asked for all of them at once.
+
+    Only a run that asks for the same months can then find that a problem is gone.
+    """
+    return [replace(problem, month=format_month(month)) for problem in problems for month in months]
+
+
+def not_configured(
+    context: dg.AssetExecutionContext, missing: str
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """For a source that this ledger does not use: nothing is read, and what the months hold stays as it is.
+
+    `missing` is the variable that would say where it is. No execution is recorded, for there was none.
+    """
+    told = f"{missing} is not set, so nothing was read."
+    context.log.info(told)
+    for key in sorted(context.selected_asset_keys):
+        yield dg.MaterializeResult(asset_key=key, metadata={"source": told})
+    for check in sorted(context.selected_asset_check_keys):
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key, check_name=check.name, passed=True, metadata={"source": told}
+        )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from ledger_pipelines.columns import (
     small_units,
     take,
 )
+from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.documents import Documents
 from ledger_pipelines.invoicing.frames import first_of_month
 from ledger_pipelines.money import AMOUNT
@@ -62,9 +63,29 @@ def contract_movements(documents: Documents, superseded: Documents, services: pa
     return frame.cast(CONTRACTS).sort_by([(name, "ascending") for name in _KEY])
 
 
+def documents_without_client(documents: Documents, services: pa.Table) -> list[Problem]:
+    """Documents that sell a service to nobody: what they invoice belongs to no contract, so it is never recognised."""
+    headers = documents.headers
+    is_lost = _counting(headers) & ~present(column(headers, "contact_id"))
+    lost = documents.of(column(kept(headers, is_lost), "id"))
+    sold = kept(lost.lines, _service_rows(column(lost.lines, "account_id"), services) >= 0)
+    found = lost.of(column(sold, "invoice_id")).headers
+    return [
+        Problem(
+            "holded",
+            "invoices",
+            row["document_type"],
+            row["id"],
+            f"{row['document_number']} of {row['date']} over {row['total']} {row['currency']} has no contact, so it "
+            "belongs to no contract and is not accrued: set its contact in Holded.",
+        )
+        for row in found.to_pylist()
+    ]
+
+
 def _amounts(documents: Documents, months: Column, services: pa.Table, *, sign: int) -> pa.Table:
     """A row for each line that counts: its contract, signed net amount and document; `months` are the headers'."""
-    counts = _headers_that_count(documents.headers)
+    counts = _counting(documents.headers) & present(column(documents.headers, "contact_id"))
     lines = documents.lines
     owners = positions(column(lines, "invoice_id"), documents.ids)
     service_rows = _service_rows(column(lines, "account_id"), services)
@@ -90,9 +111,9 @@ def _amounts(documents: Documents, months: Column, services: pa.Table, *, sign: 
     )
 
 
-def _headers_that_count(headers: pa.Table) -> Mask:
+def _counting(headers: pa.Table) -> Mask:
     unwanted = [mask(column(headers, name)) for name in ("is_draft", "is_cancelled", "is_removed")]
-    return present(column(headers, "contact_id")) & ~unwanted[0] & ~unwanted[1] & ~unwanted[2]
+    return ~unwanted[0] & ~unwanted[1] & ~unwanted[2]
 
 
 def _service_rows(accounts: Column, services: pa.Table) -> Int64s:

@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, column, kept, mask, positions, take
+from ledger_pipelines.columns import Column, column, kept, mask, picked, positions, take
 from ledger_pipelines.invoicing.frames import (
     MONTH,
     changed_keys,
@@ -124,8 +124,8 @@ def _restated_before(
 def newest(documents: Documents) -> Documents:
     """Of each document the row of its latest month, with that month's lines."""
     headers = documents.headers.sort_by([("month", "descending")])
-    first = pc.index_in(pc.unique(column(headers, "id")), value_set=column(headers, "id"))
-    headers = headers.take(first)
+    ids = column(headers, "id")
+    headers = picked(headers, positions(pc.unique(ids), ids))
     owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
     months = take(column(headers, "month"), owners)
     return Documents(headers, kept(documents.lines, mask(pc.equal(column(documents.lines, "month"), months))))

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, Int64s, Mask, column, kept, mask
+from ledger_pipelines.columns import Column, Int64s, Mask, column, kept, mask, picked, positions
 from ledger_pipelines.invoicing.frames import changed_keys, in_month, marked, rows_with, rows_without
 
 
@@ -76,3 +76,16 @@ def _gone(known: pa.Table, present: Column) -> pa.Table:
     """Periods that closed months hold and the source has no more, marked so."""
     live = kept(known, ~mask(column(known, "is_removed")))
     return marked(rows_without(live, "id", present), is_removed=True)
+
+
+def newest_periods(rows: pa.Table) -> pa.Table:
+    """Of each period the row that was updated last, of equals the one of the latest month."""
+    ordered = rows.sort_by([("updated_at", "descending"), ("month", "descending")])
+    ids = column(ordered, "id")
+    return picked(ordered, positions(pc.unique(ids), ids))
+
+
+def present_periods(rows: pa.Table) -> pa.Table:
+    """What is known of every period that the source still has, without a month: the rule's input."""
+    known = newest_periods(rows)
+    return kept(known, ~mask(column(known, "is_removed"))).drop_columns(["month", "is_removed"])

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from ledger_pipelines.money import RATE
-from ledger_pipelines.sources.frames import Entity
+from ledger_pipelines.sources.frames import Entity, frame_schema
 from ledger_pipelines.sources.wire_types import (
     Bytes,
     Hours,
@@ -135,13 +135,6 @@ class PlanRow(TypedDict, total=False):
     feature_display_names: JsonText
 
 
-def _schema(**columns: pa.DataType) -> pa.Schema:
-    """A schema; a name that ends in `_` stands for a required column."""
-    return pa.schema(
-        [pa.field(name.rstrip("_"), kind, not name.endswith("_")) for name, kind in columns.items()]
-    )
-
-
 _TEXT, _DATE, _INSTANT, _INT, _BOOL = (
     pa.string(),
     pa.date32(),
@@ -152,7 +145,7 @@ _TEXT, _DATE, _INSTANT, _INT, _BOOL = (
 
 #: The frame of each kind of record. None has a month: Codex shows the present only.
 SCHEMAS: Mapping[str, pa.Schema] = {
-    "companies": _schema(
+    "companies": frame_schema(
         account_number_=_TEXT,
         name_=_TEXT,
         billing_plan=_TEXT,
@@ -168,7 +161,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         phone_system=_TEXT,
         email_system=_TEXT,
     ),
-    "assets": _schema(
+    "assets": frame_schema(
         account_number_=_TEXT,
         id_=_INT,
         hostname=_TEXT,
@@ -180,7 +173,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         last_seen=_INSTANT,
         backup_data_bytes_=_INT,
     ),
-    "contacts": _schema(
+    "contacts": frame_schema(
         account_number_=_TEXT,
         id_=_INT,
         name=_TEXT,
@@ -189,7 +182,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         employment_type=_TEXT,
         active_=_BOOL,
     ),
-    "tickets": _schema(
+    "tickets": frame_schema(
         account_number_=_TEXT,
         ticket_number_=_TEXT,
         ticket_id=_INT,
@@ -203,7 +196,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         closed_at=_INSTANT,
         total_hours_spent_=pa.decimal128(28, 18),
     ),
-    "plans": _schema(
+    "plans": frame_schema(
         plan_name_=_TEXT,
         term_length_=_TEXT,
         support_level=_TEXT,

@@ -6,6 +6,7 @@ whether it is tried again (`http`, `retries`).
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Address:
 
     def untrusted(self, url: str, error: BaseException) -> SourceUnavailableError:
         """The connection could not be secured."""
-        for cause in _causes(error):
+        for cause in causes_of(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 advice = (
                     f"name the file of its certificate authority in {self.ca_setting}."
@@ -145,6 +146,11 @@ class Address:
         said = status_text(status, words)
         if status == HTTPStatus.NOT_FOUND:
             text = f"{self.name} has nothing at {safe_url(url)} ({said}): check {self.url_setting}."
+        elif status == HTTPStatus.PAYMENT_REQUIRED:
+            text = (
+                f"{self.name} has blocked our account at {safe_url(url)} ({said}): "
+                f"settle what is owed to {self.name}, then try again."
+            )
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
             text = f"{self.name} takes no more requests for now at {safe_url(url)} ({said}): try again later."
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -170,20 +176,28 @@ def own_words(body: Any, secrets: Mapping[str, str]) -> str:
 
     `secrets` are the headers that were sent: some systems repeat them in their refusals.
     """
-    if not isinstance(body, Mapping):
-        return ""
-    for name in ("detail", "message", "error", "info", "description", "title"):
-        words = body.get(name)
+    sent = [part for value in secrets.values() for part in (value, value.rpartition(" ")[2])]
+    for words in _said(body):
         if isinstance(words, str) and words.strip():
-            sent = [part for value in secrets.values() for part in (value, value.rpartition(" ")[2])]
             plain = " ".join(redact_text(words, sent).split()).rstrip(".")
             return plain if len(plain) <= _LONGEST_QUOTE else plain[:_LONGEST_QUOTE] + "…"
     return ""
 
 
+def _said(body: Any) -> Iterator[Any]:
+    """What may be words in an error body, the likeliest first. A body may be one text and no more."""
+    if isinstance(body, str):
+        yield body
+    if isinstance(body, Mapping):
+        yield from map(body.get, ("detail", "message", "error", "info", "description", "title"))
+        several = body.get("non_field_errors")
+        if isinstance(several, list):
+            yield from several
+
+
 def _connection_reason(error: BaseException) -> str:
-    for cause in _causes(error):
-        if isinstance(cause, NameResolutionError):
+    for cause in causes_of(error):
+        if isinstance(cause, NameResolutionError | socket.gaierror):
             return "no such host"
         if isinstance(cause, ConnectTimeout | TimeoutError):
             return "no connection in time"
@@ -192,7 +206,7 @@ def _connection_reason(error: BaseException) -> str:
     return "no connection"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
     """The error and everything it was raised from or wraps, outermost first."""
     seen: set[int] = set()
     waiting: list[Any] = [error]

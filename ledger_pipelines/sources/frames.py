@@ -31,14 +31,15 @@ _NO_RECORD = "is not a record"
 
 @dataclass(frozen=True)
 class Entity:
-    """A kind of record: its wire model, its frame, and its name in a sentence.
+    """A kind of record: its wire model, its frame, and what it is called.
 
     `rows` validates a list of records to a list of mappings with the frame's columns; a column that a mapping
     lacks is `defaults`'s, else null. A column of `stand_ins` that is null or empty takes another column's
     value. Where `owner_column` is set, its value comes with the record, not in it. `describe` gives the id
     that the record is known by (None when it has none) and its name in a sentence, from a record of any
     quality and its owner. Of several records with one key, the one that `prefer` puts highest is kept.
-    `texts` are fields that are too large for a problem's details.
+    `texts` are fields that are too large for a problem's details. `operation` is what its problems are filed
+    under, the plural where it is None.
     """
 
     plural: str
@@ -52,6 +53,22 @@ class Entity:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     prefer: str | None = None
     texts: frozenset[str] = frozenset()
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A frame, sorted by its key, and a problem for each record that it lacks or had to choose."""
+
+    frame: pa.Table
+    problems: list[Problem]
+
+
+def frame_schema(**columns: pa.DataType) -> pa.Schema:
+    """A frame's schema; a name that ends in `_` stands for a required column."""
+    return pa.schema(
+        [pa.field(name.rstrip("_"), kind, not name.endswith("_")) for name, kind in columns.items()]
+    )
 
 
 class RecordReader:
@@ -78,7 +95,7 @@ class RecordReader:
         The same records give the same frame and problems in whatever order they came.
         """
         self._flush()
-        table = _without_nul(pa.Table.from_batches(self._batches, self._entity.schema))
+        table = without_nul(pa.Table.from_batches(self._batches, self._entity.schema))
         return self._distinct(sort_by(table, self._entity.key))
 
     def _flush(self) -> None:
@@ -155,13 +172,44 @@ class RecordReader:
         return first, json.dumps(row, default=str, sort_keys=True)
 
 
+class PageReader:
+    """Reads the records of one kind from answers that follow each other: the pages of one list.
+
+    A record that is on two pages moved while they were read, and the later page's is kept (or the one that
+    `Entity.prefer` puts highest); a record that is twice on one page is a problem.
+    """
+
+    def __init__(self, integration: str, entity: Entity) -> None:
+        self._integration = integration
+        self._entity = entity
+        self._frames = [entity.schema.empty_table()]
+        self._problems: list[Problem] = []
+
+    def add(self, records: Sequence[object]) -> None:
+        """Takes the records of the next page."""
+        reader = RecordReader(self._integration, self._entity)
+        reader.add(records)
+        self._frames.append(reader.frame())
+        self._problems += reader.problems
+
+    def reading(self) -> Reading:
+        """What all pages so far give."""
+        return Reading(latest_of(self._frames, self._entity), in_order(self._problems))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without repeats, in an order that does not depend on the answers'."""
+    distinct = {(problem.operation, problem.external_id, problem.message): problem for problem in problems}
+    return [distinct[key] for key in sorted(distinct)]
+
+
 def problem(
     integration: str, entity: Entity, external_id: str, message: str, details: Mapping[str, Any]
 ) -> Problem:
     """A problem with one record, its details without secrets and without large texts, fit for JSON."""
     return Problem(
         integration=integration,
-        operation=entity.plural,
+        operation=entity.operation or entity.plural,
         entity_type=entity.singular,
         external_id=_plain_text(external_id, _LONGEST_TEXT),
         message=_plain_text(message, 2 * _LONGEST_TEXT),
@@ -214,12 +262,20 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:
-        return pa.array(
-            [None if value is None else value.encode("utf-8", "replace").decode() for value in values], kind
-        )
+        return pa.array(_encodable(values), kind)
 
 
-def _without_nul(table: pa.Table) -> pa.Table:
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _encodable(item) for key, item in value.items()}
+    return value
+
+
+def without_nul(table: pa.Table) -> pa.Table:
     """The table without NUL characters in its texts: JSON can carry them, PostgreSQL's text cannot."""
     for index, column in enumerate(table.schema):
         values = table.column(index)

@@ -32,7 +32,8 @@ from ledger_pipelines.sources.retries import RetryPolicy, TransientError, retry_
 
 T = TypeVar("T")
 
-_CONNECT_TIMEOUT = 3.0
+#: Seconds in which a connection is made, or nobody is there.
+CONNECT_TIMEOUT = 3.0
 _READ_CHUNK = 1 << 18
 #: A body up to this size stays in memory while it is read; a larger one waits in a temporary file.
 _SPOOL_LIMIT = 16 << 20
@@ -168,7 +169,7 @@ class HttpSource:
                     params=request.params,
                     json=request.json,
                     headers=dict(headers),
-                    timeout=(_CONNECT_TIMEOUT, request.read_timeout),
+                    timeout=(CONNECT_TIMEOUT, request.read_timeout),
                     stream=True,
                     allow_redirects=False,
                 ) as response,
@@ -197,7 +198,7 @@ class HttpSource:
         status = response.status_code
         if 200 <= status < 300:
             content_type = response.headers.get("Content-Type", "")
-            if not _is_json(content_type):
+            if not is_json(content_type):
                 raise TransientError(self._address.not_json(request.url, content_type))
             return
         if 300 <= status < 400:
@@ -206,7 +207,7 @@ class HttpSource:
         if status in _REFUSED:
             raise self._address.refused(request.url, status, words)
         failure = self._address.failed(request.url, status, words)
-        if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if may_pass(status):
             asked_for = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
             raise TransientError(failure, retry_after=asked_for)
         raise failure
@@ -244,6 +245,11 @@ def _session(connections: int, ca_file: str | None) -> requests.Session:
     return session
 
 
+def may_pass(status: int) -> bool:
+    """Whether an error of this status may not come again when the same is asked again."""
+    return status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def user_agent() -> str:
     """`ledger_pipelines/<version>`."""
     try:
@@ -252,14 +258,15 @@ def user_agent() -> str:
         return "ledger_pipelines/source"
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type promises JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
 
 
 def _error_body(response: requests.Response) -> Any:
     """The JSON that an error came with, or None: what is wrong with it must not hide the error itself."""
-    if not _is_json(response.headers.get("Content-Type", "")):
+    if not is_json(response.headers.get("Content-Type", "")):
         return None
     with contextlib.suppress(RequestException, HTTPError, UnreadableBodyError):
         content = next(response.iter_content(_LONGEST_ERROR_BODY), b"")
@@ -270,4 +277,13 @@ def _error_body(response: requests.Response) -> Any:
     return None
 
 
-__all__ = ["AnswerError", "Credential", "HttpSource", "NoCredential", "user_agent"]
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "AnswerError",
+    "Credential",
+    "HttpSource",
+    "NoCredential",
+    "is_json",
+    "may_pass",
+    "user_agent",
+]

@@ -18,15 +18,17 @@ T = TypeVar("T")
 
 
 class RateLimit:
-    """At most so many requests in any 60 seconds, whichever thread asks. Waits; refuses nothing.
+    """At most so many requests in any 60 seconds, or in any `seconds`, whichever thread asks.
+
+    Waits; refuses nothing.
 
     The bucket is used without the library's own limiter, which sleeps by a clock of its own and keeps a
     thread running for as long as the process.
     """
 
-    def __init__(self, per_minute: int, clock: Clock | None = None) -> None:
+    def __init__(self, requests: int, clock: Clock | None = None, *, seconds: float = 60.0) -> None:
         self._clock = clock or Clock()
-        self._bucket = InMemoryBucket([Rate(per_minute, Duration.MINUTE)])
+        self._bucket = InMemoryBucket([Rate(requests, round(seconds * Duration.SECOND))])
         self._lock = Lock()
 
     def wait(self) -> None:

@@ -83,9 +83,33 @@ def _json_text(value: object) -> str | None:
     raise ValueError("is neither JSON text nor a list or mapping")
 
 
+def _optional_utc_date(value: object) -> date | None:
+    """The date in UTC of a timestamp."""
+    instant = _optional_instant(value)
+    return None if instant is None else instant.date()
+
+
+def _optional_text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    raise ValueError("is not text")
+
+
+def _optional_email(value: object) -> str | None:
+    text = _optional_text(value)
+    return None if text is None else text.casefold()
+
+
 Instant = Annotated[datetime, PlainValidator(utc_instant)]
 OptionalInstant = Annotated[datetime | None, PlainValidator(_optional_instant)]
 OptionalDate = Annotated[date | None, PlainValidator(_optional_date)]
+OptionalUtcDate = Annotated[date | None, PlainValidator(_optional_utc_date)]
+#: Text without the space around it; null where nothing is left.
+OptionalText = Annotated[str | None, PlainValidator(_optional_text)]
+#: An e-mail address as two systems' are compared: without the space around it, and casefolded.
+OptionalEmail = Annotated[str | None, PlainValidator(_optional_email)]
 #: Hours as a source computes them, to 18 places (half-even).
 Hours = Annotated[Decimal, PlainValidator(_HOURS)]
 #: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -27,6 +27,36 @@ class ErrorCounts:
     seen: int
     new: int
     resolved: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedError:
+    """An integration error as people see it. `status` is open, resolved or ignored."""
+
+    last_seen_at: datetime
+    integration: str
+    operation: str
+    entity_type: str
+    external_id: str
+    message: str
+    status: str
+    resolved_at: datetime | None
+    resolution_notes: str | None
+    ignored_at: datetime | None
+    ignore_notes: str | None
+
+
+def list_errors(connection: psycopg.Connection, months: Sequence[date] = ()) -> list[ListedError]:
+    """The integration errors, the newest first: all, or those that trouble one of these months."""
+    rows = connection.execute(
+        """SELECT last_seen_at, integration_name, operation_type, entity_type, external_id, error_message,
+                  CASE WHEN is_ignored THEN 'ignored' WHEN is_resolved THEN 'resolved' ELSE 'open' END,
+                  resolved_at, resolution_notes, ignored_at, ignore_notes
+           FROM integration_errors WHERE %(months)s::date[] = '{}' OR months && %(months)s::date[]
+           ORDER BY last_seen_at DESC, id""",
+        {"months": list(months)},
+    ).fetchall()
+    return [ListedError(*row) for row in rows]
 
 
 def record_problems(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
+import pyarrow as pa
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.store.frames import read_months
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,15 @@ def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> li
         [list(months)],
     ).fetchall()
     return [Snapshot(*row) for row in rows]
+
+
+def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table | None:
+    """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
+    row = connection.execute(
+        "SELECT month FROM month_snapshots WHERE table_name = %s ORDER BY snapshot_at DESC, month DESC LIMIT 1",
+        [table],
+    ).fetchone()
+    return None if row is None else read_months(connection, table, row).drop_columns(["month"])
 
 
 def require_snapshots(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:

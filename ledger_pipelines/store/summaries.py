@@ -25,6 +25,30 @@ class MonthSummary:
     is_closed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeferredRevenue:
+    """A month's deferred revenue in a currency, the number of its notices, and whether the month is closed."""
+
+    month: date
+    currency: str
+    opening: Decimal
+    invoiced: Decimal
+    recognised: Decimal
+    closing: Decimal
+    notices: int
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepExecution:
+    """A step that a run executed: how it ended, how many seconds it took, and its counts by name."""
+
+    step_name: str
+    status: str
+    seconds: float
+    result: dict[str, int]
+
+
 def month_summaries(connection: psycopg.Connection, months: Sequence[date]) -> list[MonthSummary]:
     """One for each month and currency with statements, in order."""
     rows = connection.execute(
@@ -68,14 +92,31 @@ def run_changes(connection: psycopg.Connection, dagster_run_id: str) -> dict[str
     return dict(sorted(changes.items()))
 
 
-def step_seconds(connection: psycopg.Connection, dagster_run_id: str) -> list[tuple[str, float]]:
-    """The steps of a run in order, and how many seconds each took."""
+def run_executions(connection: psycopg.Connection, dagster_run_id: str) -> list[StepExecution]:
+    """The steps that a run executed and ended, in order; of a step that was tried again, the last try."""
     rows = connection.execute(
-        """SELECT step_name, extract(epoch FROM completed_at - started_at)::text FROM sync_executions
-           WHERE metadata->>'dagster_run_id' = %s AND completed_at IS NOT NULL ORDER BY id""",
+        """SELECT DISTINCT ON (step_name) id, step_name, status,
+                  extract(epoch FROM completed_at - started_at)::float8, metadata->'result'
+           FROM sync_executions
+           WHERE metadata->>'dagster_run_id' = %s AND completed_at IS NOT NULL ORDER BY step_name, id DESC""",
         [dagster_run_id],
     ).fetchall()
-    return [(step, float(seconds)) for step, seconds in rows]
+    return [
+        StepExecution(name, status, seconds, result or {})
+        for _, name, status, seconds, result in sorted(rows)
+    ]
+
+
+def deferred_revenue(connection: psycopg.Connection, months: Sequence[date]) -> list[DeferredRevenue]:
+    """One for each month and currency with contracts, in order; a month's notices are those of all currencies."""
+    rows = connection.execute(
+        """SELECT d.month, d.currency, d.opening, d.invoiced, d.recognised, d.closing,
+                  (SELECT count(*) FROM accrual_notices n WHERE n.month = d.month), p.status = 'closed'
+           FROM deferred_revenue d JOIN ledger_periods p USING (month)
+           WHERE d.month = ANY(%s) ORDER BY d.month, d.currency""",
+        [list(months)],
+    ).fetchall()
+    return [DeferredRevenue(*row) for row in rows]
 
 
 def read_statements(connection: psycopg.Connection, months: Sequence[date]) -> tuple[Any, Any]:

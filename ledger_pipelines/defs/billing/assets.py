@@ -14,8 +14,8 @@ from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, St
 from ledger_pipelines.defs.findings import Finding, report
 from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
-from ledger_pipelines.defs.resources import LedgerResource
-from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.defs.resources import CodexResource, LedgerResource
+from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.store.replacement import rows_of_months
@@ -79,12 +79,15 @@ def _spec(table: str) -> dg.AssetSpec:
     pool="billing",
 )
 def billing(
-    context: dg.AssetExecutionContext, ledger: LedgerResource
+    context: dg.AssetExecutionContext, ledger: LedgerResource, codex: CodexResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Read the months' snapshots, bill them, replace the months, say what was charged.
 
     Nothing here is tried again: the same inputs give the same failure.
     """
+    if codex.is_left_out:
+        yield from not_configured(context, "CODEX_URL")
+        return
     with executed_step(context, ledger, "billing") as step:
         for table in SNAPSHOT_TABLES:
             require_snapshots(step.connection, table, step.open(step.months))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from ledger_pipelines.defs.presentation import picture
 from ledger_pipelines.months import format_month
 
 _KINDS = {
@@ -52,7 +51,4 @@ def statement_chart(totals: pa.Table) -> dg.MetadataValue[Any]:
     axes.tick_params(axis="x", rotation=45)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    return dg.MetadataValue.md(f"![Statements by month and kind](data:image/png;base64,{picture})")
+    return picture(figure, "Statements by month and kind")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ledger_pipelines.billing import invariants
 from ledger_pipelines.billing.differences import difference
 from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.findings import Finding, rows_finding
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.months import format_month
@@ -116,7 +116,7 @@ def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
         rows = invariant.offending(run)
         for month in run.months:
             found = rows_of_months(rows, [month])
-            yield _finding(
+            yield rows_finding(
                 invariant.asset,
                 invariant.name,
                 month,
@@ -134,21 +134,6 @@ def _frames(run: StatementRun) -> Sequence[pa.Table]:
     return run.result.ticket_hours, run.result.lines, run.result.statements
 
 
-def _finding(
-    asset: str, check: str, month: date, rows: pa.Table, *, told: str, severity: dg.AssetCheckSeverity
-) -> Finding:
-    broken = rows.num_rows > 0
-    return Finding(
-        asset=asset,
-        check=check,
-        month=month,
-        count=rows.num_rows,
-        severity=severity,
-        description=f"{format_month(month)}: {rows.num_rows:,} {told}." if broken else None,
-        metadata={"rows": preview(rows, rows.column_names)} if broken else {},
-    )
-
-
 def _beyond(run: StatementRun, month: date) -> Finding:
     booked = run.inputs.booked_ticket_hours
     rows = invariants.tickets_billed_beyond_their_hours(
@@ -156,7 +141,7 @@ def _beyond(run: StatementRun, month: date) -> Finding:
     )
     # A warning, for only hours that were lowered after their month was closed can do this: a person gives the credit.
     told = "tickets had more hours billed than they have; their companies are owed a credit"
-    return _finding("ticket_hours", _BEYOND, month, rows, told=told, severity=_WARN)
+    return rows_finding("ticket_hours", _BEYOND, month, rows, told=told, severity=_WARN)
 
 
 def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Finding:

@@ -1,7 +1,6 @@
 """Snapshots of Codex: companies, assets, contacts, plans and tickets, month by month, from one fetch."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,9 +14,9 @@ from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
-from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.months import format_month, years_so_far
+from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
 from ledger_pipelines.store.replacement import Change, ensure_months
@@ -82,6 +81,9 @@ def codex_snapshots(
     context: dg.AssetExecutionContext, config: SnapshotConfig, ledger: LedgerResource, codex: CodexResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Fetch once what the months need, write each month whole, keep what could not be read."""
+    if codex.is_left_out:
+        yield from not_configured(context, "CODEX_URL")
+        return
     wanted = [key.to_user_string() for key in context.selected_asset_keys]
     with executed_step(context, ledger, "codex") as step:
         taken_at = datetime.now(UTC)
@@ -180,9 +182,7 @@ def _record_problems(
         )
         problems = _problems_of(snapshot, table)
         if asked:
-            problems = [
-                replace(problem, month=format_month(month)) for problem in problems for month in asked
-            ]
+            problems = in_months(problems, asked)
         step.record("codex", table, problems, months=asked, is_complete=table in snapshot.complete)
 
 

@@ -1,0 +1,156 @@
+"""What the accrual rule reads: the frames, their columns and their types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from ledger_pipelines.errors import FrameError
+from ledger_pipelines.money import AMOUNT
+
+_INSTANT = pa.timestamp("us", "UTC")
+_MONTH: pa.Field[pa.DataType] = pa.field("month", pa.date32())
+
+
+def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
+    return [pa.field(name, pa.string()) for name in names]
+
+
+_CONTRACT = _texts("contact_id", "service_id", "currency")
+
+CONTRACTS = pa.schema(
+    [_MONTH, *_CONTRACT, pa.field("contract_date", pa.date32()), pa.field("amount", AMOUNT)]
+)
+SERVICES = pa.schema(
+    [
+        *_texts("id", "name"),
+        pa.field("total_sessions", pa.int32()),
+        pa.field("sessions_per_week", pa.int32()),
+        *_texts("method"),
+    ]
+)
+CLIENTS = pa.schema(
+    [
+        *_texts("contact_id", "name", "email"),
+        pa.field("student_id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+    ]
+)
+#: A service period; `enrollments` has these columns after its month.
+PERIODS = pa.schema(
+    [
+        pa.field("id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+        *_texts("email", "cohort_slug", "cohort_name", "program_slug", "program_name"),
+        pa.field("start_date", pa.date32()),
+        pa.field("end_date", pa.date32()),
+        *_texts("status"),
+        pa.field("status_change_date", pa.date32()),
+        *_texts("educational_status"),
+        pa.field("updated_at", _INSTANT),
+    ]
+)
+PAGES = pa.schema(
+    [
+        *_texts("page_id", "email", "educational_status"),
+        pa.field("drop_date", pa.date32()),
+        pa.field("certificated_at", pa.date32()),
+        pa.field("last_edited_at", _INSTANT),
+    ]
+)
+BOOKED = pa.schema(
+    [
+        _MONTH,
+        *_CONTRACT,
+        pa.field("contract_date", pa.date32()),
+        pa.field("contract_amount", AMOUNT),
+        pa.field("recognised", AMOUNT),
+        *_texts("contract_status"),
+    ]
+)
+#: What `match_clients` reads of Holded's contacts and 4Geeks' students.
+CONTACTS = pa.schema(_texts("id", "name", "email"))
+STUDENTS = pa.schema(
+    [
+        pa.field("id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+        *_texts("email"),
+        pa.field("created_at", _INSTANT),
+    ]
+)
+#: What `service_periods` reads of 4Geeks' cohort memberships.
+MEMBERSHIPS = pa.schema(
+    [
+        *(PERIODS.field(name) for name in PERIODS.names[: PERIODS.names.index("start_date")]),
+        pa.field("kickoff_date", pa.date32()),
+        pa.field("ending_date", pa.date32()),
+        *_texts("educational_status"),
+        pa.field("updated_at", _INSTANT),
+    ]
+)
+
+#: The columns of each input that the rule reads; a reader need fetch no others.
+SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
+    {
+        "contracts": CONTRACTS,
+        "services": SERVICES,
+        "clients": pa.schema([CLIENTS.field(name) for name in ("contact_id", "name", "email", "user_id")]),
+        "periods": pa.schema(
+            [
+                PERIODS.field(name)
+                for name in PERIODS.names
+                if name not in ("cohort_slug", "cohort_name", "educational_status", "updated_at")
+            ]
+        ),
+        "pages": PAGES,
+        "booked": BOOKED,
+    }
+)
+
+
+def fitted(name: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The frame with exactly the schema's columns.
+
+    Raises FrameError when a column is missing or does not fit its type without loss.
+    """
+    missing = [wanted for wanted in schema.names if wanted not in frame.column_names]
+    if missing:
+        raise FrameError(f"The accrual input {name} lacks the column(s) {', '.join(missing)}.")
+    try:
+        return frame.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise FrameError(f"The accrual input {name} does not have the types of its table: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class AccrualInputs:
+    """Everything that the accruals of any month depend on.
+
+    What is known today, whatever the months asked for: that makes a month run alone equal the month in a
+    range. Each frame has at least its `SCHEMAS`; more columns do no harm.
+
+    - `contracts`: the net change of each contract's amount by month, all months there are; key (month,
+      contact_id, service_id, currency).
+    - `services`: unique ids; a service that is not there, and a null, has 60 sessions, 3 a week, by sessions.
+    - `clients` and `periods`: the latest state, unique by contact_id and id. `periods` of all times, future
+      ones too.
+    - `pages`: Notion's pages.
+    - `booked`: `monthly_accruals` of closed months; rows of other months are ignored, for a reopened month
+      binds nobody.
+    """
+
+    contracts: pa.Table
+    services: pa.Table
+    clients: pa.Table
+    periods: pa.Table
+    pages: pa.Table
+    booked: pa.Table
+    closed_months: frozenset[date] = frozenset()
+
+    def read(self, name: str) -> pa.Table:
+        """An input with exactly the columns that the rule reads. Raises FrameError as `fitted` does."""
+        return fitted(name, getattr(self, name), SCHEMAS[name])

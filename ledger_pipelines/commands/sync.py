@@ -1,0 +1,87 @@
+"""`ledger sync`: the import steps in their order, or the accruals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ledger_pipelines.commands.progress import run_with_progress
+from ledger_pipelines.commands.tables import changes_table, print_checks, print_errors
+from ledger_pipelines.errors import ConfigurationError, LedgerError
+from ledger_pipelines.months import describe_months
+from ledger_pipelines.runs import RunOutcome
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.summaries import StepExecution, run_changes, run_executions
+from ledger_pipelines.sync import ACCRUAL_STEP, SyncStep
+
+_STATES = {"completed": "[green]completed[/]", "failed": "[red]failed[/]"}
+_NOT_RUN = "[yellow]not run[/]"
+
+
+def run(
+    database: Database,
+    steps: Sequence[SyncStep],
+    months: Sequence[date],
+    *,
+    settings: Settings,
+    today: date,
+    console: Console,
+) -> None:
+    """Executes the steps for the months as one run and prints what each did.
+
+    Raises ConfigurationError when a source of the steps is not configured, LedgerError when a step failed.
+    """
+    for source in dict.fromkeys(step.source for step in steps if step.source is not None):
+        missing = settings.missing_for(source)
+        if missing is not None:
+            raise ConfigurationError(f"{missing} is not set: without it {source} cannot be read.")
+    job = "process_accruals" if ACCRUAL_STEP in steps else "import_steps"
+    outcome = run_with_progress(
+        database,
+        job,
+        months,
+        today=today,
+        console=console,
+        title=f"Syncing {describe_months(months)}",
+        assets=[asset for step in steps for asset in step.assets],
+    )
+    _print_summary(database, steps, outcome, console)
+    for failure in outcome.failures[1:]:
+        console.print(f"[red]{escape(failure)}[/]")
+    if outcome.failures:
+        raise LedgerError(outcome.failures[0])
+
+
+def _print_summary(
+    database: Database, steps: Sequence[SyncStep], outcome: RunOutcome, console: Console
+) -> None:
+    with database.connect() as connection:
+        executions = {
+            execution.step_name: execution for execution in run_executions(connection, outcome.run_id)
+        }
+        changes = run_changes(connection, outcome.run_id)
+        table = Table(title="Steps", title_justify="left")
+        for name in ("Step", "Status"):
+            table.add_column(name)
+        table.add_column("Seconds", justify="right")
+        table.add_column("Result")
+        for step in steps:
+            table.add_row(step.id, *_cells(executions.get(step.id)))
+        console.print(table)
+        if changes:
+            console.print(changes_table(changes))
+        print_checks(outcome.checks, console)
+        print_errors(connection, console)
+
+
+def _cells(execution: StepExecution | None) -> tuple[str, str, str]:
+    if execution is None:
+        return _NOT_RUN, "", ""
+    ordered = sorted(execution.result.items(), key=lambda one: ("processed" not in one[0], one[0]))
+    counts = ", ".join(f"{name} {value:,}" for name, value in ordered)
+    return _STATES[execution.status], f"{execution.seconds:.1f}", counts

@@ -1,0 +1,143 @@
+"""Monthly accruals, deferred revenue, and what a person should look at."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from ledger_pipelines.accruals.inputs import AccrualInputs
+from ledger_pipelines.accruals.outputs import (
+    ACCRUAL_NOTICES,
+    DEFERRED_REVENUE,
+    MONTHLY_ACCRUALS,
+    AccrualResult,
+)
+from ledger_pipelines.accruals.recognition import accrue
+from ledger_pipelines.defs.accruals.charts import month_totals, notice_table, recognised_by_service, waterfall
+from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
+from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
+from ledger_pipelines.defs.findings import report
+from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.resources import HoldedResource, LedgerResource
+from ledger_pipelines.defs.steps import Step, executed_step, not_configured
+from ledger_pipelines.months import add_months, month_of, month_range
+from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.snapshots import read_newest_snapshot
+
+_ALL = dg.AllPartitionMapping()
+_DEPS = {
+    "monthly_accruals": [
+        dg.AssetDep("contracts", partition_mapping=_ALL),
+        dg.AssetDep("enrollments", partition_mapping=_ALL),
+        dg.AssetDep("external_ids", partition_mapping=_ALL),
+    ],
+    "deferred_revenue": [dg.AssetDep("monthly_accruals", partition_mapping=SO_FAR)],
+    "accrual_notices": [dg.AssetDep("monthly_accruals")],
+}
+_SCHEMAS = {
+    "monthly_accruals": MONTHLY_ACCRUALS,
+    "deferred_revenue": DEFERRED_REVENUE,
+    "accrual_notices": ACCRUAL_NOTICES,
+}
+_DESCRIPTIONS = {
+    "monthly_accruals": "A row is a contract in a month: what was invoiced and recognised in it, what is left, and why.",
+    "deferred_revenue": "A row is a month's deferred revenue in a currency, from opening to closing.",
+    "accrual_notices": "A row is something for a person to decide: missing CRM data, stalled money, statuses that clash.",
+}
+_NOTES = {
+    "recognised": "the cumulative amount that should be recognised by the month's end, less what was before",
+    "fraction": "the share of the contract delivered by the month's end",
+    "reason": "why the month recognises what it does",
+    "period_id": "the service period at which the month is shown",
+    "pending": "still to be recognised",
+}
+_SHOWN = (
+    "contact_id",
+    "service_id",
+    "currency",
+    "contract_amount",
+    "recognised",
+    "pending",
+    "state",
+    "reason",
+)
+
+
+def _spec(table: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=_DEPS[table],
+        description=_DESCRIPTIONS[table],
+        metadata=table_metadata(table, _SCHEMAS[table], _NOTES),
+        group_name="accruals",
+        owners=[OWNER],
+        kinds={"postgres", "arrow"},
+        freshness_policy=MONTHLY_FRESHNESS,
+    )
+
+
+@dg.multi_asset(
+    name="accruals",
+    specs=[_spec(table) for table in OUTPUT_TABLES],
+    check_specs=CHECKS,
+    partitions_def=MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="accruals",
+)
+def accruals(
+    context: dg.AssetExecutionContext, ledger: LedgerResource, holded: HoldedResource
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Read what is known of every contract, recognise the months, replace them, say what happened.
+
+    Nothing here is tried again: the same inputs give the same failure.
+    """
+    if holded.missing and _nothing_was_imported(ledger):
+        yield from not_configured(context, holded.missing)
+        return
+    with executed_step(context, ledger, "accruals") as step:
+        last, this_month = step.months[-1], month_of(datetime.now(UTC).date())
+        ledger_months = month_range(first_partition(), add_months(max(this_month, last), 1))
+        inputs = read_inputs(step.connection, ledger_months, step.closed)
+        result = accrue(inputs, step.months)
+        changes = step.write(frames_of(result), step.months)
+        for month in step.months:
+            totals = month_totals(result.deferred_revenue, month)
+            for table in OUTPUT_TABLES:
+                step.describe(table, month, changes[table][month], **totals)
+        step.execution.metadata["result"] = {
+            "contracts_processed": contract_count(inputs.contracts),
+            "accruals": result.accruals.num_rows,
+            "notices": result.notices.num_rows,
+        }
+        findings = list(accrual_findings(step, result))
+        shown = _pictures(step, inputs, result)
+    for table in OUTPUT_TABLES:
+        yield dg.MaterializeResult(asset_key=table, metadata=shown.get(table, {}))
+    yield from report(context, findings)
+
+
+def _nothing_was_imported(ledger: LedgerResource) -> bool:
+    with ledger.database.connect() as connection:
+        return read_newest_snapshot(connection, "services") is None
+
+
+def _pictures(step: Step, inputs: AccrualInputs, result: AccrualResult) -> dict[str, dict[str, Any]]:
+    """What a person would rather look at: the waterfall of the year so far, the last month by service, the notices."""
+    last = step.months[-1]
+    accrued, notices = (rows_of_months(frame, [last]) for frame in (result.accruals, result.notices))
+    months = month_range(add_months(last, -11), add_months(last, 1))
+    year = read_months(step.connection, "deferred_revenue", months)
+    pictures = {
+        "monthly_accruals": {"recognised_by_service": recognised_by_service(accrued, inputs.services)},
+        "deferred_revenue": {"waterfall": waterfall(year)} if year.num_rows else {},
+        "accrual_notices": {"notices": notice_table(notices, inputs.clients)},
+    }
+    for table, picture in pictures.items():
+        step.context.add_asset_metadata(picture, asset_key=table, partition_key=partition_key(last))
+    return {
+        "monthly_accruals": {"preview": preview(accrued, _SHOWN)},
+        "deferred_revenue": {"preview": preview(result.deferred_revenue, DEFERRED_REVENUE.names, rows=24)},
+    }

@@ -1,0 +1,160 @@
+"""The accruals' invariants as asset checks, month by month (rules/accruals.md, Invariants)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+import pyarrow as pa
+
+from ledger_pipelines.accruals import invariants
+from ledger_pipelines.accruals.differences import differences
+from ledger_pipelines.accruals.outputs import AccrualResult
+from ledger_pipelines.defs.findings import Finding, rows_finding
+from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.replacement import rows_of_months
+
+_WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
+_CLOSED = "closed_month_unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class _Invariant:
+    """A rule that no result may break: the asset it is shown at, and the rows that break it."""
+
+    asset: str
+    name: str
+    description: str
+    offending: Callable[[AccrualResult], pa.Table]
+    told: str
+    severity: dg.AssetCheckSeverity = _ERROR
+
+
+_INVARIANTS = (
+    _Invariant(
+        "monthly_accruals",
+        "never_beyond_the_contract",
+        "No contract has recognised more than its amount.",
+        lambda result: invariants.recognised_beyond_contract(result.accruals),
+        "contracts have recognised more than their amount",
+        _WARN,
+    ),
+    _Invariant(
+        "monthly_accruals",
+        "completed_contracts_add_up",
+        "A completed or cancelled contract has recognised exactly its amount.",
+        lambda result: invariants.completed_with_money_left(result.accruals),
+        "contracts ended with another amount than they recognised",
+    ),
+    _Invariant(
+        "monthly_accruals",
+        "months_follow_each_other",
+        "Each month begins where the one before ended, and its amounts add up.",
+        lambda result: invariants.accruals_that_do_not_follow(result.accruals),
+        "accruals do not follow from the month before",
+    ),
+    _Invariant(
+        "deferred_revenue",
+        "rolls_forward",
+        "Opening and invoiced less recognised is closing, and the next month opens with it.",
+        lambda result: invariants.deferred_revenue_that_does_not_roll(result.deferred_revenue),
+        "months do not roll forward",
+    ),
+    _Invariant(
+        "deferred_revenue",
+        "is_the_sum_of_contracts",
+        "Deferred revenue is what the contracts come to.",
+        lambda result: invariants.accruals_and_deferred_revenue_that_disagree(
+            result.accruals, result.deferred_revenue
+        ),
+        "months are not the sum of their contracts",
+    ),
+    _Invariant(
+        "accrual_notices",
+        "no_stalled_contracts",
+        "Every contract's money will be recognised by some rule.",
+        lambda result: invariants.stalled_contracts(result.notices),
+        "contracts have money left that no rule will release: end them, or correct their service periods",
+        _WARN,
+    ),
+)
+
+CHECKS = [
+    *(
+        dg.AssetCheckSpec(invariant.name, asset=invariant.asset, description=invariant.description)
+        for invariant in _INVARIANTS
+    ),
+    dg.AssetCheckSpec(
+        _CLOSED,
+        asset="monthly_accruals",
+        description="A closed month computed anew gives what was booked; what differs is in the first open month.",
+    ),
+]
+
+
+def accrual_findings(step: Step, result: AccrualResult) -> Iterator[Finding]:
+    """What each check found in each of the step's months."""
+    opened = _of_open_months(step, result)
+    for invariant in _INVARIANTS:
+        rows = invariant.offending(opened)
+        for month in step.months:
+            found = rows_of_months(rows, [month])
+            yield rows_finding(
+                invariant.asset,
+                invariant.name,
+                month,
+                found,
+                told=invariant.told,
+                severity=invariant.severity,
+            )
+    for month in step.months:
+        yield _closed_month(step, rows_of_months(result.accruals, [month]), month)
+
+
+def _of_open_months(step: Step, result: AccrualResult) -> AccrualResult:
+    """The months as they stand in the books: closed ones as they were booked, since those are what months follow."""
+    closed = [month for month in step.months if month in step.closed]
+    if not closed:
+        return result
+    frames = []
+    computed = (result.accruals, result.deferred_revenue, result.notices)
+    tables = ("monthly_accruals", "deferred_revenue", "accrual_notices")
+    for frame, table in zip(computed, tables, strict=True):
+        booked = read_months(step.connection, table, closed, frame.column_names)
+        frames.append(
+            pa.concat_tables([booked.cast(frame.schema), rows_of_months(frame, step.open(step.months))])
+        )
+    return AccrualResult(*frames)
+
+
+def _closed_month(step: Step, computed: pa.Table, month: date) -> Finding:
+    """The difference between a closed month as booked and as it would be now; an open month has none."""
+    nothing = Finding("monthly_accruals", _CLOSED, month, 0, _WARN)
+    if month not in step.closed:
+        return nothing
+    booked = read_months(step.connection, "monthly_accruals", [month], computed.column_names)
+    found = differences(computed, booked)
+    if not found:
+        return nothing
+    by_reason = ", ".join(
+        f"{reason or 'waiting'} {amount:+,.2f}" for reason, amount in found.by_reason.items()
+    )
+    return Finding(
+        asset="monthly_accruals",
+        check=_CLOSED,
+        month=month,
+        count=found.rows.num_rows,
+        severity=_WARN,
+        description=(
+            f"{month:%Y-%m} is closed; {found.rows.num_rows:,} accruals would differ by {found.amount:+,.2f} "
+            f"({by_reason}); the first open month takes it."
+        ),
+        metadata={
+            "difference": preview(found.rows, found.rows.column_names, rows=25),
+            "difference_amount": str(found.amount),
+        },
+    )

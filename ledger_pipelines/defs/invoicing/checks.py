@@ -1,0 +1,107 @@
+"""Checks of what the import steps brought."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from ledger_pipelines.columns import column, kept, present
+from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.invoicing.writing import CLOSED_UNCHANGED, READ_COMPLETELY
+from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.store.invoicing import documents_off_their_lines, misplaced_documents
+
+_IN_ONE_MONTH = "in_one_month"
+_LINES_ADD_UP = "lines_add_up"
+_HAS_STUDENT = "every_client_is_a_student"
+
+CHECKS = [
+    *(
+        dg.AssetCheckSpec(
+            READ_COMPLETELY,
+            asset=table,
+            description="Every record of the source could be read; those that could not are integration errors.",
+        )
+        for table in ("services", "holded_contacts", "invoices", "clients", "enrollments", "external_ids")
+    ),
+    *(
+        dg.AssetCheckSpec(
+            CLOSED_UNCHANGED,
+            asset=table,
+            description="The source still says of a closed month what it said then; the first open month takes news.",
+        )
+        for table in ("invoices", "enrollments")
+    ),
+    dg.AssetCheckSpec(
+        _IN_ONE_MONTH,
+        asset="invoices",
+        description="No document stands in two open months: it would be counted twice until both are read again.",
+    ),
+    dg.AssetCheckSpec(
+        _LINES_ADD_UP,
+        asset="invoice_lines",
+        description="A document's lines add up to its subtotal, a cent for each line aside.",
+    ),
+    dg.AssetCheckSpec(
+        _HAS_STUDENT,
+        asset="clients",
+        description="Every client has a student with the same e-mail; without one there are no service periods.",
+    ),
+]
+
+
+def document_findings(step: Step) -> list[Finding]:
+    """Documents in two months, and documents whose lines do not add up."""
+    twice = misplaced_documents(step.connection, step.months)
+    off = documents_off_their_lines(step.connection, step.months)
+    return [
+        *_findings(
+            step, "invoices", _IN_ONE_MONTH, twice, "stands in another open month, too; read both again"
+        ),
+        *_findings(
+            step,
+            "invoice_lines",
+            _LINES_ADD_UP,
+            [(month, f"{number} ({told})") for month, number, told in off],
+            "has a subtotal that its lines do not add up to",
+        ),
+    ]
+
+
+def unmatched_clients(step: Step, clients: pa.Table) -> list[Finding]:
+    """Clients whom nobody in 4Geeks has the e-mail of, for each month of the step."""
+    unmatched = kept(clients, ~present(column(clients, "student_id")))
+    named: list[dict[str, Any]] = unmatched.select(["name", "email"]).to_pylist()
+    rows = [
+        (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named
+    ]
+    return _findings(step, "clients", _HAS_STUDENT, rows, "is nobody in 4Geeks: compare the e-mails")
+
+
+def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]], text: str) -> list[Finding]:
+    by_month: dict[date, list[str]] = defaultdict(list)
+    for month, name in rows:
+        by_month[month].append(name)
+    return [
+        Finding(
+            asset=asset,
+            check=check,
+            month=month,
+            count=len(by_month[month]),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_told(by_month[month], text),
+        )
+        for month in step.months
+    ]
+
+
+def _told(names: Sequence[str], text: str) -> str | None:
+    if not names:
+        return None
+    more = f" … and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{names[0]} {text}.{more}"

@@ -1,0 +1,58 @@
+"""Writing the months' documents, their lines, and what they change in the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from ledger_pipelines.defs.invoicing.writing import Changes
+from ledger_pipelines.defs.partitions import first_open_month
+from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.invoicing.contracts import contract_movements, documents_without_client
+from ledger_pipelines.invoicing.documents import Documents, dated, month_documents, newest
+from ledger_pipelines.sources.holded import Documents as HoldedDocuments
+from ledger_pipelines.store.frames import read_months
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The frames as they were written (or, in closed months, compared), the changes, and what is wrong in them."""
+
+    frames: dict[str, pa.Table]
+    changes: dict[str, Changes]
+    problems: list[Problem]
+
+
+def write_documents(step: Step, found: HoldedDocuments, services: pa.Table) -> Written:
+    """Replaces the months' invoices, lines and contracts, all or nothing; the first open month takes late news."""
+    closed_before = sorted(month for month in step.closed if month <= step.months[-1])
+    known = newest(_read(step, closed_before))
+    documents = month_documents(
+        dated(found.invoices, found.invoice_lines),
+        _read(step, step.open(step.months)),
+        known,
+        months=step.months,
+        closed=step.closed,
+        first_open=first_open_month(step.closed),
+        unreadable={problem.external_id for problem in found.problems},
+    )
+    current = documents.of_months(step.open(step.months))
+    as_closed = documents.of_months([month for month in step.months if month in step.closed])
+    nothing = Documents(known.headers.slice(0, 0), known.lines.slice(0, 0))
+    contracts = pa.concat_tables(
+        [
+            contract_movements(current, known.of(current.ids), services),
+            contract_movements(as_closed, nothing, services),
+        ]
+    )
+    frames = {"invoices": documents.headers, "invoice_lines": documents.lines, "contracts": contracts}
+    return Written(frames, dict(step.write(frames, step.months)), documents_without_client(current, services))
+
+
+def _read(step: Step, months: Sequence[date]) -> Documents:
+    headers, lines = (read_months(step.connection, table, months) for table in ("invoices", "invoice_lines"))
+    return Documents(headers, lines)

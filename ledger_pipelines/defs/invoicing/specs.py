@@ -1,0 +1,139 @@
+"""What the import steps fill, and what of it was learnt: names, lineage, columns, previews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+import pyarrow as pa
+
+from ledger_pipelines.accruals.inputs import CLIENTS, PERIODS
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, table_metadata
+from ledger_pipelines.invoicing.contracts import CONTRACTS
+from ledger_pipelines.invoicing.frames import IS_REMOVED
+from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS
+from ledger_pipelines.sources.holded_models import CONTACTS, INVOICE_LINES, INVOICES, SALES_CHANNELS
+from ledger_pipelines.sources.notion_models import PAGES
+
+EXTERNAL_IDS = pa.schema(
+    [
+        PAGES.field(name)
+        for name in (
+            "page_id",
+            "name",
+            "email",
+            "educational_status",
+            "drop_date",
+            "certificated_at",
+            "last_edited_at",
+        )
+    ]
+)
+ENROLLMENTS = pa.schema([*PERIODS, MEMBERSHIPS.field("created_at"), IS_REMOVED])
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the import steps: what a row is, what it comes from, and the columns a person sees first."""
+
+    schema: pa.Schema
+    description: str
+    deps: tuple[str, ...]
+    group: str
+    kind: str
+    preview: tuple[str, ...]
+    notes: Mapping[str, str]
+
+    def spec(self, name: str) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            name,
+            deps=list(self.deps),
+            description=self.description,
+            metadata=table_metadata(name, self.schema, self.notes),
+            group_name=self.group,
+            owners=[OWNER],
+            kinds={self.kind, "postgres"},
+            freshness_policy=MONTHLY_FRESHNESS,
+        )
+
+
+#: In the order in which they are read; each step's assets depend on those of the step before.
+TABLES: dict[str, Table] = {
+    "services": Table(
+        SALES_CHANNELS,
+        "A row is a service as Holded had it when the month was read last: a sales channel whose account is 7050….",
+        (),
+        "invoicing",
+        "holded",
+        ("id", "name", "account_number"),
+        {},
+    ),
+    "holded_contacts": Table(
+        CONTACTS,
+        "A row is a contact of Holded: a client whom documents are made out to.",
+        ("services",),
+        "invoicing",
+        "holded",
+        ("id", "name", "email", "code", "country_code"),
+        {"email": "trimmed, in small letters"},
+    ),
+    "invoices": Table(
+        pa.schema([*INVOICES, IS_REMOVED]),
+        "A row is an invoice or credit note in the month of its date; news of a closed month's is in the first open one.",
+        ("services",),
+        "invoicing",
+        "holded",
+        ("document_type", "document_number", "contact_name", "date", "total", "payments_pending", "currency"),
+        {
+            "date": "the day in Madrid",
+            "is_paid": "nothing is pending; Holded's own status cannot be trusted",
+            "is_removed": "a closed month holds it and Holded has it no more",
+        },
+    ),
+    "invoice_lines": Table(
+        INVOICE_LINES,
+        "A row is a line of an invoice or credit note; which service it sells is said by its account.",
+        ("invoices",),
+        "invoicing",
+        "holded",
+        ("invoice_id", "line_number", "name", "units", "price", "discount", "net_amount"),
+        {"net_amount": "price x units less discount, without tax, rounded half up to cents, once"},
+    ),
+    "contracts": Table(
+        CONTRACTS,
+        "A row is what a month's documents change in the contract of a client for a service.",
+        ("invoice_lines", "holded_contacts"),
+        "invoicing",
+        "arrow",
+        ("contact_id", "service_id", "currency", "contract_date", "amount", "documents"),
+        {"amount": "a contract's amount is the sum of its rows up to a month"},
+    ),
+    "clients": Table(
+        CLIENTS,
+        "A row is a contact of Holded with the student of 4Geeks who has the same e-mail.",
+        ("contracts",),
+        "crm",
+        "4geeks",
+        ("contact_id", "name", "email", "student_id", "user_id"),
+        {"student_id": "null: nobody in 4Geeks has this e-mail"},
+    ),
+    "enrollments": Table(
+        ENROLLMENTS,
+        "A row is a service period that touches the month: a student's membership of a cohort.",
+        ("clients",),
+        "crm",
+        "4geeks",
+        ("id", "email", "cohort_slug", "start_date", "end_date", "status", "status_change_date"),
+        {"updated_at": "of several rows of a period the one updated last is what is known"},
+    ),
+    "external_ids": Table(
+        EXTERNAL_IDS,
+        "A row is a client's page in Notion, matched to clients by e-mail.",
+        ("enrollments",),
+        "crm",
+        "notion",
+        ("page_id", "name", "email", "educational_status", "drop_date", "certificated_at"),
+        {},
+    ),
+}

@@ -1,0 +1,114 @@
+"""What the import steps do the same way: keep a source's present state for each month, and say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.invoicing.specs import TABLES
+from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.invoicing.frames import in_month
+from ledger_pipelines.store.replacement import Change, ensure_months
+from ledger_pipelines.store.snapshots import record_snapshot
+
+READ_COMPLETELY = "read_completely"
+CLOSED_UNCHANGED = "closed_month_unchanged"
+
+Changes = Mapping[date, Change]
+
+
+def write_state(step: Step, table: str, frame: pa.Table, *, is_complete: bool) -> Changes:
+    """Makes the frame the rows of each of the step's open months, and keeps when it was read.
+
+    The newest state is what accruals go by, so an older month that is read again takes it, too.
+    """
+    months = step.open(step.months)
+    if not months:
+        return {}
+    ensure_months(step.connection, [table], months)
+    whole = pa.concat_tables([in_month(frame, month) for month in months])
+    with step.connection.transaction():
+        changes = step.write({table: whole}, months)[table]
+        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=is_complete)
+    return changes
+
+
+def described(
+    step: Step, table: str, frame: pa.Table, changes: Changes, **more: Any
+) -> dg.MaterializeResult[None]:
+    """What the run did to a table, with each month's own figures at that month."""
+    for month, change in changes.items():
+        step.describe(table, month, change)
+    return dg.MaterializeResult(
+        asset_key=table,
+        metadata={"rows_read": frame.num_rows, "preview": preview(frame, TABLES[table].preview), **more},
+    )
+
+
+def count(step: Step, **counts: int) -> None:
+    """Puts what a step did into its execution's record, for people: `invoices_processed`, `clients_created` …"""
+    step.execution.metadata.setdefault("result", {}).update(counts)
+
+
+def total(step: Step, changes: Changes) -> Change:
+    """The change of all open months together."""
+    return sum((changes[month] for month in step.open(list(changes))), Change())
+
+
+def state_counts(step: Step, changes: Changes, frame: pa.Table, name: str) -> dict[str, int]:
+    """How many records were processed, created and updated: in the latest month, since every month has them all."""
+    if not changes:
+        return {f"{name}_processed": frame.num_rows, f"{name}_created": 0, f"{name}_updated": 0}
+    change = changes[max(changes)]
+    updated = min(change.added, change.removed)
+    return {
+        f"{name}_processed": frame.num_rows,
+        f"{name}_created": change.added - updated,
+        f"{name}_updated": updated,
+    }
+
+
+def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
+    """One finding for each month: could every record be read?"""
+    told = None if not problems else f"{len(problems):,} records could not be read: {problems[0].message}"
+    return [
+        Finding(
+            asset=table,
+            check=READ_COMPLETELY,
+            month=month,
+            count=len(problems),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=told,
+        )
+        for month in step.months
+    ]
+
+
+def closed_unchanged(step: Step, table: str, changes: Changes) -> list[Finding]:
+    """One finding for each month: does the source still say what a closed month holds?"""
+    findings = []
+    for month in step.months:
+        change = changes.get(month, Change()) if month in step.closed else Change()
+        differing = change.added + change.removed
+        told = (
+            f"{month:%Y-%m} is closed; of its {table} {change.removed:,} rows are not so any more and "
+            f"{change.added:,} are new; the first open month takes the news."
+        )
+        findings.append(
+            Finding(
+                asset=table,
+                check=CLOSED_UNCHANGED,
+                month=month,
+                count=differing,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=told if differing else None,
+            )
+        )
+    return findings

@@ -1,0 +1,253 @@
+"""What Holded's records look like on the wire, and the frames that they become (wire/holded.md).
+
+Here: wire models, schemas, and what each kind of record is called. Not here: how they are asked for, which is
+`holded`'s, and how a single field is read, which is `holded_values`'s.
+
+A document's lines stay within its record, and so within its row, until all pages are there: a document that
+cannot be read has no lines, and one that moved from page to page has them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Required
+
+import pyarrow as pa
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PlainValidator, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from ledger_pipelines.money import AMOUNT, CENT
+from ledger_pipelines.sources import holded_values as values
+from ledger_pipelines.sources.frames import Entity, frame_schema
+from ledger_pipelines.sources.wire_types import KeyText, OptionalEmail, OptionalText
+
+DocumentType = Literal["invoice", "creditnote"]
+
+_STRICT = ConfigDict(strict=True)
+_ZERO = Decimal(0)
+_MILLIONTH = Decimal("0.000001")
+
+_Number = Annotated[Decimal, PlainValidator(values.meant_number)]
+_Money = Annotated[Decimal, PlainValidator(values.money)]
+_OptionalId = Annotated[str | None, PlainValidator(values.optional_id)]
+_OptionalCode = Annotated[str | None, PlainValidator(values.optional_code)]
+_Name = Annotated[str, PlainValidator(values.name)]
+
+
+@with_config(_STRICT)
+class SalesChannelRow(TypedDict, total=False):
+    """A sales channel. Its account number is a number or text, under one of two names."""
+
+    id: Required[KeyText]
+    name: OptionalText
+    account_number: Required[
+        Annotated[
+            str,
+            PlainValidator(values.account_number),
+            Field(validation_alias=AliasChoices("accountNum", "accNum")),
+        ]
+    ]
+
+
+@with_config(_STRICT)
+class ContactRow(TypedDict, total=False):
+    """A contact. One without a name is called by its id."""
+
+    id: Required[KeyText]
+    name: OptionalText
+    email: OptionalEmail
+    code: _OptionalCode
+    type: _OptionalCode
+    country_code: Annotated[
+        str | None, PlainValidator(values.country_within), Field(validation_alias="billAddress")
+    ]
+
+
+@with_config(_STRICT)
+class LineWire(TypedDict, total=False):
+    """A line of a document, its numbers as they were meant."""
+
+    line_id: _OptionalId
+    name: _Name
+    account_id: Annotated[_OptionalId, Field(validation_alias="account")]
+    sku: _OptionalCode
+    price: Required[_Number]
+    units: Required[_Number]
+    discount: Annotated[Decimal, PlainValidator(values.percentage)]
+
+
+def _line_row(line: LineWire) -> dict[str, Any]:
+    """A line with its net amount, which comes before its numbers are rounded to what the frame keeps."""
+    price, units, discount = line["price"], line["units"], line.get("discount", _ZERO)
+    return {
+        "name": "",
+        **line,
+        "price": values.rounded(price, _MILLIONTH),
+        "units": values.rounded(units, _MILLIONTH),
+        "discount": values.rounded(discount, values.PERCENT_UNIT),
+        "net_amount": values.net_amount(price, units, discount),
+    }
+
+
+@with_config(_STRICT)
+class DocumentWire(TypedDict, total=False):
+    """An invoice or a credit note; a credit note's amounts are positive, as on the document.
+
+    `status` cannot be trusted but for a cancelled document.
+    """
+
+    id: Required[KeyText]
+    document_number: Annotated[_OptionalCode, Field(validation_alias="docNumber")]
+    contact_id: Annotated[_OptionalId, Field(validation_alias="contact")]
+    contact_name: Annotated[OptionalText, Field(validation_alias="contactName")]
+    date: Required[Annotated[date, PlainValidator(values.day)]]
+    due_date: Annotated[date | None, PlainValidator(values.optional_day), Field(validation_alias="dueDate")]
+    currency: Required[Annotated[str, PlainValidator(values.currency)]]
+    exchange_rate: Annotated[
+        Decimal | None, PlainValidator(values.optional_rate), Field(validation_alias="currencyChange")
+    ]
+    subtotal: Required[_Money]
+    tax: Required[_Money]
+    total: Required[_Money]
+    payments_total: Required[Annotated[_Money, Field(validation_alias="paymentsTotal")]]
+    payments_pending: Required[Annotated[_Number, Field(validation_alias="paymentsPending")]]
+    payment_dates: Annotated[
+        list[int], PlainValidator(values.payment_instants), Field(validation_alias="paymentsDetail")
+    ]
+    is_cancelled: Annotated[bool, PlainValidator(values.is_cancelled), Field(validation_alias="status")]
+    approved_at: Annotated[
+        datetime | None, PlainValidator(values.optional_instant), Field(validation_alias="approvedAt")
+    ]
+    description: Annotated[OptionalText, Field(validation_alias="desc")]
+    source_document_id: Annotated[
+        str | None, PlainValidator(values.id_within), Field(validation_alias="from")
+    ]
+    sales_channel_id: Annotated[_OptionalId, Field(validation_alias="salesChannelId")]
+    lines: Required[
+        Annotated[list[Annotated[LineWire, AfterValidator(_line_row)]], Field(validation_alias="products")]
+    ]
+
+
+def _document_row(document: DocumentWire) -> dict[str, Any]:
+    """A document with what follows from its fields (wire/holded.md, Invoice), its lines numbered from 1."""
+    is_draft = document.get("document_number") is None or document.get("approved_at") is None
+    is_cancelled = document.get("is_cancelled", False)
+    pending = document["payments_pending"]
+    paid_on = document.get("payment_dates")
+    lines: list[Any] = document["lines"]
+    for number, line in enumerate(lines, 1):
+        line["line_number"] = number
+    return {
+        **document,
+        "payments_pending": values.rounded(pending, CENT),
+        "is_draft": is_draft,
+        "is_cancelled": is_cancelled,
+        "is_paid": abs(pending) < CENT and not is_draft and not is_cancelled,
+        "last_payment_on": values.local_date(max(paid_on)) if paid_on else None,
+    }
+
+
+_DOCUMENTS = TypeAdapter(list[Annotated[DocumentWire, AfterValidator(_document_row)]])
+
+
+_TEXT, _DATE, _BOOL = pa.string(), pa.date32(), pa.bool_()
+_PRECISE = pa.decimal128(18, 6)
+
+SALES_CHANNELS = frame_schema(id_=_TEXT, name_=_TEXT, account_number_=_TEXT)
+CONTACTS = frame_schema(id_=_TEXT, name_=_TEXT, email=_TEXT, code=_TEXT, type=_TEXT, country_code=_TEXT)
+INVOICES = frame_schema(
+    id_=_TEXT,
+    document_type_=_TEXT,
+    document_number=_TEXT,
+    contact_id=_TEXT,
+    contact_name=_TEXT,
+    date_=_DATE,
+    due_date=_DATE,
+    currency_=_TEXT,
+    exchange_rate=pa.decimal128(18, 8),
+    subtotal_=AMOUNT,
+    tax_=AMOUNT,
+    total_=AMOUNT,
+    payments_total_=AMOUNT,
+    payments_pending_=AMOUNT,
+    is_draft_=_BOOL,
+    is_cancelled_=_BOOL,
+    is_paid_=_BOOL,
+    last_payment_on=_DATE,
+    approved_at=pa.timestamp("us", "UTC"),
+    description=_TEXT,
+    source_document_id=_TEXT,
+    sales_channel_id=_TEXT,
+)
+#: `account_id` is a sales channel's id; `discount` a percentage.
+INVOICE_LINES = frame_schema(
+    invoice_id_=_TEXT,
+    line_number_=pa.int32(),
+    line_id=_TEXT,
+    name_=_TEXT,
+    account_id=_TEXT,
+    sku=_TEXT,
+    price_=_PRECISE,
+    units_=_PRECISE,
+    discount_=pa.decimal128(9, 4),
+    net_amount_=AMOUNT,
+)
+#: Within a document's row, before the lines have a frame of their own.
+LINES_COLUMN = "lines"
+_WITH_LINES = INVOICES.append(pa.field(LINES_COLUMN, pa.list_(pa.struct(list(INVOICE_LINES)[1:])), False))
+
+
+def _described(record: Mapping[str, Any], kind: str, *names: str) -> tuple[str | None, str]:
+    """The id of a record, and what it is called: by the first of these fields that is text, else by its id."""
+    found = record.get("id")
+    own_id = found.strip() or None if isinstance(found, str) else None
+    for name in names:
+        value = record.get(name)
+        if isinstance(value, str) and value.strip():
+            return own_id, f"{kind} {value.strip()}"
+    article = "An" if kind.startswith("I") else "A"
+    return own_id, f"{article} {kind.lower()}" if own_id is None else f"{kind} {own_id}"
+
+
+def _documents(document_type: DocumentType, plural: str, kind: str) -> Entity:
+    return Entity(
+        plural,
+        document_type,
+        _DOCUMENTS,
+        _WITH_LINES,
+        ("id",),
+        lambda record, _: _described(record, kind, "docNumber", "document_number"),
+        defaults={"document_type": document_type, "is_cancelled": False},
+        operation="invoices",
+    )
+
+
+#: The two kinds of document, by the name that Holded's addresses have for them.
+DOCUMENTS: Mapping[DocumentType, Entity] = {
+    "invoice": _documents("invoice", "invoices", "Invoice"),
+    "creditnote": _documents("creditnote", "credit notes", "Credit note"),
+}
+
+SALES_CHANNEL = Entity(
+    "sales channels",
+    "sales_channel",
+    TypeAdapter(list[SalesChannelRow]),
+    SALES_CHANNELS,
+    ("id",),
+    lambda record, _: _described(record, "Sales channel"),
+    stand_ins={"name": "id"},
+    operation="services",
+)
+
+CONTACT = Entity(
+    "contacts",
+    "contact",
+    TypeAdapter(list[ContactRow]),
+    CONTACTS,
+    ("id",),
+    lambda record, _: _described(record, "Contact"),
+    stand_ins={"name": "id"},
+    operation="invoices",
+)

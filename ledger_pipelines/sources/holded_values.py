@@ -1,0 +1,201 @@
+"""How Holded writes dates, numbers, codes and ids (wire/holded.md), and the rounding of a line.
+
+Here: from one JSON value to an exact Python value. The message of each ValueError completes the sentence
+"…, which …". Not here: whole records (`holded_models`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from ledger_pipelines.money import CENT
+
+#: Where Holded's days begin.
+MADRID = ZoneInfo("Europe/Madrid")
+
+_ZERO = Decimal(0)
+_HUNDRED = Decimal(100)
+#: The least of a percentage that is kept.
+PERCENT_UNIT = Decimal("0.0001")
+_RATE_UNIT = Decimal("0.00000001")
+_LONGEST_AMOUNT = 16
+_CANCELLED = 3
+#: The year 3000: what is later counts milliseconds, or nothing.
+_LATEST_EPOCH = 32_503_680_000
+#: Wide enough for every product of three numbers of 15 digits.
+_EXACT = Context(prec=60)
+#: As many digits as a binary double keeps of any decimal: what is beyond them is the binary's, not anybody's.
+_MEANT = Context(prec=15, rounding=ROUND_HALF_UP)
+
+
+def epoch_seconds(value: object) -> int | None:
+    """A whole number of seconds since the epoch, in this millennium or the last; None for anything else."""
+    if type(value) is Decimal and value.is_finite() and value == value.to_integral_value():
+        value = int(value)
+    return value if type(value) is int and 0 < value < _LATEST_EPOCH else None
+
+
+def local_midnight(day: date) -> int:
+    """The second at which a day begins in Madrid. Its clocks change at two or three, never at midnight."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=MADRID).timestamp())
+
+
+@lru_cache(maxsize=8192)
+def local_date(seconds: int) -> date:
+    """The day in Madrid that an instant lies in."""
+    return datetime.fromtimestamp(seconds, MADRID).date()
+
+
+def _is_blank(value: object) -> bool:
+    """Whether nothing was said: null, empty text, or the 0 of a field without a date or an id."""
+    return value is None or value == "" or (type(value) is int and value == 0)
+
+
+def _seconds(value: object) -> int:
+    seconds = epoch_seconds(value)
+    if seconds is None:
+        raise ValueError("is not a date")
+    return seconds
+
+
+def day(value: object) -> date:
+    """The day in Madrid of a time in seconds."""
+    return local_date(_seconds(value))
+
+
+def optional_day(value: object) -> date | None:
+    """Likewise; null where there is none."""
+    return None if _is_blank(value) else day(value)
+
+
+def optional_instant(value: object) -> datetime | None:
+    """A time in seconds as an instant; null where there is none."""
+    return None if _is_blank(value) else datetime.fromtimestamp(_seconds(value), UTC)
+
+
+def meant_number(value: object) -> Decimal:
+    """A JSON number as it was meant, without what binary arithmetic left behind its fifteenth digit.
+
+    Empty text is 0, as Holded writes it. Raises ValueError for anything else, and from 10^10 on.
+    """
+    if type(value) is int:
+        number = Decimal(value)
+    elif type(value) is Decimal and value.is_finite():
+        number = _MEANT.plus(value)
+    elif value == "":
+        return _ZERO
+    else:
+        raise ValueError("is not a number")
+    if number.adjusted() >= 10:
+        raise ValueError("is too large")
+    return number
+
+
+def rounded(number: Decimal, unit: Decimal) -> Decimal:
+    """The number to this unit, for example 0.01, half-up."""
+    return number.quantize(unit, ROUND_HALF_UP, _EXACT)
+
+
+def money(value: object) -> Decimal:
+    """An amount, to the cent."""
+    return rounded(meant_number(value), CENT)
+
+
+def optional_rate(value: object) -> Decimal | None:
+    """A rate of exchange; none where there is none, or where it would make everything nothing."""
+    rate = _ZERO if value is None else rounded(meant_number(value), _RATE_UNIT)
+    if rate < 0:
+        raise ValueError("is negative")
+    return rate or None
+
+
+def percentage(value: object) -> Decimal:
+    """A discount in percent; none is 0."""
+    number = _ZERO if value is None else meant_number(value)
+    if rounded(number, PERCENT_UNIT).adjusted() >= 5:
+        raise ValueError("is too large")
+    return number
+
+
+def net_amount(price: Decimal, units: Decimal, discount: Decimal) -> Decimal:
+    """price x units less discount (percent), net of tax, rounded half-up to the cent once (rules/accruals.md, Contracts).
+
+    Raises ValueError where it does not fit an amount of 16 digits.
+    """
+    exact = _EXACT.multiply(_EXACT.multiply(price, units), _EXACT.subtract(_HUNDRED, discount))
+    amount = rounded(exact.scaleb(-2, _EXACT), CENT)
+    if amount.adjusted() >= _LONGEST_AMOUNT:
+        raise ValueError("is worth too much for a line")
+    return amount
+
+
+def optional_id(value: object) -> str | None:
+    """What another record is known by; null where there is none, which Holded also writes as "0"."""
+    if _is_blank(value):
+        return None
+    text = _text(value)
+    return None if text == "0" else text
+
+
+def optional_code(value: object) -> str | None:
+    """A code that some people write as a number: its text. The number 0 stands for none."""
+    if _is_blank(value):
+        return None
+    return str(value) if type(value) is int else _text(value)
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str):
+        raise ValueError("is not text")
+    return value.strip() or None
+
+
+def account_number(value: object) -> str:
+    """The number of an account, which is a number or text."""
+    number = str(value) if type(value) is int else _text(value)
+    if number is None:
+        raise ValueError("is empty")
+    return number
+
+
+def name(value: object) -> str:
+    """A name; none is blank."""
+    return "" if value is None else _text(value) or ""
+
+
+def currency(value: object) -> str:
+    """The three letters of a currency, in capitals."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not (len(text) == 3 and text.isascii() and text.isalpha()):
+        raise ValueError("is not a currency")
+    return text.upper()
+
+
+def is_cancelled(value: object) -> bool:
+    """Whether a status says cancelled; what else it says cannot be trusted."""
+    return value in (_CANCELLED, str(_CANCELLED))
+
+
+def id_within(value: object) -> str | None:
+    """The id of what a document was made from. Where there is none, Holded leaves the field out or empty."""
+    found = value.get("id") if isinstance(value, Mapping) else None
+    return found.strip() or None if isinstance(found, str) else None
+
+
+def country_within(value: object) -> str | None:
+    """The country code of an address, which may be missing, or an empty list."""
+    found = value.get("countryCode") if isinstance(value, Mapping) else None
+    return found.strip() or None if isinstance(found, str) else None
+
+
+def payment_instants(value: object) -> list[int]:
+    """The instants of a document's payments."""
+    if not value:
+        return []
+    if not isinstance(value, list) or not all(isinstance(payment, Mapping) for payment in value):
+        raise ValueError("is not a list of payments")
+    return [_seconds(payment["date"]) for payment in value if not _is_blank(payment.get("date"))]

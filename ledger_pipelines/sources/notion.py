@@ -1,0 +1,215 @@
+"""Notion: the pages of one database (wire/notion.md).
+
+Here: what is asked of Notion, window by window and page by page. Not here: a single exchange
+(`notion_exchange`), nor how its pages look (`notion_models`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from ledger_pipelines.errors import ConfigurationError, LedgerError, SourceUnavailableError
+from ledger_pipelines.sources.base import SourceCheck
+from ledger_pipelines.sources.bodies import UnreadableBodyError
+from ledger_pipelines.sources.clock import Clock
+from ledger_pipelines.sources.credentials import usable_key
+from ledger_pipelines.sources.failures import Address, AnswerError
+from ledger_pipelines.sources.frames import PageReader, Reading
+from ledger_pipelines.sources.notion_exchange import NotionExchange
+from ledger_pipelines.sources.notion_models import PAGE
+from ledger_pipelines.sources.retries import RetryPolicy
+from ledger_pipelines.sources.wire_types import utc_instant
+
+INTEGRATION = "notion"
+PAGE_SIZE = 100
+#: Notion shows no more of one query, however many there are.
+LONGEST_QUERY = 10_000
+
+_IDENTITY = "the holder of NOTION_TOKEN"
+#: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
+_OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
+_ID = re.compile(r"[0-9A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """One answer of a query: its results, and where the next one begins, None after the last."""
+
+    results: list[Any]
+    next_cursor: str | None
+
+
+class NotionClient:
+    """A client of one database of Notion. Opens no connection before it is asked for something.
+
+    Every method may raise SourceUnavailableError when Notion cannot be reached or answers with something else,
+    and CredentialRefusedError when it refuses the token. Raises ConfigurationError for an unusable address, token
+    or database. `timeout` is the number of seconds without a byte that end a request. The address may end with
+    `/v1` or not. Three requests go out a second, as Notion allows.
+    """
+
+    name = "Notion"
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        database_id: str,
+        *,
+        timeout: float = 30.0,
+        retries: RetryPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._database_id = database_id.strip()
+        if not _ID.fullmatch(self._database_id):
+            raise ConfigurationError(
+                "NOTION_DATABASE_ID cannot be used: it is the 32 letters and digits in the database's address."
+            )
+        address = Address(self.name, url, "NOTION_URL", "check NOTION_TOKEN, and what it may read.")
+        self._exchange = NotionExchange(
+            address, usable_key(token, "NOTION_TOKEN"), read_timeout=timeout, retries=retries, clock=clock
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._exchange.close()
+
+    def check(self) -> SourceCheck:
+        """Whether Notion answers and shows the database; raises no LedgerError.
+
+        How many pages it shows is known where there are no more than one answer holds.
+        """
+        try:
+            answers = [self._query(source_id, None, None) for source_id in self._data_sources()]
+        except LedgerError as error:
+            return SourceCheck(self.name, False, None, None, str(error))
+        shown = sum(len(answer.results) for answer in answers)
+        is_all = all(answer.next_cursor is None for answer in answers)
+        count = f"{shown:,}" if is_all else f"more than {shown:,}"
+        detail = f"{self.name} at {self._exchange.url('')} shows {count} pages to {_IDENTITY}."
+        return SourceCheck(self.name, True, _IDENTITY, shown if is_all else None, detail)
+
+    def pages(self) -> Reading:
+        """Every page of the database that is neither archived nor in the trash (`PAGES`, sorted by page_id)."""
+        reader = PageReader(INTEGRATION, PAGE)
+        for source_id in self._data_sources():
+            for results in self._all_results(source_id):
+                reader.add([record for record in results if _is_in_use(record)])
+        return reader.reading()
+
+    def _data_sources(self) -> list[str]:
+        """The ids of the database's data sources: in this protocol, the pages are theirs."""
+        path = f"databases/{self._database_id}"
+        ids = self._exchange.ask(
+            path, lambda library: _source_ids(library.databases.retrieve(self._database_id))
+        )
+        if not ids:
+            raise AnswerError(
+                f"{self.name} shows no data source at {self._exchange.url(path)}: "
+                "check that NOTION_DATABASE_ID names a database of its own, not a view of another.",
+                reason="body",
+            )
+        return ids
+
+    def _all_results(self, source_id: str) -> Iterator[list[Any]]:
+        """All results of a data source, an answer at a time; from one window to the next some come again.
+
+        A window begins with the time at which the one before it ended: others may be of that very time.
+        """
+        since: str | None = None
+        while True:
+            seen, latest = 0, since
+            for results in self._window(source_id, since):
+                seen += len(results)
+                latest = _latest_of(results) or latest
+                yield results
+            if seen < LONGEST_QUERY:
+                return
+            if latest == since:
+                raise SourceUnavailableError(
+                    f"{self.name} has more than {LONGEST_QUERY:,} pages of the same time of creation at "
+                    f"{self._exchange.url(_query_path(source_id))}, and shows no more: "
+                    "move some of them to another database."
+                )
+            since = latest
+
+    def _window(self, source_id: str, since: str | None) -> Iterator[list[Any]]:
+        """The results from a time of creation on, as many as Notion shows of one query."""
+        cursor: str | None = None
+        seen = 0
+        while True:
+            answer = self._query(source_id, since, cursor)
+            yield answer.results
+            seen += len(answer.results)
+            if answer.next_cursor is None or seen >= LONGEST_QUERY:
+                return
+            if answer.next_cursor == cursor:
+                raise AnswerError(
+                    f"{self.name} sent the same place to go on from again at "
+                    f"{self._exchange.url(_query_path(source_id))}: try again later.",
+                    reason="body",
+                )
+            cursor = answer.next_cursor
+
+    def _query(self, source_id: str, since: str | None, cursor: str | None) -> _Results:
+        body: dict[str, Any] = {"sorts": _OLDEST_FIRST, "page_size": PAGE_SIZE}
+        if since is not None:
+            body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": since}}
+        if cursor is not None:
+            body["start_cursor"] = cursor
+        return self._exchange.ask(
+            _query_path(source_id), lambda library: _results_of(library.data_sources.query(source_id, **body))
+        )
+
+
+def _query_path(source_id: str) -> str:
+    return f"data_sources/{source_id}/query"
+
+
+def _source_ids(answer: object) -> list[str]:
+    sources = answer.get("data_sources") if isinstance(answer, Mapping) else None
+    if not isinstance(sources, list):
+        raise UnreadableBodyError("a database was promised, and something else came")
+    found = [source.get("id") for source in sources if isinstance(source, Mapping)]
+    return [source_id for source_id in found if isinstance(source_id, str) and _ID.fullmatch(source_id)]
+
+
+def _results_of(answer: object) -> _Results:
+    fields = answer if isinstance(answer, Mapping) else {}
+    results, has_more, next_cursor = (fields.get(name) for name in ("results", "has_more", "next_cursor"))
+    if not isinstance(results, list) or (has_more and not isinstance(next_cursor, str)):
+        raise UnreadableBodyError("results were promised, and something else came")
+    return _Results(results, next_cursor if has_more else None)
+
+
+def _is_in_use(record: object) -> bool:
+    """Whether a result is for the wire model: no page that was put away, and no other kind of object."""
+    if not isinstance(record, Mapping):
+        return True
+    return record.get("object", "page") == "page" and not (
+        record.get("archived") is True or record.get("in_trash") is True
+    )
+
+
+def _latest_of(results: list[Any]) -> str | None:
+    """The last time of creation that can be read, as it was written."""
+    for record in reversed(results):
+        created = record.get("created_time") if isinstance(record, Mapping) else None
+        try:
+            utc_instant(created)
+        except ValueError:
+            continue
+        return str(created)
+    return None
