@@ -21,12 +21,13 @@ import psutil
 from psycopg import sql
 
 from ledger_pipelines.sandbox import Sandbox
+from ledger_pipelines.sandbox.server import environment
 from ledger_pipelines.store.database import Database
 
 T = TypeVar("T")
 
-#: Every table that the months' runs fill.
-MONTH_TABLES = (
+#: The tables that come of Codex alone.
+CODEX_TABLES = (
     "companies",
     "assets",
     "contacts",
@@ -36,7 +37,21 @@ MONTH_TABLES = (
     "billing_statement_lines",
     "billing_statements",
 )
-_OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_")
+#: The tables of the import steps, and the accruals'.
+IMPORTED_TABLES = (
+    "services",
+    "holded_contacts",
+    "invoices",
+    "invoice_lines",
+    "contracts",
+    "clients",
+    "enrollments",
+    "external_ids",
+)
+ACCRUAL_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
+#: Every table that the months' runs fill.
+MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES)
+_OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_", "HOLDED_", "FOURGEEKS_", "NOTION_")
 _numbers = itertools.count(1)
 
 #: The rows of each table, as PostgreSQL writes them, with whatever was asked for beside them.
@@ -118,6 +133,10 @@ class Ledger:
     def use(self, sandbox: Sandbox) -> None:
         """Takes this sandbox for Core and Codex from now on."""
         self.variables |= {"CORE_URL": sandbox.core_url, "CODEX_URL": sandbox.codex_url}
+
+    def use_all(self, sandbox: Sandbox) -> None:
+        """Takes this sandbox for every outside system from now on."""
+        self.variables |= environment(sandbox.base_url)
 
     def environment(self, **variables: str) -> dict[str, str]:
         """The environment of the command: the test's settings and none of this machine's."""

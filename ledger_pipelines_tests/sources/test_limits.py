@@ -31,6 +31,16 @@ def test_no_minute_has_more_requests_than_the_limit(fake_time: FakeTime) -> None
     assert times[-1] < 6 * 61
 
 
+def test_no_second_has_more_requests_than_the_limit_of_a_second(fake_time: FakeTime) -> None:
+    limit = RateLimit(3, fake_time.clock, seconds=1.1)
+    times = []
+    for _ in range(20):
+        limit.wait()
+        times.append(fake_time.clock.monotonic())
+    assert all(later - earlier >= 1.1 for earlier, later in zip(times, times[3:], strict=False))
+    assert times[-1] < 6 * 1.2
+
+
 def test_the_limit_holds_for_several_threads(fake_time: FakeTime) -> None:
     limit = RateLimit(10, fake_time.clock)
     with ThreadPoolExecutor(4) as threads:
