@@ -265,14 +265,17 @@ def export_errors(
 @app.command()
 def bench(
     companies: Annotated[
-        int, typer.Option(min=10, help="With 25 assets, 20 contacts and 30 tickets each.")
+        int, typer.Option(min=0, help="With 25 assets, 20 contacts and 30 tickets each; 0 leaves them out.")
     ] = 10_000,
+    contracts: Annotated[
+        int, typer.Option(min=0, help="With two years of accruals; 0 leaves them out.")
+    ] = 20_000,
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
-    """Measures a month's statement run against bare COPY, and prints the ratios."""
+    """Measures statement and accrual runs against bare COPY, and prints the ratios."""
     from ledger_pipelines.commands.bench import run
 
-    run(companies=companies, months=months, console=_out)
+    run(companies=companies, contracts=contracts, months=months, console=_out)
 
 
 def _enter() -> Database:

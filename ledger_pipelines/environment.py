@@ -53,8 +53,12 @@ def codex_client(settings: Settings) -> CodexClient:
     )
 
 
+@lru_cache
 def holded_client(settings: Settings) -> HoldedClient:
-    """A client for Holded. Raises ConfigurationError when the key is missing."""
+    """A client for Holded, the same for all steps of a process: Holded counts their requests together.
+
+    Raises ConfigurationError when the key is missing.
+    """
     if settings.holded_api_key is None:
         raise ConfigurationError(
             "HOLDED_API_KEY is not set: it comes from Holded's settings, under developers."
@@ -64,8 +68,12 @@ def holded_client(settings: Settings) -> HoldedClient:
     )
 
 
+@lru_cache
 def fourgeeks_client(settings: Settings) -> FourGeeksClient:
-    """A client for 4Geeks. Raises ConfigurationError without a way to sign in."""
+    """A client for 4Geeks, the same for all steps of a process, so that it logs in once.
+
+    Raises ConfigurationError without a way to sign in.
+    """
     return FourGeeksClient(
         settings.fourgeeks_url,
         token=_text(settings.fourgeeks_token),
@@ -76,8 +84,12 @@ def fourgeeks_client(settings: Settings) -> FourGeeksClient:
     )
 
 
+@lru_cache
 def notion_client(settings: Settings) -> NotionClient:
-    """A client for Notion's database of clients. Raises ConfigurationError when a setting is missing."""
+    """A client for Notion's database of clients, one for a process.
+
+    Raises ConfigurationError when a setting is missing.
+    """
     if settings.notion_token is None or settings.notion_database_id is None:
         raise ConfigurationError(
             f"{settings.missing_for('notion')} is not set: make an integration in Notion and share the database with it."

@@ -1,4 +1,4 @@
-"""`ledger bench`: what a statement run costs beside bare COPY, as ratios measured in one run."""
+"""`ledger bench`: what statement and accrual runs cost beside bare COPY, as ratios measured in one run."""
 
 from __future__ import annotations
 
@@ -10,23 +10,55 @@ from rich.table import Table
 from ledger_pipelines.errors import LedgerError
 
 if TYPE_CHECKING:
+    from benchmarks.accrual_run import Figures as AccrualFigures
     from benchmarks.statement_run import Figures
 
+_ACCRUAL_MONTHS = 24
 
-def run(*, companies: int, months: int, console: Console) -> None:
-    """Measures and prints. Raises LedgerError where the benchmarks are not installed beside the package."""
+
+def run(*, companies: int, contracts: int, months: int, console: Console) -> None:
+    """Measures statements and accruals, leaving out what has the size 0, and prints both.
+
+    Raises LedgerError where the benchmarks are not installed beside the package.
+    """
     try:
-        from benchmarks.statement_run import measure
+        from benchmarks import accrual_run, statement_run
     except ModuleNotFoundError:
         raise LedgerError("The benchmarks are part of a checkout: run `make bench` in one.") from None
     with console.status("Starting a database of its own") as status:
-        figures = measure(companies, months, status.update)
-    console.print(_seconds(figures))
-    console.print(_ratios(figures))
+        if companies:
+            statements = statement_run.measure(companies, months, status.update)
+            console.print(_seconds(statements), _ratios(statements))
+        if contracts:
+            accruals = accrual_run.measure(contracts, _ACCRUAL_MONTHS, status.update)
+            console.print(_accrual_seconds(accruals), _accrual_ratios(accruals))
+
+
+def _accrual_seconds(figures: AccrualFigures) -> Table:
+    title = f"Accruals of {_ACCRUAL_MONTHS} months: medians of three"
+    table = Table("What", "Rows", "Seconds", title=title, title_justify="left")
+    rows = [
+        ("Bare COPY out of the inputs", figures.input_rows, figures.bare_copy_out),
+        ("Bare COPY in of the outputs", figures.output_rows, figures.bare_copy_in),
+        ("Accrual run of new months", figures.output_rows, figures.run),
+        ("The same months run again", figures.output_rows, figures.run_again),
+        ("The rules alone (contract-months)", figures.contract_months, figures.rules),
+    ]
+    for name, count, seconds in rows:
+        table.add_row(name, f"{count:,}", f"{seconds:.3f}")
+    return table
+
+
+def _accrual_ratios(figures: AccrualFigures) -> Table:
+    table = Table("Ratio", "Measured", "Promised", title="Ratios", title_justify="left")
+    _add(table, "Accrual run / bare COPY", figures.run / figures.bare, 3.0, "at most 3.00")
+    rate = figures.contract_months / figures.rules
+    _add(table, "Contract-months a second in the rules", rate, None, "at least 100,000")
+    return table
 
 
 def _seconds(figures: Figures) -> Table:
-    table = Table("What", "Rows", "Seconds", title="Medians of three", title_justify="left")
+    table = Table("What", "Rows", "Seconds", title="Statements: medians of three", title_justify="left")
     rows = [
         ("Bare COPY out of the inputs", figures.input_rows, figures.bare_copy_out),
         ("Bare COPY in of the outputs", figures.output_rows, figures.bare_copy_in),
