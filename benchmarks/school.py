@@ -44,9 +44,8 @@ def fill(database: Database, months: Sequence[date], contracts: int, seed: int =
             nothing,
             nothing,
             months=months,
-            ledger_months=months,
             closed=(),
-            first_open=months[0],
+            first_month=months[0],
         )
         _replace(connection, "enrollments", months, rows)
         connection.execute("ANALYZE")

@@ -84,9 +84,8 @@ def fourgeeks_client(settings: Settings) -> FourGeeksClient:
     )
 
 
-@lru_cache
 def notion_client(settings: Settings) -> NotionClient:
-    """A client for Notion's database of clients, one for a process.
+    """A client for Notion's database of clients.
 
     Raises ConfigurationError when a setting is missing.
     """

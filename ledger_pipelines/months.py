@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from ledger_pipelines.errors import LedgerError
@@ -61,6 +61,14 @@ def years_so_far(months: Iterable[date]) -> list[date]:
     for month in sorted(months):
         lasts[month.year] = month
     return [date(year, index, 1) for year, last in lasts.items() for index in range(1, last.month + 1)]
+
+
+def first_open_after(month: date, closed: Collection[date]) -> date:
+    """The first month after this one that is not closed: where news about it is kept, once it is closed."""
+    later = add_months(month, 1)
+    while later in closed:
+        later = add_months(later, 1)
+    return later
 
 
 def describe_months(months: Iterable[date]) -> str:

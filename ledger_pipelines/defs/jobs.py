@@ -5,9 +5,9 @@ from datetime import UTC
 
 import dagster as dg
 
-from ledger_pipelines.defs.partitions import first_open_month, first_partition, partition_key
+from ledger_pipelines.defs.partitions import first_partition, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
-from ledger_pipelines.months import add_months, month_of
+from ledger_pipelines.months import add_months, first_open_after, month_of
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.sync import ACCRUAL_STEP, IMPORT_STEPS
 
@@ -65,12 +65,17 @@ def backup_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 def import_steps_daily(
     context: dg.ScheduleEvaluationContext, ledger: LedgerResource
 ) -> dg.RunRequest | dg.SkipReason:
-    """Each night at three, all open months and the last twelve: Holded tells of payments by no other means."""
+    """Each night at three, the last twelve months, and all since the last closed one.
+
+    Holded tells of payments and of late documents by no other means than being asked again.
+    """
     if ledger.settings.missing_for("holded"):
         return dg.SkipReason("HOLDED_API_KEY is not set: there is nothing to import from.")
     this_month = month_of(context.scheduled_execution_time.astimezone(UTC).date())
     with ledger.database.connect() as connection:
-        first_open = first_open_month(closed_months(connection))
+        closed = closed_months(connection)
+    # The month that takes the news of closed ones must be among them.
+    first_open = first_open_after(max(closed), closed) if closed else this_month
     first = max(first_partition(), min(first_open, add_months(this_month, -11)))
     return dg.RunRequest(
         run_key=context.scheduled_execution_time.isoformat(),

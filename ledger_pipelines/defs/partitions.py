@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection
 from datetime import date
 
 import dagster as dg
 
-from ledger_pipelines.months import add_months, month_of, parse_month
+from ledger_pipelines.months import month_of, parse_month
 from ledger_pipelines.settings import DEFAULT_FIRST_MONTH
 
 #: Calendar months in UTC, the one under way included. The `ledger` command sets the variable from the database.
@@ -46,11 +45,3 @@ def first_partition() -> date:
 def is_partition(month: date, today: date) -> bool:
     """Whether the month is one of the partitions that exist on this day."""
     return first_partition() <= month <= month_of(today)
-
-
-def first_open_month(closed: Collection[date]) -> date:
-    """The ledger's first month that is not closed: where news about closed months is kept."""
-    month = first_partition()
-    while month in closed:
-        month = add_months(month, 1)
-    return month

@@ -19,6 +19,7 @@ from ledger_pipelines.invoicing.frames import (
     rows_with,
     rows_without,
 )
+from ledger_pipelines.months import first_open_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +74,36 @@ def month_documents(
     *,
     months: Sequence[date],
     closed: Collection[date],
-    first_open: date,
     unreadable: Collection[str] = (),
 ) -> Documents:
     """The documents of these months as they are to be kept, closed months among them as they are now.
 
     `fetched`: what the source has, dated in these months. `stored`: the present rows of the open months among
     them. `known`: what closed months hold, the newest row of each document. `unreadable`: ids that the source
-    has but that could not be read. `first_open` is the ledger's first month that is not closed.
+    has but that could not be read.
 
-    A document that could not be read stays as it was read last. When `first_open` is among the months, it also
-    takes the news of closed months: documents that are new there, differ from what is known, or are gone.
+    A document that could not be read stays as it was read last. The first open month after closed ones, when it is
+    among the months, also takes their news: documents that are new there, differ from what is known, or are gone.
     """
     broken = pa.array(sorted(unreadable), pa.string())
     result = fetched.without(broken) + stored.of(broken)
-    if first_open not in months:
-        return result
-    asked = [month for month in months if month in closed]
-    late = fetched.of_months(asked).without(broken)
-    news = late.of(_changed(late, known)) + _gone(known, asked, pa.concat_arrays([fetched.ids, broken]))
-    result += news.in_month(first_open)
-    return result + _restated_before(stored, first_open, closed, months).without(result.ids)
+    present = pa.concat_arrays([fetched.ids, broken])
+    for month, before in _closed_by_landing(months, closed).items():
+        asked = [one for one in before if one in months]
+        late = fetched.of_months(asked).without(broken)
+        news = late.of(_changed(late, known)) + _gone(known, asked, present)
+        result += news.in_month(month)
+        others = [one for one in before if one not in months]
+        result += _restated_before(stored, month, others).without(result.ids)
+    return result
+
+
+def _closed_by_landing(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
+    """Those of the months that take news, each with the closed months that it takes them of."""
+    landings: dict[date, list[date]] = {}
+    for month in sorted(closed):
+        landings.setdefault(first_open_after(month, closed), []).append(month)
+    return {month: before for month, before in landings.items() if month in months}
 
 
 def _changed(late: Documents, known: Documents) -> Column:
@@ -111,14 +121,12 @@ def _gone(known: Documents, asked: Sequence[date], present: Column) -> Documents
     return Documents(marked(rows_without(live, "id", present), is_removed=True), known.lines.slice(0, 0))
 
 
-def _restated_before(
-    stored: Documents, first_open: date, closed: Collection[date], months: Sequence[date]
-) -> Documents:
-    """News of closed months that were not asked for this time: they stay in the first open month as they are."""
-    here = stored.of_months([first_open])
-    others = pa.array([month for month in closed if month not in months], pa.date32())
+def _restated_before(stored: Documents, month: date, closed: Sequence[date]) -> Documents:
+    """News of closed months that were not asked for this time: they stay in the month that took them, as they are."""
+    here = stored.of_months([month])
     dates = first_of_month(column(here.headers, "date"))
-    return here.of(column(kept(here.headers, mask(pc.is_in(dates, value_set=others))), "id"))
+    of_closed = mask(pc.is_in(dates, value_set=pa.array(closed, pa.date32())))
+    return here.of(column(kept(here.headers, of_closed), "id"))
 
 
 def newest(documents: Documents) -> Documents:

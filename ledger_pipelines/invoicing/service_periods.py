@@ -14,7 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import Column, Int64s, Mask, column, kept, mask, picked, positions
-from ledger_pipelines.invoicing.frames import changed_keys, in_month, marked, rows_with, rows_without
+from ledger_pipelines.invoicing.frames import (
+    changed_keys,
+    in_month,
+    marked,
+    rows_with,
+    rows_without,
+    where_in,
+)
+from ledger_pipelines.months import add_months, first_open_after
 
 
 def month_periods(
@@ -23,40 +31,46 @@ def month_periods(
     known: pa.Table,
     *,
     months: Sequence[date],
-    ledger_months: Sequence[date],
+    first_month: date,
     closed: Collection[date],
-    first_open: date,
     unreadable: Collection[int] = (),
 ) -> pa.Table:
     """The service periods of these months as they are to be kept, closed months among them as they are now.
 
     `periods`: all that the source has, without a month. `stored`: the present rows of the open months among
-    `months`. `known`: what closed months hold, the newest row of each period. `ledger_months`: all months of the
-    ledger up to now. `unreadable`: ids that the source has but that could not be read; their rows stay.
-    When `first_open` is among the months it also takes the news of periods that touch no open month: those that
-    are unknown there, differ from what is known, or are gone.
+    `months`. `known`: what closed months hold, the newest row of each period. `first_month` is the ledger's.
+    `unreadable`: ids that the source has but that could not be read; their rows stay.
+
+    A period whose last month is closed (or before the ledger) and that is unknown there, differs from what is known,
+    or is gone, is news: a row of the first open month after it, when that is among the months.
     """
     broken = pa.array(sorted(unreadable), pa.int64())
     periods = marked(rows_without(periods, "id", broken), is_removed=False)
     first, last = _span(periods)
     parts = [in_month(kept(periods, _touches(first, last, month)), month) for month in months]
     parts.append(rows_with(stored, "id", broken))
-    if first_open in months:
-        open_months = [month for month in ledger_months if month not in closed]
-        is_settled = ~np.logical_or.reduce([_touches(first, last, month) for month in open_months])
-        settled = kept(periods, is_settled)
-        before = rows_with(known, "id", column(settled, "id"))
-        news = rows_with(settled, "id", changed_keys("id", settled, before))
-        parts.append(in_month(news, first_open))
-        present = pa.concat_arrays([column(periods, "id"), broken])
-        parts.append(in_month(_gone(known, present), first_open))
+    changed = changed_keys("id", periods, rows_with(known, "id", column(periods, "id")))
+    is_changed = where_in(periods, "id", changed)
+    before_ledger = _number(first_month) - 1
+    landings = {before_ledger: first_open_after(add_months(first_month, -1), closed)}
+    landings |= {_number(month): first_open_after(month, closed) for month in closed}
+    for number, landing in landings.items():
+        if landing in months:
+            is_last = (last <= number) if number == before_ledger else (last == number)
+            parts.append(in_month(kept(periods, is_last & is_changed), landing))
+    gone = _gone(known, pa.concat_arrays([column(periods, "id"), broken]))
+    for month in closed:
+        landing = first_open_after(month, closed)
+        if landing in months:
+            parts.append(in_month(rows_with(gone, "month", pa.array([month], pa.date32())), landing))
     columns = parts[0].column_names
     return pa.concat_tables([part.select(columns).cast(parts[0].schema) for part in parts])
 
 
 def _span(periods: pa.Table) -> tuple[Int64s, Int64s]:
     """The first and the last month of each period, as months since 1970."""
-    made = column(periods, "created_at").cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+    known = pc.coalesce(column(periods, "created_at"), column(periods, "updated_at"))
+    made = known.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
     first = pc.min_element_wise(column(periods, "start_date"), made)
     last = pc.max_element_wise(column(periods, "end_date"), column(periods, "status_change_date"))
     return _month_numbers(first), _month_numbers(last)
@@ -66,9 +80,12 @@ def _month_numbers(days: Column) -> Int64s:
     return days.to_numpy(zero_copy_only=False).astype("datetime64[M]").astype(np.int64)
 
 
+def _number(month: date) -> int:
+    return (month.year - 1970) * 12 + month.month - 1
+
+
 def _touches(first: Int64s, last: Int64s, month: date) -> Mask:
-    number = (month.year - 1970) * 12 + month.month - 1
-    touched: Mask = (first <= number) & (number <= last)
+    touched: Mask = (first <= _number(month)) & (_number(month) <= last)
     return touched
 
 

@@ -77,7 +77,7 @@ class TestStatement:
         assert set(statements["currency"].to_pylist()) == {"NOK"}
 
     def test_too_large_for_its_columns_is_one_clear_sentence(self) -> None:
-        with pytest.raises(LedgerError, match="impossible rate"):
+        with pytest.raises(LedgerError, match="impossible amount, rate"):
             bill_month(plans=[{"per_hour_ticket_cost": "9999999999"}], tickets=[{"hours": "9999999999"}])
 
 

@@ -9,7 +9,6 @@ from datetime import date
 import pyarrow as pa
 
 from ledger_pipelines.defs.invoicing.writing import Changes
-from ledger_pipelines.defs.partitions import first_open_month
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.contracts import contract_movements, documents_without_client
@@ -37,7 +36,6 @@ def write_documents(step: Step, found: HoldedDocuments, services: pa.Table) -> W
         known,
         months=step.months,
         closed=step.closed,
-        first_open=first_open_month(step.closed),
         unreadable={problem.external_id for problem in found.problems},
     )
     current = documents.of_months(step.open(step.months))

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from ledger_pipelines.columns import column
 from ledger_pipelines.defs.invoicing.writing import Changes
-from ledger_pipelines.defs.partitions import first_open_month, first_partition
+from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.service_periods import month_periods, newest_periods
-from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.store.frames import read_months
 
 
 def write_periods(step: Step, periods: pa.Table, problems: Sequence[Problem]) -> tuple[pa.Table, Changes]:
-    """Replaces the months' service periods; the first open month takes news of periods that touch no open one."""
-    this_month = month_of(datetime.now(UTC).date())
+    """Replaces the months' service periods; the first open month after a closed one takes its news."""
     closed = sorted(step.closed)
     read = set(column(periods, "id").to_pylist())
     named = {int(problem.external_id) for problem in problems if problem.external_id.isdecimal()}
@@ -28,9 +25,8 @@ def write_periods(step: Step, periods: pa.Table, problems: Sequence[Problem]) ->
         read_months(step.connection, "enrollments", step.open(step.months)),
         newest_periods(read_months(step.connection, "enrollments", closed)),
         months=step.months,
-        ledger_months=month_range(first_partition(), add_months(this_month, 1)),
+        first_month=first_partition(),
         closed=step.closed,
-        first_open=first_open_month(step.closed),
         # One that counts in spite of its problem was read.
         unreadable=named - read,
     )

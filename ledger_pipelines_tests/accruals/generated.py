@@ -1,0 +1,160 @@
+"""Accrual inputs as hypothesis draws them: few clients, services and months, every kind of period and odd ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ledger_pipelines.accruals.inputs import AccrualInputs
+from ledger_pipelines_tests.accruals.building import make_inputs, months
+
+CONTACTS = ("ann", "ann", "bob", "cy", "eve")
+SERVICES = ("bootcamp", "bootcamp", "data", "loose")
+#: Over a year's end; periods may begin before and run on for long after.
+MONTHS = tuple(months("2023-10", 10))
+#: The end of everything that is drawn: by then all that will ever be recognised is.
+AT_LAST = months("2026-12", 1)[0]
+
+_signed = st.sampled_from(["6000", "6000", "1200.05", "0.01", "100", "-100", "-6000", "999999.99"])
+_positive = st.sampled_from(["6000", "1200.05", "0.01", "100", "33.33"]).map(Decimal)
+_days = st.dates(date(2023, 9, 1), date(2024, 1, 31)) | st.dates(date(2023, 9, 1), date(2024, 8, 31))
+_lengths = st.sampled_from([0, 6, 26, 27, 59, 139, 200])
+_programs = st.sampled_from(["Full Stack", "data", "ful stack", "", None, "Data-Science"])
+_emails = st.sampled_from(["ann@example.com", " Bob@Example.com", "", "nobody@example.com", None])
+_statuses = st.sampled_from(["ACTIVE", "ACTIVE", "POSTPONED", "POSTPONED", "DROPPED", "ENDED"])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Inputs, the months asked for, and the records that they were made of."""
+
+    inputs: AccrualInputs
+    months: Sequence[date]
+    records: dict[str, Any]
+    closed: frozenset[date]
+
+    def changed(self, closed: Sequence[date] | frozenset[date] = (), **records: Any) -> AccrualInputs:
+        """The inputs with other records of some kinds, and other closed months."""
+        return make_inputs(closed=closed, **{**self.records, **records})
+
+
+@st.composite
+def drawn_inputs(draw: st.DrawFn, *, tidy: bool = False) -> Drawn:
+    """Anything that the tables allow; `tidy`: amounts are positive and nothing is closed."""
+    closed = frozenset(() if tidy else draw(st.sets(st.sampled_from(MONTHS), max_size=5)))
+    contracts = draw(_contracts(_positive if tidy else _signed.map(Decimal)))
+    records: dict[str, Any] = {
+        "contracts": contracts,
+        "services": [
+            {**draw(_terms()), "id": name, "name": label}
+            for name, label in (
+                ("bootcamp", "ES - Full Stack Bootcamp"),
+                ("data", "Data"),
+            )
+        ],
+        "clients": [
+            {"contact_id": "ann", "name": "Ann Lee", "email": "ann@example.com", "user_id": 1},
+            {"contact_id": "bob", "name": None, "email": "bob@example.com", "user_id": draw(_users)},
+            {"contact_id": "eve", "name": "Eve", "email": "ANN@example.com", "user_id": None},
+        ],
+        "periods": draw(st.lists(_period(), max_size=6)),
+        "pages": draw(st.lists(_page(), max_size=2)),
+        "booked": draw(_bookings(sorted(closed), contracts)),
+    }
+    asked = draw(st.just(MONTHS) | st.sets(st.sampled_from(MONTHS), min_size=1, max_size=6))
+    return Drawn(make_inputs(closed=closed, **records), sorted(asked), records, closed)
+
+
+_users = st.sampled_from([1, 1, 1, 2, None])
+
+
+def _key(draw: st.DrawFn) -> dict[str, str]:
+    return {
+        "contact_id": draw(st.sampled_from(CONTACTS)),
+        "service_id": draw(st.sampled_from(SERVICES)),
+        "currency": draw(st.sampled_from(["EUR", "EUR", "USD"])),
+    }
+
+
+@st.composite
+def _contracts(draw: st.DrawFn, values: st.SearchStrategy[Decimal]) -> list[dict[str, Any]]:
+    found = {}
+    for _ in range(draw(st.integers(1, 5))):
+        key = _key(draw)
+        month = draw(st.sampled_from(MONTHS))
+        early = draw(st.sampled_from([0, 0, 14, 19, 40]))
+        found[month, *key.values()] = {
+            **key,
+            "month": month,
+            "contract_date": month + timedelta(days=draw(st.sampled_from([0, 12, 14, 15, 27])) - early),
+            "amount": draw(values),
+        }
+    return list(found.values())
+
+
+def _terms() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "total_sessions": st.sampled_from([None, 60, 7]),
+            "sessions_per_week": st.sampled_from([None, 3, 5]),
+            "method": st.sampled_from([None, "sessions", "days", "days", "even_months"]),
+        }
+    )
+
+
+@st.composite
+def _period(draw: st.DrawFn) -> dict[str, Any]:
+    start = draw(_days)
+    length = draw(_lengths)
+    status = draw(_statuses)
+    changed = None
+    if status != "ACTIVE" and draw(st.integers(0, 9)):
+        changed = start + timedelta(days=draw(st.integers(-40, length + 20)))
+    return {
+        "user_id": draw(_users),
+        "email": draw(_emails),
+        "program_name": draw(_programs),
+        "program_slug": draw(_programs),
+        "start_date": start,
+        "end_date": start + timedelta(days=length),
+        "status": status,
+        "status_change_date": changed,
+    }
+
+
+@st.composite
+def _page(draw: st.DrawFn) -> dict[str, Any]:
+    statuses = ["Active", "Dropped", "SUSPENDED", "Graduated", "Not Completing", "Postponed", None]
+    return {
+        "email": draw(_emails),
+        "educational_status": draw(st.sampled_from(statuses)),
+        "drop_date": draw(st.none() | _days),
+        "certificated_at": draw(st.none() | _days),
+        "last_edited_at": datetime(2024, draw(st.integers(1, 3)), 1, tzinfo=UTC),
+    }
+
+
+@st.composite
+def _bookings(
+    draw: st.DrawFn, closed: Sequence[date], contracts: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    if not closed:
+        return []
+    found = {}
+    for _ in range(draw(st.integers(1, 6))):
+        month = draw(st.sampled_from([*closed, MONTHS[-1]]))
+        key = draw(st.sampled_from(contracts)) if draw(st.integers(0, 4)) else _key(draw)
+        key = {name: key[name] for name in ("contact_id", "service_id", "currency")}
+        found[month, *key.values()] = {
+            **key,
+            "month": month,
+            "contract_amount": draw(st.sampled_from(["6000", "6000", "100", "-100"])),
+            "recognised": draw(st.sampled_from(["100", "-50", "0", "6000"])),
+            "contract_status": draw(st.sampled_from(["ACTIVE", "CLOSED", "CLOSED", "CANCELED", "CANCELED"])),
+        }
+    return list(found.values())
