@@ -39,15 +39,16 @@ def column(frame: pa.Table, name: str) -> Column:
 
 def positions(values: Column, among: Column) -> Int64s:
     """Where each value stands in `among` (the first of equals); -1 where it does not, and for null."""
-    found = pc.index_in(values, value_set=among, skip_nulls=True)
-    return int64s(found.fill_null(-1))
+    return int64s(pc.index_in(values, value_set=among, skip_nulls=True), missing=-1)
 
 
-def int64s(values: Column) -> Int64s:
-    """Whole numbers, booleans or dates (as days since 1970) of a column without nulls."""
+def int64s(values: Column, *, missing: int = 0) -> Int64s:
+    """Whole numbers, booleans or dates (as days since 1970) of a column; null becomes `missing`."""
     if pa.types.is_date32(values.type):
         values = values.view(pa.int32())
-    return values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    filled: Any = values.fill_null(missing) if values.null_count else values
+    numbers: Int64s = filled.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return numbers
 
 
 def mask(values: Column) -> Mask:
@@ -131,8 +132,10 @@ def _words(values: Column) -> npt.NDArray[np.int64]:
     return np.asfortranarray(pairs)
 
 
-def decimals(units: Int64s | Exact, kind: pa.Decimal128Type[Any, Any]) -> Column:
-    """Whole numbers of smallest units as a decimal column.
+def decimals(
+    units: Int64s | Exact, kind: pa.Decimal128Type[Any, Any], *, where: Mask | None = None
+) -> Column:
+    """Whole numbers of smallest units as a decimal column; null except `where`, if that is given.
 
     Raises LedgerError when one has more digits than the column holds.
     """
@@ -149,13 +152,18 @@ def decimals(units: Int64s | Exact, kind: pa.Decimal128Type[Any, Any]) -> Column
         words[:, 0] = units
         np.right_shift(words[:, 0], 63, out=words[:, 1])
     buffer: Any = words
-    return pa.Array.from_buffers(kind, units.size, [None, pa.py_buffer(buffer)])
+    made: Column = pa.Array.from_buffers(kind, units.size, [None, pa.py_buffer(buffer)])
+    if where is None:
+        return made
+    nullable: Column = pc.if_else(array(where), made, pa.scalar(None, kind))
+    return nullable
 
 
-def half_up(units: Any, divisor: int) -> Any:
+def half_up(units: Any, divisor: Any) -> Any:
     """`units / divisor` to a whole number; a half goes away from zero, as everywhere in money.
 
-    `units` is an `Int64s` or an `Exact`, and so is the result; twice the largest must fit.
+    `units` is an `Int64s` or an `Exact`, and so is the result; the divisor is positive, one for all or one for each.
+    Twice the largest must fit.
     """
     rounded = (abs(units) * 2 + divisor) // (2 * divisor)
     return np.where(units < 0, -rounded, rounded)

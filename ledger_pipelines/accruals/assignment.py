@@ -20,20 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import (
-    Column,
-    Int64s,
-    Mask,
-    column,
-    folded,
-    int64s,
-    mapped,
-    positions,
-    runs,
-    take,
-    words,
-)
+from ledger_pipelines.accruals.columns import folded, mapped, runs, words
 from ledger_pipelines.accruals.contracts import Contracts
+from ledger_pipelines.columns import Column, Int64s, Mask, column, int64s, positions, take
 
 _NONE, _CONTAINS, _EQUAL, _ONLY = range(4)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import column, folded, kept, positions, present, take
+from ledger_pipelines.accruals.columns import folded
 from ledger_pipelines.accruals.inputs import CLIENTS, CONTACTS, STUDENTS, fitted
+from ledger_pipelines.columns import column, kept, positions, present, take
 
 
 def match_clients(contacts: pa.Table, students: pa.Table) -> pa.Table:

@@ -8,23 +8,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import (
+from ledger_pipelines.accruals.columns import months_of, ranked
+from ledger_pipelines.accruals.inputs import AccrualInputs
+from ledger_pipelines.accruals.outputs import CONTRACT_KEY, CONTRACT_STATUSES
+from ledger_pipelines.columns import (
     Column,
     Int64s,
     Mask,
     array,
     column,
-    hundredths,
     int64s,
     kept,
-    months_of,
     positions,
-    ranked,
+    small_units,
     summed,
     take,
 )
-from ledger_pipelines.accruals.inputs import AccrualInputs
-from ledger_pipelines.accruals.outputs import CONTRACT_KEY, CONTRACT_STATUSES
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.money import AMOUNT
 
@@ -124,7 +123,7 @@ def read_contracts(inputs: AccrualInputs) -> Contracts:
     services = inputs.read("services")
     at = positions(service_ids, column(services, "id"))
     amounts = _small_enough(column(changes, "amount"))
-    positive = hundredths(column(booked, "contract_amount")) > 0
+    positive = small_units(column(booked, "contract_amount")) > 0
     statuses = positions(column(booked, "contract_status"), array(CONTRACT_STATUSES))
     return Contracts(
         keys=both.select(list(CONTRACT_KEY)).take(array(first)),
@@ -161,7 +160,7 @@ def _small_enough(amounts: Column) -> Int64s:
             f"The contracts' amounts come to {sizes}, more than the books can hold: look for an impossible "
             "amount among the invoices."
         )
-    return hundredths(amounts)
+    return small_units(amounts)
 
 
 def _least(values: Int64s, contract: Int64s, count: int) -> Int64s:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from ledger_pipelines.accruals.columns import NEVER, Int64s, Mask, first_days, months_of, share
+from ledger_pipelines.accruals.columns import NEVER, first_days, months_of, share
 from ledger_pipelines.accruals.contracts import Contracts
 from ledger_pipelines.accruals.notion import HAS_DROPPED, NotionStates
 from ledger_pipelines.accruals.outputs import (
@@ -52,6 +52,7 @@ from ledger_pipelines.accruals.outputs import (
     STATE_PAUSED,
 )
 from ledger_pipelines.accruals.walk import Walk
+from ledger_pipelines.columns import Int64s, Mask
 
 #: A contract without a period waits so many days for one.
 DAYS_TO_ENROL = 15
@@ -126,7 +127,9 @@ def gather_facts(contracts: Contracts, walk: Walk, notion: NotionStates, unassig
     end[schedule.owners] = schedule.end[schedule.last]
     runs_until = contracts.day + DAYS_TO_ENROL + 1
     if schedule.owners.size:
-        runs_until[schedule.owners] = np.maximum.reduceat(schedule.stop, schedule.first)
+        # Whatever ended a period, it does not run on after that.
+        ended = np.where(schedule.status == ACTIVE, schedule.end, np.minimum(schedule.end, schedule.changed))
+        runs_until[schedule.owners] = np.maximum.reduceat(ended, schedule.first)
     complete = (walk.delivered_in_the_end() == walk.denominator).astype(np.bool_)
     with_period = _release_by_period(status, changed, end, complete)
     without = _release_without_period(contracts.day, notion, unassigned)

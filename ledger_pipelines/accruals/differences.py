@@ -12,17 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import (
-    Column,
-    Int64s,
-    Mask,
-    array,
-    column,
-    hundredths,
-    positions,
-    present,
-)
 from ledger_pipelines.accruals.outputs import ACCRUAL_KEY, MONTHLY_ACCRUALS
+from ledger_pipelines.columns import Column, Int64s, Mask, array, column, positions, present, small_units
 from ledger_pipelines.money import AMOUNT
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -130,7 +121,7 @@ def _changed(now: pa.Table, then: pa.Table, masks: Mapping[str, Mask]) -> pa.Tab
 
 
 def _before(frame: pa.Table) -> Int64s:
-    return hundredths(column(frame, "recognised_to_date")) - hundredths(column(frame, "recognised"))
+    return small_units(column(frame, "recognised_to_date")) - small_units(column(frame, "recognised"))
 
 
 def _named(masks: Mapping[str, Mask]) -> Column:

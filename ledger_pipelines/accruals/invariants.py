@@ -12,17 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import (
-    Int64s,
-    Mask,
-    array,
-    column,
-    hundredths,
-    int64s,
-    kept,
-    months_of,
-    ranked,
-)
+from ledger_pipelines.accruals.columns import months_of, ranked
 from ledger_pipelines.accruals.outputs import (
     ACCRUAL_KEY,
     CONTRACT_KEY,
@@ -33,6 +23,7 @@ from ledger_pipelines.accruals.outputs import (
     STATE_COMPLETED,
     STATES,
 )
+from ledger_pipelines.columns import Int64s, Mask, array, column, int64s, kept, small_units
 from ledger_pipelines.money import AMOUNT
 
 
@@ -135,7 +126,7 @@ def stalled_contracts(notices: pa.Table) -> pa.Table:
 
 
 def _units(frame: pa.Table, name: str) -> Int64s:
-    return hundredths(column(frame, name))
+    return small_units(column(frame, name))
 
 
 def _offending(frame: pa.Table, where: Mask, columns: Sequence[str]) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.assignment import Assignment
-from ledger_pipelines.accruals.columns import NEVER, Column, Int64s, Mask, array, column, decimals, take
+from ledger_pipelines.accruals.columns import NEVER
 from ledger_pipelines.accruals.contracts import Contracts
 from ledger_pipelines.accruals.decisions import DAYS_TO_ENROL, Facts
 from ledger_pipelines.accruals.notion import GOING_ON
@@ -28,6 +28,7 @@ from ledger_pipelines.accruals.outputs import (
     UNDATED_NOTION_STATUS,
 )
 from ledger_pipelines.accruals.statements import MonthOfContracts
+from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, take
 from ledger_pipelines.money import AMOUNT
 
 #: Text, with columns in its place: each notice's words.

@@ -8,21 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import (
-    NEVER,
+from ledger_pipelines.accruals.columns import NEVER, folded, mapped, words
+from ledger_pipelines.columns import (
     Column,
     Int64s,
     Mask,
     array,
     column,
-    folded,
     int64s,
     kept,
-    mapped,
     positions,
     present,
     take,
-    words,
 )
 
 DROPPED_STATUSES = ("dropped", "suspended")

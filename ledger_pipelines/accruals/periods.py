@@ -10,17 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import (
-    Column,
-    array,
-    column,
-    folded,
-    int64s,
-    kept,
-    mapped,
-    present,
-)
+from ledger_pipelines.accruals.columns import folded, mapped
 from ledger_pipelines.accruals.inputs import MEMBERSHIPS, PERIODS, fitted
+from ledger_pipelines.columns import Column, array, column, int64s, kept, present
 from ledger_pipelines.errors import Problem
 
 INTEGRATION, OPERATION, ENTITY = "4geeks", "service-periods", "membership"

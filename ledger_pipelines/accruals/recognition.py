@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ledger_pipelines.accruals.assignment import Assignment, assign_periods
-from ledger_pipelines.accruals.columns import Mask, column, first_days, folded, positions, take
+from ledger_pipelines.accruals.columns import first_days, folded
 from ledger_pipelines.accruals.contracts import Contracts, read_contracts
 from ledger_pipelines.accruals.decisions import (
     NOT_BOOKED,
@@ -40,6 +40,7 @@ from ledger_pipelines.accruals.notion import NotionStates, read_notion
 from ledger_pipelines.accruals.outputs import CATCH_UP, AccrualResult
 from ledger_pipelines.accruals.statements import MonthOfContracts, accrual_table, deferred_table
 from ledger_pipelines.accruals.walk import plan_walk, read_schedule
+from ledger_pipelines.columns import Mask, column, positions, take
 from ledger_pipelines.months import month_of
 
 __all__ = ["AccrualResult", "accrue"]

@@ -8,18 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.accruals.columns import (
-    Column,
-    Int64s,
-    Mask,
-    array,
-    column,
-    decimals,
-    first_days,
-    half_up,
-    summed,
-    take,
-)
+from ledger_pipelines.accruals.columns import first_days
 from ledger_pipelines.accruals.contracts import Contracts
 from ledger_pipelines.accruals.decisions import Decided, Facts
 from ledger_pipelines.accruals.outputs import (
@@ -31,6 +20,7 @@ from ledger_pipelines.accruals.outputs import (
     REASONS,
     STATES,
 )
+from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, half_up, summed, take
 from ledger_pipelines.money import AMOUNT
 
 

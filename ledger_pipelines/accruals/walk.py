@@ -9,11 +9,11 @@ its `longest`. The share is the sum over the contract's periods, divided by the 
   `sum of left * elapsed / days`, `left` being the product of `1 - delivered / days` of the earlier periods; all
   brought to one denominator, so nothing is rounded before the amount is.
 - even_months: calendar months that the periods touch, each once however many touch it. The last period counts
-  with all its months in the denominator, an earlier one with those until it stopped.
+  with all its months in the denominator, an earlier one with those until it was postponed.
 
-A period that is not ACTIVE delivers nothing after its change date: the rule says so of POSTPONED, and it holds
-of a DROPPED or ENDED period that another one follows as well (the last one is settled whole from that day on).
-A change date before the start: nothing was delivered. One after the end: all of it was.
+A POSTPONED period delivers nothing after its change date; a change date before the start: nothing was delivered,
+one after the end: all of it was. Any other period delivers up to its end, also a DROPPED or ENDED one that
+another follows: the rule caps POSTPONED alone (the last period is settled whole from its change date on).
 """
 
 from __future__ import annotations
@@ -25,19 +25,10 @@ import numpy as np
 import pyarrow as pa
 
 from ledger_pipelines.accruals.assignment import Assignment
-from ledger_pipelines.accruals.columns import (
-    LARGEST_DENOMINATOR,
-    NEVER,
-    Int64s,
-    Mask,
-    column,
-    half_up,
-    int64s,
-    months_of,
-    positions,
-)
+from ledger_pipelines.accruals.columns import LARGEST_DENOMINATOR, NEVER, months_of
 from ledger_pipelines.accruals.contracts import DAYS, EVEN_MONTHS, SESSIONS, Terms
-from ledger_pipelines.accruals.outputs import ACTIVE, PERIOD_STATUSES
+from ledger_pipelines.accruals.outputs import PERIOD_STATUSES, POSTPONED
+from ledger_pipelines.columns import Int64s, Mask, column, half_up, int64s, positions
 from ledger_pipelines.errors import LedgerError
 
 
@@ -52,7 +43,7 @@ class Schedule:
     status: Int64s
     #: NEVER where there is none.
     changed: Int64s
-    #: The last day of service: the end, or the day on which the period stopped before it.
+    #: The last day of service: the end, or the day before it on which the period was postponed.
     stop: Int64s
     #: Of each contract that has periods: its number, and where its first and its last period stand.
     owners: Int64s
@@ -109,7 +100,7 @@ def read_schedule(periods: pa.Table, assigned: Assignment) -> Schedule:
             f"The service period {row['id']} runs from {row['start_date']} to {row['end_date']} with the status "
             f"{row['status']}: correct its dates in 4Geeks; statuses are {', '.join(PERIOD_STATUSES)}."
         )
-    stop = np.where(status == ACTIVE, ends, np.minimum(ends, changed))
+    stop = np.where(status == POSTPONED, np.minimum(ends, changed), ends)
     at = assigned.period
     owners, first, counts = np.unique(assigned.contract, return_index=True, return_counts=True)
     return Schedule(

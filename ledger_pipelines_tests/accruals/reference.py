@@ -178,7 +178,7 @@ def _page(client: Row | None, pages: list[Row]) -> Row | None:
 def stop_of(period: Row) -> date:
     """The last day on which a period delivers something."""
     end: date = period["end_date"]
-    if period["status"] == "ACTIVE" or period["status_change_date"] is None:
+    if period["status"] != "POSTPONED" or period["status_change_date"] is None:
         return end
     return min(end, period["status_change_date"])
 
@@ -415,13 +415,19 @@ def _notify(
             books.notices[month, contract.key[0], "", "", "unassigned_period", one] = None
 
 
+def _runs_on(period: Row, by: date) -> bool:
+    changed = period["status_change_date"]
+    is_over = period["status"] != "ACTIVE" and changed is not None and changed <= by
+    return bool(period["end_date"] > by and not is_over)
+
+
 def _never_released(contract: Contract, by: date, *, held: bool) -> bool:
     if not contract.periods:
         late = (by - contract.day).days > 15
         return late and (
             contract.unassigned if contract.page is None else notion_of(contract.page)[1] is None
         )
-    if any(stop_of(one) > by for one in contract.periods):
+    if any(_runs_on(one, by) for one in contract.periods):
         return False
     if held:
         return True

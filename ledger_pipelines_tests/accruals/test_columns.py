@@ -13,15 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.accruals.columns import (
-    LARGEST_DENOMINATOR,
-    decimals,
-    first_days,
-    hundredths,
-    months_of,
-    share,
-    words,
-)
+from ledger_pipelines.accruals.columns import LARGEST_DENOMINATOR, first_days, months_of, share, words
+from ledger_pipelines.columns import decimals, small_units
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.money import AMOUNT
 from ledger_pipelines.months import month_of
@@ -34,7 +27,7 @@ def test_amounts_go_to_hundredths_and_back_also_from_a_slice(values: list[int | 
     column = pa.array([None if one is None else Decimal(one).scaleb(-2) for one in values], AMOUNT).slice(
         start
     )
-    units = hundredths(column)
+    units = small_units(column)
     assert units.tolist() == [one or 0 for one in values[start:]]
     assert decimals(units, AMOUNT).equals(column.fill_null(Decimal(0)))
 

@@ -213,13 +213,21 @@ class TestSeveralPeriods:
         assert recognised(course(dropped, {"id": 4}), "2024-01", 1) == amounts(6000)
         assert recognised(course(dropped, {"id": 6}), "2024-01", 1) < amounts(6000)
 
-    @pytest.mark.parametrize("status", ["POSTPONED", "DROPPED", "ENDED"])
-    def test_one_that_stopped_leaves_the_rest_to_the_next(self, status: str) -> None:
+    def test_a_postponed_one_leaves_the_rest_to_the_next(self) -> None:
+        inputs = course(
+            {"status": "POSTPONED", "status_change_date": "2024-01-15"},
+            {"start_date": "2024-03-04", "end_date": "2024-07-21"},
+        )
+        assert recognised(inputs, "2024-01", 7) == amounts(600, 0, 1100, 1100, 1200, 1200, 800)
+
+    @pytest.mark.parametrize("status", ["DROPPED", "ENDED"])
+    def test_one_that_ended_otherwise_is_walked_to_its_end_when_another_follows(self, status: str) -> None:
+        """The rule stops a postponed period alone."""
         inputs = course(
             {"status": status, "status_change_date": "2024-01-15"},
             {"start_date": "2024-03-04", "end_date": "2024-07-21"},
         )
-        assert recognised(inputs, "2024-01", 7) == amounts(600, 0, 1100, 1100, 1200, 1200, 800)
+        assert recognised(inputs, "2024-01", 6) == amounts(1300, 1300, 1300, 1300, 800, 0)
 
     def test_two_short_ones_leave_no_more_than_they_do_not_plan(self) -> None:
         inputs = course({"end_date": "2024-01-28"}, {"start_date": "2024-02-05", "end_date": "2024-03-03"})

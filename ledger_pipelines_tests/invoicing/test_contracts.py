@@ -1,0 +1,155 @@
+"""What documents come to for a client and a service, month by month."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger_pipelines.invoicing.contracts import contract_movements, documents_without_client
+from ledger_pipelines.invoicing.documents import Documents, month_documents, newest
+from ledger_pipelines_tests.invoicing.building import SERVICES, documents
+
+JAN, FEB, MAR, APR = MONTHS = [date(2024, number, 1) for number in (1, 2, 3, 4)]
+NOTHING = documents()
+
+
+def movements(found: Documents, superseded: Documents = NOTHING) -> list[tuple[Any, ...]]:
+    names = ("month", "contact_id", "service_id", "currency", "contract_date", "amount", "documents")
+    frame = contract_movements(found, superseded, SERVICES)
+    return [tuple(row[name] for name in names) for row in frame.to_pylist()]
+
+
+def test_a_contracts_month_is_the_sum_of_its_service_lines() -> None:
+    """Two invoices of January; a book, which is no service, is none of the contract."""
+    found = documents(
+        {"id": "1", "date": date(2024, 1, 20), "lines": [("bootcamp", "100.00"), ("book", "9.99")]},
+        {"id": "2", "date": date(2024, 1, 10), "lines": [("bootcamp", "50.00"), ("evening", "20.00")]},
+    )
+    assert movements(found) == [
+        (JAN, "ada", "bootcamp", "EUR", date(2024, 1, 10), Decimal("150.00"), 2),
+        (JAN, "ada", "evening", "EUR", date(2024, 1, 10), Decimal("20.00"), 1),
+    ]
+
+
+def test_a_line_may_name_its_service_by_the_account_number() -> None:
+    found = documents({"id": "1", "date": JAN, "lines": [("70500002", "20.00")]})
+    assert [row[2] for row in movements(found)] == ["evening"]
+
+
+def test_a_credit_note_is_negative() -> None:
+    found = documents(
+        {"id": "1", "date": JAN, "lines": [("bootcamp", "100.00")]},
+        {"id": "2", "date": FEB, "document_type": "creditnote", "lines": [("bootcamp", "30.00")]},
+    )
+    assert [row[5] for row in movements(found)] == [Decimal("100.00"), Decimal("-30.00")]
+
+
+def test_drafts_and_cancelled_documents_and_those_of_nobody_do_not_count() -> None:
+    line = [("bootcamp", "100.00")]
+    found = documents(
+        {"id": "1", "date": JAN, "is_draft": True, "lines": line},
+        {"id": "2", "date": JAN, "is_cancelled": True, "lines": line},
+        {"id": "3", "date": JAN, "contact_id": None, "lines": line},
+    )
+    assert movements(found) == []
+    (problem,) = documents_without_client(found, SERVICES)
+    assert (problem.external_id, problem.entity_type) == ("3", "invoice")
+    assert "has no contact" in problem.message
+
+
+def test_two_currencies_are_two_contracts() -> None:
+    found = documents(
+        {"id": "1", "date": JAN, "lines": [("bootcamp", "100.00")]},
+        {"id": "2", "date": JAN, "currency": "USD", "lines": [("bootcamp", "80.00")]},
+    )
+    assert [(row[3], row[5]) for row in movements(found)] == [
+        ("EUR", Decimal("100.00")),
+        ("USD", Decimal("80.00")),
+    ]
+
+
+def test_a_restated_document_moves_the_contract_by_the_difference() -> None:
+    booked = documents({"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", "100.00")]})
+    now = documents({"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", "70.00")]}).in_month(MAR)
+    assert movements(now, booked) == [(MAR, "ada", "bootcamp", "EUR", date(2024, 1, 5), Decimal("-30.00"), 1)]
+
+
+def test_a_payment_of_an_old_invoice_is_no_movement() -> None:
+    booked = documents({"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", "100.00")]})
+    paid = documents(
+        {"id": "1", "date": date(2024, 1, 5), "is_paid": True, "lines": [("bootcamp", "100.00")]}
+    )
+    assert movements(paid.in_month(MAR), booked) == []
+
+
+DAYS = st.dates(JAN, date(2024, 4, 30))
+DOCUMENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "date": DAYS,
+            "document_type": st.sampled_from(["invoice", "creditnote"]),
+            "contact_id": st.sampled_from(["ada", "grace"]),
+            "currency": st.sampled_from(["EUR", "USD"]),
+            "is_cancelled": st.booleans(),
+            "lines": st.lists(
+                st.tuples(
+                    st.sampled_from(["bootcamp", "evening", "book"]),
+                    st.decimals(0, 5000, places=2).map(str),
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+        }
+    ),
+    max_size=8,
+)
+
+
+@given(DOCUMENTS, DOCUMENTS, st.integers(0, 3))
+def test_whatever_was_closed_before_contracts_come_to_what_is_now_at_the_source(
+    first: list[dict[str, Any]], second: list[dict[str, Any]], closed_count: int
+) -> None:
+    """Documents change, come and go after some months were closed; each month's own rows never change."""
+    before = documents(*({"id": str(place), **one} for place, one in enumerate(first)))
+    now = documents(*({"id": str(place), **one} for place, one in enumerate(second)))
+    closed = set(MONTHS[:closed_count])
+    booked = month_documents(before, NOTHING, NOTHING, months=MONTHS, closed=set()).of_months(closed)
+    known = newest(booked)
+    kept = month_documents(now, NOTHING, known, months=MONTHS, closed=closed)
+    opened = kept.of_months(set(MONTHS) - closed)
+    rows = [*movements(booked), *movements(opened, known.of(opened.ids))]
+
+    totals: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for _, contact, service, currency, _, amount, _ in rows:
+        totals[contact, service, currency] += amount
+    expected: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for document in second:
+        sign = -1 if document["document_type"] == "creditnote" else 1
+        for account, amount in document["lines"]:
+            if account != "book" and not document["is_cancelled"]:
+                key = (document["contact_id"], account, document["currency"])
+                expected[key] += sign * Decimal(amount)
+    assert {key: total for key, total in totals.items() if total} == {
+        key: total for key, total in expected.items() if total
+    }
+    assert len({row[:4] for row in rows}) == len(rows)
+
+
+@given(DOCUMENTS, st.randoms(use_true_random=False))
+def test_the_order_of_documents_does_not_matter(given_documents: list[dict[str, Any]], random: Any) -> None:
+    numbered = [{"id": str(place), **one} for place, one in enumerate(given_documents)]
+    shuffled = random.sample(numbered, len(numbered))
+    assert movements(documents(*numbered)) == movements(documents(*shuffled))
+
+
+def test_the_last_day_of_a_month_belongs_to_it() -> None:
+    last = date(2024, 2, 29)
+    found = documents({"id": "1", "date": last, "lines": [("bootcamp", "1.00")]})
+    assert [row[0] for row in movements(found)] == [FEB]
+    later = documents({"id": "1", "date": last + timedelta(days=1), "lines": [("bootcamp", "1.00")]})
+    assert [row[0] for row in movements(later)] == [MAR]
