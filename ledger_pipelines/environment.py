@@ -5,6 +5,7 @@ The one place that the command line, the console and Dagster share for this.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ledger_pipelines.sources.codex import CodexClient
 from ledger_pipelines.sources.fourgeeks import FourGeeksClient
 from ledger_pipelines.sources.holded import HoldedClient
 from ledger_pipelines.sources.notion import NotionClient
+from ledger_pipelines.store.cfo_transactions import CFO_SCHEMA
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 
@@ -28,6 +30,16 @@ def ledger_database(settings: Settings) -> Database:
     if settings.database_url is not None:
         return Database(settings.database_url.get_secret_value())
     return embedded_server(settings.home.resolve()).database()
+
+
+def cfo_database(settings: Settings) -> Database:
+    """The CFO's database: the one of CFO_DATABASE_URL, else the schema `cfo` of the ledger's.
+
+    Raises ConfigurationError for an unusable URL.
+    """
+    if settings.cfo_database_url is not None:
+        return Database(settings.cfo_database_url.get_secret_value(), None, "CFO_DATABASE_URL")
+    return replace(ledger_database(settings), schema=CFO_SCHEMA)
 
 
 @lru_cache

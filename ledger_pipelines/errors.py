@@ -23,6 +23,10 @@ class SourceUnavailableError(LedgerError):
     """An outside system could not be reached, or did not answer with what it promises."""
 
 
+class DatabaseUnavailableError(LedgerError):
+    """A database does not answer, or does not let us in."""
+
+
 class CredentialRefusedError(LedgerError):
     """An outside system refused who we said we are."""
 

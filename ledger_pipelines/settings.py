@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
 
     database_url: SecretStr | None = Field(None, validation_alias="LEDGER_DATABASE_URL")
+    cfo_database_url: SecretStr | None = Field(None, validation_alias="CFO_DATABASE_URL")
+    alert_webhook: SecretStr | None = Field(None, validation_alias="LEDGER_ALERT_WEBHOOK")
     home: Path = Field(Path(".ledger"), validation_alias="LEDGER_HOME")
     first_month: str | None = Field(None, validation_alias="LEDGER_FIRST_MONTH")
     currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")

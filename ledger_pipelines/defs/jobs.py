@@ -15,8 +15,8 @@ _ZONE = os.environ.get("LEDGER_TIMEZONE") or "UTC"
 
 month_close = dg.define_asset_job(
     "month_close",
-    selection=dg.AssetSelection.groups("codex", "billing", "invoicing", "crm", "accruals"),
-    description="Everything of a month: read the sources, bill, accrue, check.",
+    selection=dg.AssetSelection.groups("codex", "billing", "invoicing", "crm", "accruals", "cfo"),
+    description="Everything of a month: read the sources, bill, accrue, hand paid invoices to the CFO, check.",
 )
 import_steps = dg.define_asset_job(
     "import_steps",
@@ -37,6 +37,11 @@ codex_assets = dg.define_asset_job(
     "codex_assets",
     selection=dg.AssetSelection.assets("companies", "assets"),
     description="Only the companies and their devices, with their backed-up bytes.",
+)
+cfo_sync = dg.define_asset_job(
+    "cfo_sync",
+    selection=dg.AssetSelection.assets("cfo_transactions"),
+    description="Hand every paid invoice that is ready to the CFO's transactions.",
 )
 
 

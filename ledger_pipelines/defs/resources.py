@@ -7,6 +7,7 @@ from functools import cached_property
 import dagster as dg
 
 from ledger_pipelines.environment import (
+    cfo_database,
     codex_client,
     fourgeeks_client,
     holded_client,
@@ -31,6 +32,20 @@ class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it p
     @cached_property
     def database(self) -> Database:
         return ledger_database(self.settings)
+
+
+class CfoResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
+    """The database with the CFO's transactions, as the environment says."""
+
+    @cached_property
+    def database(self) -> Database:
+        return cfo_database(read_settings())
+
+    @property
+    def webhook(self) -> str | None:
+        """Where alerts are posted to, if anywhere."""
+        secret = read_settings().alert_webhook
+        return None if secret is None else secret.get_secret_value()
 
 
 class CodexResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
@@ -84,6 +99,7 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "ledger": LedgerResource(),
+            "cfo": CfoResource(),
             "codex": CodexResource(),
             "holded": HoldedResource(),
             "fourgeeks": FourGeeksResource(),

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from ledger_pipelines.errors import ConfigurationError, LedgerError
+from ledger_pipelines.errors import ConfigurationError, DatabaseUnavailableError, LedgerError
 
 SCHEMA = "ledger"
 DAGSTER_SCHEMA = "dagster"
@@ -17,17 +17,20 @@ OLDEST_SERVER = 150000
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A PostgreSQL database by its URL (`postgresql://…`).
+    """A PostgreSQL database by its URL (`postgresql://…`), and the schema in which names are looked up.
 
-    Its repr and every error message leave the password out.
+    `schema` is None for the one that the server chooses; `variable` is the setting that an error names. Its repr and
+    every error message leave the password out.
     """
 
     url: str
+    schema: str | None = SCHEMA
+    variable: str = "LEDGER_DATABASE_URL"
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("postgresql://", "postgres://")) or not _is_readable(self.url):
             raise ConfigurationError(
-                "LEDGER_DATABASE_URL is not a PostgreSQL URL: write it as postgresql://user:password@host/database, "
+                f"{self.variable} is not a PostgreSQL URL: write it as postgresql://user:password@host/database, "
                 "with signs like @, / and % in the password percent-encoded."
             )
 
@@ -49,23 +52,24 @@ class Database:
         return f"{url}{separator}options={quote(f'-csearch_path={DAGSTER_SCHEMA}')}"
 
     def connect(self, *, application_name: str = "ledger") -> psycopg.Connection:
-        """A connection in autocommit mode that looks names up in the schema `ledger` and speaks UTC.
+        """A connection in autocommit mode that looks names up in the schema and speaks UTC.
 
-        Raises LedgerError when the server does not answer, refuses us, or is older than PostgreSQL 15.
+        Raises DatabaseUnavailableError when the server does not answer or refuses us, LedgerError when it is older
+        than PostgreSQL 15.
         """
+        path = "" if self.schema is None else f"-csearch_path={self.schema} "
         try:
             connection = psycopg.connect(
                 self.url,
                 autocommit=True,
                 application_name=application_name,
                 connect_timeout=10,
-                options=f"-csearch_path={SCHEMA} -ctimezone=UTC",
+                options=f"{path}-ctimezone=UTC",
             )
         except psycopg.Error as error:
             reason = _reason(error)
-            raise LedgerError(
-                f"The database {self.shown} cannot be used ({reason}): "
-                "check LEDGER_DATABASE_URL and that the server runs."
+            raise DatabaseUnavailableError(
+                f"The database {self.shown} cannot be used ({reason}): check {self.variable} and that the server runs."
             ) from None
         if connection.info.server_version < OLDEST_SERVER:
             version = connection.info.parameter_status("server_version")

@@ -7,7 +7,7 @@ and in which decimals stay exact; an unquoted empty field is NULL, a quoted one 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import IO, Any, cast
 
@@ -18,6 +18,11 @@ import pyarrow.csv as pacsv
 from psycopg import sql
 
 _CHUNK = 1 << 20
+
+
+def schema_of(columns: Mapping[str, pa.DataType]) -> pa.Schema:
+    """A frame's schema from the types of its columns, all of which may be null."""
+    return pa.schema(list(columns.items()))
 
 
 def copy_in(connection: psycopg.Connection, table: sql.Identifier, frame: pa.Table) -> int:

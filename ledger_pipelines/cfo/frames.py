@@ -1,0 +1,76 @@
+"""The frames of the CFO's transactions: what the mapping reads, and what it gives."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from ledger_pipelines.errors import FrameError
+from ledger_pipelines.money import AMOUNT
+
+_INSTANT = pa.timestamp("us", "UTC")
+
+CONFIDENCE = pa.decimal128(4, 2)
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field[pa.DataType]:
+    return pa.field(name, kind, nullable=False)
+
+
+def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
+    return [_required(name, pa.string()) for name in names]
+
+
+#: Paid invoices. `origin` is `crypto` or `holded`; what else is missing makes the invoice refused.
+INVOICES = pa.schema(
+    [
+        _required("invoice_id", pa.int32()),
+        _required("origin", pa.string()),
+        pa.field("invoice_number", pa.string()),
+        pa.field("client_name", pa.string()),
+        pa.field("billing_period", pa.string()),
+        pa.field("description", pa.string()),
+        pa.field("amount", AMOUNT),
+        pa.field("currency", pa.string()),
+        pa.field("paid_at", _INSTANT),
+    ]
+)
+#: Whose revenue a client's invoice is; without a client name, anybody's. Positions are unique.
+ENTITY_MAPPINGS = pa.schema(
+    [
+        _required("position", pa.int32()),
+        pa.field("client_name", pa.string()),
+        *_texts("entity", "business_unit"),
+    ]
+)
+#: The subcategory by a word in the billing period or description; without a keyword, the default.
+REVENUE_CATEGORIES = pa.schema(
+    [_required("position", pa.int32()), pa.field("keyword", pa.string()), *_texts("subcategory")]
+)
+#: The CFO's transactions (rules/cfo_sync.md, The transaction), each with the invoice that it is of.
+TRANSACTIONS = pa.schema(
+    [
+        _required("invoice_id", pa.int32()),
+        _required("date", _INSTANT),
+        *_texts("description"),
+        _required("amount", AMOUNT),
+        *_texts("classified_entity", "business_unit", "source_file", "transaction_type"),
+        _required("confidence", CONFIDENCE),
+        *_texts("classification_reason", "origin", "destination", "identifier", "currency", "subcategory"),
+    ]
+)
+#: Invoices that cannot become transactions, with why and what to do, in one sentence.
+REFUSED = pa.schema([_required("invoice_id", pa.int32()), *_texts("error")])
+
+
+def fitted(name: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The frame with exactly the schema's columns.
+
+    Raises FrameError when a column is missing, does not fit its type without loss, or lacks a value it must have.
+    """
+    missing = [wanted for wanted in schema.names if wanted not in frame.column_names]
+    if missing:
+        raise FrameError(f"The {name} lack the column(s) {', '.join(missing)}.")
+    try:
+        return frame.select(schema.names).cast(schema)
+    except (ValueError, pa.ArrowNotImplementedError) as error:
+        raise FrameError(f"The {name} do not have the types of their table: {error}") from error

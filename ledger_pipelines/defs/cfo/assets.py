@@ -1,0 +1,140 @@
+"""Paid invoices in the CFO's transactions, by the month of payment."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import Field
+
+from ledger_pipelines.cfo.frames import TRANSACTIONS
+from ledger_pipelines.defs.cfo.checks import CHECKS, cfo_findings
+from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months, sync_invoices
+from ledger_pipelines.defs.findings import report
+from ledger_pipelines.defs.partitions import MONTHS, partition_key
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.resources import CfoResource, LedgerResource
+from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
+from ledger_pipelines.store.cfo_metrics import month_figures, waiting_invoices
+from ledger_pipelines.store.cfo_sync import invoice_of
+from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+from ledger_pipelines.store.database import Database
+
+
+class CfoConfig(dg.Config):
+    """`invoices` (numbers) syncs these only; `force` takes failed ones again, from count 0."""
+
+    invoices: list[str] = Field(default_factory=list)
+    force: bool = False
+
+
+@dg.asset(
+    key="cfo_transactions",
+    deps=["invoices"],
+    description="A row is a paid invoice in the CFO's transactions, handed over exactly once, in the month of payment.",
+    metadata=table_metadata("transactions", pa.schema([f for f in TRANSACTIONS if f.name != "invoice_id"]))
+    | {"dagster/table_name": dg.MetadataValue.text("transactions")},
+    group_name="cfo",
+    owners=[OWNER],
+    kinds={"postgres"},
+    partitions_def=MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    freshness_policy=MONTHLY_FRESHNESS,
+    check_specs=CHECKS,
+)
+def cfo_transactions(
+    context: dg.AssetExecutionContext, config: CfoConfig, ledger: LedgerResource, cfo: CfoResource
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Hand over what is ready, correct what the mappings say differently now, say what waits and why.
+
+    Dagster tries nothing again: each invoice has its own retries, after 1, 5 and 15 minutes.
+    """
+    with executed_step(context, ledger, "cfo-sync") as step:
+        theirs = cfo.database
+        counts = _sync(step, ledger.database, theirs, config)
+        _describe(step, counts)
+        if counts.trouble:
+            raise LedgerError(
+                f"{counts.to_retry} invoices wait to be tried again, {counts.failed} have failed: {counts.trouble}"
+            )
+        findings = list(cfo_findings(step, theirs))
+        waiting = waiting_invoices(step.connection, step.months)
+    shown = pa.Table.from_pylist(
+        [
+            {
+                "invoice": one.invoice_number,
+                "client": one.client_name,
+                "amount": str(one.amount),
+                "status": one.sync_status or "not taken up",
+                "tries": one.retry_count,
+                "why": one.error,
+                "next_try": one.next_attempt_at,
+            }
+            for one in waiting
+        ],
+        _WAITING,
+    )
+    yield dg.MaterializeResult(metadata={"waiting_or_failed": preview(shown, _WAITING.names, rows=50)})
+    yield from report(context, findings)
+
+
+_WAITING_COLUMNS: dict[str, pa.DataType] = {
+    "invoice": pa.string(),
+    "client": pa.string(),
+    "amount": pa.string(),
+    "status": pa.string(),
+    "tries": pa.int32(),
+    "why": pa.string(),
+    "next_try": pa.timestamp("us", "UTC"),
+}
+_WAITING = pa.schema(_WAITING_COLUMNS)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _sync(step: Step, ours: Database, theirs: Database, config: CfoConfig) -> SyncCounts:
+    try:
+        prepare_cfo_database(theirs)
+    except DatabaseUnavailableError as error:
+        # Each invoice that is ready keeps this as its reason, and when it is tried again.
+        step.context.log.warning(str(error))
+    ids = [invoice_of(step.connection, number)["invoice_id"] for number in config.invoices] or None
+    counts = sync_invoices(
+        ours,
+        theirs,
+        clock=_now,
+        months=None if ids else step.months,
+        invoice_ids=ids,
+        force=config.force,
+    )
+    if not counts.trouble:
+        counts.corrected = correct_months(ours, theirs, step.months, clock=_now)
+    return counts
+
+
+def _describe(step: Step, counts: SyncCounts) -> None:
+    step.execution.metadata["result"] = {
+        "invoices_inserted": counts.inserted,
+        "invoices_linked": counts.linked,
+        "invoices_to_retry": counts.to_retry,
+        "invoices_failed": counts.failed,
+        "entities_corrected": counts.corrected,
+    }
+    for figures in month_figures(step.connection, step.months):
+        known: dict[str, Any] = {
+            "paid": figures.paid,
+            "synced": figures.synced,
+            "pending": figures.waiting,
+            "dagster/partition_row_count": figures.synced,
+        }
+        if figures.lag_seconds is not None:
+            known["lag_seconds"] = float(figures.lag_seconds)  # a duration, not money
+        if figures.success_rate is not None:
+            known["success_rate_percent"] = float(figures.success_rate)
+        step.context.add_asset_metadata(
+            known, asset_key="cfo_transactions", partition_key=partition_key(figures.month)
+        )

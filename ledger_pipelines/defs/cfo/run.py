@@ -1,0 +1,278 @@
+"""The CFO sync: claim what is ready, hand it over, record how it ended; and correcting entities afterwards.
+
+Without Dagster, so that tests and benchmarks run the same code that the asset runs. Killed between any two steps,
+the claim expires, and the next sync finds the transaction and links it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.cfo.mappings import entity_of
+from ledger_pipelines.cfo.retry import after_failure, is_transient
+from ledger_pipelines.cfo.transactions import transactions_of
+from ledger_pipelines.columns import (
+    Column,
+    Int64s,
+    array,
+    column,
+    int64s,
+    kept,
+    mask,
+    picked,
+    positions,
+    take,
+)
+from ledger_pipelines.errors import DatabaseUnavailableError
+from ledger_pipelines.store.cfo_sync import (
+    OUTCOMES,
+    Claim,
+    claim_invoices,
+    read_mappings,
+    record_corrections,
+    record_outcomes,
+    register_holded_invoices,
+    synced_of_months,
+)
+from ledger_pipelines.store.cfo_transactions import HANDED_OVER, correct_entities, hand_over
+from ledger_pipelines.store.database import Database
+
+Clock = Callable[[], datetime]
+Mappings = tuple[pa.Table, pa.Table]
+#: How many invoices are claimed at once: one round trip each way for all of them.
+BATCH = 5_000
+
+
+@dataclass(slots=True)
+class SyncCounts:
+    """What a sync did, in invoices. `trouble` is why the CFO's database could not take them, the last time."""
+
+    inserted: int = 0
+    linked: int = 0
+    to_retry: int = 0
+    failed: int = 0
+    corrected: int = 0
+    trouble: str | None = None
+
+    def __iadd__(self, other: SyncCounts) -> SyncCounts:
+        self.inserted += other.inserted
+        self.linked += other.linked
+        self.to_retry += other.to_retry
+        self.failed += other.failed
+        self.trouble = other.trouble
+        return self
+
+
+def sync_invoices(
+    ledger: Database,
+    cfo: Database,
+    *,
+    clock: Clock,
+    months: Sequence[date] | None = None,
+    invoice_ids: Sequence[int] | None = None,
+    force: bool = False,
+    batch: int = BATCH,
+) -> SyncCounts:
+    """Hands over everything that is ready, batch by batch, and says what came of it.
+
+    `months` are those of the payment, `invoice_ids` these invoices only, `force` failed ones again from count 0. Stops
+    after a batch that the CFO's database could not take: the rest is not ready any less, and tried again later.
+    Raises DatabaseUnavailableError when the ledger's own database fails.
+    """
+    counts = SyncCounts()
+    with ledger.connect(application_name="ledger cfo sync") as ours, _Cfo(cfo) as theirs:
+        register_holded_invoices(ours)
+        mappings = read_mappings(ours)
+        while True:
+            claim = claim_invoices(
+                ours, at=clock(), limit=batch, months=months, invoice_ids=invoice_ids, force=force
+            )
+            if claim.invoices.num_rows:
+                counts += _sync_claim(ours, theirs, claim, mappings, clock())
+            if force or not claim.wanted or counts.trouble:
+                return counts
+
+
+def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, clock: Clock) -> int:
+    """Gives the months' transactions the entities that the mappings say now; how many were wrong.
+
+    Theirs first: killed in between, the next run finds the same difference on our side again.
+    """
+    with ledger.connect(application_name="ledger cfo sync") as ours:
+        synced = synced_of_months(ours, months)
+        mappings, _ = read_mappings(ours)
+        entities = entity_of(column(synced, "client_name"), mappings)
+        differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")))
+        wrong = kept(synced.append_column("entity", entities), differs)
+        if wrong.num_rows:
+            corrections = wrong.select(["cfo_transaction_id", "entity"])
+            with cfo.connect(application_name="ledger cfo sync") as theirs:
+                correct_entities(theirs, corrections)
+            record_corrections(ours, wrong.select(["invoice_id", "cfo_transaction_id", "entity"]), at=clock())
+    return wrong.num_rows
+
+
+class _Cfo:
+    """The connection to the CFO's database, made when it is first needed and again after it was lost."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: psycopg.Connection | None = None
+
+    def __enter__(self) -> _Cfo:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def connection(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._database.connect(application_name="ledger cfo sync")
+        return self._connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Invoices that were not handed over, each with why; `transient` ones are tried again."""
+
+    invoice_ids: Column
+    errors: Column
+    transient: bool
+
+
+def _sync_claim(
+    ours: psycopg.Connection, theirs: _Cfo, claim: Claim, mappings: Mappings, at: datetime
+) -> SyncCounts:
+    mapped = transactions_of(claim.invoices, *mappings)
+    handed, failures = _handed_over(theirs, mapped.transactions)
+    refused = _Failure(column(mapped.refused, "invoice_id"), column(mapped.refused, "error"), False)
+    sent = _Sent(claim, mapped.transactions)
+    parts = [sent.synced(handed)]
+    for failure in (refused, *failures):
+        parts += sent.failed(failure, at)
+    outcomes = pa.concat_tables(parts)
+    record_outcomes(ours, claim.token, outcomes, at=at)
+    new = int(mask(column(handed, "is_new")).sum())
+    states = outcomes["sync_status"].to_pylist()
+    lost = [failure.errors[0].as_py() for failure in failures if failure.transient]
+    return SyncCounts(
+        inserted=new,
+        linked=handed.num_rows - new,
+        to_retry=states.count("retry"),
+        failed=states.count("failed"),
+        trouble=lost[-1] if lost else None,
+    )
+
+
+def _handed_over(theirs: _Cfo, transactions: pa.Table) -> tuple[pa.Table, list[_Failure]]:
+    """What the CFO's database took, and what it refused: one bad record does not hold back the others.
+
+    A batch that is refused is halved until the bad record stands alone.
+    """
+    taken = [HANDED_OVER.empty_table()]
+    failures: list[_Failure] = []
+    waiting = [transactions] if transactions.num_rows else []
+    while waiting:
+        part = waiting.pop()
+        try:
+            taken.append(hand_over(theirs.connection(), part))
+        except DatabaseUnavailableError as error:
+            failures.append(_failure(part, str(error), transient=True))
+        except psycopg.Error as error:
+            transient = is_transient(error.sqlstate)
+            # What is wrong with the table is wrong with every record.
+            is_theirs = transient or (error.sqlstate or "").startswith("42")
+            if is_theirs or part.num_rows == 1:
+                failures.append(_failure(part, _sentence(error), transient=transient))
+            else:
+                middle = part.num_rows // 2
+                waiting += [part.slice(middle), part.slice(0, middle)]
+    return pa.concat_tables(taken), failures
+
+
+def _failure(part: pa.Table, error: str, *, transient: bool) -> _Failure:
+    errors = pa.repeat(pa.scalar(error, pa.string()), part.num_rows)
+    return _Failure(column(part, "invoice_id"), errors, transient)
+
+
+def _sentence(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"The CFO's database did not take it: {error.diag.message_primary or lines[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A claim and the transactions that it made, as the outcomes of its attempts name them."""
+
+    claim: Claim
+    transactions: pa.Table
+
+    def synced(self, handed: pa.Table) -> pa.Table:
+        """The outcomes of what the CFO's database took."""
+        return self._outcomes(
+            column(handed, "invoice_id"),
+            sync_status="synced",
+            cfo_transaction_id=column(handed, "cfo_transaction_id"),
+            is_new=column(handed, "is_new"),
+        )
+
+    def failed(self, failure: _Failure, at: datetime) -> list[pa.Table]:
+        """The outcomes of what failed, by how often it was tried before: what comes next depends on that alone."""
+        rows = positions(failure.invoice_ids, column(self.claim.invoices, "invoice_id"))
+        counts = int64s(take(column(self.claim.invoices, "retry_count"), rows))
+        parts = []
+        for count in sorted(set(counts.tolist())):
+            following = after_failure(count, transient=failure.transient, at=at)
+            chosen = array(counts == count)
+            parts.append(
+                self._outcomes(
+                    failure.invoice_ids.filter(chosen),
+                    sync_status=following.status,
+                    error=failure.errors.filter(chosen),
+                    retry_count=following.retry_count,
+                    retryable=following.retryable,
+                    next_attempt_at=following.next_attempt_at,
+                )
+            )
+        return parts
+
+    def _outcomes(self, ids: Column, **values: Any) -> pa.Table:
+        """OUTCOMES of these invoices; `values` are columns, or one value for all."""
+        claimed = positions(ids, column(self.claim.invoices, "invoice_id"))
+        sent = positions(ids, column(self.transactions, "invoice_id"))
+        columns: dict[str, Any] = {
+            "invoice_id": ids,
+            "retry_count": take(column(self.claim.invoices, "retry_count"), claimed),
+            "retryable": True,
+            "payload": _payloads(self.transactions, sent),
+            "entity": take(column(self.transactions, "classified_entity"), sent),
+            "subcategory": take(column(self.transactions, "subcategory"), sent),
+            **values,
+        }
+        arrays = [_as_column(columns.get(field.name), field.type, len(ids)) for field in OUTCOMES]
+        return pa.Table.from_arrays(arrays, schema=OUTCOMES)
+
+
+def _as_column(value: Any, kind: pa.DataType, count: int) -> Column:
+    if isinstance(value, pa.Array):
+        return value.cast(kind)
+    one: Any = pa.scalar(value, kind)
+    repeated: Column = pa.repeat(one, count)
+    return repeated
+
+
+def _payloads(transactions: pa.Table, rows: Int64s) -> Column:
+    """What was sent of each, as JSON with amounts as texts, so that they stay exact; null where nothing was."""
+    sent = rows[rows >= 0]
+    found = picked(transactions, sent).drop_columns(["invoice_id"]).to_pylist()
+    texts = iter([orjson.dumps(row, default=str).decode() for row in found])
+    return array([next(texts) if row >= 0 else None for row in rows.tolist()], pa.string())

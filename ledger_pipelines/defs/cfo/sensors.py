@@ -1,0 +1,101 @@
+"""What watches paid invoices and how their sync is doing."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from ledger_pipelines.cfo.metrics import Metrics, due_alerts
+from ledger_pipelines.defs.jobs import cfo_sync
+from ledger_pipelines.defs.partitions import partition_key
+from ledger_pipelines.defs.resources import CfoResource, LedgerResource
+from ledger_pipelines.sources.webhook import post_to_webhook
+from ledger_pipelines.store.cfo_metrics import keep_alerts, mark_posted, ready_months, sync_metrics
+from ledger_pipelines.store.cfo_sync import register_holded_invoices
+
+#: When the same state is asked for again: whatever was asked for has not come to it by then.
+_ASK_AGAIN_SECONDS = 120
+_NOT_BEGUN = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+]
+
+
+@dg.sensor(
+    name="paid_invoices",
+    job=cfo_sync,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the months in which paid invoices are ready to be handed to the CFO.",
+)
+def paid_invoices(
+    context: dg.SensorEvaluationContext, ledger: LedgerResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Never asks twice for the same state, and never stops asking while something is ready.
+
+    A run that has not begun will see everything that is ready then: none is asked for beside it. The cursor holds
+    the state that was asked for last and when; a state that has not changed for two minutes is asked for once more.
+    """
+    now = datetime.now(UTC)
+    with ledger.database.connect(application_name="ledger paid_invoices") as connection:
+        register_holded_invoices(connection)
+        months = ready_months(connection, now)
+    if not months:
+        return dg.SkipReason("Nothing is ready.")
+    if context.instance.get_runs(dg.RunsFilter(job_name=cfo_sync.name, statuses=_NOT_BEGUN), limit=1):
+        return dg.SkipReason("A run that will take it has been asked for and has not begun.")
+    state = " ".join(f"{one.month}:{one.state}" for one in months)
+    asked = json.loads(context.cursor) if context.cursor else {}
+    attempt = 0
+    if asked.get("state") == state:
+        if now.timestamp() - asked["at"] < _ASK_AGAIN_SECONDS:
+            return dg.SkipReason("What is ready was asked for; its run is under way.")
+        attempt = asked["attempt"] + 1
+    context.update_cursor(json.dumps({"state": state, "at": now.timestamp(), "attempt": attempt}))
+    first, last = (partition_key(months[place].month) for place in (0, -1))
+    span = {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+    return dg.RunRequest(
+        run_key=f"{state} {attempt}",
+        partition_key=first if first == last else None,
+        tags={} if first == last else span,
+    )
+
+
+@dg.sensor(
+    name="cfo_alerts",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Raises and clears the alerts of the CFO sync, each once, and tells the webhook.",
+)
+def cfo_alerts(
+    context: dg.SensorEvaluationContext, ledger: LedgerResource, cfo: CfoResource
+) -> Iterator[dg.SkipReason]:
+    """Starts nothing. An alert that the webhook did not take is posted again at the next look."""
+    now = datetime.now(UTC)
+    with ledger.database.connect(application_name="ledger cfo_alerts") as connection:
+        metrics = Metrics(*sync_metrics(connection, now))
+        due = due_alerts(metrics)
+        posts = keep_alerts(connection, [(alert.kind, alert.message) for alert in due], now)
+        for post in posts if cfo.webhook else []:
+            body = {
+                "alert_id": post.alert_id,
+                "event": post.event,
+                "kind": post.kind,
+                "message": post.message,
+                "at": post.at.isoformat(),
+            }
+            refusal = post_to_webhook(cfo.webhook or "", body, key=f"{post.alert_id}-{post.event}")
+            if refusal is None:
+                mark_posted(connection, post, now)
+                context.log.warning(f"Alert {post.event}: {post.message}")
+            else:
+                context.log.error(
+                    f"LEDGER_ALERT_WEBHOOK did not take an alert: {refusal}; it is posted again."
+                )
+    told = "; ".join(alert.message for alert in due)
+    yield dg.SkipReason(told or "All is well.")

@@ -1,0 +1,158 @@
+"""The CFO's `transactions`, in whatever database they are: handing over, looking up, correcting.
+
+A hand-over is idempotent: the keys on `source_file` and `identifier` make a second one find the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from ledger_pipelines.columns import Column
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.frames import copy_in, copy_out, schema_of
+from ledger_pipelines.store.migrations import sql_directory
+
+#: Where `transactions` is when the CFO has no database of their own.
+CFO_SCHEMA = "cfo"
+
+_LOCK = 7_433_002
+_STAGE = sql.Identifier("handed_over")
+#: What a CFO's own table may lack.
+_OPTIONAL = {"subcategory"}
+_STAGE_TYPES = {
+    "invoice_id": "integer",
+    "date": "timestamptz",
+    "amount": "numeric(18, 2)",
+    "confidence": "numeric(4, 2)",
+}
+HANDED_OVER = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int32(), "is_new": pa.bool_()})
+
+
+def prepare_cfo_database(database: Database) -> None:
+    """Makes the table of transactions where there is none, and the keys without which nothing may be handed over.
+
+    Safe to repeat. Raises LedgerError when the database does not let us, or holds one hand-over twice.
+    """
+    text = (sql_directory() / "cfo" / "0001_transactions.sql").read_text()
+    with database.connect(application_name="ledger migrate") as connection, connection.transaction():
+        keys = connection.execute(
+            "SELECT to_regclass('transactions_source_file'), to_regclass('transactions_identifier')"
+        ).fetchone()
+        if keys is not None and None not in keys:
+            return
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        try:
+            if database.schema is not None:
+                connection.execute(
+                    sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(database.schema))
+                )
+            connection.execute(text.encode())
+        except psycopg.errors.UniqueViolation as error:
+            raise LedgerError(
+                f"The CFO's transactions in {database.shown} hold one record twice ({error.diag.message_detail}): "
+                "remove one, so that the key that prevents a third can be made."
+            ) from None
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedColumn) as error:
+            raise LedgerError(
+                f"The CFO's transactions in {database.shown} cannot be prepared ({error.diag.message_primary}): "
+                "apply sql/cfo/0001_transactions.sql as their owner."
+            ) from None
+
+
+def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Table:
+    """Inserts what is not there yet and returns the CFO's id of each (HANDED_OVER), all in one transaction.
+
+    `transactions` have `invoice_id` and the columns of the table. One whose `source_file` or `identifier` is there
+    is linked to that row. Raises psycopg.Error when the database refuses any of them: then none was inserted.
+    """
+    columns = _columns(connection, [name for name in transactions.column_names if name != "invoice_id"])
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    with connection.transaction():
+        _stage(connection, transactions)
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO transactions ({names}) SELECT {names} FROM {stage} ORDER BY invoice_id "
+                "ON CONFLICT DO NOTHING"
+            ).format(names=names, stage=_STAGE)
+        )
+        # A row of another sync that was committed meanwhile is seen here, and no sooner.
+        return copy_out(
+            connection,
+            sql.SQL(
+                """SELECT s.invoice_id, coalesce(f.id, i.id),
+                          coalesce(f.xmin = pg_current_xact_id()::xid, false)
+                   FROM {stage} s LEFT JOIN transactions f ON f.source_file = s.source_file
+                   LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier"""
+            ).format(stage=_STAGE),
+            HANDED_OVER,
+        )
+
+
+def correct_entities(connection: psycopg.Connection, corrections: pa.Table) -> None:
+    """Sets `classified_entity` of transactions; `corrections` have cfo_transaction_id and entity."""
+    with connection.transaction():
+        connection.execute(
+            "CREATE TEMPORARY TABLE corrections (cfo_transaction_id integer, entity text) ON COMMIT DROP"
+        )
+        copy_in(connection, sql.Identifier("pg_temp", "corrections"), corrections)
+        connection.execute(
+            """UPDATE transactions t SET classified_entity = c.entity FROM corrections c
+               WHERE t.id = c.cfo_transaction_id AND t.classified_entity IS DISTINCT FROM c.entity"""
+        )
+
+
+def _columns(connection: psycopg.Connection, wanted: Sequence[str]) -> list[str]:
+    """Those of the columns that the table has. Raises UndefinedColumn when one that is needed is not there."""
+    rows = connection.execute(
+        """SELECT attname FROM pg_attribute
+           WHERE attrelid = to_regclass('transactions') AND attnum > 0 AND NOT attisdropped"""
+    ).fetchall()
+    there = {name for (name,) in rows}
+    missing = [name for name in wanted if name not in there and name not in _OPTIONAL]
+    if missing:
+        raise psycopg.errors.UndefinedColumn(
+            f"The CFO's transactions lack {', '.join(missing)}" if there else "There is no table transactions"
+        )
+    return [name for name in wanted if name in there]
+
+
+def _stage(connection: psycopg.Connection, transactions: pa.Table) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_STAGE_TYPES.get(name, "text")))
+        for name in transactions.column_names
+    )
+    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(_STAGE, columns))
+    copy_in(connection, sql.Identifier("pg_temp", "handed_over"), transactions)
+    connection.execute(sql.SQL("ANALYZE {}").format(_STAGE))
+
+
+def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:
+    """The transactions with these ids: id, identifier, amount and classified_entity."""
+    schema = schema_of(
+        {
+            "id": pa.int32(),
+            "identifier": pa.string(),
+            "amount": pa.decimal128(18, 2),
+            "classified_entity": pa.string(),
+        }
+    )
+    with connection.transaction():
+        connection.execute("CREATE TEMPORARY TABLE wanted (id integer) ON COMMIT DROP")
+        copy_in(connection, sql.Identifier("pg_temp", "wanted"), pa.table({"id": ids.cast(pa.int32())}))
+        query = sql.SQL(
+            "SELECT t.id, t.identifier, t.amount, t.classified_entity FROM transactions t JOIN wanted USING (id)"
+        )
+        return copy_out(connection, query, schema)
+
+
+def doubled_identifiers(connection: psycopg.Connection) -> list[str]:
+    """Identifiers that more than one transaction has; the key on them makes this impossible, unless it is gone."""
+    rows = connection.execute(
+        "SELECT identifier FROM transactions WHERE identifier IS NOT NULL GROUP BY 1 HAVING count(*) > 1 LIMIT 100"
+    ).fetchall()
+    return [identifier for (identifier,) in rows]
