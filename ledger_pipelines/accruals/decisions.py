@@ -7,7 +7,8 @@ Where the text leaves a choice:
 
 - Step 1 takes every negative amount, with periods or without. Without an amount and without periods nothing is
   left: what had been recognised comes back. Its reason is `negative`, its status CLOSED.
-- Step 2, no period: a client with a period that found no contract (see `assignment`) has not resigned; nothing is
+- Step 2, no period: a client with a period that found no contract (see `assignment`), or who is not among the clients
+  (their record could not be read), has not resigned; nothing is
   recognised until somebody settles it, unless Notion says that the client dropped or ended. An ended or dropped
   status without a date releases nothing.
 - The last period is by start, then by id, future ones included. DROPPED without a change date releases nothing.

@@ -68,9 +68,9 @@ def accrue(inputs: AccrualInputs, months: Sequence[date]) -> AccrualResult:
     walk = plan_walk(read_schedule(periods, assigned), contracts.terms)
     at = positions(contracts.client_ids, column(clients, "contact_id"))
     notion = read_notion(inputs.read("pages"), folded(take(column(clients, "email"), at)))
-    facts = gather_facts(
-        contracts, walk, _of_contracts(notion, contracts), _of_unassigned(assigned, contracts)
-    )
+    # Of a client who is not known at all nobody can say that they never came.
+    waiting = _of_unassigned(assigned, contracts) | (at < 0)[contracts.client]
+    facts = gather_facts(contracts, walk, _of_contracts(notion, contracts), waiting)
     asked = list(_walk_months(contracts, facts, _calendar(inputs, contracts, months)))
     people = People(contracts, facts, assigned, periods, take(column(clients, "name"), at))
     return AccrualResult(

@@ -87,7 +87,7 @@ def _finalise(
         unread = unread_parts(connection)
         if unread:
             raise LedgerError(
-                f"{describe_months(months)} was not closed, {len(unread)} companies are billed in part: {unread[0]} "
+                f"{describe_months(months)} was not closed, {len(unread)} records are missing in it: {unread[0]} "
                 "Mend it and run again, or set the integration error to ignored if it may stay so."
             )
         closed = close_months(connection, months, person=person)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from rich.console import Console
@@ -32,14 +32,14 @@ def run(
     today: date,
     console: Console,
 ) -> None:
-    """Executes the steps for the months as one run and prints what each did.
+    """Executes the steps for the months as one run and prints what each did; a step without its source is left out.
 
-    Raises ConfigurationError when a source of the steps is not configured, LedgerError when a step failed.
+    Raises ConfigurationError when the first step's source is not configured, LedgerError when a step failed.
     """
-    for source in dict.fromkeys(step.source for step in steps if step.source is not None):
-        missing = settings.missing_for(source)
-        if missing is not None:
-            raise ConfigurationError(f"{missing} is not set: without it {source} cannot be read.")
+    missing = {step.id: settings.missing_for(step.source) for step in steps if step.source is not None}
+    first = missing.get(steps[0].id)
+    if first is not None:
+        raise ConfigurationError(f"{first} is not set: without it {steps[0].source} cannot be read.")
     job = "process_accruals" if ACCRUAL_STEP in steps else "import_steps"
     outcome = run_with_progress(
         database,
@@ -50,7 +50,7 @@ def run(
         title=f"Syncing {describe_months(months)}",
         assets=[asset for step in steps for asset in step.assets],
     )
-    _print_summary(database, steps, outcome, console)
+    _print_summary(database, steps, missing, outcome, console)
     for failure in outcome.failures[1:]:
         console.print(f"[red]{escape(failure)}[/]")
     if outcome.failures:
@@ -58,7 +58,11 @@ def run(
 
 
 def _print_summary(
-    database: Database, steps: Sequence[SyncStep], outcome: RunOutcome, console: Console
+    database: Database,
+    steps: Sequence[SyncStep],
+    missing: Mapping[str, str | None],
+    outcome: RunOutcome,
+    console: Console,
 ) -> None:
     with database.connect() as connection:
         executions = {
@@ -71,7 +75,9 @@ def _print_summary(
         table.add_column("Seconds", justify="right")
         table.add_column("Result")
         for step in steps:
-            table.add_row(step.id, *_cells(executions.get(step.id)))
+            variable = missing.get(step.id)
+            left_out = ("[yellow]left out[/]", "", f"{variable} is not set")
+            table.add_row(step.id, *(left_out if variable else _cells(executions.get(step.id))))
         console.print(table)
         if changes:
             console.print(changes_table(changes))

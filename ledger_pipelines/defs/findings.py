@@ -6,7 +6,7 @@ that a month's page shows what was found in that month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -70,7 +70,7 @@ def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> It
             asset_key=asset,
             check_name=check,
             passed=not failed,
-            severity=found[0].severity,
+            severity=_severity(failed or found),
             description=None if worst is None else worst.description,
             metadata={
                 "months_checked": len(found),
@@ -79,6 +79,12 @@ def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> It
                 **(dict(failed[-1].metadata) if failed else {}),
             },
         )
+
+
+def _severity(findings: Sequence[Finding]) -> dg.AssetCheckSeverity:
+    """The worst of them: a closed month may only warn of what is an error in an open one."""
+    error = dg.AssetCheckSeverity.ERROR
+    return error if any(finding.severity == error for finding in findings) else findings[0].severity
 
 
 def _report_month(context: dg.AssetExecutionContext, finding: Finding) -> None:

@@ -109,6 +109,10 @@ class Step:
         kept["added"] += total.added
         kept["removed"] += total.removed
         kept["unchanged"] += total.unchanged
+        kept["by_month"] = {
+            format_month(month): [change.added, change.removed, change.unchanged]
+            for month, change in changes.items()
+        }
         for month, change in changes.items():
             if month in self.closed and change.added + change.removed:
                 self.context.log.warning(
@@ -138,8 +142,10 @@ def not_configured(
     """
     told = f"{missing} is not set, so nothing was read."
     context.log.info(told)
-    for key in sorted(context.selected_asset_keys):
-        yield dg.MaterializeResult(asset_key=key, metadata={"source": told})
+    # In the order of their definition, which is that of their lineage.
+    for spec in context.assets_def.specs:
+        if spec.key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=spec.key, metadata={"source": told})
     for check in sorted(context.selected_asset_check_keys):
         yield dg.AssetCheckResult(
             asset_key=check.asset_key, check_name=check.name, passed=True, metadata={"source": told}

@@ -52,6 +52,7 @@ def reopen_month(connection: psycopg.Connection, month: date, *, person: str, re
     if not reason.strip():
         raise LedgerError("Reopening a month takes a reason: say why with --reason.")
     with connection.transaction():
+        _refuse_while_restated(connection, month)
         row = connection.execute(
             """UPDATE ledger_periods SET status = 'open', closed_at = NULL, closed_by = NULL
                WHERE month = %s AND status = 'closed' RETURNING month""",
@@ -70,3 +71,18 @@ def _record(
         "INSERT INTO ledger_period_events (month, action, person, reason) VALUES (%s, %s, %s, %s)",
         [month, action, person, reason],
     )
+
+
+def _refuse_while_restated(connection: psycopg.Connection, month: date) -> None:
+    """A later closed month that keeps news of this one's invoices would count them a second time."""
+    rows = connection.execute(
+        """SELECT DISTINCT i.month FROM invoices i JOIN ledger_periods p ON p.month = i.month AND p.status = 'closed'
+           WHERE i.month > %(month)s AND i.date >= %(month)s AND i.date < %(month)s + interval '1 month' ORDER BY 1""",
+        {"month": month},
+    ).fetchall()
+    if rows:
+        later = format_month(rows[-1][0])
+        raise LedgerError(
+            f"{later} is closed and keeps news of {format_month(month)}'s invoices, which would then count twice: "
+            f"reopen {later} first."
+        )

@@ -72,10 +72,16 @@ def unresolved_errors(connection: psycopg.Connection) -> list[tuple[str, str, in
 
 
 def unread_parts(connection: psycopg.Connection) -> list[str]:
-    """Messages of what is missing as a whole: a company's devices, people or tickets that could not be read."""
+    """Messages of what is missing and would make a closed month wrong for good.
+
+    A company's devices, people or tickets that could not be read; and a person of the school's who could not: their
+    contract would look like one of somebody who never came.
+    """
     rows = connection.execute(
         """SELECT error_message FROM integration_errors WHERE NOT is_resolved AND NOT is_ignored
-           AND entity_type = 'company' AND operation_type IN ('assets', 'contacts', 'tickets') ORDER BY id"""
+           AND (entity_type = 'company' AND operation_type IN ('assets', 'contacts', 'tickets')
+                OR integration_name IN ('holded', '4geeks', 'notion')
+                   AND entity_type IN ('sales_channel', 'contact', 'student', 'page')) ORDER BY id"""
     ).fetchall()
     return [message for (message,) in rows]
 

@@ -107,7 +107,7 @@ def _contracts(records: dict[str, list[Row]]) -> tuple[list[Contract], dict[str,
                 },
                 sorted(taken.get(key[:2], []), key=lambda one: (one["start_date"], one["id"])),
                 _page(client, records["pages"]),
-                key[0] in unassigned,
+                key[0] in unassigned or client is None,
             )
         )
     return contracts, unassigned

@@ -312,3 +312,10 @@ class TestTerms:
 
     def test_the_fraction_is_shown(self) -> None:
         assert row_of(course({}), "2024-01")["fraction"] == Decimal("0.216667")
+
+
+def test_of_a_client_who_is_not_known_nobody_can_say_that_they_never_came() -> None:
+    """Their record could not be read: nothing is recognised, and the money is told to be stalled."""
+    inputs = make_inputs(contracts=[{"month": "2024-01", "amount": "1000"}], clients=[])
+    assert recognised(inputs, "2024-01", 3) == amounts(0, 0, 0)
+    assert notices_of(inputs, "2024-02") == [("stalled", Decimal(1000))]

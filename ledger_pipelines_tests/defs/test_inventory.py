@@ -57,10 +57,21 @@ ASSETS = {
             "completed_contracts_add_up",
             "months_follow_each_other",
             "closed_month_unchanged",
+            "earlier_months_were_read",
         },
     ),
     "deferred_revenue": ("accruals", {"monthly_accruals"}, {"rolls_forward", "is_the_sum_of_contracts"}),
     "accrual_notices": ("accruals", {"monthly_accruals"}, {"no_stalled_contracts"}),
+    "cfo_transactions": (
+        "cfo",
+        {"invoices"},
+        {
+            "same_amounts",
+            "every_paid_invoice_accounted_for",
+            "identifiers_are_unique",
+            "nothing_has_failed",
+        },
+    ),
 }
 
 
@@ -89,8 +100,11 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
         assert spec.kinds, name
         assert (spec.description or "").startswith("A row is"), name
         assert spec.freshness_policy is not None, name
-        assert spec.metadata["dagster/table_name"].value == f"ledger.{name}"
-        assert spec.metadata["dagster/column_schema"].schema.columns[0].name == "month"
+        if name == "cfo_transactions":  # the one table that is not ours
+            assert spec.metadata["dagster/table_name"].value == "transactions"
+        else:
+            assert spec.metadata["dagster/table_name"].value == f"ledger.{name}"
+            assert spec.metadata["dagster/column_schema"].schema.columns[0].name == "month"
         assert isinstance(spec.partitions_def, dg.MonthlyPartitionsDefinition), name
 
 
@@ -109,6 +123,7 @@ def test_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
         "codex_assets",
         "import_steps",
         "process_accruals",
+        "cfo_sync",
     }
     assert {(schedule.name, schedule.cron_schedule) for schedule in defs.schedules or []} == {
         ("tickets_every_six_hours", "0 */6 * * *"),
@@ -116,7 +131,7 @@ def test_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
         ("import_steps_daily", "0 3 * * *"),
         ("month_close_monthly", "0 4 2 * *"),
     }
-    assert {sensor.name for sensor in defs.sensors or []} == {"run_failures"}
+    assert {sensor.name for sensor in defs.sensors or []} == {"run_failures", "paid_invoices", "cfo_alerts"}
 
 
 def test_only_what_reaches_outside_is_tried_again(defs: dg.Definitions) -> None:

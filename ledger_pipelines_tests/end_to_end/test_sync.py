@@ -14,6 +14,7 @@ from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import (
     ACCRUAL_TABLES,
+    CODEX_TABLES,
     IMPORTED_TABLES,
     Ledger,
     fetch,
@@ -49,10 +50,11 @@ def test_from_a_step_on_over_a_range_and_the_accruals_alone(
     span = ("--start-date", "2024-03-01", "--end-date", "2024-07-01")
     months = ["2024-03", "2024-04", "2024-05", "2024-06"]
 
-    too_early = ledger("sync", "--from-step", "invoices", *span)
+    too_early = ledger("sync", "--from-step", "accruals", *span)
     assert too_early.code == 1
-    assert too_early.err == ("Error: The services were never read: run `ledger sync --from-step services`.\n")
-    assert ledger("sync", "--start-date", "2024-01-01", "--end-date", "2024-02-01").code == 0
+    assert too_early.err == (
+        "Error: The clients were never read: run `ledger sync --from-step crm-clients` first.\n"
+    )
     before = len(fetch(database, _EXECUTIONS))
 
     imported = ledger("sync", "--from-step", "invoices", *span)
@@ -72,11 +74,9 @@ def test_from_a_step_on_over_a_range_and_the_accruals_alone(
     assert results["crm-clients"]["clients_created"] == results["crm-clients"]["clients_processed"] > 40
     assert len({execution[4] for execution in executions}) == 2
 
-    read = [date(2024, number, 1) for number in (1, 3, 4, 5, 6)]
-    assert fetch(database, "SELECT DISTINCT month FROM clients ORDER BY 1") == [(month,) for month in read]
-    assert fetch(database, "SELECT DISTINCT month FROM deferred_revenue ORDER BY 1") == [
-        (month,) for month in read[1:]
-    ]
+    read = [(date(2024, number, 1),) for number in (3, 4, 5, 6)]
+    for table in ("services", "clients", "deferred_revenue"):
+        assert fetch(database, f"SELECT DISTINCT month FROM {table} ORDER BY 1") == read, table
 
 
 @pytest.mark.timeout(60)
@@ -205,9 +205,13 @@ def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_clo
         assert fetch(database, _OF_CLIENT, "dropped.then.active@cases.example")[-1][0] < "2025-10"
 
         settled = rows_and_places(database)
-        alone = ledger("close", "2025-10")
+        alone = ledger("close", "2025-10", "--finalise")
         assert alone.code == 0, alone.err
         assert rows_and_places(database) == settled
+
+        refused = ledger("reopen", "2025-09", "--reason", "a late invoice")
+        assert refused.code == 1
+        assert "reopen 2025-10 first" in refused.err
     _the_books_roll_forward(database)
 
 
@@ -278,6 +282,7 @@ def test_one_source_down_fails_its_step_and_what_depends_on_it_and_nothing_else(
         "services": "completed",
         "invoices": "completed",
         "crm-clients": "failed",
+        "cfo-sync": "completed",
     }
     half = rows(database)
     assert half["invoices"]
@@ -291,6 +296,36 @@ def test_one_source_down_fails_its_step_and_what_depends_on_it_and_nothing_else(
     whole = rows(database)
     assert all(whole[table] for table in ("clients", "enrollments", "external_ids"))
     assert whole["invoices"] == half["invoices"]
+
+
+@pytest.mark.timeout(180)
+def test_a_ledger_may_do_without_some_of_the_systems(
+    ledger: Ledger, database: Database, other_ledger: Ledger, other_database: Database, school: Sandbox
+) -> None:
+    """A provider has Codex alone, a shop Holded alone: each closes with what it has, and accrues nothing blindly."""
+    ledger.use(school)
+    provider = ledger("close", "2025-03")
+    assert (provider.code, provider.err) == (0, "")
+    assert set(provider.changes()) == set(CODEX_TABLES)
+
+    other_ledger.use_all(school)
+    other_ledger.variables = {
+        name: value for name, value in other_ledger.variables.items() if name.startswith("HOLDED_")
+    }
+    shop = other_ledger("close", "2025-03")
+    assert (shop.code, shop.err) == (0, "")
+    written = rows(other_database)
+    assert written["invoices"]
+    assert written["contracts"]
+    assert not any(written[table] for table in ("clients", "enrollments", "external_ids", *ACCRUAL_TABLES))
+    synced = other_ledger("sync", "--start-date", "2025-03-01", "--end-date", "2025-04-01")
+    assert synced.code == 0, synced.err
+    assert "FOURGEEKS_TOKEN is not set" in synced.out
+    refused = other_ledger("sync", "--from-step", "crm-clients", "--year", "2025")
+    assert (refused.code, refused.err) == (
+        1,
+        "Error: FOURGEEKS_TOKEN is not set: without it 4geeks cannot be read.\n",
+    )
 
 
 @pytest.mark.timeout(60)

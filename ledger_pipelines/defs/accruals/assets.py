@@ -20,8 +20,9 @@ from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, fr
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
-from ledger_pipelines.defs.resources import HoldedResource, LedgerResource
+from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.replacement import rows_of_months
@@ -88,18 +89,20 @@ def _spec(table: str) -> dg.AssetSpec:
     pool="accruals",
 )
 def accruals(
-    context: dg.AssetExecutionContext, ledger: LedgerResource, holded: HoldedResource
+    context: dg.AssetExecutionContext, ledger: LedgerResource, fourgeeks: FourGeeksResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Read what is known of every contract, recognise the months, replace them, say what happened.
 
     Nothing here is tried again: the same inputs give the same failure.
     """
-    if holded.missing and _nothing_was_imported(ledger):
-        yield from not_configured(context, holded.missing)
+    if fourgeeks.missing and _never_read(ledger):
+        yield from not_configured(context, fourgeeks.missing)
         return
     with executed_step(context, ledger, "accruals") as step:
         last, this_month = step.months[-1], month_of(datetime.now(UTC).date())
         ledger_months = month_range(first_partition(), add_months(max(this_month, last), 1))
+        if read_newest_snapshot(step.connection, "clients") is None:
+            raise LedgerError("The clients were never read: run `ledger sync --from-step crm-clients` first.")
         inputs = read_inputs(step.connection, ledger_months, step.closed)
         result = accrue(inputs, step.months)
         changes = step.write(frames_of(result), step.months)
@@ -119,9 +122,10 @@ def accruals(
     yield from report(context, findings)
 
 
-def _nothing_was_imported(ledger: LedgerResource) -> bool:
+def _never_read(ledger: LedgerResource) -> bool:
+    """Whether nobody's clients were ever read: without the CRM every client would look like one who never came."""
     with ledger.database.connect() as connection:
-        return read_newest_snapshot(connection, "services") is None
+        return read_newest_snapshot(connection, "clients") is None
 
 
 def _pictures(step: Step, inputs: AccrualInputs, result: AccrualResult) -> dict[str, dict[str, Any]]:

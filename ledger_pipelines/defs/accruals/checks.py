@@ -15,11 +15,14 @@ from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.defs.findings import Finding, rows_finding
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.months import add_months, describe_months
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.snapshots import unread_months
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 _CLOSED = "closed_month_unchanged"
+_GAPS = "earlier_months_were_read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,42 +96,59 @@ CHECKS = [
         asset="monthly_accruals",
         description="A closed month computed anew gives what was booked; what differs is in the first open month.",
     ),
+    dg.AssetCheckSpec(
+        _GAPS,
+        asset="monthly_accruals",
+        description="No month between the first that was read and this one was left out.",
+    ),
 ]
 
 
 def accrual_findings(step: Step, result: AccrualResult) -> Iterator[Finding]:
     """What each check found in each of the step's months."""
-    opened = _of_open_months(step, result)
+    books = _as_booked(step, result)
     for invariant in _INVARIANTS:
-        rows = invariant.offending(opened)
+        rows = invariant.offending(books)
         for month in step.months:
-            found = rows_of_months(rows, [month])
+            # What a closed month booked before earlier months were known cannot be mended there, nor can the month
+            # after it open with anything else.
+            is_settled = month in step.closed or add_months(month, -1) in step.closed
             yield rows_finding(
                 invariant.asset,
                 invariant.name,
                 month,
-                found,
+                rows_of_months(rows, [month]),
                 told=invariant.told,
-                severity=invariant.severity,
+                severity=_WARN if is_settled else invariant.severity,
             )
     for month in step.months:
         yield _closed_month(step, rows_of_months(result.accruals, [month]), month)
+    yield from _gaps(step)
 
 
-def _of_open_months(step: Step, result: AccrualResult) -> AccrualResult:
-    """The months as they stand in the books: closed ones as they were booked, since those are what months follow."""
-    closed = [month for month in step.months if month in step.closed]
-    if not closed:
-        return result
+def _as_booked(step: Step, result: AccrualResult) -> AccrualResult:
+    """The months as they stand in the books, with the month before them: closed ones as they were booked."""
+    stored = [add_months(step.months[0], -1), *(month for month in step.months if month in step.closed)]
     frames = []
     computed = (result.accruals, result.deferred_revenue, result.notices)
     tables = ("monthly_accruals", "deferred_revenue", "accrual_notices")
     for frame, table in zip(computed, tables, strict=True):
-        booked = read_months(step.connection, table, closed, frame.column_names)
+        booked = read_months(step.connection, table, stored, frame.column_names)
         frames.append(
             pa.concat_tables([booked.cast(frame.schema), rows_of_months(frame, step.open(step.months))])
         )
     return AccrualResult(*frames)
+
+
+def _gaps(step: Step) -> Iterator[Finding]:
+    """Months before that were never read, though earlier ones were: what was invoiced in them is not known."""
+    unread = unread_months(step.connection, "holded_contacts", step.months[-1])
+    for month in step.months:
+        before = [one for one in unread if one < month]
+        told = f"{describe_months(before)} was never read: run `ledger sync` for it, then the accruals again."
+        yield Finding(
+            "monthly_accruals", _GAPS, month, len(before), _WARN, description=told if before else None
+        )
 
 
 def _closed_month(step: Step, computed: pa.Table, month: date) -> Finding:

@@ -31,6 +31,7 @@ from ledger_pipelines.defs.resources import FourGeeksResource, HoldedResource, L
 from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months
+from ledger_pipelines.sources.holded import HoldedClient
 from ledger_pipelines.store.snapshots import read_newest_snapshot
 
 _SERVICE_ACCOUNTS = "7050"
@@ -61,9 +62,8 @@ def services(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
     with executed_step(context, ledger, "services") as step:
         with holded.client() as client:
             reading = client.sales_channels()
-        is_service = pc.starts_with(column(reading.frame, "account_number"), _SERVICE_ACCOUNTS)
-        frame = kept(reading.frame, mask(is_service))
-        changes = write_state(step, "services", frame, is_complete=not reading.problems)
+        frame = _services_among(reading.frame)
+        changes = write_state(step, "services", frame, key="id", problems=reading.problems)
         step.record("holded", "services", reading.problems)
         count(step, **state_counts(step, changes, frame, "services"))
         results = [described(step, "services", frame, changes)]
@@ -79,11 +79,11 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         yield from not_configured(context, holded.missing)
         return
     with executed_step(context, ledger, "invoices") as step:
-        known_services = _newest(step, "services", "services")
         with holded.client() as client:
+            known_services = _known_services(step, client)
             contacts = client.contacts()
             found = client.documents(step.months[0], add_months(step.months[-1], 1))
-        state = write_state(step, "holded_contacts", contacts.frame, is_complete=not contacts.problems)
+        state = write_state(step, "holded_contacts", contacts.frame, key="id", problems=contacts.problems)
         written = write_documents(step, found, known_services)
         problems = in_months(found.problems + written.problems, step.months)
         step.record("holded", "invoices", problems + contacts.problems, months=step.months)
@@ -117,7 +117,7 @@ def clients(
         with fourgeeks.client() as client:
             reading = client.students()
         frame = match_clients(contacts, reading.frame)
-        changes = write_state(step, "clients", frame, is_complete=not reading.problems)
+        changes = write_state(step, "clients", frame, key="contact_id")
         step.record("4geeks", "crm-clients", reading.problems)
         matched = int(present(column(frame, "student_id")).sum())
         count(step, students_processed=reading.frame.num_rows, clients_matched=matched)
@@ -165,7 +165,7 @@ def external_ids(
         with notion.client() as client:
             reading = client.pages()
         frame = reading.frame.select(EXTERNAL_IDS.names)
-        changes = write_state(step, "external_ids", frame, is_complete=not reading.problems)
+        changes = write_state(step, "external_ids", frame, key="page_id", problems=reading.problems)
         step.record("notion", "notion-external-id", reading.problems)
         known = read_newest_snapshot(step.connection, "clients")
         emails = None if known is None else column(known, "email").drop_null()
@@ -178,6 +178,21 @@ def external_ids(
         findings = completeness(step, "external_ids", reading.problems)
     yield from results
     yield from report(context, findings)
+
+
+def _services_among(channels: pa.Table) -> pa.Table:
+    return kept(channels, mask(pc.starts_with(column(channels, "account_number"), _SERVICE_ACCOUNTS)))
+
+
+def _known_services(step: Step, client: HoldedClient) -> pa.Table:
+    """The services as they were read last; read now, for the step's months, when they never were."""
+    known = read_newest_snapshot(step.connection, "services")
+    if known is None:
+        reading = client.sales_channels()
+        known = _services_among(reading.frame)
+        write_state(step, "services", known, key="id", problems=reading.problems)
+        step.record("holded", "services", reading.problems)
+    return known
 
 
 def _newest(step: Step, table: str, reading_step: str) -> pa.Table:

@@ -28,8 +28,7 @@ class Written:
 
 def write_documents(step: Step, found: HoldedDocuments, services: pa.Table) -> Written:
     """Replaces the months' invoices, lines and contracts, all or nothing; the first open month takes late news."""
-    closed_before = sorted(month for month in step.closed if month <= step.months[-1])
-    known = newest(_read(step, closed_before))
+    known = newest(_read(step, sorted(step.closed)))
     documents = month_documents(
         dated(found.invoices, found.invoice_lines),
         _read(step, step.open(step.months)),

@@ -8,7 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ledger_pipelines.columns import array, column, kept, mask
 from ledger_pipelines.defs.findings import Finding
 from ledger_pipelines.defs.invoicing.specs import TABLES
 from ledger_pipelines.defs.presentation import preview
@@ -16,7 +18,7 @@ from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.frames import in_month
 from ledger_pipelines.store.replacement import Change, ensure_months
-from ledger_pipelines.store.snapshots import record_snapshot
+from ledger_pipelines.store.snapshots import read_newest_snapshot, record_snapshot
 
 READ_COMPLETELY = "read_completely"
 CLOSED_UNCHANGED = "closed_month_unchanged"
@@ -24,19 +26,31 @@ CLOSED_UNCHANGED = "closed_month_unchanged"
 Changes = Mapping[date, Change]
 
 
-def write_state(step: Step, table: str, frame: pa.Table, *, is_complete: bool) -> Changes:
+def write_state(
+    step: Step, table: str, frame: pa.Table, *, key: str, problems: Sequence[Problem] = ()
+) -> Changes:
     """Makes the frame the rows of each of the step's open months, and keeps when it was read.
 
-    The newest state is what accruals go by, so an older month that is read again takes it, too.
+    The newest state is what accruals go by, so an older month that is read again takes it, too. A record that could
+    not be read this time stays as it was read last: it is not gone.
     """
     months = step.open(step.months)
     if not months:
         return {}
+    before = read_newest_snapshot(step.connection, table)
+    if problems and before is not None:
+        unreadable = array(sorted({problem.external_id for problem in problems}), pa.string())
+        texts = column(before, key).cast(pa.string())
+        is_kept = mask(pc.is_in(texts, value_set=unreadable))
+        is_read = mask(pc.is_in(column(before, key), value_set=column(frame, key)))
+        frame = pa.concat_tables(
+            [frame, kept(before, is_kept & ~is_read).select(frame.column_names).cast(frame.schema)]
+        )
     ensure_months(step.connection, [table], months)
     whole = pa.concat_tables([in_month(frame, month) for month in months])
     with step.connection.transaction():
         changes = step.write({table: whole}, months)[table]
-        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=is_complete)
+        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=not problems)
     return changes
 
 
