@@ -262,6 +262,49 @@ def export_errors(
     write_errors(_enter(), months, file_format=file_format, output=output)
 
 
+cfo = typer.Typer(help="Paid invoices in the CFO's transactions.", no_args_is_help=True)
+app.add_typer(cfo, name="cfo")
+
+
+@cfo.command("pending")
+def cfo_pending() -> None:
+    """Paid invoices that are not handed over, and why."""
+    database = _enter()
+    from ledger_pipelines.commands.cfo import print_pending
+
+    print_pending(database, _out)
+
+
+@cfo.command("status")
+def cfo_status(invoice: Annotated[str, typer.Argument(help="The invoice's number.")]) -> None:
+    """How a paid invoice stands."""
+    database = _enter()
+    from ledger_pipelines.commands.cfo import print_status
+
+    print_status(database, invoice, _out)
+
+
+@cfo.command("sync")
+def cfo_sync(
+    invoice: Annotated[str | None, typer.Option(help="Only the invoice of this number.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Take failed ones again, from the start.")] = False,
+) -> None:
+    """Hands over what is ready, now."""
+    database = _enter()
+    from ledger_pipelines.commands.cfo import sync as command
+
+    command(database, invoice=invoice, force=force, now=datetime.now(UTC), console=_out)
+
+
+@cfo.command("metrics")
+def cfo_metrics() -> None:
+    """How long it takes, how much succeeds, what waits."""
+    database = _enter()
+    from ledger_pipelines.commands.cfo import print_metrics
+
+    print_metrics(database, datetime.now(UTC), _out)
+
+
 @app.command()
 def bench(
     companies: Annotated[

@@ -43,6 +43,14 @@ def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table
     return None if row is None else read_months(connection, table, row).drop_columns(["month"])
 
 
+def accrued_months(connection: psycopg.Connection) -> list[date]:
+    """The months whose accruals were ever computed, in order."""
+    rows = connection.execute(
+        "SELECT month FROM month_snapshots WHERE table_name = 'monthly_accruals' ORDER BY 1"
+    ).fetchall()
+    return [month for (month,) in rows]
+
+
 def unread_months(connection: psycopg.Connection, table: str, last: date) -> list[date]:
     """Months up to `last` of which the table was never read, though an earlier month's was."""
     rows = connection.execute(

@@ -51,7 +51,9 @@ IMPORTED_TABLES = (
 ACCRUAL_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
 #: Every table that the months' runs fill.
 MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES)
-_OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_", "HOLDED_", "FOURGEEKS_", "NOTION_")
+#: The assets of Dagster: each fills the table of its name, but for the CFO's transactions, which are not ours.
+MONTH_ASSETS = (*MONTH_TABLES, "cfo_transactions")
+_OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_", "HOLDED_", "FOURGEEKS_", "NOTION_", "CFO_")
 _numbers = itertools.count(1)
 
 #: The rows of each table, as PostgreSQL writes them, with whatever was asked for beside them.

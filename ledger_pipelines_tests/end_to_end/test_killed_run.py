@@ -61,7 +61,10 @@ def test_kill_9_in_the_middle_of_a_month_leaves_it_as_it_was_and_the_next_run_co
 
     assert rows(database) == rows(other_database)
     assert rows_and_places(database)["billing_statements"] != draft["billing_statements"]
-    executions = fetch(database, "SELECT step_name, status, error_message FROM sync_executions ORDER BY id")
+    executions = fetch(
+        database,
+        "SELECT step_name, status, error_message FROM sync_executions WHERE step_name <> 'cfo-sync' ORDER BY id",
+    )
     assert [(step, status) for step, status, _ in executions] == [
         ("codex", "completed"),
         ("billing", "completed"),

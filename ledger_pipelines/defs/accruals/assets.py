@@ -1,7 +1,7 @@
 """Monthly accruals, deferred revenue, and what a person should look at."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -25,8 +25,8 @@ from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.store.frames import read_months
-from ledger_pipelines.store.replacement import rows_of_months
-from ledger_pipelines.store.snapshots import read_newest_snapshot
+from ledger_pipelines.store.replacement import Change, rows_of_months
+from ledger_pipelines.store.snapshots import accrued_months, read_newest_snapshot, record_snapshot
 
 _ALL = dg.AllPartitionMapping()
 _DEPS = {
@@ -104,8 +104,17 @@ def accruals(
         if read_newest_snapshot(step.connection, "clients") is None:
             raise LedgerError("The clients were never read: run `ledger sync --from-step crm-clients` first.")
         inputs = read_inputs(step.connection, ledger_months, step.closed)
-        result = accrue(inputs, step.months)
-        changes = step.write(frames_of(result), step.months)
+        months = _months_to_accrue(step)
+        result = accrue(inputs, months)
+        changes = step.write(frames_of(result), months)
+        record_snapshot(
+            step.connection,
+            "monthly_accruals",
+            step.open(months),
+            taken_at=datetime.now(UTC),
+            is_complete=True,
+        )
+        _tell_of_others(step, changes)
         for month in step.months:
             totals = month_totals(result.deferred_revenue, month)
             for table in OUTPUT_TABLES:
@@ -120,6 +129,34 @@ def accruals(
     for table in OUTPUT_TABLES:
         yield dg.MaterializeResult(asset_key=table, metadata=shown.get(table, {}))
     yield from report(context, findings)
+
+
+def _months_to_accrue(step: Step) -> list[date]:
+    """The step's months, and the open ones that were accrued before.
+
+    What a month brings may change the others: an invoice, a status, which contract a period belongs to. So whatever
+    order months are run in, in the end all of them rest on the same knowledge.
+    """
+    before = accrued_months(step.connection)
+    return sorted({*step.months, *step.open(before)})
+
+
+def _tell_of_others(step: Step, changes: Mapping[str, Mapping[date, Change]]) -> None:
+    """Months that were not asked for and changed were materialised by this run, too."""
+    for table, by_month in changes.items():
+        for month, change in by_month.items():
+            if month not in step.months and change.added + change.removed:
+                step.context.log_event(
+                    dg.AssetMaterialization(
+                        asset_key=table,
+                        partition=partition_key(month),
+                        metadata={
+                            "dagster/partition_row_count": change.rows,
+                            "rows_added": change.added,
+                            "rows_removed": change.removed,
+                        },
+                    )
+                )
 
 
 def _never_read(ledger: LedgerResource) -> bool:

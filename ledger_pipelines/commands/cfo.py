@@ -1,0 +1,130 @@
+"""`ledger cfo`: what waits for the CFO, how an invoice stands, handing over now, and the metrics."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import psycopg
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ledger_pipelines.cfo.metrics import Metrics, due_alerts
+from ledger_pipelines.commands.progress import run_with_progress
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months, describe_months, format_month, month_of, month_range
+from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics, waiting_invoices
+from ledger_pipelines.store.cfo_sync import invoice_of, register_holded_invoices
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.summaries import run_executions
+
+
+def print_pending(database: Database, console: Console) -> None:
+    """Every paid invoice that is not in the CFO's transactions, and why."""
+    with database.connect() as connection:
+        register_holded_invoices(connection)
+        waiting = waiting_invoices(connection)
+    if not waiting:
+        console.print("Every paid invoice is in the CFO's transactions.")
+        return
+    table = Table(title=f"{len(waiting):,} paid invoices wait", title_justify="left")
+    for name in ("Invoice", "Client", "Paid", "Status", "Tries", "Why"):
+        table.add_column(name)
+    table.add_column("Amount", justify="right", no_wrap=True)
+    for one in waiting:
+        table.add_row(
+            one.invoice_number or f"#{one.invoice_id}",
+            escape(one.client_name or ""),
+            f"{one.paid_at:%Y-%m-%d %H:%M}",
+            one.sync_status or "not taken up",
+            str(one.retry_count),
+            escape(one.error or ""),
+            f"{one.amount:,.2f} {one.currency}",
+        )
+    console.print(table)
+
+
+def print_status(database: Database, number: str, console: Console) -> None:
+    """How a paid invoice stands. Raises LedgerError when there is none of this number."""
+    with database.connect() as connection:
+        register_holded_invoices(connection)
+        invoice = invoice_of(connection, number)
+    sync = invoice["sync"] or {}
+    table = Table(title=f"Invoice {number}", title_justify="left", show_header=False)
+    facts = {
+        "Client": invoice["client_name"],
+        "Amount": f"{Decimal(str(invoice['amount'])):,.2f} {invoice['currency']}",
+        "Paid": invoice["paid_at"],
+        "Invoice status": invoice["status"],
+        "Sync status": sync.get("sync_status") or "not taken up",
+        "CFO transaction": sync.get("cfo_transaction_id"),
+        "Synced": sync.get("sync_timestamp"),
+        "Entity": sync.get("entity_mapped"),
+        "Subcategory": sync.get("subcategory_mapped"),
+        "Retries": sync.get("retry_count"),
+        "Next try": sync.get("next_attempt_at"),
+        "Error": sync.get("sync_error"),
+    }
+    for name, value in facts.items():
+        if value is not None:
+            table.add_row(name, escape(str(value)))
+    console.print(table)
+
+
+def sync(database: Database, *, invoice: str | None, force: bool, now: datetime, console: Console) -> None:
+    """Hands over what is ready now, or one invoice, as a run of Dagster's.
+
+    Raises LedgerError when there is no such invoice, or the CFO's database could not take something.
+    """
+    with database.connect() as connection:
+        register_holded_invoices(connection)
+        months = _months(connection, invoice, now)
+    if not months:
+        console.print("Nothing is ready to be handed over.")
+        return
+    config = {"invoices": [invoice] if invoice else [], "force": force}
+    outcome = run_with_progress(
+        database,
+        "cfo_sync",
+        months,
+        today=now.date(),
+        console=console,
+        title=f"Handing over {describe_months(months)}",
+        settings={"cfo_transactions": config},
+    )
+    with database.connect() as connection:
+        for execution in run_executions(connection, outcome.run_id):
+            counts = ", ".join(f"{name} {value:,}" for name, value in sorted(execution.result.items()))
+            console.print(f"{execution.status}: {counts}", highlight=False)
+    if outcome.failures:
+        raise LedgerError(outcome.failures[0])
+
+
+def _months(connection: psycopg.Connection, invoice: str | None, now: datetime) -> list[date]:
+    """The month in which the invoice was paid, or the span of months with something that is ready."""
+    if invoice is not None:
+        return [month_of(datetime.fromisoformat(invoice_of(connection, invoice)["paid_at"]).date())]
+    ready = [one.month for one in ready_months(connection, now)]
+    return month_range(ready[0], add_months(ready[-1], 1)) if ready else []
+
+
+def print_metrics(database: Database, now: datetime, console: Console) -> None:
+    """Lag, success rate and what waits, with the alerts that they call for."""
+    with database.connect() as connection:
+        register_holded_invoices(connection)
+        metrics = Metrics(*sync_metrics(connection, now))
+        ready = ready_months(connection, now)
+    table = Table("Metric", "Value", title="CFO sync", title_justify="left")
+    lag = "nothing synced" if metrics.lag_seconds is None else f"{metrics.lag_seconds:,.1f} s"
+    rate = "nothing taken up" if metrics.success_rate is None else f"{metrics.success_rate:.2f} %"
+    table.add_row("Mean lag, 24 hours", lag)
+    table.add_row("Success rate, 7 days", rate)
+    table.add_row("Pending", f"{metrics.pending:,}")
+    table.add_row("Failed after three retries", f"{metrics.exhausted:,}")
+    table.add_row(
+        "Ready by month", ", ".join(f"{format_month(one.month)}: {one.invoices:,}" for one in ready) or "none"
+    )
+    console.print(table)
+    for alert in due_alerts(metrics):
+        console.print(f"[yellow]{alert.kind}[/] {escape(alert.message)}", highlight=False)
