@@ -313,12 +313,15 @@ def bench(
     contracts: Annotated[
         int, typer.Option(min=0, help="With two years of accruals; 0 leaves them out.")
     ] = 20_000,
+    invoices: Annotated[
+        int, typer.Option(min=0, help="Paid invoices for the CFO; 0 leaves them out.")
+    ] = 50_000,
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
-    """Measures statement and accrual runs against bare COPY, and prints the ratios."""
+    """Measures statements, accruals and the CFO sync against moving the same bytes, and prints the ratios."""
     from ledger_pipelines.commands.bench import run
 
-    run(companies=companies, contracts=contracts, months=months, console=_out)
+    run(companies=companies, contracts=contracts, invoices=invoices, months=months, console=_out)
 
 
 def _enter() -> Database:

@@ -1,4 +1,4 @@
-"""`ledger bench`: what statement and accrual runs cost beside bare COPY, as ratios measured in one run."""
+"""`ledger bench`: what runs cost beside moving the same bytes barely, as ratios measured in one run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ledger_pipelines.errors import LedgerError
 
 if TYPE_CHECKING:
     from benchmarks.accrual_run import Figures as AccrualFigures
+    from benchmarks.cfo_run import Figures as CfoFigures
     from benchmarks.statement_run import Figures
 
 _ACCRUAL_MONTHS = 24
 
 
-def run(*, companies: int, contracts: int, months: int, console: Console) -> None:
-    """Measures statements and accruals, leaving out what has the size 0, and prints both.
+def run(*, companies: int, contracts: int, invoices: int, months: int, console: Console) -> None:
+    """Measures statements, accruals and the CFO sync, leaving out what has the size 0, and prints them.
 
     Raises LedgerError where the benchmarks are not installed beside the package.
     """
     try:
-        from benchmarks import accrual_run, statement_run
+        from benchmarks import accrual_run, cfo_run, statement_run
     except ModuleNotFoundError:
         raise LedgerError("The benchmarks are part of a checkout: run `make bench` in one.") from None
     with console.status("Starting a database of its own") as status:
@@ -32,6 +33,8 @@ def run(*, companies: int, contracts: int, months: int, console: Console) -> Non
         if contracts:
             accruals = accrual_run.measure(contracts, _ACCRUAL_MONTHS, status.update)
             console.print(_accrual_seconds(accruals), _accrual_ratios(accruals))
+        if invoices:
+            console.print(_cfo_table(cfo_run.measure(invoices, status.update)))
 
 
 def _accrual_seconds(figures: AccrualFigures) -> Table:
@@ -46,6 +49,16 @@ def _accrual_seconds(figures: AccrualFigures) -> Table:
     ]
     for name, count, seconds in rows:
         table.add_row(name, f"{count:,}", f"{seconds:.3f}")
+    return table
+
+
+def _cfo_table(figures: CfoFigures) -> Table:
+    title = f"CFO sync of {figures.invoices:,} invoices: medians of three"
+    table = Table("What", "Measured", "Promised", title=title, title_justify="left")
+    table.add_row("One bare INSERT, seconds", f"{figures.bare_insert:.3f}", "")
+    table.add_row("Sync, seconds", f"{figures.sync:.3f}", "")
+    table.add_row("Invoices a second", f"{figures.invoices / figures.sync:,.0f}", "")
+    _add(table, "Sync / bare INSERT", figures.sync / figures.bare_insert, 6.0, "at most 6.00")
     return table
 
 

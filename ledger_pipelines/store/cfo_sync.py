@@ -30,7 +30,7 @@ CLAIMED = schema_of(
         "retry_count": pa.int32(),
     }
 )
-#: How an attempt ended, beside what was sent: the columns of the transaction.
+#: How an attempt ended: `entity` and `subcategory` are what it was mapped to, `is_new` is false where it was linked.
 OUTCOMES = schema_of(
     {
         "invoice_id": pa.int32(),
@@ -41,7 +41,6 @@ OUTCOMES = schema_of(
         "retry_count": pa.int32(),
         "retryable": pa.bool_(),
         "next_attempt_at": _INSTANT,
-        "payload": pa.string(),
         "entity": pa.string(),
         "subcategory": pa.string(),
     }
@@ -108,20 +107,30 @@ def _claimed(connection: psycopg.Connection, token: UUID) -> pa.Table:
     return copy_out(connection, query, CLAIMED)
 
 
-def record_outcomes(connection: psycopg.Connection, token: UUID, outcomes: pa.Table, *, at: datetime) -> int:
+def record_outcomes(
+    connection: psycopg.Connection, token: UUID, outcomes: pa.Table, sent: pa.Table, *, at: datetime
+) -> int:
     """Records how each attempt of a claim ended (OUTCOMES), all in one transaction; how many still were the claim's.
 
-    Every attempt is logged. An invoice whose claim expired, and which another sync has taken meanwhile, is left to
-    that one: it finds the same transaction.
+    Every attempt is logged with what was `sent` of it: rows with an `invoice_id` and the columns of the transaction.
+    An invoice whose claim expired, and which another sync has taken meanwhile, is left to that one: it finds the
+    same transaction.
     """
     with connection.transaction():
         connection.execute(
             """CREATE TEMPORARY TABLE outcomes (invoice_id integer, sync_status text, cfo_transaction_id integer,
                    is_new boolean, error text, retry_count integer, retryable boolean, next_attempt_at timestamptz,
-                   payload text, entity text, subcategory text) ON COMMIT DROP"""
+                   entity text, subcategory text) ON COMMIT DROP"""
+        )
+        columns = [sql.SQL("{} text").format(sql.Identifier(name)) for name in _sent_columns(sent)]
+        connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE sent (invoice_id integer, {}) ON COMMIT DROP").format(
+                sql.SQL(", ").join(columns)
+            )
         )
         copy_in(connection, sql.Identifier("pg_temp", "outcomes"), outcomes)
-        connection.execute("ANALYZE outcomes")
+        copy_in(connection, sql.Identifier("pg_temp", "sent"), sent)
+        connection.execute("ANALYZE outcomes, sent")
         recorded = connection.execute(
             """UPDATE crypto_invoice_cfo_sync s
                SET sync_status = o.sync_status, cfo_transaction_id = o.cfo_transaction_id, claim = NULL,
@@ -140,13 +149,17 @@ def record_outcomes(connection: psycopg.Connection, token: UUID, outcomes: pa.Ta
         connection.execute(
             """INSERT INTO crypto_cfo_sync_log (invoice_id, sync_attempt_timestamp, sync_status, error_message,
                                                 cfo_transaction_id, request_payload, response_data)
-               SELECT invoice_id, %s, sync_status, error, cfo_transaction_id, payload::jsonb,
-                      CASE WHEN cfo_transaction_id IS NOT NULL
-                           THEN jsonb_build_object('id', cfo_transaction_id, 'inserted', is_new) END
-               FROM outcomes ORDER BY invoice_id""",
+               SELECT o.invoice_id, %s, o.sync_status, o.error, o.cfo_transaction_id, to_jsonb(s) - 'invoice_id',
+                      CASE WHEN o.cfo_transaction_id IS NOT NULL
+                           THEN jsonb_build_object('id', o.cfo_transaction_id, 'inserted', o.is_new) END
+               FROM outcomes o LEFT JOIN sent s USING (invoice_id) ORDER BY o.invoice_id""",
             [at],
         )
     return recorded
+
+
+def _sent_columns(sent: pa.Table) -> list[str]:
+    return [name for name in sent.column_names if name != "invoice_id"]
 
 
 def read_mappings(connection: psycopg.Connection) -> tuple[pa.Table, pa.Table]:

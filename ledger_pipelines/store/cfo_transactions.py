@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from ledger_pipelines.columns import Column
+from ledger_pipelines.columns import Column, column, kept, positions, take
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import copy_in, copy_out, schema_of
@@ -31,6 +31,7 @@ _STAGE_TYPES = {
     "confidence": "numeric(4, 2)",
 }
 HANDED_OVER = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int32(), "is_new": pa.bool_()})
+_INSERTED = schema_of({"id": pa.int32(), "source_file": pa.string()})
 
 
 def prepare_cfo_database(database: Database) -> None:
@@ -74,23 +75,33 @@ def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Tabl
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     with connection.transaction():
         _stage(connection, transactions)
-        connection.execute(
-            sql.SQL(
-                "INSERT INTO transactions ({names}) SELECT {names} FROM {stage} ORDER BY invoice_id "
-                "ON CONFLICT DO NOTHING"
-            ).format(names=names, stage=_STAGE)
+        insert = sql.SQL(
+            "INSERT INTO transactions ({names}) SELECT {names} FROM {stage} ORDER BY invoice_id "
+            "ON CONFLICT DO NOTHING RETURNING id, source_file"
+        ).format(names=names, stage=_STAGE)
+        inserted = copy_out(connection, insert, _INSERTED)
+        rows = positions(column(transactions, "source_file"), column(inserted, "source_file"))
+        new = pa.table(
+            {
+                "invoice_id": column(transactions, "invoice_id"),
+                "cfo_transaction_id": take(column(inserted, "id"), rows),
+                "is_new": pa.repeat(pa.scalar(True), transactions.num_rows),
+            }
         )
-        # A row of another sync that was committed meanwhile is seen here, and no sooner.
-        return copy_out(
+        if inserted.num_rows == transactions.num_rows:
+            return new
+        # What was there, or was committed by another sync meanwhile: seen by a statement of its own, and no sooner.
+        linked = copy_out(
             connection,
             sql.SQL(
-                """SELECT s.invoice_id, coalesce(f.id, i.id),
-                          coalesce(f.xmin = pg_current_xact_id()::xid, false)
-                   FROM {stage} s LEFT JOIN transactions f ON f.source_file = s.source_file
-                   LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier"""
+                """SELECT s.invoice_id, coalesce(f.id, i.id), false FROM {stage} s
+                   LEFT JOIN transactions f ON f.source_file = s.source_file
+                   LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier
+                   WHERE f.xmin IS DISTINCT FROM pg_current_xact_id()::xid"""
             ).format(stage=_STAGE),
             HANDED_OVER,
         )
+    return pa.concat_tables([kept(new, rows >= 0).cast(HANDED_OVER), linked])
 
 
 def correct_entities(connection: psycopg.Connection, corrections: pa.Table) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import orjson
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,13 +20,11 @@ from ledger_pipelines.cfo.retry import after_failure, is_transient
 from ledger_pipelines.cfo.transactions import transactions_of
 from ledger_pipelines.columns import (
     Column,
-    Int64s,
     array,
     column,
     int64s,
     kept,
     mask,
-    picked,
     positions,
     take,
 )
@@ -48,7 +45,7 @@ from ledger_pipelines.store.database import Database
 Clock = Callable[[], datetime]
 Mappings = tuple[pa.Table, pa.Table]
 #: How many invoices are claimed at once: one round trip each way for all of them.
-BATCH = 5_000
+BATCH = 25_000
 
 
 @dataclass(slots=True)
@@ -160,7 +157,7 @@ def _sync_claim(
     for failure in (refused, *failures):
         parts += sent.failed(failure, at)
     outcomes = pa.concat_tables(parts)
-    record_outcomes(ours, claim.token, outcomes, at=at)
+    record_outcomes(ours, claim.token, outcomes, mapped.transactions, at=at)
     new = int(mask(column(handed, "is_new")).sum())
     states = outcomes["sync_status"].to_pylist()
     lost = [failure.errors[0].as_py() for failure in failures if failure.transient]
@@ -253,7 +250,6 @@ class _Sent:
             "invoice_id": ids,
             "retry_count": take(column(self.claim.invoices, "retry_count"), claimed),
             "retryable": True,
-            "payload": _payloads(self.transactions, sent),
             "entity": take(column(self.transactions, "classified_entity"), sent),
             "subcategory": take(column(self.transactions, "subcategory"), sent),
             **values,
@@ -268,11 +264,3 @@ def _as_column(value: Any, kind: pa.DataType, count: int) -> Column:
     one: Any = pa.scalar(value, kind)
     repeated: Column = pa.repeat(one, count)
     return repeated
-
-
-def _payloads(transactions: pa.Table, rows: Int64s) -> Column:
-    """What was sent of each, as JSON with amounts as texts, so that they stay exact; null where nothing was."""
-    sent = rows[rows >= 0]
-    found = picked(transactions, sent).drop_columns(["invoice_id"]).to_pylist()
-    texts = iter([orjson.dumps(row, default=str).decode() for row in found])
-    return array([next(texts) if row >= 0 else None for row in rows.tolist()], pa.string())
