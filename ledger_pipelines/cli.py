@@ -63,14 +63,16 @@ def up(
 @app.command()
 def migrate() -> None:
     """Brings the database up to date; safe to repeat, and safe to run twice at once."""
-    from ledger_pipelines.environment import ledger_database
+    from ledger_pipelines.environment import cfo_database, ledger_database
     from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
     from ledger_pipelines.store.migrations import migrate as apply
 
     settings = read_settings()
     applied = apply(ledger_database(settings), first_month=settings.first_month_on(_today()))
     for migration in applied:
         _out.print(f"Applied {migration.version:04} {migration.name}.", highlight=False)
+    prepare_cfo_database(cfo_database(settings))
     _out.print("The database is up to date.")
 
 

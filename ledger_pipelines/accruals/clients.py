@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.columns import folded
-from ledger_pipelines.accruals.inputs import CLIENTS, CONTACTS, STUDENTS, fitted
-from ledger_pipelines.columns import column, kept, positions, present, take
+from ledger_pipelines.accruals.inputs import CLIENTS, CONTACTS, STUDENTS
+from ledger_pipelines.columns import column, fitted, kept, positions, present, take
 
 
 def match_clients(contacts: pa.Table, students: pa.Table) -> pa.Table:
@@ -18,8 +18,8 @@ def match_clients(contacts: pa.Table, students: pa.Table) -> pa.Table:
     the newest is taken: by `created_at` (one without is the oldest), then by id. A contact without e-mail is
     nobody's. Clients come by contact_id. Raises FrameError when a column is missing or of a wrong type.
     """
-    known = fitted("contacts", contacts, CONTACTS).sort_by("id")
-    found = fitted("students", students, STUDENTS)
+    known = fitted("frame of contacts", contacts, CONTACTS).sort_by("id")
+    found = fitted("frame of students", students, STUDENTS)
     found = found.set_column(found.column_names.index("email"), "email", folded(column(found, "email")))
     found = kept(found, present(column(found, "email")))
     order = pc.sort_indices(found, [("created_at", "descending"), ("id", "descending")])

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from ledger_pipelines.errors import FrameError
+from ledger_pipelines.columns import fitted
 from ledger_pipelines.money import AMOUNT
 
 _INSTANT = pa.timestamp("us", "UTC")
@@ -112,20 +112,6 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 )
 
 
-def fitted(name: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The frame with exactly the schema's columns.
-
-    Raises FrameError when a column is missing or does not fit its type without loss.
-    """
-    missing = [wanted for wanted in schema.names if wanted not in frame.column_names]
-    if missing:
-        raise FrameError(f"The accrual input {name} lacks the column(s) {', '.join(missing)}.")
-    try:
-        return frame.select(schema.names).cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise FrameError(f"The accrual input {name} does not have the types of its table: {error}") from error
-
-
 @dataclass(frozen=True, slots=True)
 class AccrualInputs:
     """Everything that the accruals of any month depend on.
@@ -153,4 +139,4 @@ class AccrualInputs:
 
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads. Raises FrameError as `fitted` does."""
-        return fitted(name, getattr(self, name), SCHEMAS[name])
+        return fitted(f"accrual input {name}", getattr(self, name), SCHEMAS[name])

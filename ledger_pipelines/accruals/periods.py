@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.columns import folded, mapped
-from ledger_pipelines.accruals.inputs import MEMBERSHIPS, PERIODS, fitted
-from ledger_pipelines.columns import Column, array, column, int64s, kept, present
+from ledger_pipelines.accruals.inputs import MEMBERSHIPS, PERIODS
+from ledger_pipelines.columns import Column, array, column, fitted, int64s, kept, present
 from ledger_pipelines.errors import Problem
 
 INTEGRATION, OPERATION, ENTITY = "4geeks", "service-periods", "membership"
@@ -38,7 +38,7 @@ def service_periods(memberships: pa.Table) -> tuple[pa.Table, list[Problem]]:
     day on which a status that is not ACTIVE was reached is the date (UTC) of `updated_at`. Raises FrameError
     when a column is missing or of a wrong type.
     """
-    found = fitted("memberships", memberships, MEMBERSHIPS).sort_by("id")
+    found = fitted("frame of memberships", memberships, MEMBERSHIPS).sort_by("id")
     starts, ends = column(found, "kickoff_date"), column(found, "ending_date")
     has_start, has_end = present(starts), present(ends)
     backwards = has_start & has_end & (int64s(ends) < int64s(starts))

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from ledger_pipelines.errors import FrameError
+from ledger_pipelines.columns import fitted
 from ledger_pipelines.money import RATE
 
 #: The prices of a plan; each may be overridden for a client. `backup_included_tb` is a quota, not money.
@@ -218,14 +218,5 @@ class BillingInputs:
 
         Raises FrameError when a column is missing or does not fit its type without loss.
         """
-        frame: pa.Table = getattr(self, name)
-        missing = [column for column in COLUMNS[name] if column not in frame.column_names]
-        if missing:
-            raise FrameError(f"The billing input {name} lacks the column(s) {', '.join(missing)}.")
         wanted = pa.schema([SCHEMAS[name].field(column) for column in COLUMNS[name]])
-        try:
-            return frame.select(list(COLUMNS[name])).cast(wanted)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise FrameError(
-                f"The billing input {name} does not have the types of its table: {error}"
-            ) from error
+        return fitted(f"billing input {name}", getattr(self, name), wanted)

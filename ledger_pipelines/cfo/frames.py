@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ledger_pipelines.errors import FrameError
 from ledger_pipelines.money import AMOUNT
 
 _INSTANT = pa.timestamp("us", "UTC")
@@ -60,17 +59,3 @@ TRANSACTIONS = pa.schema(
 )
 #: Invoices that cannot become transactions, with why and what to do, in one sentence.
 REFUSED = pa.schema([_required("invoice_id", pa.int32()), *_texts("error")])
-
-
-def fitted(name: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The frame with exactly the schema's columns.
-
-    Raises FrameError when a column is missing, does not fit its type without loss, or lacks a value it must have.
-    """
-    missing = [wanted for wanted in schema.names if wanted not in frame.column_names]
-    if missing:
-        raise FrameError(f"The {name} lack the column(s) {', '.join(missing)}.")
-    try:
-        return frame.select(schema.names).cast(schema)
-    except (ValueError, pa.ArrowNotImplementedError) as error:
-        raise FrameError(f"The {name} do not have the types of their table: {error}") from error

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.cfo.frames import ENTITY_MAPPINGS, REVENUE_CATEGORIES, fitted
-from ledger_pipelines.columns import Column, Int64s, array, column, mask, positions, present, take
+from ledger_pipelines.cfo.frames import ENTITY_MAPPINGS, REVENUE_CATEGORIES
+from ledger_pipelines.columns import Column, Int64s, array, column, fitted, mask, positions, present, take
 
 
 def in_order(name: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
     """Mappings or categories by position. Raises FrameError when they are not as the schema says."""
-    return fitted(name, frame, schema).sort_by("position")
+    return fitted(f"table of {name}", frame, schema).sort_by("position")
 
 
 def ordered_mappings(mappings: pa.Table) -> pa.Table:

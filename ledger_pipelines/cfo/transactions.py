@@ -18,7 +18,6 @@ from ledger_pipelines.cfo.frames import (
     REFUSED,
     REVENUE_CATEGORIES,
     TRANSACTIONS,
-    fitted,
 )
 from ledger_pipelines.cfo.mappings import (
     category_rows,
@@ -32,6 +31,7 @@ from ledger_pipelines.columns import (
     Mask,
     array,
     column,
+    fitted,
     int64s,
     kept,
     mask,
@@ -91,7 +91,7 @@ def transactions_of(invoices: pa.Table, mappings: pa.Table, categories: pa.Table
 
     Raises FrameError when a frame is not as its schema says.
     """
-    found = fitted("invoices", invoices, INVOICES)
+    found = fitted("frame of invoices", invoices, INVOICES)
     for name in ("client_name", "billing_period", "currency"):
         place = found.column_names.index(name)
         found = found.set_column(place, INVOICES.field(name), trimmed(column(found, name)))

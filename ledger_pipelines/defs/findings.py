@@ -6,11 +6,11 @@ that a month's page shows what was found in that month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import dagster as dg
 import pyarrow as pa
@@ -18,6 +18,8 @@ import pyarrow as pa
 from ledger_pipelines.defs.partitions import partition_key
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.months import format_month
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,28 @@ class Finding:
     @property
     def passed(self) -> bool:
         return self.count == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant(Generic[Result]):
+    """A rule that no result may break: the asset it is shown at, and the rows that break it."""
+
+    asset: str
+    name: str
+    description: str
+    offending: Callable[[Result], pa.Table]
+    told: str
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        return dg.AssetCheckSpec(self.name, asset=self.asset, description=self.description)
+
+    def finding(self, rows: pa.Table, month: date, severity: dg.AssetCheckSeverity | None = None) -> Finding:
+        """What was found in a month, of which `rows` break the rule."""
+        return rows_finding(
+            self.asset, self.name, month, rows, told=self.told, severity=severity or self.severity
+        )
 
 
 def rows_finding(

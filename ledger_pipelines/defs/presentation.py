@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,29 @@ def table_metadata(
         "dagster/table_name": dg.MetadataValue.text(f"ledger.{table}"),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
     }
+
+
+def month_asset(
+    table: str,
+    schema: pa.Schema,
+    description: str,
+    *,
+    deps: Sequence[dg.AssetDep | str],
+    group: str,
+    kinds: Collection[str],
+    notes: Mapping[str, str] | None = None,
+) -> dg.AssetSpec:
+    """The spec of an asset that fills the month table of its name."""
+    return dg.AssetSpec(
+        table,
+        deps=deps,
+        description=description,
+        metadata=table_metadata(table, schema, notes),
+        group_name=group,
+        owners=[OWNER],
+        kinds=set(kinds),
+        freshness_policy=MONTHLY_FRESHNESS,
+    )
 
 
 def preview(frame: pa.Table, columns: Sequence[str], *, rows: int = 10) -> dg.MetadataValue[Any]:

@@ -50,8 +50,8 @@ class MonthFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPost:
-    """An alert of which the webhook has not heard yet: `event` is raised or cleared."""
+class AlertEvent:
+    """An alert that was raised or cleared, which `event` says."""
 
     alert_id: int
     event: str
@@ -123,23 +123,32 @@ def month_figures(connection: psycopg.Connection, months: Sequence[date]) -> lis
 
 def keep_alerts(
     connection: psycopg.Connection, due: Sequence[tuple[str, str]], at: datetime
-) -> list[OpenPost]:
-    """Raises the alerts that are due (kind, message) and clears the others, each once; what the webhook must hear.
+) -> list[AlertEvent]:
+    """Raises the alerts that are due (kind, message) and clears the others, each once; what changed by that.
 
-    An alert that is still due keeps the message with which it was raised. Of what is older than a day the webhook
-    is not told any more.
+    An alert that is still due keeps the message with which it was raised.
     """
     kinds = [kind for kind, _ in due]
+    events = []
     with connection.transaction():
         for kind, message in due:
-            connection.execute(
-                "INSERT INTO alerts (kind, message, raised_at) VALUES (%s, %s, %s) "
-                "ON CONFLICT (kind) WHERE cleared_at IS NULL DO NOTHING",
+            raised = connection.execute(
+                """INSERT INTO alerts (kind, message, raised_at) VALUES (%s, %s, %s)
+                   ON CONFLICT (kind) WHERE cleared_at IS NULL DO NOTHING
+                   RETURNING id, 'raised', kind, message, raised_at""",
                 [kind, message, at],
-            )
-        connection.execute(
-            "UPDATE alerts SET cleared_at = %s WHERE cleared_at IS NULL AND kind <> ALL (%s)", [at, kinds]
-        )
+            ).fetchall()
+            events += [AlertEvent(*row) for row in raised]
+        cleared = connection.execute(
+            """UPDATE alerts SET cleared_at = %s WHERE cleared_at IS NULL AND kind <> ALL (%s)
+               RETURNING id, 'cleared', kind, message, cleared_at""",
+            [at, kinds],
+        ).fetchall()
+    return events + [AlertEvent(*row) for row in cleared]
+
+
+def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertEvent]:
+    """What the webhook has not heard of yet, in order; of what is older than a day it is not told any more."""
     rows = connection.execute(
         """SELECT id, 'raised', kind, message, raised_at FROM alerts
            WHERE raise_posted_at IS NULL AND raised_at > %(at)s - interval '1 day'
@@ -149,10 +158,10 @@ def keep_alerts(
            ORDER BY 1, 2 DESC""",
         {"at": at},
     ).fetchall()
-    return [OpenPost(*row) for row in rows]
+    return [AlertEvent(*row) for row in rows]
 
 
-def mark_posted(connection: psycopg.Connection, post: OpenPost, at: datetime) -> None:
+def mark_posted(connection: psycopg.Connection, post: AlertEvent, at: datetime) -> None:
     """Keeps that the webhook has heard of it."""
     if post.event == "raised":
         connection.execute("UPDATE alerts SET raise_posted_at = %s WHERE id = %s", [at, post.alert_id])

@@ -19,7 +19,7 @@ from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
 from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import LedgerError
@@ -67,22 +67,20 @@ _SHOWN = (
 )
 
 
-def _spec(table: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        table,
-        deps=_DEPS[table],
-        description=_DESCRIPTIONS[table],
-        metadata=table_metadata(table, _SCHEMAS[table], _NOTES),
-        group_name="accruals",
-        owners=[OWNER],
-        kinds={"postgres", "arrow"},
-        freshness_policy=MONTHLY_FRESHNESS,
-    )
-
-
 @dg.multi_asset(
     name="accruals",
-    specs=[_spec(table) for table in OUTPUT_TABLES],
+    specs=[
+        month_asset(
+            table,
+            _SCHEMAS[table],
+            _DESCRIPTIONS[table],
+            deps=_DEPS[table],
+            group="accruals",
+            kinds=("postgres", "arrow"),
+            notes=_NOTES,
+        )
+        for table in OUTPUT_TABLES
+    ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
@@ -12,7 +11,7 @@ import pyarrow as pa
 from ledger_pipelines.accruals import invariants
 from ledger_pipelines.accruals.differences import differences
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.defs.findings import Finding, rows_finding
+from ledger_pipelines.defs.findings import Finding, Invariant
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.months import add_months, describe_months
@@ -25,20 +24,8 @@ _CLOSED = "closed_month_unchanged"
 _GAPS = "earlier_months_were_read"
 
 
-@dataclass(frozen=True, slots=True)
-class _Invariant:
-    """A rule that no result may break: the asset it is shown at, and the rows that break it."""
-
-    asset: str
-    name: str
-    description: str
-    offending: Callable[[AccrualResult], pa.Table]
-    told: str
-    severity: dg.AssetCheckSeverity = _ERROR
-
-
-_INVARIANTS = (
-    _Invariant(
+_INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
+    Invariant(
         "monthly_accruals",
         "never_beyond_the_contract",
         "No contract has recognised more than its amount.",
@@ -46,28 +33,28 @@ _INVARIANTS = (
         "contracts have recognised more than their amount",
         _WARN,
     ),
-    _Invariant(
+    Invariant(
         "monthly_accruals",
         "completed_contracts_add_up",
         "A completed or cancelled contract has recognised exactly its amount.",
         lambda result: invariants.completed_with_money_left(result.accruals),
         "contracts ended with another amount than they recognised",
     ),
-    _Invariant(
+    Invariant(
         "monthly_accruals",
         "months_follow_each_other",
         "Each month begins where the one before ended, and its amounts add up.",
         lambda result: invariants.accruals_that_do_not_follow(result.accruals),
         "accruals do not follow from the month before",
     ),
-    _Invariant(
+    Invariant(
         "deferred_revenue",
         "rolls_forward",
         "Opening and invoiced less recognised is closing, and the next month opens with it.",
         lambda result: invariants.deferred_revenue_that_does_not_roll(result.deferred_revenue),
         "months do not roll forward",
     ),
-    _Invariant(
+    Invariant(
         "deferred_revenue",
         "is_the_sum_of_contracts",
         "Deferred revenue is what the contracts come to.",
@@ -76,7 +63,7 @@ _INVARIANTS = (
         ),
         "months are not the sum of their contracts",
     ),
-    _Invariant(
+    Invariant(
         "accrual_notices",
         "no_stalled_contracts",
         "Every contract's money will be recognised by some rule.",
@@ -87,10 +74,7 @@ _INVARIANTS = (
 )
 
 CHECKS = [
-    *(
-        dg.AssetCheckSpec(invariant.name, asset=invariant.asset, description=invariant.description)
-        for invariant in _INVARIANTS
-    ),
+    *(invariant.spec for invariant in _INVARIANTS),
     dg.AssetCheckSpec(
         _CLOSED,
         asset="monthly_accruals",
@@ -113,14 +97,7 @@ def accrual_findings(step: Step, result: AccrualResult) -> Iterator[Finding]:
             # What a closed month booked before earlier months were known cannot be mended there, nor can the month
             # after it open with anything else.
             is_settled = month in step.closed or add_months(month, -1) in step.closed
-            yield rows_finding(
-                invariant.asset,
-                invariant.name,
-                month,
-                rows_of_months(rows, [month]),
-                told=invariant.told,
-                severity=_WARN if is_settled else invariant.severity,
-            )
+            yield invariant.finding(rows_of_months(rows, [month]), month, _WARN if is_settled else None)
     for month in step.months:
         yield _closed_month(step, rows_of_months(result.accruals, [month]), month)
     yield from _gaps(step)

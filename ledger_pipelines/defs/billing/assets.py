@@ -13,7 +13,7 @@ from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
 from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
 from ledger_pipelines.defs.findings import Finding, report
 from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
@@ -57,22 +57,20 @@ _TOP = (
 )
 
 
-def _spec(table: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        table,
-        deps=_DEPS[table],
-        description=_DESCRIPTIONS[table],
-        metadata=table_metadata(table, _SCHEMAS[table], _NOTES),
-        group_name="billing",
-        owners=[OWNER],
-        kinds={"postgres", "arrow"},
-        freshness_policy=MONTHLY_FRESHNESS,
-    )
-
-
 @dg.multi_asset(
     name="billing",
-    specs=[_spec(table) for table in OUTPUT_TABLES],
+    specs=[
+        month_asset(
+            table,
+            _SCHEMAS[table],
+            _DESCRIPTIONS[table],
+            deps=_DEPS[table],
+            group="billing",
+            kinds=("postgres", "arrow"),
+            notes=_NOTES,
+        )
+        for table in OUTPUT_TABLES
+    ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from ledger_pipelines.billing import invariants
 from ledger_pipelines.billing.differences import difference
 from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.findings import Finding, rows_finding
+from ledger_pipelines.defs.findings import Finding, Invariant, rows_finding
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.months import format_month
@@ -23,34 +22,22 @@ from ledger_pipelines.store.replacement import rows_of_months
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class _Invariant:
-    """A check: what it says when it passes, what its offending rows are, and how the count of them is told."""
-
-    asset: str
-    name: str
-    description: str
-    offending: Callable[[StatementRun], pa.Table]
-    told: str
-    severity: dg.AssetCheckSeverity = _ERROR
-
-
-_INVARIANTS = (
-    _Invariant(
+_INVARIANTS: tuple[Invariant[StatementRun], ...] = (
+    Invariant(
         "billing_statements",
         "one_for_each_active_company",
         "Every active company with a plan has exactly one statement for the month.",
         lambda run: invariants.statements_missing_or_doubled(run.inputs, run.result.statements, run.months),
         "companies lack a statement, or have one too many",
     ),
-    _Invariant(
+    Invariant(
         "billing_statements",
         "total_is_the_sum_of_its_lines",
         "A statement's total is the sum of its lines, to the cent.",
         lambda run: invariants.totals_that_do_not_add_up(run.result.lines, run.result.statements),
         "statements are not the sum of their lines",
     ),
-    _Invariant(
+    Invariant(
         "billing_statements",
         "contracts_ending_soon",
         "No contract ends within 60 days of the month's end.",
@@ -58,21 +45,21 @@ _INVARIANTS = (
         "contracts end within 60 days",
         _WARN,
     ),
-    _Invariant(
+    Invariant(
         "billing_statement_lines",
         "nothing_billed_twice",
         "No asset, user, ticket hour or line item is billed twice in a month.",
         lambda run: invariants.billed_twice(run.result.lines),
         "records are billed twice",
     ),
-    _Invariant(
+    Invariant(
         "billing_statement_lines",
         "every_record_in_its_snapshot",
         "Every billed record is in the month's snapshot of its source, or among what people keep.",
         lambda run: invariants.lines_without_source(run.result.lines, run.inputs),
         "lines have no record behind them",
     ),
-    _Invariant(
+    Invariant(
         "ticket_hours",
         "counted_once",
         "A ticket's hours count for one company in a month.",
@@ -90,10 +77,7 @@ _KEYS = {
 _AMOUNTS = {"billing_statement_lines": "amount", "billing_statements": "total"}
 
 CHECKS = [
-    *(
-        dg.AssetCheckSpec(invariant.name, asset=invariant.asset, description=invariant.description)
-        for invariant in _INVARIANTS
-    ),
+    *(invariant.spec for invariant in _INVARIANTS),
     dg.AssetCheckSpec(
         _BEYOND,
         asset="ticket_hours",
@@ -115,15 +99,7 @@ def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
     for invariant in _INVARIANTS:
         rows = invariant.offending(run)
         for month in run.months:
-            found = rows_of_months(rows, [month])
-            yield rows_finding(
-                invariant.asset,
-                invariant.name,
-                month,
-                found,
-                told=invariant.told,
-                severity=invariant.severity,
-            )
+            yield invariant.finding(rows_of_months(rows, [month]), month)
     for month in run.months:
         yield _beyond(run, month)
         for table, frame in zip(_KEYS, _frames(run), strict=True):

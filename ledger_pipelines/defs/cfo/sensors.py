@@ -5,13 +5,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
+import psycopg
 
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
 from ledger_pipelines.defs.jobs import cfo_sync
 from ledger_pipelines.defs.partitions import partition_key
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.sources.webhook import post_to_webhook
-from ledger_pipelines.store.cfo_metrics import keep_alerts, mark_posted, ready_months, sync_metrics
+from ledger_pipelines.store.cfo_metrics import (
+    keep_alerts,
+    mark_posted,
+    ready_months,
+    sync_metrics,
+    unposted_events,
+)
 from ledger_pipelines.store.cfo_sync import register_holded_invoices
 
 #: When the same state is asked for again: whatever was asked for has not come to it by then.
@@ -80,22 +87,28 @@ def cfo_alerts(
     with ledger.database.connect(application_name="ledger cfo_alerts") as connection:
         metrics = Metrics(*sync_metrics(connection, now))
         due = due_alerts(metrics)
-        posts = keep_alerts(connection, [(alert.kind, alert.message) for alert in due], now)
-        for post in posts if cfo.webhook else []:
-            body = {
-                "alert_id": post.alert_id,
-                "event": post.event,
-                "kind": post.kind,
-                "message": post.message,
-                "at": post.at.isoformat(),
-            }
-            refusal = post_to_webhook(cfo.webhook or "", body, key=f"{post.alert_id}-{post.event}")
-            if refusal is None:
-                mark_posted(connection, post, now)
-                context.log.warning(f"Alert {post.event}: {post.message}")
-            else:
-                context.log.error(
-                    f"LEDGER_ALERT_WEBHOOK did not take an alert: {refusal}; it is posted again."
-                )
+        for event in keep_alerts(connection, [(alert.kind, alert.message) for alert in due], now):
+            context.log.warning(f"Alert {event.event}: {event.message}")
+        if cfo.webhook is not None:
+            _post(context, connection, cfo.webhook, now)
     told = "; ".join(alert.message for alert in due)
     yield dg.SkipReason(told or "All is well.")
+
+
+def _post(
+    context: dg.SensorEvaluationContext, connection: psycopg.Connection, webhook: str, now: datetime
+) -> None:
+    """Tells the webhook what it has not heard of yet; what it does not take is posted again at the next look."""
+    for event in unposted_events(connection, now):
+        body = {
+            "alert_id": event.alert_id,
+            "event": event.event,
+            "kind": event.kind,
+            "message": event.message,
+            "at": event.at.isoformat(),
+        }
+        refusal = post_to_webhook(webhook, body, key=f"{event.alert_id}-{event.event}")
+        if refusal is None:
+            mark_posted(connection, event, now)
+        else:
+            context.log.error(f"LEDGER_ALERT_WEBHOOK did not take an alert: {refusal}; it is posted again.")

@@ -12,7 +12,7 @@ from ledger_pipelines.billing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
 from ledger_pipelines.errors import Problem
@@ -52,22 +52,19 @@ class SnapshotConfig(dg.Config):
     refresh_snapshots: bool = False
 
 
-def _spec(table: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        table,
-        deps=[] if table in ("companies", "plans") else ["companies"],
-        description=_DESCRIPTIONS[table],
-        metadata=table_metadata(table, SCHEMAS[table]),
-        group_name="codex",
-        owners=[OWNER],
-        kinds={"codex", "postgres"},
-        freshness_policy=MONTHLY_FRESHNESS,
-    )
-
-
 @dg.multi_asset(
     name="codex",
-    specs=[_spec(table) for table in ("companies", "plans", "assets", "contacts", "tickets")],
+    specs=[
+        month_asset(
+            table,
+            SCHEMAS[table],
+            _DESCRIPTIONS[table],
+            deps=[] if table in ("companies", "plans") else ["companies"],
+            group="codex",
+            kinds=("codex", "postgres"),
+        )
+        for table in ("companies", "plans", "assets", "contacts", "tickets")
+    ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
     can_subset=True,

@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.accruals.inputs import CLIENTS, PERIODS
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, table_metadata
+from ledger_pipelines.defs.presentation import month_asset
 from ledger_pipelines.invoicing.contracts import CONTRACTS
 from ledger_pipelines.invoicing.frames import IS_REMOVED
 from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS
@@ -46,15 +46,14 @@ class Table:
     notes: Mapping[str, str]
 
     def spec(self, name: str) -> dg.AssetSpec:
-        return dg.AssetSpec(
+        return month_asset(
             name,
-            deps=list(self.deps),
-            description=self.description,
-            metadata=table_metadata(name, self.schema, self.notes),
-            group_name=self.group,
-            owners=[OWNER],
-            kinds={self.kind, "postgres"},
-            freshness_policy=MONTHLY_FRESHNESS,
+            self.schema,
+            self.description,
+            deps=self.deps,
+            group=self.group,
+            kinds=(self.kind, "postgres"),
+            notes=self.notes,
         )
 
 
