@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
 from ledger_pipelines.commands.progress import run_with_progress
+from ledger_pipelines.defs.partitions import nearest_month
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_of, month_range
 from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics, waiting_invoices
@@ -104,8 +105,9 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
 def _months(connection: psycopg.Connection, invoice: str | None, now: datetime) -> list[date]:
     """The month in which the invoice was paid, or the span of months with something that is ready."""
     if invoice is not None:
-        return [month_of(datetime.fromisoformat(invoice_of(connection, invoice)["paid_at"]).date())]
-    ready = [one.month for one in ready_months(connection, now)]
+        paid_at = datetime.fromisoformat(invoice_of(connection, invoice)["paid_at"])
+        return [nearest_month(month_of(paid_at.date()), now.date())]
+    ready = [nearest_month(one.month, now.date()) for one in ready_months(connection, now)]
     return month_range(ready[0], add_months(ready[-1], 1)) if ready else []
 
 

@@ -42,6 +42,11 @@ def first_partition() -> date:
     return parse_month(MONTHS.start.date().isoformat())
 
 
+def nearest_month(month: date, today: date) -> date:
+    """The month, or where it has no partition the nearest one that has: a payment may be dated before the ledger."""
+    return min(max(month, first_partition()), month_of(today))
+
+
 def is_partition(month: date, today: date) -> bool:
     """Whether the month is one of the partitions that exist on this day."""
     return first_partition() <= month <= month_of(today)

@@ -161,10 +161,10 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
     """
     months = months_of(context)
     database = ledger.database
-    metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run_id}
+    metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run.run_id}
     with database.connect(application_name=f"ledger {name}") as connection:
         settle_abandoned_runs(context.instance, database)
-        is_attended = context.run.tags.get(ATTENDED_TAG) == context.run_id
+        is_attended = context.run.tags.get(ATTENDED_TAG) == context.run.run_id
         try:
             with recorded_execution(database, name, metadata) as execution, _telling_interruptions():
                 context.log.info(f"{name}: {describe_months(months)}")

@@ -1,7 +1,7 @@
 """Paid invoices in the CFO's transactions, by the month of payment."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -12,15 +12,19 @@ from ledger_pipelines.cfo.frames import TRANSACTIONS
 from ledger_pipelines.defs.cfo.checks import CHECKS, cfo_findings
 from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months, sync_invoices
 from ledger_pipelines.defs.findings import report
-from ledger_pipelines.defs.partitions import MONTHS, partition_key
+from ledger_pipelines.defs.partitions import MONTHS, first_partition, partition_key
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
+from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.store.cfo_metrics import month_figures, waiting_invoices
 from ledger_pipelines.store.cfo_sync import invoice_of
 from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
+
+#: No invoice that is still to be handed over was paid before.
+_EARLIEST = date(2000, 1, 1)
 
 
 class CfoConfig(dg.Config):
@@ -107,13 +111,23 @@ def _sync(step: Step, ours: Database, theirs: Database, config: CfoConfig) -> Sy
         ours,
         theirs,
         clock=_now,
-        months=None if ids else step.months,
+        months=None if ids else _months_of_payments(step),
         invoice_ids=ids,
         force=config.force,
     )
     if not counts.trouble:
         counts.corrected = correct_months(ours, theirs, step.months, clock=_now)
     return counts
+
+
+def _months_of_payments(step: Step) -> list[date]:
+    """The step's months; payments dated before the ledger go with its first month, later ones with the current."""
+    months = list(step.months)
+    if months[0] == first_partition():
+        months = [*month_range(_EARLIEST, months[0]), *months]
+    if months[-1] == month_of(_now().date()):
+        months += month_range(add_months(months[-1], 1), add_months(months[-1], 120))
+    return months
 
 
 def _describe(step: Step, counts: SyncCounts) -> None:

@@ -6,7 +6,8 @@ the claim expires, and the next sync finds the transaction and links it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -26,9 +27,11 @@ from ledger_pipelines.columns import (
     kept,
     mask,
     positions,
+    present,
     take,
 )
 from ledger_pipelines.errors import DatabaseUnavailableError
+from ledger_pipelines.store.cfo_metrics import waiting_invoices
 from ledger_pipelines.store.cfo_sync import (
     OUTCOMES,
     Claim,
@@ -85,17 +88,46 @@ def sync_invoices(
     Raises DatabaseUnavailableError when the ledger's own database fails.
     """
     counts = SyncCounts()
-    with ledger.connect(application_name="ledger cfo sync") as ours, _Cfo(cfo) as theirs:
+    with _ours(ledger) as ours, _Cfo(cfo) as theirs:
         register_holded_invoices(ours)
         mappings = read_mappings(ours)
-        while True:
+        # What is forced is named beforehand: one that fails again would else be taken again and again.
+        forced = _batches(ours, months, invoice_ids, batch) if force else None
+        while forced is None or forced:
             claim = claim_invoices(
-                ours, at=clock(), limit=batch, months=months, invoice_ids=invoice_ids, force=force
+                ours,
+                at=clock(),
+                limit=batch,
+                months=months,
+                invoice_ids=invoice_ids if forced is None else forced.pop(0),
+                force=force,
             )
             if claim.invoices.num_rows:
                 counts += _sync_claim(ours, theirs, claim, mappings, clock())
-            if force or not claim.wanted or counts.trouble:
-                return counts
+            if counts.trouble or (forced is None and not claim.wanted):
+                break
+    return counts
+
+
+@contextmanager
+def _ours(ledger: Database) -> Iterator[psycopg.Connection]:
+    """The ledger's own database; losing it is told as such. What was claimed is taken again when the claim expires."""
+    try:
+        with ledger.connect(application_name="ledger cfo sync") as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailableError(
+            f"The ledger's database {ledger.shown} was lost ({type(error).__name__}): run it again when it is back."
+        ) from error
+
+
+def _batches(
+    ours: psycopg.Connection, months: Sequence[date] | None, invoice_ids: Sequence[int] | None, batch: int
+) -> list[list[int]]:
+    """The invoices that are not synced, of these months or these only, in batches."""
+    waiting = [one.invoice_id for one in waiting_invoices(ours, months)]
+    wanted = [one for one in waiting if invoice_ids is None or one in set(invoice_ids)]
+    return [wanted[place : place + batch] for place in range(0, len(wanted), batch)]
 
 
 def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, clock: Clock) -> int:
@@ -103,7 +135,7 @@ def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, c
 
     Theirs first: killed in between, the next run finds the same difference on our side again.
     """
-    with ledger.connect(application_name="ledger cfo sync") as ours:
+    with _ours(ledger) as ours:
         synced = synced_of_months(ours, months)
         mappings, _ = read_mappings(ours)
         entities = entity_of(column(synced, "client_name"), mappings)
@@ -181,7 +213,11 @@ def _handed_over(theirs: _Cfo, transactions: pa.Table) -> tuple[pa.Table, list[_
     while waiting:
         part = waiting.pop()
         try:
-            taken.append(hand_over(theirs.connection(), part))
+            handed = hand_over(theirs.connection(), part)
+            is_there = present(column(handed, "cfo_transaction_id"))
+            taken.append(kept(handed, is_there))
+            if not is_there.all():
+                failures.append(_failure(kept(handed, ~is_there), _DROPPED, transient=False))
         except DatabaseUnavailableError as error:
             failures.append(_failure(part, str(error), transient=True))
         except psycopg.Error as error:
@@ -199,6 +235,9 @@ def _handed_over(theirs: _Cfo, transactions: pa.Table) -> tuple[pa.Table, list[_
 def _failure(part: pa.Table, error: str, *, transient: bool) -> _Failure:
     errors = pa.repeat(pa.scalar(error, pa.string()), part.num_rows)
     return _Failure(column(part, "invoice_id"), errors, transient)
+
+
+_DROPPED = "The CFO's database took it and kept no row: look for a trigger or rule on its transactions."
 
 
 def _sentence(error: psycopg.Error) -> str:

@@ -9,7 +9,7 @@ import psycopg
 
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
 from ledger_pipelines.defs.jobs import cfo_sync
-from ledger_pipelines.defs.partitions import partition_key
+from ledger_pipelines.defs.partitions import nearest_month, partition_key
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.sources.webhook import post_to_webhook
 from ledger_pipelines.store.cfo_metrics import (
@@ -55,13 +55,12 @@ def paid_invoices(
         return dg.SkipReason("A run that will take it has been asked for and has not begun.")
     state = " ".join(f"{one.month}:{one.state}" for one in months)
     asked = json.loads(context.cursor) if context.cursor else {}
-    attempt = 0
-    if asked.get("state") == state:
-        if now.timestamp() - asked["at"] < _ASK_AGAIN_SECONDS:
-            return dg.SkipReason("What is ready was asked for; its run is under way.")
-        attempt = asked["attempt"] + 1
+    if asked.get("state") == state and now.timestamp() - asked["at"] < _ASK_AGAIN_SECONDS:
+        return dg.SkipReason("What is ready was asked for; its run is under way.")
+    # Counted on for ever: a state that comes back must not meet a run key that is spent.
+    attempt = asked.get("attempt", 0) + 1
     context.update_cursor(json.dumps({"state": state, "at": now.timestamp(), "attempt": attempt}))
-    first, last = (partition_key(months[place].month) for place in (0, -1))
+    first, last = (partition_key(nearest_month(months[place].month, now.date())) for place in (0, -1))
     span = {
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
@@ -99,7 +98,11 @@ def _post(
     context: dg.SensorEvaluationContext, connection: psycopg.Connection, webhook: str, now: datetime
 ) -> None:
     """Tells the webhook what it has not heard of yet; what it does not take is posted again at the next look."""
+    refused: set[int] = set()
     for event in unposted_events(connection, now):
+        # Nobody shall hear of an alert's end before its beginning.
+        if event.alert_id in refused:
+            continue
         body = {
             "alert_id": event.alert_id,
             "event": event.event,
@@ -111,4 +114,5 @@ def _post(
         if refusal is None:
             mark_posted(connection, event, now)
         else:
+            refused.add(event.alert_id)
             context.log.error(f"LEDGER_ALERT_WEBHOOK did not take an alert: {refusal}; it is posted again.")
