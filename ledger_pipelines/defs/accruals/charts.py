@@ -57,6 +57,8 @@ def _draw(axes: Any, rows: Sequence[dict[str, Any]], currency: str) -> None:
         label="Closing",
         color=_CLOSING,
     )
+    axes.use_sticky_edges = False
+    axes.margins(y=0.06)
     axes.axhline(0, color="#999999", linewidth=0.6)
     axes.set_xticks(list(places), [format_month(row["month"]) for row in rows], rotation=45)
     axes.yaxis.set_major_formatter("{x:,.0f}")
