@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.export import COLUMNS as ACCRUAL_COLUMNS
@@ -51,7 +52,7 @@ def write_statements(
         statements, lines = read_statements(connection, months)
     if account is not None:
         statements, lines = (
-            frame.filter(pc.equal(frame["account_number"], pc.scalar(account)))
+            frame.filter(pc.equal(frame["account_number"], pa.scalar(account)))
             for frame in (statements, lines)
         )
     if statements.num_rows == 0:

@@ -141,34 +141,6 @@ def test_a_second_sync_writes_nothing_and_no_sync_asks_for_more_pages_than_there
     assert calls["POST /4geeks/v1/auth/login/"] == 1
 
 
-@pytest.mark.timeout(180)
-def test_the_months_one_by_one_and_backwards_give_what_the_range_gives(
-    ledger: Ledger, database: Database, other_ledger: Ledger, other_database: Database, school: Sandbox
-) -> None:
-    """Accruals go by all that is known, so they are settled once everything was read."""
-    backwards = """
-from ledger_pipelines.cli import app
-
-for number in range(6, 0, -1):
-    app(["sync", "--start-date", f"2025-{number:02}-01", "--end-date", f"2025-{number + 1:02}-01"], standalone_mode=False)
-for number in (4, 1, 6, 2, 5, 3):
-    span = ["--start-date", f"2025-{number:02}-01", "--end-date", f"2025-{number + 1:02}-01"]
-    app(["sync", "--from-step", "accruals", *span], standalone_mode=False)
-"""
-    ledger.use_all(school)
-    other_ledger.use_all(school)
-    span = ("--start-date", "2025-01-01", "--end-date", "2025-07-01")
-    with other_ledger.python("-c", backwards) as one_by_one:
-        assert ledger("sync", *span).code == 0
-        accrued = ledger("sync", "--from-step", "accruals", *span)
-        assert accrued.code == 0, accrued.err
-        done = one_by_one.finished()
-    assert done.code == 0, done.err
-    whole = rows(database)
-    assert all(whole[table] for table in (*IMPORTED_TABLES, *ACCRUAL_TABLES))
-    assert rows(other_database) == whole
-
-
 @pytest.mark.timeout(240)
 def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_closed_row(
     ledger: Ledger, database: Database
