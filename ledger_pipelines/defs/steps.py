@@ -30,6 +30,8 @@ from ledger_pipelines.store.replacement import (
 
 #: What a step says that somebody stopped.
 INTERRUPTED = "It was interrupted."
+#: Attended runs of this process that somebody stopped: their other steps are not begun.
+_interrupted_runs: set[str] = set()
 
 
 @dataclass(slots=True)
@@ -159,6 +161,8 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
     A LedgerError becomes Dagster's Failure. Only a source that could not be reached is tried again, and only
     where nobody waits for the run: bad data or a refused credential does not mend itself.
     """
+    if context.run.run_id in _interrupted_runs:
+        raise dg.Failure(INTERRUPTED, allow_retries=False)
     months = months_of(context)
     database = ledger.database
     metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run.run_id}
@@ -175,6 +179,7 @@ def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, nam
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
             if not is_attended:
                 raise
+            _interrupted_runs.add(context.run.run_id)
             # As an exception of its own it would be tried again, like any other.
             raise dg.Failure(INTERRUPTED, allow_retries=False) from error
         except Exception as error:
