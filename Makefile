@@ -9,13 +9,16 @@ STAMP := $(VENV)/.installed
 
 setup: $(STAMP)
 
+# Compiled here, once: every command and every process of Dagster would else compile some thousand modules when it
+# starts for the first time, and each time where Python may not write beside them.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("ledger_pipelines needs Python 3.11 or newer; name one: make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "Installing what requirements.lock lists into $(VENV) …"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q ledger_pipelines
 	@touch $@
 
 run: setup
