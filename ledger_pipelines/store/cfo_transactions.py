@@ -75,33 +75,46 @@ def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Tabl
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     with connection.transaction():
         _stage(connection, transactions)
-        insert = sql.SQL(
-            "INSERT INTO transactions ({names}) SELECT {names} FROM {stage} ORDER BY invoice_id "
-            "ON CONFLICT DO NOTHING RETURNING id, source_file"
-        ).format(names=names, stage=_STAGE)
-        inserted = copy_out(connection, insert, _INSERTED)
+        inserted = _insert(connection, names)
         rows = positions(column(transactions, "source_file"), column(inserted, "source_file"))
-        new = pa.table(
+        handed = pa.table(
             {
                 "invoice_id": column(transactions, "invoice_id"),
                 "cfo_transaction_id": take(column(inserted, "id"), rows),
                 "is_new": pa.repeat(pa.scalar(True), transactions.num_rows),
             }
-        )
-        if inserted.num_rows == transactions.num_rows:
+        ).cast(HANDED_OVER)
+        new = kept(handed, rows >= 0)
+        if new.num_rows == transactions.num_rows:
             return new
         # What was there, or was committed by another sync meanwhile: seen by a statement of its own, and no sooner.
-        linked = copy_out(
+        there = copy_out(
             connection,
             sql.SQL(
                 """SELECT s.invoice_id, coalesce(f.id, i.id), false FROM {stage} s
                    LEFT JOIN transactions f ON f.source_file = s.source_file
-                   LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier
-                   WHERE f.xmin IS DISTINCT FROM pg_current_xact_id()::xid"""
+                   LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier"""
             ).format(stage=_STAGE),
             HANDED_OVER,
         )
-    return pa.concat_tables([kept(new, rows >= 0).cast(HANDED_OVER), linked])
+    linked = kept(there, positions(column(there, "invoice_id"), column(new, "invoice_id")) < 0)
+    return pa.concat_tables([new, linked])
+
+
+def _insert(connection: psycopg.Connection, names: sql.Composable) -> pa.Table:
+    """Inserts what was staged but for what is there already; _INSERTED.
+
+    All of it is new unless a sync was killed or two met: looking for each key before its row costs half of the insert.
+    """
+    insert = sql.SQL(
+        "INSERT INTO transactions ({names}) SELECT {names} FROM {stage} ORDER BY invoice_id"
+    ).format(names=names, stage=_STAGE)
+    returning = sql.SQL(" RETURNING id, source_file")
+    try:
+        with connection.transaction():
+            return copy_out(connection, insert + returning, _INSERTED)
+    except psycopg.errors.UniqueViolation:
+        return copy_out(connection, insert + sql.SQL(" ON CONFLICT DO NOTHING") + returning, _INSERTED)
 
 
 def correct_entities(connection: psycopg.Connection, corrections: pa.Table) -> None:
@@ -139,7 +152,8 @@ def _stage(connection: psycopg.Connection, transactions: pa.Table) -> None:
     )
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(_STAGE, columns))
     copy_in(connection, sql.Identifier("pg_temp", "handed_over"), transactions)
-    connection.execute(sql.SQL("ANALYZE {}").format(_STAGE))
+    # How many there are is all that the plan needs, and what wide columns hold takes long to look at.
+    connection.execute(sql.SQL("ANALYZE {} (invoice_id)").format(_STAGE))
 
 
 def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:

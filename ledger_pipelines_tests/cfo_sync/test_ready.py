@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 
+from ledger_pipelines.defs.cfo.run import SyncCounts
 from ledger_pipelines.payments import ToldPayment, tell_payment
+from ledger_pipelines.store.cfo_sync import CLAIMED, claim_invoices
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 
 OCTOBER, NOVEMBER = date(2025, 10, 1), date(2025, 11, 1)
@@ -93,15 +96,27 @@ def test_the_oldest_paid_comes_first_of_both_origins(books: Books) -> None:
     assert books.ready() == [early, same_a, same_b, holded["invoice_id"], late]
 
 
-def test_the_limit_of_a_batch_takes_the_oldest(books: Books) -> None:
-    """The sync ends in its first batch, which cannot be recorded: what it had claimed are the two oldest."""
-    books.paid("DPY-1", paid_at=NOON)
+def test_a_claim_with_a_limit_takes_the_oldest_and_the_next_the_rest(books: Books) -> None:
+    newest = books.paid("DPY-1", paid_at=NOON)
     oldest = [books.paid(f"DPY-{n}", paid_at=NOON - timedelta(days=n)) for n in (3, 2)]
+    with books.ledger.connect() as connection:
+        first, second, third = (claim_invoices(connection, at=NOON, limit=2) for _ in range(3))
+    assert first.invoices["invoice_id"].to_pylist() == sorted(oldest)
+    assert second.invoices["invoice_id"].to_pylist() == [newest]
+    assert (first.wanted, second.wanted, third.wanted) == (2, 1, 0)
+    assert third.invoices == CLAIMED.empty_table()
+
+
+def test_what_cannot_be_recorded_fails_the_sync_with_its_reason(books: Books) -> None:
+    books.paid("DPY-1")
     books.ours("ALTER TABLE crypto_invoice_cfo_sync ADD CONSTRAINT unready CHECK (sync_status <> 'synced')")
-    with pytest.raises(Exception, match="unready"):
-        books.sync(batch=2)
-    claimed = books.ours("SELECT invoice_id FROM crypto_invoice_cfo_sync ORDER BY invoice_id")
-    assert [row["invoice_id"] for row in claimed] == sorted(oldest)
+    with pytest.raises(psycopg.errors.CheckViolation, match="unready"):
+        books.sync()
+    assert books.count() == 1
+
+    books.ours("ALTER TABLE crypto_invoice_cfo_sync DROP CONSTRAINT unready")
+    books.watch.forward(minutes=5, seconds=1)
+    assert books.sync() == SyncCounts(linked=1)
 
 
 def test_paid_holded_invoices_are_handed_over_the_same_way(books: Books) -> None:

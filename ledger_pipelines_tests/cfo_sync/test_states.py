@@ -138,26 +138,31 @@ def test_a_retry_that_succeeds_is_synced_and_keeps_its_count(books: Books) -> No
 
 
 def test_a_connection_that_was_cut_is_made_again_by_the_next_sync(books: Books) -> None:
-    """The first batch's connection is cut after the second was claimed: that one waits for its retry."""
-    books.many_paid(3, "DPY-")
+    """Cut after two were claimed at once: the first finds out, the second is not tried, and both wait for their retry."""
+    books.many_paid(4, "DPY-")
+    first, *others = (row["id"] for row in books.ours("SELECT id FROM crypto_invoices ORDER BY paid_at"))
 
     def cut() -> None:
         assert cut_connections(books.cfo) == 1
 
     counts = sync_invoices(books.ledger, books.cfo, clock=interrupted(books, 4, cut), batch=1)
 
-    assert (counts.inserted, counts.to_retry) == (1, 1)
+    assert (counts.inserted, counts.to_retry) == (1, 2)
+    assert books.state(first)["sync_status"] == "synced"
+    reasons = {books.state(invoice)["sync_error"] for invoice in others[:2]}
+    assert len(reasons) == 1
+    assert None not in reasons
     assert books.sync() == SyncCounts(inserted=1)
     books.watch.forward(minutes=1)
-    assert books.sync() == SyncCounts(inserted=1)
-    assert books.count() == 3
+    assert books.sync() == SyncCounts(inserted=2)
+    assert books.count() == 4
 
 
 def test_with_our_own_database_cut_the_sync_says_so_and_the_claim_expires(books: Books) -> None:
     books.many_paid(2, "DPY-")
 
     def cut() -> None:
-        assert cut_connections(books.ledger) == 1
+        assert cut_connections(books.ledger) == 2  # what claims, and what records
 
     with pytest.raises(DatabaseUnavailableError):
         sync_invoices(books.ledger, books.cfo, clock=interrupted(books, 2, cut))
@@ -274,7 +279,7 @@ def test_an_invoice_that_the_cfo_takes_and_drops_does_not_hold_back_the_others(b
 
     counts = books.sync()
 
-    assert counts.inserted == 9
+    assert (counts.inserted, counts.linked, counts.failed) == (9, 0, 1)
     (left,) = books.ours(
         "SELECT sync_status, sync_error FROM crypto_invoice_cfo_sync WHERE sync_status <> 'synced'"
     )

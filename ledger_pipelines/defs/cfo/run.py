@@ -7,10 +7,12 @@ the claim expires, and the next sync finds the transaction and links it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pyarrow as pa
@@ -47,8 +49,10 @@ from ledger_pipelines.store.database import Database
 
 Clock = Callable[[], datetime]
 Mappings = tuple[pa.Table, pa.Table]
-#: How many invoices are claimed at once: one round trip each way for all of them.
-BATCH = 25_000
+#: How many invoices are handed over at once: one round trip each way for all of them.
+BATCH = 12_500
+#: How many batches are claimed at once at most: looking for what is ready goes through all that was ever paid.
+_BATCHES_OF_A_CLAIM = 4
 
 
 @dataclass(slots=True)
@@ -84,28 +88,32 @@ def sync_invoices(
     """Hands over everything that is ready, batch by batch, and says what came of it.
 
     `months` are those of the payment, `invoice_ids` these invoices only, `force` failed ones again from count 0. Stops
-    after a batch that the CFO's database could not take: the rest is not ready any less, and tried again later.
+    after a batch that the CFO's database could not take: what was claimed with it waits for its retry, and the rest is
+    not ready any less.
     Raises DatabaseUnavailableError when the ledger's own database fails.
     """
     counts = SyncCounts()
-    with _ours(ledger) as ours, _Cfo(cfo) as theirs:
+    with _ours(ledger) as ours, _Cfo(cfo) as theirs, _Recorder(ledger) as recorder:
         register_holded_invoices(ours)
         mappings = read_mappings(ours)
         # What is forced is named beforehand: one that fails again would else be taken again and again.
         forced = _batches(ours, months, invoice_ids, batch) if force else None
+        limit = batch
         while forced is None or forced:
             claim = claim_invoices(
                 ours,
                 at=clock(),
-                limit=batch,
+                limit=limit,
                 months=months,
                 invoice_ids=invoice_ids if forced is None else forced.pop(0),
                 force=force,
             )
-            if claim.invoices.num_rows:
-                counts += _sync_claim(ours, theirs, claim, mappings, clock())
-            if counts.trouble or (forced is None and not claim.wanted):
+            for part in claim.parts(batch):
+                counts += _sync_claim(theirs, recorder, part, mappings, at=clock(), trouble=counts.trouble)
+            if counts.trouble or (forced is None and claim.wanted < limit):
                 break
+            # One batch at first, so that the recorder soon has something to do.
+            limit = min(2 * limit, _BATCHES_OF_A_CLAIM * batch)
     return counts
 
 
@@ -169,6 +177,35 @@ class _Cfo:
         return self._connection
 
 
+class _Recorder:
+    """Records how a batch ended while the next is claimed and handed over, on a connection of its own.
+
+    One batch at a time: the next waits until it is written, or raises why it was not.
+    """
+
+    def __init__(self, ledger: Database) -> None:
+        self._connection = ledger.connect(application_name="ledger cfo sync")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cfo-recorder")
+        self._recording: Future[int] | None = None
+
+    def __enter__(self) -> _Recorder:
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        with self._connection, self._thread:
+            if failed is None:
+                self._finish()
+
+    def record(self, token: UUID, outcomes: pa.Table, sent: pa.Table, at: datetime) -> None:
+        self._finish()
+        self._recording = self._thread.submit(record_outcomes, self._connection, token, outcomes, sent, at=at)
+
+    def _finish(self) -> None:
+        if self._recording is not None:
+            self._recording.result()
+            self._recording = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     """Invoices that were not handed over, each with why; `transient` ones are tried again."""
@@ -179,17 +216,21 @@ class _Failure:
 
 
 def _sync_claim(
-    ours: psycopg.Connection, theirs: _Cfo, claim: Claim, mappings: Mappings, at: datetime
+    theirs: _Cfo, recorder: _Recorder, claim: Claim, mappings: Mappings, *, at: datetime, trouble: str | None
 ) -> SyncCounts:
+    """Maps, hands over and has recorded what was claimed; not handed over where there was trouble before."""
     mapped = transactions_of(claim.invoices, *mappings)
-    handed, failures = _handed_over(theirs, mapped.transactions)
+    if trouble is None:
+        handed, failures = _handed_over(theirs, mapped.transactions)
+    else:
+        handed, failures = HANDED_OVER.empty_table(), [_failure(mapped.transactions, trouble, transient=True)]
     refused = _Failure(column(mapped.refused, "invoice_id"), column(mapped.refused, "error"), False)
     sent = _Sent(claim, mapped.transactions)
     parts = [sent.synced(handed)]
     for failure in (refused, *failures):
         parts += sent.failed(failure, at)
     outcomes = pa.concat_tables(parts)
-    record_outcomes(ours, claim.token, outcomes, mapped.transactions, at=at)
+    recorder.record(claim.token, outcomes, mapped.transactions, at)
     new = int(mask(column(handed, "is_new")).sum())
     states = outcomes["sync_status"].to_pylist()
     lost = [failure.errors[0].as_py() for failure in failures if failure.transient]
@@ -284,13 +325,10 @@ class _Sent:
     def _outcomes(self, ids: Column, **values: Any) -> pa.Table:
         """OUTCOMES of these invoices; `values` are columns, or one value for all."""
         claimed = positions(ids, column(self.claim.invoices, "invoice_id"))
-        sent = positions(ids, column(self.transactions, "invoice_id"))
         columns: dict[str, Any] = {
             "invoice_id": ids,
             "retry_count": take(column(self.claim.invoices, "retry_count"), claimed),
             "retryable": True,
-            "entity": take(column(self.transactions, "classified_entity"), sent),
-            "subcategory": take(column(self.transactions, "subcategory"), sent),
             **values,
         }
         arrays = [_as_column(columns.get(field.name), field.type, len(ids)) for field in OUTCOMES]
