@@ -63,6 +63,11 @@ def interrupted(books: Books, call: int, act: Callable[[], object]) -> Callable[
     return watch
 
 
+def in_order(books: Books) -> list[int]:
+    """The crypto invoices, the oldest paid first, as a sync takes them."""
+    return [row["id"] for row in books.ours("SELECT id FROM crypto_invoices ORDER BY paid_at")]
+
+
 def assert_backs_off(books: Books, invoice: int) -> None:
     """Each attempt fails: after 1, 5 and 15 minutes it is tried again, and then no more."""
     for retry, minutes in enumerate((1, 5, 15)):
@@ -140,7 +145,7 @@ def test_a_retry_that_succeeds_is_synced_and_keeps_its_count(books: Books) -> No
 def test_a_connection_that_was_cut_is_made_again_by_the_next_sync(books: Books) -> None:
     """Cut after two were claimed at once: the first finds out, the second is not tried, and both wait for their retry."""
     books.many_paid(4, "DPY-")
-    first, *others = (row["id"] for row in books.ours("SELECT id FROM crypto_invoices ORDER BY paid_at"))
+    first, *others = in_order(books)
 
     def cut() -> None:
         assert cut_connections(books.cfo) == 1
@@ -156,6 +161,20 @@ def test_a_connection_that_was_cut_is_made_again_by_the_next_sync(books: Books) 
     books.watch.forward(minutes=1)
     assert books.sync() == SyncCounts(inserted=2)
     assert books.count() == 4
+
+
+def test_what_is_refused_after_trouble_has_failed_all_the_same(books: Books) -> None:
+    books.many_paid(3, "DPY-")
+    _, second, third = in_order(books)
+    books.ours("UPDATE crypto_invoices SET crypto_currency = ' ' WHERE id = %s", third)
+
+    counts = sync_invoices(
+        books.ledger, books.cfo, clock=interrupted(books, 4, lambda: cut_connections(books.cfo)), batch=1
+    )
+
+    assert (counts.inserted, counts.to_retry, counts.failed) == (1, 1, 1)
+    assert counts.trouble == books.state(second)["sync_error"]
+    assert "currency" in books.state(third)["sync_error"]
 
 
 def test_with_our_own_database_cut_the_sync_says_so_and_the_claim_expires(books: Books) -> None:

@@ -71,7 +71,7 @@ class SyncCounts:
         self.linked += other.linked
         self.to_retry += other.to_retry
         self.failed += other.failed
-        self.trouble = other.trouble
+        self.trouble = other.trouble or self.trouble
         return self
 
 
@@ -97,7 +97,8 @@ def sync_invoices(
         register_holded_invoices(ours)
         mappings = read_mappings(ours)
         # What is forced is named beforehand: one that fails again would else be taken again and again.
-        forced = _batches(ours, months, invoice_ids, batch) if force else None
+        only = None if invoice_ids is None else frozenset(invoice_ids)
+        forced = _batches(ours, months, only, batch) if force else None
         limit = batch
         while forced is None or forced:
             claim = claim_invoices(
@@ -130,11 +131,11 @@ def _ours(ledger: Database) -> Iterator[psycopg.Connection]:
 
 
 def _batches(
-    ours: psycopg.Connection, months: Sequence[date] | None, invoice_ids: Sequence[int] | None, batch: int
+    ours: psycopg.Connection, months: Sequence[date] | None, invoice_ids: frozenset[int] | None, batch: int
 ) -> list[list[int]]:
     """The invoices that are not synced, of these months or these only, in batches."""
     waiting = [one.invoice_id for one in waiting_invoices(ours, months)]
-    wanted = [one for one in waiting if invoice_ids is None or one in set(invoice_ids)]
+    wanted = waiting if invoice_ids is None else [one for one in waiting if one in invoice_ids]
     return [wanted[place : place + batch] for place in range(0, len(wanted), batch)]
 
 
@@ -220,10 +221,7 @@ def _sync_claim(
 ) -> SyncCounts:
     """Maps, hands over and has recorded what was claimed; not handed over where there was trouble before."""
     mapped = transactions_of(claim.invoices, *mappings)
-    if trouble is None:
-        handed, failures = _handed_over(theirs, mapped.transactions)
-    else:
-        handed, failures = HANDED_OVER.empty_table(), [_failure(mapped.transactions, trouble, transient=True)]
+    handed, failures = _handed_over(theirs, mapped.transactions, trouble)
     refused = _Failure(column(mapped.refused, "invoice_id"), column(mapped.refused, "error"), False)
     sent = _Sent(claim, mapped.transactions)
     parts = [sent.synced(handed)]
@@ -243,14 +241,18 @@ def _sync_claim(
     )
 
 
-def _handed_over(theirs: _Cfo, transactions: pa.Table) -> tuple[pa.Table, list[_Failure]]:
+def _handed_over(
+    theirs: _Cfo, transactions: pa.Table, trouble: str | None
+) -> tuple[pa.Table, list[_Failure]]:
     """What the CFO's database took, and what it refused: one bad record does not hold back the others.
 
-    A batch that is refused is halved until the bad record stands alone.
+    A batch that is refused is halved until the bad record stands alone. With trouble before, none is tried.
     """
     taken = [HANDED_OVER.empty_table()]
     failures: list[_Failure] = []
     waiting = [transactions] if transactions.num_rows else []
+    if waiting and trouble is not None:
+        failures.append(_failure(waiting.pop(), trouble, transient=True))
     while waiting:
         part = waiting.pop()
         try:
