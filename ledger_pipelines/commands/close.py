@@ -88,7 +88,7 @@ def _finalise(
         if unread:
             raise LedgerError(
                 f"{describe_months(months)} was not closed, {len(unread)} records are missing in it: {unread[0]} "
-                "Mend it and run again, or set the integration error to ignored if it may stay so."
+                "Mend it and run again, or if it may stay so, `ledger errors list` and `ledger errors ignore`."
             )
         closed = close_months(connection, months, person=person)
     already = len(months) - len(closed)

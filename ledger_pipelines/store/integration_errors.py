@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from ledger_pipelines.errors import Problem
+from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.months import parse_month
 
 _RESOLVED = "Not seen any more in a complete run."
@@ -33,6 +33,7 @@ class ErrorCounts:
 class ListedError:
     """An integration error as people see it. `status` is open, resolved or ignored."""
 
+    error_id: int
     last_seen_at: datetime
     integration: str
     operation: str
@@ -49,7 +50,7 @@ class ListedError:
 def list_errors(connection: psycopg.Connection, months: Sequence[date] = ()) -> list[ListedError]:
     """The integration errors, the newest first: all, or those that trouble one of these months."""
     rows = connection.execute(
-        """SELECT last_seen_at, integration_name, operation_type, entity_type, external_id, error_message,
+        """SELECT id, last_seen_at, integration_name, operation_type, entity_type, external_id, error_message,
                   CASE WHEN is_ignored THEN 'ignored' WHEN is_resolved THEN 'resolved' ELSE 'open' END,
                   resolved_at, resolution_notes, ignored_at, ignore_notes
            FROM integration_errors WHERE %(months)s::date[] = '{}' OR months && %(months)s::date[]
@@ -57,6 +58,47 @@ def list_errors(connection: psycopg.Connection, months: Sequence[date] = ()) -> 
         {"months": list(months)},
     ).fetchall()
     return [ListedError(*row) for row in rows]
+
+
+def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:
+    """Ignores an error from now on, also where it is seen again; its message. Raises LedgerError when there is none."""
+    return _decide(
+        connection,
+        "UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = %(note)s",
+        error_id,
+        note,
+    )
+
+
+def heed_error(connection: psycopg.Connection, error_id: int) -> str:
+    """Counts an ignored error again; its message. Raises LedgerError when there is none."""
+    return _decide(
+        connection,
+        "UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL",
+        error_id,
+    )
+
+
+def resolve_error(connection: psycopg.Connection, error_id: int, note: str) -> str:
+    """Marks an error as mended, until it is seen again; its message. Raises LedgerError when there is none."""
+    return _decide(
+        connection,
+        "UPDATE integration_errors SET is_resolved = true, resolved_at = now(), resolution_notes = %(note)s",
+        error_id,
+        note,
+    )
+
+
+def _decide(
+    connection: psycopg.Connection, update: LiteralString, error_id: int, note: str | None = None
+) -> str:
+    if note is not None and not note.strip():
+        raise LedgerError("Say why with --note: it is kept with the error.")
+    query = update + " WHERE id = %(id)s RETURNING error_message"
+    row = connection.execute(query, {"id": error_id, "note": note}).fetchone()
+    if row is None:
+        raise LedgerError(f"There is no integration error {error_id}: see `ledger errors list`.")
+    return str(row[0])
 
 
 def record_problems(

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from ledger_pipelines_tests.end_to_end.harness import Done, Ledger
+from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, free_ports
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,11 @@ from ledger_pipelines_tests.end_to_end.harness import Done, Ledger
         (("export", "accruals", "--month", "2025-03"), "There is no accrual in 2025-03: run `ledger close"),
         (("cfo", "status", "NOPE-1"), "No paid invoice has the number NOPE-1: see `ledger cfo pending`."),
         (("cfo", "sync", "--invoice", "NOPE-1"), "No paid invoice has the number NOPE-1"),
+        (
+            ("errors", "ignore", "7", "--note", "sold"),
+            "There is no integration error 7: see `ledger errors list`.",
+        ),
+        (("errors", "resolve", "7", "--note", " "), "Say why with --note: it is kept with the error."),
         (("doctor",), "set CODEX_URL and CORE_URL"),
         (("sandbox", "--until", "yesterday"), "'yesterday' is not a day: write it as YYYY-MM-DD."),
         (("sandbox", "--port", "0", "--replay", "nowhere"), "There is no folder nowhere to replay"),
@@ -56,7 +61,7 @@ def test_a_month_outside_the_ledger_is_refused(ledger: Ledger, month: str) -> No
     ("arguments", "option"),
     [
         (("up", "--dagster-port"), "--dagster-port"),
-        (("up", "--demo", "--sandbox-port"), "--sandbox-port"),
+        (("up", "--demo", "--dagster-port", "{free}", "--sandbox-port"), "--sandbox-port"),
         (("sandbox", "--port"), "another port"),
     ],
     ids=["dagster", "the demo's sandbox", "sandbox"],
@@ -66,7 +71,8 @@ def test_a_port_in_use_is_named_with_the_option_to_change(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = ledger(*arguments, port, seconds=60)
+        (free,) = free_ports(1)
+        done = ledger(*(argument.format(free=free) for argument in arguments), port, seconds=60)
 
     _is_one_sentence(done, option)
     assert port in done.err

@@ -14,7 +14,15 @@ import pytest
 from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import fail_abandoned, recorded_execution
-from ledger_pipelines.store.integration_errors import ErrorCounts, record_problems
+from ledger_pipelines.store.integration_errors import (
+    ErrorCounts,
+    ListedError,
+    heed_error,
+    ignore_error,
+    list_errors,
+    record_problems,
+    resolve_error,
+)
 
 JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
 
@@ -146,14 +154,54 @@ def test_an_error_of_several_months_is_resolved_month_by_month(connection: psyco
 
 def test_an_ignored_error_stays_ignored(connection: psycopg.Connection) -> None:
     record_problems(connection, "codex", "assets", [problem()])
-    connection.execute("UPDATE integration_errors SET is_ignored = true, ignored_at = now()")
+    ignore_error(connection, only_error(connection).error_id, "Sold last year.")
 
     record_problems(connection, "codex", "assets", [problem()])
 
-    assert connection.execute("SELECT is_ignored, occurrences FROM integration_errors").fetchone() == (
-        True,
-        2,
-    )
+    (ignored,) = list_errors(connection)
+    assert (ignored.status, ignored.ignore_notes) == ("ignored", "Sold last year.")
+    assert ignored.ignored_at is not None
+    assert connection.execute("SELECT occurrences FROM integration_errors").fetchone() == (2,)
+
+
+def test_an_ignored_error_that_is_heeded_counts_again(connection: psycopg.Connection) -> None:
+    record_problems(connection, "codex", "assets", [problem()])
+    error = only_error(connection)
+    ignore_error(connection, error.error_id, "Sold last year.")
+
+    assert heed_error(connection, error.error_id) == error.message
+
+    assert only_error(connection) == error
+
+
+def test_a_resolved_error_is_open_again_when_it_is_seen_again(connection: psycopg.Connection) -> None:
+    record_problems(connection, "codex", "assets", [problem()])
+    resolve_error(connection, only_error(connection).error_id, "Given a name.")
+    resolved = only_error(connection)
+    assert (resolved.status, resolved.resolution_notes) == ("resolved", "Given a name.")
+
+    record_problems(connection, "codex", "assets", [problem()])
+
+    opened = only_error(connection)
+    assert (opened.status, opened.resolution_notes, opened.resolved_at) == ("open", None, None)
+
+
+def test_a_decision_needs_an_error_and_a_reason(connection: psycopg.Connection) -> None:
+    record_problems(connection, "codex", "assets", [problem()])
+    before = only_error(connection)
+    for decide in (ignore_error, resolve_error):
+        with pytest.raises(LedgerError, match="There is no integration error 999"):
+            decide(connection, 999, "Sold.")
+        with pytest.raises(LedgerError, match="--note"):
+            decide(connection, before.error_id, "  ")
+    with pytest.raises(LedgerError, match="There is no integration error 999"):
+        heed_error(connection, 999)
+    assert only_error(connection) == before
+
+
+def only_error(connection: psycopg.Connection) -> ListedError:
+    (error,) = list_errors(connection)
+    return error
 
 
 def test_many_running_steps_are_looked_at_one_by_one(

@@ -1,0 +1,51 @@
+"""`ledger cfo`: paid invoices in the CFO's transactions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ledger_pipelines.cli.entering import console, enter
+
+app = typer.Typer(help="Paid invoices in the CFO's transactions.", no_args_is_help=True)
+
+
+@app.command("pending")
+def pending() -> None:
+    """Paid invoices that are not handed over, and why."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import print_pending
+
+    print_pending(database, console)
+
+
+@app.command("status")
+def status(invoice: Annotated[str, typer.Argument(help="The invoice's number.")]) -> None:
+    """How a paid invoice stands."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import print_status
+
+    print_status(database, invoice, console)
+
+
+@app.command("sync")
+def sync(
+    invoice: Annotated[str | None, typer.Option(help="Only the invoice of this number.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Take failed ones again, from the start.")] = False,
+) -> None:
+    """Hands over what is ready, now."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import sync as command
+
+    command(database, invoice=invoice, force=force, now=datetime.now(UTC), console=console)
+
+
+@app.command("metrics")
+def metrics() -> None:
+    """How long it takes, how much succeeds, what waits."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import print_metrics
+
+    print_metrics(database, datetime.now(UTC), console)

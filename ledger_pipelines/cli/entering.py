@@ -1,0 +1,62 @@
+"""What every subcommand begins with: where it prints, the ledger of the settings, months, and who and when it is."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months, month_range, parse_month
+
+if TYPE_CHECKING:
+    from ledger_pipelines.store.database import Database
+
+console = Console()
+
+Month = Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM or YYYY-MM-01.")]
+MonthEnd = Annotated[
+    str | None, typer.Argument(metavar="[MONTH_END]", help="Where a range ends; not included.")
+]
+
+
+def enter() -> Database:
+    """The ledger of the settings, migrated; this process belongs to it from then on.
+
+    To be called before the definitions are imported: the environment must say the ledger's first month by then.
+    """
+    from ledger_pipelines import dagster_home
+    from ledger_pipelines.environment import ledger_database
+    from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.store.migrations import migrate as apply
+
+    settings = read_settings()
+    apply(ledger_database(settings), first_month=settings.first_month_on(today()))
+    return dagster_home.enter(settings)
+
+
+def months_from(start: str, end: str | None) -> list[date]:
+    """The months from `start` up to `end`, or `start` alone. Raises LedgerError where that is none."""
+    first = parse_month(start)
+    months = month_range(first, add_months(first, 1) if end is None else parse_month(end))
+    if not months:
+        raise LedgerError(
+            f"The range {start} to {end} has no month: its end is not included and must come later."
+        )
+    return months
+
+
+def person() -> str:
+    """Who to name in the audit when a command closes or reopens a month."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def today() -> date:
+    """The day in UTC, as the months are."""
+    return datetime.now(UTC).date()

@@ -1,0 +1,76 @@
+"""`ledger export`: what was closed, as files."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger_pipelines.cli.entering import enter, months_from, today
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months, month_of, month_range
+
+app = typer.Typer(help="Writes what was closed to files.", no_args_is_help=True)
+
+_OneMonth = Annotated[str | None, typer.Option("--month", help="YYYY-MM.")]
+_Start = Annotated[str | None, typer.Option("--start", help="First month of a range.")]
+_End = Annotated[str | None, typer.Option("--end", help="Where the range ends; not included.")]
+_Format = Annotated[str, typer.Option("--format", help="csv or xlsx.")]
+_Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")]
+
+
+@app.command("statements")
+def statements(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
+    file_format: _Format = "csv",
+    output: _Output = None,
+) -> None:
+    """The statements of a month or a range, a row for each line that is not zero."""
+    from ledger_pipelines.commands.exports import write_statements
+
+    months = _span(month, start, end)
+    write_statements(enter(), months, account=account, file_format=file_format, output=output)
+
+
+@app.command("accruals")
+def accruals(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = "csv",
+    output: _Output = None,
+) -> None:
+    """The accruals of a month or a range, a row for each contract and service period."""
+    months = _span(month, start, end)
+    database = enter()
+    from ledger_pipelines.commands.exports import write_accruals
+    from ledger_pipelines.defs.partitions import first_partition
+
+    ledger_months = month_range(first_partition(), add_months(month_of(today()), 1))
+    write_accruals(database, months, ledger_months=ledger_months, file_format=file_format, output=output)
+
+
+@app.command("errors")
+def errors(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = "csv",
+    output: _Output = None,
+) -> None:
+    """The integration errors: all of them, or those that trouble a month or a range."""
+    from ledger_pipelines.commands.exports import write_errors
+
+    months = _span(month, start, end) if month or start or end else []
+    write_errors(enter(), months, file_format=file_format, output=output)
+
+
+def _span(month: str | None, start: str | None, end: str | None) -> list[date]:
+    if (month is None) == (start is None) or (start is None) != (end is None):
+        raise LedgerError("Say which months: --month 2025-03, or --start 2025-01 --end 2025-04.")
+    return months_from(month or start or "", None if month else end)
