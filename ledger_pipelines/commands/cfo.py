@@ -35,13 +35,13 @@ def print_pending(database: Database, console: Console) -> None:
     table.add_column("Amount", justify="right", no_wrap=True)
     for one in waiting:
         table.add_row(
-            one.invoice_number or f"#{one.invoice_id}",
+            escape(one.invoice_number or f"#{one.invoice_id}"),
             escape(one.client_name or ""),
             f"{one.paid_at:%Y-%m-%d %H:%M}",
             one.sync_status or "not taken up",
             str(one.retry_count),
             escape(one.error or ""),
-            f"{one.amount:,.2f} {one.currency}",
+            escape(f"{one.amount:,.2f} {one.currency}"),
         )
     console.print(table)
 
@@ -52,7 +52,7 @@ def print_status(database: Database, number: str, console: Console) -> None:
         register_holded_invoices(connection)
         invoice = invoice_of(connection, number)
     sync = invoice["sync"] or {}
-    table = Table(title=f"Invoice {number}", title_justify="left", show_header=False)
+    table = Table(title=escape(f"Invoice {number}"), title_justify="left", show_header=False)
     facts = {
         "Client": invoice["client_name"],
         "Amount": f"{Decimal(str(invoice['amount'])):,.2f} {invoice['currency']}",
@@ -80,7 +80,7 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
     """
     with database.connect() as connection:
         register_holded_invoices(connection)
-        months = _months(connection, invoice, now)
+        months = _months(connection, invoice, now, force=force)
     if not months:
         console.print("Nothing is ready to be handed over.")
         return
@@ -102,13 +102,17 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
         raise LedgerError(outcome.failures[0])
 
 
-def _months(connection: psycopg.Connection, invoice: str | None, now: datetime) -> list[date]:
-    """The month in which the invoice was paid, or the span of months with something that is ready."""
+def _months(connection: psycopg.Connection, invoice: str | None, now: datetime, *, force: bool) -> list[date]:
+    """The month in which the invoice was paid, or the span of months with something to hand over."""
     if invoice is not None:
-        paid_at = datetime.fromisoformat(invoice_of(connection, invoice)["paid_at"])
-        return [nearest_month(month_of(paid_at.date()), now.date())]
-    ready = [nearest_month(one.month, now.date()) for one in ready_months(connection, now)]
-    return month_range(ready[0], add_months(ready[-1], 1)) if ready else []
+        paid = [month_of(datetime.fromisoformat(invoice_of(connection, invoice)["paid_at"]).date())]
+    else:
+        paid = [one.month for one in ready_months(connection, now)]
+    if invoice is None and force:
+        waiting = waiting_invoices(connection)
+        paid += [month_of(one.paid_at.date()) for one in waiting if one.sync_status == "failed"]
+    months = [nearest_month(month, now.date()) for month in paid]
+    return month_range(min(months), add_months(max(months), 1)) if months else []
 
 
 def print_metrics(database: Database, now: datetime, console: Console) -> None:
