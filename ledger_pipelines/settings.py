@@ -19,6 +19,8 @@ from ledger_pipelines.months import parse_month
 
 #: The first month where nothing says otherwise; the `ledger` command always says.
 DEFAULT_FIRST_MONTH = "2024-01"
+#: The sources as the settings name them, and as people do.
+SOURCES = {"codex": "Codex", "holded": "Holded", "4geeks": "4Geeks", "notion": "Notion"}
 
 
 class Settings(BaseSettings):
@@ -69,6 +71,16 @@ class Settings(BaseSettings):
         }
         return next((name for name, value in variables[source].items() if not value), None)
 
+    def is_begun(self, source: str) -> bool:
+        """Whether any variable of this source is set, so that somebody means to use it."""
+        variables: dict[str, tuple[object, ...]] = {
+            "codex": (self.codex_url, self.core_url, self.codex_api_key),
+            "holded": (self.holded_api_key,),
+            "4geeks": (self.fourgeeks_token, self.fourgeeks_email, self.fourgeeks_password),
+            "notion": (self.notion_token, self.notion_database_id),
+        }
+        return any(variables[source])
+
     def first_month_on(self, today: date) -> date:
         """The first month of a new ledger: the setting, else the January two years before `today`."""
         return parse_month(self.first_month) if self.first_month else date(today.year - 2, 1, 1)
@@ -88,7 +100,7 @@ def read_settings(directory: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise ConfigurationError(
-            f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg']}."
+            f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg'].removeprefix('Value error, ')}."
         ) from None
 
 

@@ -36,7 +36,7 @@ def sync(
     force: Annotated[bool, typer.Option("--force", help="Take failed ones again, from the start.")] = False,
 ) -> None:
     """Hands over what is ready, now."""
-    database = enter()
+    database = enter(to_run=True)
     from ledger_pipelines.commands.cfo import sync as command
 
     command(database, invoice=invoice, force=force, now=datetime.now(UTC), console=console)

@@ -1,4 +1,4 @@
-"""`ledger export`: what was closed, as files."""
+"""`ledger export`: statements, accruals and errors as files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from ledger_pipelines.cli.entering import enter, months_from, today
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
 
-app = typer.Typer(help="Writes what was closed to files.", no_args_is_help=True)
+app = typer.Typer(help="Writes statements, accruals and errors to files.", no_args_is_help=True)
 
 _OneMonth = Annotated[str | None, typer.Option("--month", help="YYYY-MM.")]
 _Start = Annotated[str | None, typer.Option("--start", help="First month of a range.")]
 _End = Annotated[str | None, typer.Option("--end", help="Where the range ends; not included.")]
-_Format = Annotated[str, typer.Option("--format", help="csv or xlsx.")]
+_Format = Annotated[
+    str | None, typer.Option("--format", help="csv or xlsx; as the file is named if not set, else csv.")
+]
 _Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to; standard output if not set.")]
 
 
@@ -27,7 +29,7 @@ def statements(
     start: _Start = None,
     end: _End = None,
     account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
-    file_format: _Format = "csv",
+    file_format: _Format = None,
     output: _Output = None,
 ) -> None:
     """The statements of a month or a range, a row for each line that is not zero."""
@@ -42,7 +44,7 @@ def accruals(
     month: _OneMonth = None,
     start: _Start = None,
     end: _End = None,
-    file_format: _Format = "csv",
+    file_format: _Format = None,
     output: _Output = None,
 ) -> None:
     """The accruals of a month or a range, a row for each contract and service period."""
@@ -60,7 +62,7 @@ def errors(
     month: _OneMonth = None,
     start: _Start = None,
     end: _End = None,
-    file_format: _Format = "csv",
+    file_format: _Format = None,
     output: _Output = None,
 ) -> None:
     """The integration errors: all of them, or those that trouble a month or a range."""

@@ -45,8 +45,10 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo", help="Add the sandbox and close a year of its books.")
     ] = False,
-    dagster_port: Annotated[int, typer.Option(help="Port of the Dagster pages.")] = 3000,
-    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox, with --demo.")] = 5999,
+    dagster_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster pages.")] = 3000,
+    sandbox_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the sandbox, with --demo.")
+    ] = 5999,
 ) -> None:
     """Runs everything in the foreground until Ctrl-C."""
     from ledger_pipelines.commands import up as command
@@ -82,8 +84,7 @@ def close(
 ) -> None:
     """Reads, bills and checks a month, or the months from MONTH up to MONTH_END."""
     months = months_from(month, month_end)
-    # First: the environment must say the ledger's first month before the definitions are imported.
-    database = enter()
+    database = enter(to_run=True)
     from ledger_pipelines.commands import close as command
 
     command.run(
@@ -116,7 +117,7 @@ def sync(
 
     steps = steps_from(from_step)
     settings, day = read_settings(), today()
-    database = enter()
+    database = enter(to_run=True)
     from ledger_pipelines.commands import sync as command
     from ledger_pipelines.defs.partitions import first_partition
 
@@ -156,7 +157,10 @@ def doctor() -> None:
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port to listen on, on this machine only.")] = 5999,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port to listen on, on this machine only; 0 takes a free one."),
+    ] = 5999,
     companies: Annotated[int, typer.Option(min=1)] = 40,
     students: Annotated[int, typer.Option(min=0, help="Students beside the school's named cases.")] = 150,
     invoices: Annotated[int, typer.Option(min=0, help="Their invoices and credit notes.")] = 450,

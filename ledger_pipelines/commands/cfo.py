@@ -29,7 +29,9 @@ def print_pending(database: Database, console: Console) -> None:
     if not waiting:
         console.print("Every paid invoice is in the CFO's transactions.")
         return
-    table = Table(title=f"{len(waiting):,} paid invoices wait", title_justify="left")
+    table = Table(
+        title=f"{len(waiting):,} paid invoices are not in the CFO's transactions", title_justify="left"
+    )
     for name in ("Invoice", "Client", "Paid", "Status", "Tries", "Why"):
         table.add_column(name)
     table.add_column("Amount", justify="right", no_wrap=True)

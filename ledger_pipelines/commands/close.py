@@ -19,6 +19,7 @@ from ledger_pipelines.commands.tables import (
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, month_of
 from ledger_pipelines.runs import RunOutcome
+from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.store.summaries import (
@@ -56,14 +57,14 @@ def run(
         title=f"Closing {describe_months(months)}",
         settings={"codex": {"refresh_snapshots": True}} if refresh_snapshots else {},
     )
-    if not outcome.failures:
-        _print_summary(database, months, outcome, console)
+    _print_summary(database, months, outcome, console)
     for failure in outcome.failures[1:]:
         console.print(f"[red]{escape(failure)}[/]")
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
+    _refuse_broken(months, outcome)
     if finalise:
-        _finalise(database, months, outcome, person, console)
+        _finalise(database, months, person, console)
 
 
 def _refuse_unfinished(months: Sequence[date], today: date) -> None:
@@ -74,15 +75,16 @@ def _refuse_unfinished(months: Sequence[date], today: date) -> None:
         )
 
 
-def _finalise(
-    database: Database, months: Sequence[date], outcome: RunOutcome, person: str, console: Console
-) -> None:
+def _refuse_broken(months: Sequence[date], outcome: RunOutcome) -> None:
     broken = [check for check in outcome.checks if not check.passed and check.is_error]
     if broken:
         raise LedgerError(
-            f"{describe_months(months)} was not closed, {broken[0].asset} breaks {broken[0].check}: "
+            f"{describe_months(months)} cannot be closed, {broken[0].asset} breaks {broken[0].check}: "
             f"{broken[0].description or 'see the check in Dagster'}"
         )
+
+
+def _finalise(database: Database, months: Sequence[date], person: str, console: Console) -> None:
     with database.connect() as connection:
         unread = unread_parts(connection)
         if unread:
@@ -97,14 +99,25 @@ def _finalise(
 
 
 def _print_summary(database: Database, months: Sequence[date], outcome: RunOutcome, console: Console) -> None:
+    """What the run did, also where a step of it failed; nothing of what other runs did before."""
     with database.connect() as connection:
-        print_statements(month_summaries(connection, months), console)
-        print_deferred_revenue(deferred_revenue(connection, months), console)
+        executions = run_executions(connection, outcome.run_id)
+        done = {execution.step_name for execution in executions if execution.status == "completed"}
+        if "billing" in done:
+            print_statements(month_summaries(connection, months), console)
+        if "accruals" in done:
+            print_deferred_revenue(deferred_revenue(connection, months), console)
         console.print(changes_table(run_changes(connection, outcome.run_id)))
         print_checks(outcome.checks, console)
-        seconds = [
-            f"{execution.step_name} {execution.seconds:.1f} s"
-            for execution in run_executions(connection, outcome.run_id)
-        ]
+        seconds = [f"{execution.step_name} {execution.seconds:.1f} s" for execution in executions]
         console.print(f"Steps: {', '.join(seconds)}.", highlight=False)
         print_errors(connection, console)
+    _print_left_out(console)
+
+
+def _print_left_out(console: Console) -> None:
+    settings = read_settings()
+    missing = {name: settings.missing_for(source) for source, name in SOURCES.items()}
+    left_out = [f"{name} ({variable} is not set)" for name, variable in missing.items() if variable]
+    if left_out:
+        console.print(f"Not read: {', '.join(left_out)}.", highlight=False)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ledger_pipelines.environment import codex_client, fourgeeks_client, holded_client, notion_client
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.settings import Settings, read_settings
+from ledger_pipelines.settings import SOURCES, Settings, read_settings
 from ledger_pipelines.sources.base import Source
 
 #: Each source's name in the settings, what makes its client, and what it shows.
@@ -24,16 +24,20 @@ _SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
 
 
 def run(console: Console) -> bool:
-    """Prints a line for each configured source; true when all of them answer."""
+    """Prints a line for each source of which anything is set; true when all of them answer."""
     settings = read_settings()
-    configured = [entry for entry in _SOURCES if settings.missing_for(entry[0]) is None]
-    if not configured:
+    begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
+    if not begun:
         raise LedgerError(
             "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."
         )
     table = Table("Source", "Answers", "We are", "Shows", title="Sources", title_justify="left")
     details = []
-    for _, client_of, records in configured:
+    for source, client_of, records in begun:
+        if missing := settings.missing_for(source):
+            table.add_row(SOURCES[source], "[red]not asked[/]", "", "")
+            details.append(f"{SOURCES[source]} is not used, for {missing} is not set.")
+            continue
         client = client_of(settings)
         with console.status(f"Asking {client.name}"):
             check = client.check()

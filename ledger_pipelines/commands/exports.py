@@ -41,13 +41,18 @@ ERROR_COLUMNS = (
 
 
 def write_statements(
-    database: Database, months: Sequence[date], *, account: str | None, file_format: str, output: Path | None
+    database: Database,
+    months: Sequence[date],
+    *,
+    account: str | None,
+    file_format: str | None,
+    output: Path | None,
 ) -> None:
     """Writes the months' statements as CSV or XLSX.
 
     Raises LedgerError when there are none, the format is unknown, or XLSX has no file to go to.
     """
-    _check(file_format, output)
+    file_format = _check(file_format, output)
     with database.connect() as connection:
         statements, lines = read_statements(connection, months)
     if account is not None:
@@ -79,11 +84,11 @@ def write_accruals(
     months: Sequence[date],
     *,
     ledger_months: Sequence[date],
-    file_format: str,
+    file_format: str | None,
     output: Path | None,
 ) -> None:
     """Writes the months' accruals, a row for each contract and service period. Raises LedgerError likewise."""
-    _check(file_format, output)
+    file_format = _check(file_format, output)
     with database.connect() as connection:
         accruals = read_months(connection, "monthly_accruals", months)
         inputs = read_inputs(connection, ledger_months, closed_months(connection), PERIODS.names)
@@ -99,10 +104,10 @@ def write_accruals(
 
 
 def write_errors(
-    database: Database, months: Sequence[date], *, file_format: str, output: Path | None
+    database: Database, months: Sequence[date], *, file_format: str | None, output: Path | None
 ) -> None:
     """Writes the integration errors, all of them or those that trouble one of the months. Raises LedgerError likewise."""
-    _check(file_format, output)
+    file_format = _check(file_format, output)
     with database.connect() as connection:
         errors = list_errors(connection, months)
     _write_rows(output, file_format, "Integration errors", ERROR_COLUMNS, map(_error_row, errors))
@@ -124,11 +129,17 @@ def _error_row(error: ListedError) -> Sequence[Cell]:
     )
 
 
-def _check(file_format: str, output: Path | None) -> None:
-    if file_format not in ("csv", "xlsx"):
-        raise LedgerError(f"{file_format!r} is no format: choose csv or xlsx.")
-    if file_format == "xlsx" and output is None:
+def _check(file_format: str | None, output: Path | None) -> str:
+    """The format, which the file's name says where nobody does. Raises LedgerError where they are at odds."""
+    suffix = "" if output is None else output.suffix.lower().removeprefix(".")
+    chosen = file_format or suffix or "csv"
+    if chosen not in ("csv", "xlsx"):
+        raise LedgerError(f"{chosen!r} is no format: choose csv or xlsx.")
+    if chosen == "xlsx" and output is None:
         raise LedgerError("A workbook needs a file: name it with -o.")
+    if suffix in ("csv", "xlsx") and suffix != chosen:
+        raise LedgerError(f"{output} would be {chosen}: name the file .{chosen}, or leave --format out.")
+    return chosen
 
 
 def _write_rows(

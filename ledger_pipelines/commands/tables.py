@@ -59,7 +59,11 @@ def changes_table(changes: dict[str, dict[str, int]]) -> Table:
 def print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
     """How many checks passed, and what each of the others says."""
     failed = [check for check in checks if not check.passed]
-    console.print(f"Checks: {len(checks) - len(failed)} of {len(checks)} passed.")
+    wrong = sum(check.is_error for check in failed)
+    told = [f"{len(checks) - len(failed)} passed", f"{len(failed) - wrong} warn"] + [
+        f"[red]{wrong} failed[/]"
+    ] * (wrong > 0)
+    console.print(f"Checks: {', '.join(told)}.")
     for check in failed:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
         console.print(

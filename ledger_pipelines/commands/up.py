@@ -19,6 +19,7 @@ from rich.console import Console
 from ledger_pipelines import dagster_home
 from ledger_pipelines.commands import processes
 from ledger_pipelines.commands.processes import Child
+from ledger_pipelines.demo import refuse_in_demo, take_for_demo
 from ledger_pipelines.environment import ledger_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
@@ -28,6 +29,9 @@ from ledger_pipelines.store.migrations import migrate
 
 _START_TIMEOUT = 120.0
 SANDBOX_PORT = 5999
+#: Held by the one `ledger up` of a ledger for as long as it runs.
+_LOCK = 7_433_003
+_APPLICATION = "ledger up "
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -56,13 +60,38 @@ def run(options: Options, *, today: date, console: Console) -> None:
     with _stopping_on_signals():
         try:
             console.print("Starting the database …", style="dim")
-            migrate(ledger_database(settings), first_month=settings.first_month_on(today))
-            database = dagster_home.enter(settings)
-            with _children(console) as children:
-                _start(children, options, database, settings, today=today, console=console)
+            database = ledger_database(settings)
+            migrate(database, first_month=settings.first_month_on(today))
+            with _alone(database), _children(console) as children:
+                if options.demo:
+                    take_for_demo(database, settings, f"http://127.0.0.1:{options.sandbox_port}")
+                else:
+                    refuse_in_demo(database, settings)
+                _start(
+                    children, options, dagster_home.enter(settings), settings, today=today, console=console
+                )
                 _watch(children)
         except (_StopRequested, KeyboardInterrupt):
             console.print("Stopped.", style="dim")
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[None]:
+    """Lets one `ledger up` run on a ledger: two daemons would run each schedule twice."""
+    with database.connect(application_name=f"{_APPLICATION}{os.getpid()}") as connection:
+        (row,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchall()
+        if not row[0]:
+            others = connection.execute(
+                """SELECT replace(application_name, %(name)s, '') FROM pg_stat_activity
+                   WHERE starts_with(application_name, %(name)s) AND datname = current_database()
+                     AND pid <> pg_backend_pid()""",
+                {"name": _APPLICATION},
+            ).fetchall()
+            process = f" (process {others[0][0]})" if others else ""
+            raise LedgerError(
+                f"`ledger up` runs on {database.shown} already{process}: stop it first, or set another LEDGER_HOME."
+            )
+        yield
 
 
 def _start(

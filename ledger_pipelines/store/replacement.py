@@ -243,6 +243,8 @@ def _fitted(connection: psycopg.Connection, table: str, months: Sequence[date], 
     frame = frame.select(schema.names)
     for field in schema:
         _check_column(table, field, frame.schema.field(field.name).type, frame[field.name].null_count)
+    if not _columns(connection, table)[0]:
+        raise FrameError(f"{table} has no primary key, by which rows are told apart: give it one in sql/.")
     strangers = [month for month in months_in(frame) if month not in months]
     if strangers:
         raise FrameError(

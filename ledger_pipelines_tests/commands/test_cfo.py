@@ -31,7 +31,7 @@ def test_what_waits_is_shown_handed_over_and_taken_again_by_force(ledger: Ledger
     books.paid("DPY-[/2]", paid_at=AUGUST, crypto_currency=" ")
 
     pending = words(ledger("cfo", "pending").out)
-    assert "2 paid invoices wait" in pending
+    assert "2 paid invoices are not in the CFO's transactions" in pending
     assert "DPY-1 Alps Blockchain 2025-10-22 09:00 not taken up" in pending
 
     handing = ledger("cfo", "sync")

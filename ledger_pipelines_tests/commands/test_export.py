@@ -66,7 +66,7 @@ def test_the_files_say_what_the_lines_say(
     )
 
     book = tmp_path / "march.xlsx"
-    assert ledger("export", "statements", "--month", "2025-03", "--format", "xlsx", "-o", str(book)).code == 0
+    assert ledger("export", "statements", "--month", "2025-03", "-o", str(book)).code == 0
     sheet = _sheet(book)
     assert len(sheet) == len(billed) + 1
     assert [text for text in sheet[0] if text] == HEADER

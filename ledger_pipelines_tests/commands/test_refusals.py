@@ -32,6 +32,11 @@ from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, free_ports
             ("export", "statements", "--month", "2025-03", "--format", "xlsx"),
             "A workbook needs a file: name it with -o.",
         ),
+        (("export", "errors", "-o", "errors.pdf"), "'pdf' is no format: choose csv or xlsx."),
+        (
+            ("export", "errors", "-o", "errors.csv", "--format", "xlsx"),
+            "errors.csv would be xlsx: name the file .xlsx, or leave --format out.",
+        ),
         (("export", "statements"), "Say which months: --month 2025-03, or --start 2025-01 --end 2025-04."),
         (("export", "accruals", "--month", "2025-03"), "There is no accrual in 2025-03: run `ledger close"),
         (("cfo", "status", "NOPE-1"), "No paid invoice has the number NOPE-1: see `ledger cfo pending`."),

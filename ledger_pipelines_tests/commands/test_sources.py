@@ -38,6 +38,16 @@ def test_doctor_says_what_is_wrong_with_a_codex_that_does_not_answer(
     assert "Traceback" not in done.out + done.err
 
 
+@pytest.mark.parametrize(("variable", "missing"), [("CODEX_URL", "CORE_URL"), ("CORE_URL", "CODEX_URL")])
+def test_doctor_says_what_a_source_lacks_that_is_half_configured(
+    ledger: Ledger, variable: str, missing: str
+) -> None:
+    done = ledger("doctor", **{variable: "http://127.0.0.1:1"})
+
+    assert done.code == 1
+    assert f"Codex is not used, for {missing} is not set." in done.out
+
+
 def test_a_token_is_what_the_sandbox_s_core_signed(ledger: Ledger, sandbox: Sandbox) -> None:
     done = ledger("token", "--permission", "admin", "--user", "ada", CORE_URL=sandbox.core_url)
 

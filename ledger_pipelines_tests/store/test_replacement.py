@@ -220,3 +220,14 @@ def test_a_reader_sees_the_old_month_until_the_new_one_is_whole(connection: psyc
             replace_month(connection, "tickets", [MARCH], tickets(connection, [(MARCH, "2", "2")]))
             assert other.execute("SELECT ticket_number FROM tickets").fetchall() == [("1",)]
         assert other.execute("SELECT ticket_number FROM tickets").fetchall() == [("2",)]
+
+
+def test_a_table_without_a_key_is_refused_at_its_first_run_and_not_at_its_second(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(
+        "CREATE TABLE summaries (month date NOT NULL, total numeric(18, 2)) PARTITION BY RANGE (month)"
+    )
+    frame = table_schema(connection, "summaries").empty_table()
+    with pytest.raises(FrameError, match="summaries has no primary key"):
+        replace_month(connection, "summaries", [MARCH], frame)
