@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ledger_pipelines.cfo.payments import InvoiceState, Payment, invoice_state, required_confirmations
+from ledger_pipelines.cfo.payments import (
+    InvoiceState,
+    Payment,
+    invoice_state,
+    normalised_hash,
+    required_confirmations,
+)
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.crypto_invoices import (
     lock_invoice,
     payments_of,
@@ -15,10 +22,17 @@ from ledger_pipelines.store.crypto_invoices import (
 )
 from ledger_pipelines.store.database import Database
 
+#: What the table of payments keeps: numeric(38, 18).
+_DECIMALS = 18
+_TOO_MUCH = Decimal(10) ** 20
+
 
 @dataclass(frozen=True, slots=True)
 class ToldPayment:
-    """A payment as the chain tells it: its hash, what was paid in which currency, and its confirmations so far."""
+    """A payment as the chain tells it: its hash, what was paid in which currency, and its confirmations so far.
+
+    Without a `network` it is taken to be on the invoice's.
+    """
 
     transaction_hash: str
     currency: str
@@ -33,22 +47,45 @@ def tell_payment(
     """Stores the payment, or what is new of it, and gives the invoice the state that its payments come to.
 
     Told twice, it counts once; confirmations never become fewer. Raises LedgerError when there is no such invoice, the
-    payment is in another currency, or its hash is another invoice's.
+    payment is none that can be (no hash, no amount above zero with at most 18 decimals) or in another currency, or its
+    hash is another invoice's.
     """
+    transaction_hash = _checked(payment)
     with database.connect() as connection, connection.transaction():
         invoice = lock_invoice(connection, invoice_number, payment.currency)
+        network = payment.network or invoice.network
         store_payment(
             connection,
             invoice,
-            transaction_hash=payment.transaction_hash,
+            transaction_hash=transaction_hash,
             currency=payment.currency,
-            network=payment.network,
+            network=network,
             amount=payment.amount,
             confirmations=payment.confirmations,
-            needed=required_confirmations(payment.currency, payment.network),
+            needed=required_confirmations(payment.currency, network),
             at=at,
         )
         payments = [Payment(**row) for row in payments_of(connection, invoice)]
         state = invoice_state(invoice.status, invoice.amount, invoice.currency, payments)
         set_state(connection, invoice, state.status, state.paid_at)
     return state
+
+
+def _checked(payment: ToldPayment) -> str:
+    """The payment's hash as it is kept. Raises LedgerError where the payment cannot be one."""
+    transaction_hash = normalised_hash(payment.transaction_hash)
+    amount = payment.amount
+    if not transaction_hash:
+        raise LedgerError(
+            "A payment has no transaction hash: without it nobody knows whether it was told before."
+        )
+    exponent = amount.as_tuple().exponent
+    if not (isinstance(exponent, int) and exponent >= -_DECIMALS and 0 < amount < _TOO_MUCH):
+        raise LedgerError(
+            f"Payment {transaction_hash} is of {amount}: an amount is above zero, and has at most {_DECIMALS} decimals."
+        )
+    if payment.confirmations < 0:
+        raise LedgerError(
+            f"Payment {transaction_hash} has {payment.confirmations} confirmations: tell 0 or more."
+        )
+    return transaction_hash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,14 @@ _OTHER_TOLERANCE = Decimal("0.005")
 
 #: Digits that hold the sum of any payments of `numeric(38, 18)`, and an amount times a tolerance, exactly.
 _EXACT = 100
+_HEXADECIMAL = re.compile(r"(0x)?[0-9a-f]{6,}")
+
+
+def normalised_hash(transaction_hash: str) -> str:
+    """The hash without surrounding space; a hexadecimal one in lower case, for chains write it either way."""
+    text = transaction_hash.strip()
+    lowered = text.lower()
+    return lowered if _HEXADECIMAL.fullmatch(lowered) else text
 
 
 @dataclass(frozen=True, slots=True)

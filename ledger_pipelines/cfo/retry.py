@@ -14,9 +14,9 @@ MAX_RETRIES = len(BACKOFF)
 CLAIM_LIFETIME = timedelta(minutes=5)
 
 #: SQLSTATEs that pass by themselves: connection lost (class 08), serialization failure, deadlock, insufficient
-#: resources such as too many connections (class 53), the server going down or coming up (57P0x), a lock that was
-#: not to be had, and a statement that ran out of time.
-_TRANSIENT = re.compile(r"08[0-9A-Z]{3}|40001|40P01|53[0-9A-Z]{3}|57P0[0-9A-Z]|55P03|57014")
+#: resources such as too many connections (class 53), the server going down or coming up (57P0x) or read-only for a
+#: while, as during a failover, a lock that was not to be had, and a statement or transaction that ran out of time.
+_TRANSIENT = re.compile(r"08[0-9A-Z]{3}|25006|25P03|25P04|40001|40P01|53[0-9A-Z]{3}|57P0[0-9A-Z]|55P03|57014")
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,9 +183,7 @@ def _refused(found: pa.Table, faults: Sequence[_Fault], bad: Mask) -> pa.Table:
     ]
     listed: Column = pc.utf8_rtrim(_joined(*reasons), "; ")
     errors = _joined(
-        "Invoice ",
-        ids.cast(pa.string()),
-        " cannot be handed to the CFO: ",
+        "It cannot be handed to the CFO: ",
         listed,
         ". Correct it, then force its sync.",
     )

@@ -82,7 +82,15 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
     """
     with database.connect() as connection:
         register_holded_invoices(connection)
+        state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
         months = _months(connection, invoice, now, force=force)
+    if state.get("sync_status") == "synced":
+        console.print(
+            f"Invoice {escape(invoice or '')} is the CFO's transaction {state['cfo_transaction_id']} already."
+        )
+        return
+    if state.get("sync_status") == "failed" and not force:
+        raise LedgerError(f"Invoice {invoice} has failed: mend it, then add --force. {state['sync_error']}")
     if not months:
         console.print("Nothing is ready to be handed over.")
         return

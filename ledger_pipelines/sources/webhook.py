@@ -22,4 +22,7 @@ def post_to_webhook(url: str, body: Mapping[str, object], *, key: str) -> str | 
             )
     except requests.RequestException as error:
         return f"it cannot be reached ({type(error).__name__})"
-    return None if answer.ok else f"it answered {answer.status_code}"
+    # A redirect is not followed, so it was not taken either.
+    return (
+        None if answer.status_code < requests.codes.multiple_choices else f"it answered {answer.status_code}"
+    )

@@ -99,7 +99,8 @@ def sync_metrics(
                   (SELECT round(count(*) FILTER (WHERE sync_status = 'synced') * 100.0 / nullif(count(*), 0), 2)
                    FROM crypto_invoice_cfo_sync WHERE created_at > %(at)s - interval '7 days'),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync),
-                  (SELECT count(*) FROM crypto_invoice_cfo_sync WHERE sync_status = 'failed' AND retry_count >= 3)""",
+                  (SELECT count(*) FROM v_crypto_invoices_pending_sync
+                   WHERE sync_status = 'failed' AND retry_count >= 3)""",
         {"at": at},
     ).fetchall()
     lag, success_rate, pending, exhausted = row
@@ -148,10 +149,14 @@ def keep_alerts(
 
 
 def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertEvent]:
-    """What the webhook has not heard of yet, in order; of what is older than a day it is not told any more."""
+    """What the webhook has not heard of yet, in order.
+
+    Of an alert that was over more than a day ago it is not told any more, nor of the end of one whose beginning it
+    was never told.
+    """
     rows = connection.execute(
         """SELECT id, 'raised', kind, message, raised_at FROM alerts
-           WHERE raise_posted_at IS NULL AND raised_at > %(at)s - interval '1 day'
+           WHERE raise_posted_at IS NULL AND (cleared_at IS NULL OR cleared_at > %(at)s - interval '1 day')
            UNION ALL
            SELECT id, 'cleared', kind, message, cleared_at FROM alerts
            WHERE clear_posted_at IS NULL AND cleared_at > %(at)s - interval '1 day'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 from psycopg import sql
@@ -20,6 +21,8 @@ from ledger_pipelines.store.migrations import sql_directory
 #: Where `transactions` is when the CFO has no database of their own.
 CFO_SCHEMA = "cfo"
 
+#: How long to wait for a lock, and for a statement in all, in the CFO's database.
+LOCK_TIMEOUT, STATEMENT_TIMEOUT = "30s", "120s"
 _LOCK = 7_433_002
 _STAGE = sql.Identifier("handed_over")
 #: What a CFO's own table may lack.
@@ -41,10 +44,7 @@ def prepare_cfo_database(database: Database) -> None:
     """
     text = (sql_directory() / "cfo" / "0001_transactions.sql").read_text()
     with database.connect(application_name="ledger migrate") as connection, connection.transaction():
-        keys = connection.execute(
-            "SELECT to_regclass('transactions_source_file'), to_regclass('transactions_identifier')"
-        ).fetchone()
-        if keys is not None and None not in keys:
+        if not _missing_keys(connection):
             return
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         try:
@@ -58,11 +58,34 @@ def prepare_cfo_database(database: Database) -> None:
                 f"The CFO's transactions in {database.shown} hold one record twice ({error.diag.message_detail}): "
                 "remove one, so that the key that prevents a third can be made."
             ) from None
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedColumn) as error:
+        except psycopg.Error as error:
             raise LedgerError(
                 f"The CFO's transactions in {database.shown} cannot be prepared ({error.diag.message_primary}): "
                 "apply sql/cfo/0001_transactions.sql as their owner."
             ) from None
+        if missing := _missing_keys(connection):
+            raise LedgerError(
+                f"The CFO's transactions in {database.shown} have an index transactions_{missing[0]} that does not make "
+                f"{missing[0]} unique: drop or rename it, so that the key which keeps a second hand-over out can be made."
+            )
+
+
+def limit_waiting(connection: psycopg.Connection) -> None:
+    """Has a statement end that waits too long for a lock, or takes too long: both are tried again later."""
+    connection.execute(
+        "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+        [LOCK_TIMEOUT, STATEMENT_TIMEOUT],
+    )
+
+
+def _missing_keys(connection: psycopg.Connection) -> list[str]:
+    """Of the two columns that must be unique, those that no key on them alone, valid and over all rows, makes so."""
+    rows = connection.execute(
+        """SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           WHERE i.indrelid = to_regclass('transactions') AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+             AND i.indpred IS NULL AND i.indexprs IS NULL"""
+    ).fetchall()
+    return [name for name in ("source_file", "identifier") if (name,) not in rows]
 
 
 def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Table:
@@ -76,7 +99,10 @@ def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Tabl
     with connection.transaction():
         _stage(connection, transactions)
         inserted = _insert(connection, names)
-        rows = positions(column(transactions, "source_file"), column(inserted, "source_file"))
+        files = column(transactions, "source_file")
+        rows = positions(files, column(inserted, "source_file"))
+        # Of several with one name the first was inserted, and the others are linked to it.
+        rows[positions(files, files) != np.arange(len(rows))] = -1
         handed = pa.table(
             {
                 "invoice_id": column(transactions, "invoice_id"),
@@ -131,16 +157,31 @@ def correct_entities(connection: psycopg.Connection, corrections: pa.Table) -> N
 
 
 def _columns(connection: psycopg.Connection, wanted: Sequence[str]) -> list[str]:
-    """Those of the columns that the table has. Raises UndefinedColumn when one that is needed is not there."""
+    """Those of the columns that the table has.
+
+    Raises UndefinedColumn when one that is needed is not there, DatatypeMismatch when its ids are no whole numbers, and
+    InvalidTableDefinition when it needs what an invoice does not have: each is wrong for every invoice.
+    """
     rows = connection.execute(
-        """SELECT attname FROM pg_attribute
-           WHERE attrelid = to_regclass('transactions') AND attnum > 0 AND NOT attisdropped"""
+        """SELECT attname, format_type(atttypid, NULL),
+                  attnotnull AND NOT atthasdef AND attidentity = '' AND NOT EXISTS (
+                      SELECT FROM pg_trigger WHERE tgrelid = attrelid AND NOT tgisinternal AND tgtype & 7 = 7)
+           FROM pg_attribute WHERE attrelid = to_regclass('transactions') AND attnum > 0 AND NOT attisdropped"""
     ).fetchall()
-    there = {name for (name,) in rows}
-    missing = [name for name in wanted if name not in there and name not in _OPTIONAL]
+    there = {name: kind for name, kind, _ in rows}
+    missing = [name for name in ("id", *wanted) if name not in there and name not in _OPTIONAL]
     if missing:
         raise psycopg.errors.UndefinedColumn(
             f"The CFO's transactions lack {', '.join(missing)}" if there else "There is no table transactions"
+        )
+    if there["id"] not in ("smallint", "integer", "bigint"):
+        raise psycopg.errors.DatatypeMismatch(
+            f"The ids of the CFO's transactions are {there['id']}, no whole numbers"
+        )
+    lacking = [name for name, _, is_needed in rows if is_needed and name not in wanted]
+    if lacking:
+        raise psycopg.errors.InvalidTableDefinition(
+            f"The CFO's transactions need {', '.join(lacking)}, which an invoice does not have: give it a default"
         )
     return [name for name in wanted if name in there]
 
@@ -170,7 +211,8 @@ def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:
         connection.execute("CREATE TEMPORARY TABLE wanted (id integer) ON COMMIT DROP")
         copy_in(connection, sql.Identifier("pg_temp", "wanted"), pa.table({"id": ids.cast(pa.int32())}))
         query = sql.SQL(
-            "SELECT t.id, t.identifier, t.amount, t.classified_entity FROM transactions t JOIN wanted USING (id)"
+            "SELECT t.id, t.identifier, t.amount::numeric(18, 2), t.classified_entity "
+            "FROM transactions t JOIN wanted USING (id)"
         )
         return copy_out(connection, query, schema)
 

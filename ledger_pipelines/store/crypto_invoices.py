@@ -24,6 +24,7 @@ class CryptoInvoice:
     status: str
     currency: str
     amount: Decimal
+    network: str | None
 
 
 def add_invoice(connection: psycopg.Connection, client: str, **values: Any) -> int:
@@ -53,7 +54,7 @@ def lock_invoice(connection: psycopg.Connection, number: str, currency: str) -> 
     Raises LedgerError when there is none, or it is in another currency.
     """
     row = connection.execute(
-        """SELECT id, invoice_number, status, crypto_currency, crypto_amount FROM crypto_invoices
+        """SELECT id, invoice_number, status, crypto_currency, crypto_amount, crypto_network FROM crypto_invoices
            WHERE invoice_number = %s FOR UPDATE""",
         [number],
     ).fetchone()

@@ -64,7 +64,14 @@ class Database:
                 autocommit=True,
                 application_name=application_name,
                 connect_timeout=10,
-                options=f"{path}-ctimezone=UTC",
+                # What goes in and out is text in these forms, whatever the server or the database is set to.
+                client_encoding="utf8",
+                options=f"{path}-ctimezone=UTC -cdatestyle=ISO",
+                # A server that is gone without a word is noticed after a minute.
+                keepalives_idle=30,
+                keepalives_interval=10,
+                keepalives_count=3,
+                tcp_user_timeout=60_000,
             )
         except psycopg.Error as error:
             reason = _reason(error)

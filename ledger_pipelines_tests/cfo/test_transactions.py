@@ -47,7 +47,7 @@ def refusal(mapping: pa.Table = MAPPINGS, category: pa.Table = CATEGORIES, **inv
     mapped = transactions_of(invoices(invoice), mapping, category)
     assert mapped.transactions.num_rows == 0
     (row,) = mapped.refused.to_pylist()
-    before, after = "Invoice 1 cannot be handed to the CFO: ", ". Correct it, then force its sync."
+    before, after = "It cannot be handed to the CFO: ", ". Correct it, then force its sync."
     assert row["invoice_id"] == 1
     assert row["error"].startswith(before)
     assert row["error"].endswith(after)

@@ -53,7 +53,7 @@ def test_lag_is_the_mean_of_what_was_synced_in_the_last_24_hours(books: Books) -
 def test_success_rate_is_the_share_of_the_last_seven_days(books: Books) -> None:
     keep(books, "DPY-1", NOON)
     keep(books, "DPY-2", NOON)
-    keep(books, "DPY-3", NOON, sync_status="failed", retry_count=2)
+    keep(books, "DPY-3", NOON - timedelta(days=6, hours=23), sync_status="failed", retry_count=2)
     keep(books, "DPY-4", NOON - timedelta(days=7), sync_status="failed")
     assert metrics(books)[1] == Decimal("66.67")
 
@@ -197,6 +197,53 @@ def test_what_the_webhook_did_not_take_is_posted_again_and_nothing_else(alerting
     assert refused.headers["Idempotency-Key"] == again.headers["Idempotency-Key"]
     assert len({seen.headers["Idempotency-Key"] for seen in alerting.webhook.seen}) == 2
     assert len(alerting.rows()) == 2
+
+
+def test_a_redirect_is_not_taken_for_heard(alerting: Alerting) -> None:
+    alerting.webhook.script("/alerts", Reply(302, b"", None), TAKEN)
+    alerting.fail(1)
+    alerting.look()
+    alerting.look()
+    assert len(alerting.heard()) == 3
+    assert alerting.webhook.seen[0].body == alerting.webhook.seen[2].body
+
+
+def test_what_is_still_going_on_is_told_however_long_ago_it_began(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.delenv("LEDGER_ALERT_WEBHOOK")
+        alerting.fail(1)
+        alerting.look()
+    alerting.books.ours("UPDATE alerts SET raised_at = raised_at - interval '3 days'")
+    alerting.look()
+    alerting.mend()
+    alerting.look()
+    assert sorted(alerting.heard()[:2]) == [("raised", "failed"), ("raised", "success_rate")]
+    assert sorted(alerting.heard()[2:]) == [("cleared", "failed"), ("cleared", "success_rate")]
+
+
+def test_what_was_over_days_ago_is_not_told_any_more(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.delenv("LEDGER_ALERT_WEBHOOK")
+        alerting.fail(1)
+        alerting.look()
+        alerting.mend()
+        alerting.look()
+    alerting.books.ours(
+        "UPDATE alerts SET raised_at = raised_at - interval '3 days', cleared_at = cleared_at - interval '3 days'"
+    )
+    alerting.look()
+    assert alerting.heard() == []
+
+
+def test_a_failed_invoice_that_nobody_owes_any_more_alerts_no_longer(books: Books) -> None:
+    invoice = keep(books, "DPY-1", NOON, sync_status="failed", retry_count=3)
+    assert metrics(books)[3] == 1
+    books.ours("UPDATE crypto_invoices SET status = 'cancelled' WHERE id = %s", invoice)
+    assert metrics(books)[2:] == (0, 0)
 
 
 def test_the_webhook_never_hears_of_the_end_of_an_alert_before_its_beginning(alerting: Alerting) -> None:

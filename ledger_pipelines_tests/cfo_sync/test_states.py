@@ -400,6 +400,20 @@ def test_a_slow_sync_leaves_what_another_has_taken_over_to_that_one(books: Books
     assert books.count() == 1
 
 
+def test_a_slow_sync_that_fails_does_not_undo_what_another_has_recorded(books: Books) -> None:
+    invoice = books.paid("DPY-1")
+
+    def take_over() -> None:
+        books.watch.forward(minutes=6)
+        assert books.sync() == SyncCounts(inserted=1)
+        rename_table(books)
+
+    sync_invoices(books.ledger, books.cfo, clock=interrupted(books, 2, take_over))
+
+    assert books.state(invoice)["sync_status"] == "synced"
+    assert [row["sync_status"] for row in books.log(invoice)] == ["synced", "failed"]
+
+
 def test_months_are_those_of_the_payment_in_utc(books: Books) -> None:
     last_of_september = NOON.replace(month=9, day=30, hour=23, minute=59)
     september = books.paid("DPY-1", paid_at=last_of_september)

@@ -146,3 +146,46 @@ def test_a_thousandth_of_a_stable_coin_is_tolerated_and_overpaid_is_synced_as_in
     assert books.sync().inserted == handed_over
     assert [row["amount"] for row in books.transactions()] == [Decimal("100.00")] * handed_over
     assert invoice(books)["status"] == ("complete" if handed_over else "partial")
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_hash_told_in_other_letters_or_with_space_is_the_same_payment(books: Books) -> None:
+    for told in ("0xABCdef12", "0xabcdef12", " 0xABCDEF12 "):
+        assert tell(books, told, "60", 20) == "partial"
+    assert len(books.ours("SELECT transaction_hash FROM crypto_payment_transactions")) == 1
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_payment_without_a_network_needs_the_confirmations_of_the_invoices(books: Books) -> None:
+    told = ToldPayment("0xall", "USDT", None, Decimal(100), 19)
+    assert tell_payment(books.ledger, NUMBER, told, at=NOON).status == "partially_paid"
+    assert tell(books, "0xall", "100", 20) == "paid"
+
+
+@pytest.mark.usefixtures("sent")
+@pytest.mark.parametrize(
+    ("payment", "amount", "confirmations", "reason"),
+    [
+        (" ", "60", 20, "no transaction hash"),
+        ("0xone", "0", 20, "above zero"),
+        ("0xone", "-1", 20, "above zero"),
+        ("0xone", "NaN", 20, "above zero"),
+        ("0xone", "Infinity", 20, "above zero"),
+        ("0xone", "1e20", 20, "above zero"),
+        ("0xone", "0.0000000000000000001", 20, "at most 18 decimals"),
+        ("0xone", "60", -1, "tell 0 or more"),
+    ],
+)
+def test_what_cannot_be_a_payment_is_refused_in_one_sentence(
+    books: Books, payment: str, amount: str, confirmations: int, reason: str
+) -> None:
+    with pytest.raises(LedgerError, match=reason):
+        tell(books, payment, amount, confirmations)
+    assert books.ours("SELECT transaction_hash FROM crypto_payment_transactions") == []
+    assert invoice(books)["status"] == "sent"
+
+
+@pytest.mark.usefixtures("sent")
+def test_an_amount_with_all_its_decimals_counts_exactly(books: Books) -> None:
+    assert tell(books, "0xone", "99.899999999999999999", 20) == "partial"
+    assert tell(books, "0xtwo", "0.000000000000000001", 20) == "paid"

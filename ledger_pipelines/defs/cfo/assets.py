@@ -116,7 +116,7 @@ def _sync(step: Step, ours: Database, theirs: Database, config: CfoConfig) -> Sy
         force=config.force,
     )
     if not counts.trouble:
-        counts.corrected = correct_months(ours, theirs, step.months, clock=_now)
+        counts.corrected = correct_months(ours, theirs, _months_of_payments(step), clock=_now)
     return counts
 
 

@@ -32,7 +32,7 @@ from ledger_pipelines.columns import (
     present,
     take,
 )
-from ledger_pipelines.errors import DatabaseUnavailableError
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
 from ledger_pipelines.store.cfo_metrics import waiting_invoices
 from ledger_pipelines.store.cfo_sync import (
     OUTCOMES,
@@ -44,7 +44,7 @@ from ledger_pipelines.store.cfo_sync import (
     register_holded_invoices,
     synced_of_months,
 )
-from ledger_pipelines.store.cfo_transactions import HANDED_OVER, correct_entities, hand_over
+from ledger_pipelines.store.cfo_transactions import HANDED_OVER, correct_entities, hand_over, limit_waiting
 from ledger_pipelines.store.database import Database
 
 Clock = Callable[[], datetime]
@@ -152,10 +152,21 @@ def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, c
         wrong = kept(synced.append_column("entity", entities), differs)
         if wrong.num_rows:
             corrections = wrong.select(["cfo_transaction_id", "entity"])
-            with cfo.connect(application_name="ledger cfo sync") as theirs:
-                correct_entities(theirs, corrections)
+            _correct(cfo, corrections)
             record_corrections(ours, wrong.select(["invoice_id", "cfo_transaction_id", "entity"]), at=clock())
     return wrong.num_rows
+
+
+def _correct(cfo: Database, corrections: pa.Table) -> None:
+    with cfo.connect(application_name="ledger cfo sync") as theirs:
+        limit_waiting(theirs)
+        try:
+            correct_entities(theirs, corrections)
+        except psycopg.Error as error:
+            raise LedgerError(
+                f"The entities of {corrections.num_rows:,} transactions could not be corrected "
+                f"({error.diag.message_primary or type(error).__name__}): the CFO's user must be able to UPDATE them."
+            ) from error
 
 
 class _Cfo:
@@ -175,6 +186,7 @@ class _Cfo:
     def connection(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
             self._connection = self._database.connect(application_name="ledger cfo sync")
+            limit_waiting(self._connection)
         return self._connection
 
 
@@ -261,6 +273,8 @@ def _handed_over(
             taken.append(kept(handed, is_there))
             if not is_there.all():
                 failures.append(_failure(kept(handed, ~is_there), _DROPPED, transient=False))
+        except pa.ArrowInvalid:
+            failures.append(_failure(part, _STRANGE_ID, transient=False))
         except DatabaseUnavailableError as error:
             failures.append(_failure(part, str(error), transient=True))
         except psycopg.Error as error:
@@ -280,7 +294,8 @@ def _failure(part: pa.Table, error: str, *, transient: bool) -> _Failure:
     return _Failure(column(part, "invoice_id"), errors, transient)
 
 
-_DROPPED = "The CFO's database took it and kept no row: look for a trigger or rule on its transactions."
+_DROPPED = "The CFO's database took it and kept no row: look for a trigger, a rule or another key of its transactions."
+_STRANGE_ID = "The ids of the CFO's transactions are beyond 2,147,483,647, which cannot be kept here."
 
 
 def _sentence(error: psycopg.Error) -> str:

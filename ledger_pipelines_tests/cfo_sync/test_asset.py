@@ -1,0 +1,111 @@
+"""The asset `cfo_transactions`: what a run of a month does and what its checks find."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from ledger_pipelines.defs.cfo.assets import cfo_transactions
+from ledger_pipelines.defs.partitions import first_partition
+from ledger_pipelines.defs.resources import CfoResource, LedgerResource
+from ledger_pipelines.store.cfo_transactions import doubled_identifiers
+from ledger_pipelines_tests.cfo_sync.building import DELTA, Books
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+#: In the ledger's months, and before them.
+OCTOBER, BEFORE = datetime(2025, 10, 22, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC)
+RIGHT = "Delta Energía S.A."
+
+
+def materialise(month: str = "2025-10-01") -> tuple[bool, dict[str, bool]]:
+    """Whether the run succeeded, and whether each of its checks passed."""
+    result = dg.materialize(
+        [cfo_transactions],
+        partition_key=month,
+        resources={"ledger": LedgerResource(), "cfo": CfoResource()},
+        raise_on_error=False,
+    )
+    found = {
+        one.check_name: one.passed for one in result.get_asset_check_evaluations() if one.partition is None
+    }
+    return result.success, found
+
+
+def entities(books: Books) -> list[str]:
+    return [row["classified_entity"] for row in books.transactions()]
+
+
+def test_a_month_hands_over_what_was_paid_in_it_and_all_checks_pass(books: Books) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    books.paid("DPY-2", paid_at=OCTOBER + timedelta(days=30))
+    assert materialise() == (
+        True,
+        {
+            "same_amounts": True,
+            "every_paid_invoice_accounted_for": True,
+            "identifiers_are_unique": True,
+            "nothing_has_failed": True,
+        },
+    )
+    assert [row["identifier"] for row in books.transactions()] == ["DPY-1"]
+
+
+def test_a_corrected_mapping_reaches_the_month_that_is_run_again_and_no_other(books: Books) -> None:
+    for number, paid_at in (("DPY-1", OCTOBER), ("DPY-2", OCTOBER - timedelta(days=60))):
+        books.paid(number, paid_at=paid_at)
+    books.sync()
+    books.ours("UPDATE cfo_entity_mappings SET entity = %s", RIGHT)
+    assert materialise()[0]
+    assert entities(books) == [RIGHT, DELTA]
+
+
+def test_payments_before_the_ledger_belong_to_its_first_month(books: Books) -> None:
+    books.paid("DPY-1", paid_at=BEFORE)
+    first = f"{first_partition()}"
+    assert materialise(first)[0]
+    assert entities(books) == [DELTA]
+    books.ours("UPDATE cfo_entity_mappings SET entity = %s", RIGHT)
+    assert materialise(first)[0]
+    assert entities(books) == [RIGHT]
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM transactions", "UPDATE transactions SET amount = amount + 0.01"]
+)
+def test_a_transaction_that_is_gone_or_of_another_amount_is_an_error(books: Books, change: str) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    assert materialise()[1]["same_amounts"]
+    books.theirs(change)
+    assert not materialise()[1]["same_amounts"]
+
+
+def test_an_identifier_that_is_there_twice_fails_the_run_before_anything_is_handed_over(books: Books) -> None:
+    """The key was dropped meanwhile, and cannot be made again."""
+    books.theirs("DROP INDEX transactions_identifier")
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, identifier)
+           SELECT now(), 'by hand', 1, 'DPY-0' FROM generate_series(1, 2)"""
+    )
+    invoice = books.paid("DPY-1", paid_at=OCTOBER)
+    assert materialise() == (False, {})
+    assert books.state(invoice) == {}
+    with books.cfo.connect() as theirs:
+        assert doubled_identifiers(theirs) == ["DPY-0"]
+
+
+def test_an_invoice_that_has_failed_warns(books: Books) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER, crypto_currency=" ")
+    succeeded, checks = materialise()
+    assert succeeded
+    assert not checks["nothing_has_failed"]
+    assert checks["every_paid_invoice_accounted_for"]
+
+
+def test_a_cfo_that_does_not_answer_fails_the_run(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoice = books.paid("DPY-1", paid_at=OCTOBER)
+    monkeypatch.setenv("CFO_DATABASE_URL", "postgresql://127.0.0.1:1/cfo")
+    assert not materialise()[0]
+    assert books.state(invoice)["sync_status"] == "retry"

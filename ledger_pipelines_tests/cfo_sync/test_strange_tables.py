@@ -1,0 +1,193 @@
+"""A CFO whose table and database are their own: other keys, ids, columns, encodings and limits than ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+from ledger_pipelines.store.database import Database
+from ledger_pipelines_tests.cfo_sync.building import Books
+from ledger_pipelines_tests.cfo_sync.servers import CfoServer
+
+OCTOBER = date(2025, 10, 1)
+
+
+def failed_reason(books: Books, invoice: int) -> str:
+    """Why the invoice has failed for good."""
+    state = books.state(invoice)
+    assert (state["sync_status"], state["retryable"]) == ("failed", False)
+    return str(state["sync_error"])
+
+
+def test_an_index_with_our_name_that_is_no_key_is_refused_before_anything_is_handed_over(
+    books: Books,
+) -> None:
+    books.theirs("DROP INDEX transactions_source_file")
+    books.theirs("CREATE INDEX transactions_source_file ON transactions (source_file)")
+    with pytest.raises(
+        LedgerError, match="index transactions_source_file that does not make source_file unique"
+    ):
+        prepare_cfo_database(books.cfo)
+
+
+def test_a_key_of_the_cfos_own_is_as_good_as_ours(books: Books) -> None:
+    books.theirs("ALTER INDEX transactions_source_file RENAME TO one_file_once")
+    prepare_cfo_database(books.cfo)
+    assert books.theirs("SELECT to_regclass('transactions_source_file') AS ours")[0]["ours"] is None
+
+
+@pytest.mark.parametrize(
+    "other", ["CREATE VIEW transactions AS SELECT * FROM kept", "CREATE SEQUENCE transactions"]
+)
+def test_what_is_no_table_is_told_in_one_sentence(books: Books, other: str) -> None:
+    books.theirs("ALTER TABLE transactions RENAME TO kept")
+    books.theirs("DROP INDEX transactions_source_file, transactions_identifier")
+    books.theirs(other)
+    with pytest.raises(LedgerError, match=r"cannot be prepared \(.*\): apply sql/cfo/0001_transactions.sql"):
+        prepare_cfo_database(books.cfo)
+
+
+def big_ids(books: Books) -> None:
+    books.theirs("ALTER TABLE transactions ALTER id TYPE bigint")
+    books.theirs("ALTER TABLE transactions ALTER id SET START 3000000000 RESTART")
+
+
+def uuids(books: Books) -> None:
+    books.theirs(
+        "ALTER TABLE transactions DROP COLUMN id, ADD COLUMN id uuid PRIMARY KEY DEFAULT gen_random_uuid()"
+    )
+
+
+def needs_more(books: Books) -> None:
+    books.theirs("ALTER TABLE transactions ADD COLUMN booked_by text NOT NULL")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [(big_ids, "2,147,483,647"), (uuids, "are uuid, no whole numbers"), (needs_more, "need booked_by")],
+)
+def test_what_no_invoice_can_fit_fails_all_of_them_at_once_with_the_reason(
+    books: Books, spoil: Callable[[Books], None], reason: str
+) -> None:
+    invoices = [books.paid("DPY-1"), books.paid("DPY-2")]
+    spoil(books)
+
+    assert books.sync() == SyncCounts(failed=2)
+
+    assert all(reason in failed_reason(books, invoice) for invoice in invoices)
+    assert books.count() == 0
+
+
+def test_a_needed_column_that_a_trigger_fills_is_no_hindrance(books: Books) -> None:
+    needs_more(books)
+    books.theirs(
+        "CREATE FUNCTION book() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN NEW.booked_by := current_user; RETURN NEW; END'"
+    )
+    books.theirs("CREATE TRIGGER books BEFORE INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION book()")
+    books.paid("DPY-1")
+    assert books.sync() == SyncCounts(inserted=1)
+
+
+def test_a_database_in_another_encoding_keeps_the_names_as_they_are(
+    books: Books, cfo_server: CfoServer
+) -> None:
+    name = f"latin_{uuid4().hex}"
+    cfo_server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    latin = Books(books.ledger, Database(_renamed(books.cfo.url, name), None, "CFO_DATABASE_URL"))
+    prepare_cfo_database(latin.cfo)
+    readable = books.paid("ÑANDÚ-1", client="Café São")
+    unwritable = books.paid("DPY-🙂")
+
+    assert latin.sync() == SyncCounts(inserted=1, failed=1)
+
+    (transaction,) = latin.transactions()
+    assert (transaction["identifier"], transaction["description"]) == (
+        "ÑANDÚ-1",
+        "Invoice ÑANDÚ-1 - Café São - 2025-10 hosting",
+    )
+    assert books.state(readable)["sync_status"] == "synced"
+    assert "LATIN1" in failed_reason(books, unwritable)
+    cfo_server.drop(name)
+
+
+def _renamed(url: str, name: str) -> str:
+    head, tail = url.split("/cfo_", 1)
+    return f"{head}/{name}{tail[tail.index('?') :]}"
+
+
+def test_a_ledger_that_writes_dates_another_way_is_read_all_the_same(books: Books) -> None:
+    (name,) = books.ours("SELECT current_database() AS name")
+    books.ours(f"ALTER DATABASE {name['name']} SET datestyle = 'SQL, DMY'")
+    books.paid("DPY-1")
+    assert books.sync() == SyncCounts(inserted=1)
+
+
+def test_a_table_that_somebody_keeps_locked_is_tried_again_later(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = books.paid("DPY-1")
+    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    with psycopg.connect(books.cfo.url) as other:
+        other.execute("LOCK TABLE transactions IN EXCLUSIVE MODE")
+        counts = books.sync()
+    assert counts.to_retry == 1
+    assert "lock timeout" in books.state(invoice)["sync_error"]
+
+
+def test_a_cfo_that_is_read_only_for_a_while_is_tried_again_later(books: Books) -> None:
+    invoice = books.paid("DPY-1")
+    (name,) = books.theirs("SELECT current_database() AS name")
+    books.theirs(f"ALTER DATABASE {name['name']} SET default_transaction_read_only = on")
+    assert books.sync().to_retry == 1
+    assert "read-only" in books.state(invoice)["sync_error"]
+
+
+def test_two_invoices_of_one_number_are_one_transaction_and_only_one_is_counted_as_new(books: Books) -> None:
+    books.paid_in_holded(
+        OCTOBER, {"id": "h1", "document_number": "F1"}, {"id": "h2", "document_number": "F1"}
+    )
+    assert books.sync() == SyncCounts(inserted=1, linked=1)
+    told = books.ours(
+        "SELECT response_data ->> 'inserted' AS new FROM crypto_cfo_sync_log ORDER BY invoice_id"
+    )
+    assert [row["new"] for row in told] == ["true", "false"]
+
+
+def test_a_correction_that_the_cfo_does_not_let_us_make_says_what_is_missing(
+    books: Books, cfo_server: CfoServer
+) -> None:
+    books.paid("DPY-1")
+    assert books.sync() == SyncCounts(inserted=1)
+    reader = f"reader_{uuid4().hex}"
+    cfo_server.execute(f"CREATE ROLE {reader} LOGIN")
+    books.theirs(f"GRANT SELECT, INSERT ON transactions TO {reader}")
+    theirs = Database(books.cfo.url.replace("postgres@", f"{reader}@"), None, "CFO_DATABASE_URL")
+    books.ours("UPDATE cfo_entity_mappings SET entity = 'Delta Energía S.A.'")
+    with pytest.raises(
+        LedgerError, match=r"could not be corrected \(permission denied .*\): the CFO's user must"
+    ):
+        correct_months(books.ledger, theirs, [OCTOBER], clock=books.watch)
+    books.theirs(f"REVOKE ALL ON transactions FROM {reader}")
+
+
+@pytest.mark.parametrize("entity", ["", " ", "x" * 256])
+def test_a_mapping_that_the_cfo_could_not_keep_is_refused(books: Books, entity: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        books.ours("UPDATE cfo_entity_mappings SET entity = %s", entity)
+
+
+def test_what_could_not_be_recorded_is_told_though_a_later_batch_was(books: Books) -> None:
+    """The first batch's record is refused, those of the others would not be: the sync fails all the same."""
+    books.many_paid(3, "DPY-")
+    (first,) = books.ours("SELECT min(id) AS id FROM crypto_invoices")
+    books.ours(f"ALTER TABLE crypto_cfo_sync_log ADD CONSTRAINT unready CHECK (invoice_id <> {first['id']})")
+    with pytest.raises(psycopg.errors.CheckViolation, match="unready"):
+        books.sync(batch=1)
