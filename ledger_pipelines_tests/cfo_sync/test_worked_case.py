@@ -189,3 +189,11 @@ def test_what_cannot_be_a_payment_is_refused_in_one_sentence(
 def test_an_amount_with_all_its_decimals_counts_exactly(books: Books) -> None:
     assert tell(books, "0xone", "99.899999999999999999", 20) == "partial"
     assert tell(books, "0xtwo", "0.000000000000000001", 20) == "paid"
+
+
+def test_what_was_paid_by_other_means_stays_paid_when_a_payment_comes_besides(books: Books) -> None:
+    books.paid(NUMBER, "100.00")
+    paid_at = invoice(books)["paid_at"]
+    assert tell(books, "0xlittle", "1", 20) == "paid"
+    assert invoice(books)["paid_at"] == paid_at
+    assert books.sync() == SyncCounts(inserted=1)

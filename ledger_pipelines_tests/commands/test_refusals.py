@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,12 @@ def test_a_port_in_use_is_named_with_the_option_to_change(
     _is_one_sentence(done, option)
     assert port in done.err
     assert port not in done.out
+
+
+def test_a_home_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = Ledger(tmp_path / "run")("migrate", seconds=60, LEDGER_HOME=str(tmp_path / "file"))
+    _is_one_sentence(done, f"The folder {tmp_path / 'file'} cannot be made (File exists): set LEDGER_HOME")
 
 
 @pytest.mark.parametrize(
