@@ -32,7 +32,7 @@ def print_pending(database: Database, console: Console) -> None:
     table = Table(
         title=f"{len(waiting):,} paid invoices are not in the CFO's transactions", title_justify="left"
     )
-    for name in ("Invoice", "Client", "Paid", "Status", "Tries", "Why"):
+    for name in ("Invoice", "Client", "Paid", "Status", "Tries"):
         table.add_column(name)
     table.add_column("Amount", justify="right", no_wrap=True)
     for one in waiting:
@@ -42,10 +42,12 @@ def print_pending(database: Database, console: Console) -> None:
             f"{one.paid_at:%Y-%m-%d %H:%M}",
             one.sync_status or "not taken up",
             str(one.retry_count),
-            escape(one.error or ""),
             escape(f"{one.amount:,.2f} {one.currency}"),
         )
     console.print(table)
+    for one in waiting:
+        if one.error:
+            console.print(f"[bold]{escape(one.invoice_number or '')}[/] {escape(one.error)}", highlight=False)
 
 
 def print_status(database: Database, number: str, console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import heed_error, ignore_error, list_errors, resolve_error
@@ -18,22 +18,16 @@ def print_list(database: Database, console: Console, *, everything: bool) -> Non
     if not shown:
         console.print("There are no integration errors." if not errors else "No integration error is open.")
         return
-    table = Table(title=f"{len(shown):,} integration errors", title_justify="left")
-    table.add_column("Id", justify="right", no_wrap=True)
-    for name in ("From", "Record", "What is wrong", "Seen"):
-        table.add_column(name)
-    table.add_column("Status", no_wrap=True)
+    console.print(f"{len(shown):,} integration errors", style="italic", highlight=False)
     for error in shown:
         note = error.ignore_notes if error.status == "ignored" else error.resolution_notes
-        table.add_row(
-            str(error.error_id),
-            f"{error.integration} {error.operation}",
-            escape(f"{error.entity_type} {error.external_id}"),
-            escape(error.message),
-            f"{error.last_seen_at:%Y-%m-%d}",
-            error.status + (f": {escape(note)}" if note else ""),
+        status = error.status + (f": {note}" if note else "")
+        where = f"{error.integration} {error.operation}, {error.entity_type} {error.external_id}"
+        console.print(
+            f"[bold]{error.error_id}[/] [cyan]{escape(where)}[/], seen {error.last_seen_at:%Y-%m-%d}, {escape(status)}",
+            highlight=False,
         )
-    console.print(table)
+        console.print(Padding(escape(error.message), (0, 0, 0, 4)), highlight=False)
 
 
 def ignore(database: Database, error_id: int, note: str, console: Console) -> None:
