@@ -17,6 +17,7 @@ import dagster as dg
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, is_partition, partition_key
+from ledger_pipelines.defs.run_failures import failure_sentence
 from ledger_pipelines.defs.steps import INTERRUPTED
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, month_of
@@ -97,7 +98,7 @@ def run_job(
             for evaluation in result.get_asset_check_evaluations()
             if evaluation.partition is None
         ]
-        failures = [_sentence(event) for event in result.all_events if event.is_step_failure]
+        failures = [failure_sentence(event) for event in result.all_events if event.is_step_failure]
     if INTERRUPTED in failures:
         raise KeyboardInterrupt
     return RunOutcome(run_id=run_id, failures=failures, checks=checks)
@@ -139,17 +140,6 @@ def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
     state = states.get(happened.event_type_value)
     if state is not None:
         on_step(happened.step_key, state)
-
-
-def _sentence(event: dg.DagsterEvent) -> str:
-    """What failed, in the step's own words; an unexpected exception with its type."""
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    cause = error.cause if error is not None and error.cause is not None else error
-    text = "unknown" if cause is None else cause.message.strip()
-    return f"The step {event.step_key} failed: {text}"
 
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:

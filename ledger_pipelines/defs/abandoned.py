@@ -1,11 +1,7 @@
 """What killed processes leave behind, ended by whoever comes next: a step's own start, a command, or the sensor."""
 
-from collections.abc import Iterator
-
 import dagster as dg
-from dagster import SensorEvaluationContext
 
-from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import fail_abandoned, is_held
 
@@ -34,17 +30,3 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
             instance.report_run_failed(found, _KILLED)
             settled.append(run_id)
     return settled
-
-
-@dg.sensor(
-    name="run_failures",
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Records as failed what was killed before it could say so.",
-)
-def run_failures(context: SensorEvaluationContext, ledger: LedgerResource) -> Iterator[dg.SkipReason]:
-    """Settles abandoned runs; starts nothing itself."""
-    settled = settle_abandoned_runs(context.instance, ledger.database)
-    yield dg.SkipReason(
-        f"Ended {len(settled)} killed runs: {', '.join(settled)}." if settled else "Nothing was killed."
-    )

@@ -1,4 +1,4 @@
-"""How the CFO sync is doing: what is ready, what waits and why, the metrics and the alerts."""
+"""How the CFO sync is doing: what is ready, what waits and why, and the metrics."""
 
 from __future__ import annotations
 
@@ -47,17 +47,6 @@ class MonthFigures:
     waiting: int
     lag_seconds: Decimal | None
     success_rate: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class AlertEvent:
-    """An alert that was raised or cleared, which `event` says."""
-
-    alert_id: int
-    event: str
-    kind: str
-    message: str
-    at: datetime
 
 
 def ready_months(connection: psycopg.Connection, at: datetime) -> list[ReadyMonth]:
@@ -120,55 +109,3 @@ def month_figures(connection: psycopg.Connection, months: Sequence[date]) -> lis
         [list(months)],
     ).fetchall()
     return [MonthFigures(*row) for row in rows]
-
-
-def keep_alerts(
-    connection: psycopg.Connection, due: Sequence[tuple[str, str]], at: datetime
-) -> list[AlertEvent]:
-    """Raises the alerts that are due (kind, message) and clears the others, each once; what changed by that.
-
-    An alert that is still due keeps the message with which it was raised.
-    """
-    kinds = [kind for kind, _ in due]
-    events = []
-    with connection.transaction():
-        for kind, message in due:
-            raised = connection.execute(
-                """INSERT INTO alerts (kind, message, raised_at) VALUES (%s, %s, %s)
-                   ON CONFLICT (kind) WHERE cleared_at IS NULL DO NOTHING
-                   RETURNING id, 'raised', kind, message, raised_at""",
-                [kind, message, at],
-            ).fetchall()
-            events += [AlertEvent(*row) for row in raised]
-        cleared = connection.execute(
-            """UPDATE alerts SET cleared_at = %s WHERE cleared_at IS NULL AND kind <> ALL (%s)
-               RETURNING id, 'cleared', kind, message, cleared_at""",
-            [at, kinds],
-        ).fetchall()
-    return events + [AlertEvent(*row) for row in cleared]
-
-
-def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertEvent]:
-    """What the webhook has not heard of yet, in order.
-
-    Of an alert that was over more than a day ago it is not told any more, nor of the end of one whose beginning it
-    was never told.
-    """
-    rows = connection.execute(
-        """SELECT id, 'raised', kind, message, raised_at FROM alerts
-           WHERE raise_posted_at IS NULL AND (cleared_at IS NULL OR cleared_at > %(at)s - interval '1 day')
-           UNION ALL
-           SELECT id, 'cleared', kind, message, cleared_at FROM alerts
-           WHERE clear_posted_at IS NULL AND cleared_at > %(at)s - interval '1 day'
-           ORDER BY 1, 2 DESC""",
-        {"at": at},
-    ).fetchall()
-    return [AlertEvent(*row) for row in rows]
-
-
-def mark_posted(connection: psycopg.Connection, post: AlertEvent, at: datetime) -> None:
-    """Keeps that the webhook has heard of it."""
-    if post.event == "raised":
-        connection.execute("UPDATE alerts SET raise_posted_at = %s WHERE id = %s", [at, post.alert_id])
-    else:
-        connection.execute("UPDATE alerts SET clear_posted_at = %s WHERE id = %s", [at, post.alert_id])

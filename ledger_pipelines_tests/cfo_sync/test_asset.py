@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,14 +21,38 @@ OCTOBER, BEFORE = datetime(2025, 10, 22, tzinfo=UTC), datetime(2023, 3, 1, tzinf
 RIGHT = "Delta Energía S.A."
 
 
-def materialise(month: str = "2025-10-01") -> tuple[bool, dict[str, bool]]:
-    """Whether the run succeeded, and whether each of its checks passed."""
-    result = dg.materialize(
+def run(instance: dg.DagsterInstance, *months: str) -> dg.ExecuteInProcessResult:
+    """A run of this month, or of the span from the first to the last."""
+    ends = {"start": months[0], "end": months[-1]}
+    return dg.materialize(
         [cfo_transactions],
-        partition_key=month,
+        tags={f"dagster/asset_partition_range_{end}": month for end, month in ends.items()},
         resources={"ledger": LedgerResource(), "cfo": CfoResource()},
         raise_on_error=False,
+        instance=instance,
     )
+
+
+def told(*months: str) -> tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]:
+    """The metadata of the materialisations of a run's months, and of their observations."""
+    materialised, observed = {}, {}
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_id = run(instance, *months).run_id
+        for record in instance.get_records_for_run(run_id).records:
+            entry = record.event_log_entry
+            for one, kept in (
+                (entry.asset_materialization, materialised),
+                (entry.asset_observation, observed),
+            ):
+                if one is not None:
+                    kept[one.partition] = {name: value.value for name, value in one.metadata.items()}
+    return materialised, observed
+
+
+def materialise(month: str = "2025-10-01") -> tuple[bool, dict[str, bool]]:
+    """Whether the run succeeded, and whether each of its checks passed."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(instance, month)
     found = {
         one.check_name: one.passed for one in result.get_asset_check_evaluations() if one.partition is None
     }
@@ -109,3 +134,34 @@ def test_a_cfo_that_does_not_answer_fails_the_run(books: Books, monkeypatch: pyt
     monkeypatch.setenv("CFO_DATABASE_URL", "postgresql://127.0.0.1:1/cfo")
     assert not materialise()[0]
     assert books.state(invoice)["sync_status"] == "retry"
+
+
+def test_each_month_says_how_it_stands_and_what_failed_and_why(books: Books) -> None:
+    for number, paid_at in (("DPY-1", OCTOBER), ("DPY-2", OCTOBER + timedelta(days=30))):
+        books.paid(number, paid_at=paid_at)
+    books.paid("DPY-3", paid_at=OCTOBER, crypto_currency=" ")
+    metadata, _ = told("2025-10-01", "2025-12-01")
+    october, november, december = (metadata[f"2025-{month}-01"] for month in (10, 11, 12))
+    assert (october["paid"], october["synced"], october["pending"]) == (2, 1, 1)
+    assert october["success_rate_percent"] == 50
+    assert "| DPY-3 | Alps Blockchain | 100.00" in october["waiting_or_failed"]
+    assert "it has no currency" in october["waiting_or_failed"]
+    assert "DPY-1" not in october["waiting_or_failed"]
+    lag = (datetime.now(UTC) - OCTOBER - timedelta(days=30)).total_seconds()
+    assert november["lag_seconds"] == pytest.approx(lag, abs=600)
+    assert (november["waiting_or_failed"], november["success_rate_percent"]) == ("none", 100)
+    assert (december["paid"], december["waiting_or_failed"]) == (0, "none")
+    assert not {"lag_seconds", "success_rate_percent"} & december.keys()
+
+
+def test_a_run_that_fails_says_of_each_month_what_waits_and_why(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    monkeypatch.setenv("CFO_DATABASE_URL", "postgresql://127.0.0.1:1/cfo")
+    materialised, observed = told("2025-10-01", "2025-11-01")
+    assert materialised == {}
+    october, november = observed["2025-10-01"], observed["2025-11-01"]
+    assert (october["pending"], november["pending"]) == (1, 0)
+    assert "| DPY-1 | Alps Blockchain | 100.00 USDT | retry | 1 |" in october["waiting_or_failed"]
+    assert "127.0.0.1:1" in october["waiting_or_failed"]

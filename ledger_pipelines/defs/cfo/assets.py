@@ -61,26 +61,10 @@ def cfo_transactions(
         _describe(step, counts)
         if counts.trouble:
             raise LedgerError(
-                f"{counts.to_retry} invoices wait to be tried again, {counts.failed} have failed: {counts.trouble}"
+                f"To be tried again: {counts.to_retry:,}, failed: {counts.failed:,} invoices. {counts.trouble}"
             )
         findings = list(cfo_findings(step, theirs))
-        waiting = waiting_invoices(step.connection, step.months)
-    shown = pa.Table.from_pylist(
-        [
-            {
-                "invoice": one.invoice_number,
-                "client": one.client_name,
-                "amount": str(one.amount),
-                "status": one.sync_status or "not taken up",
-                "tries": one.retry_count,
-                "why": one.error,
-                "next_try": one.next_attempt_at,
-            }
-            for one in waiting
-        ],
-        _WAITING,
-    )
-    yield dg.MaterializeResult(metadata={"waiting_or_failed": preview(shown, _WAITING.names, rows=50)})
+    yield dg.MaterializeResult()
     yield from report(context, findings)
 
 
@@ -138,17 +122,45 @@ def _describe(step: Step, counts: SyncCounts) -> None:
         "invoices_failed": counts.failed,
         "entities_corrected": counts.corrected,
     }
+    for month, known in _month_metadata(step).items():
+        if counts.trouble:
+            # A step that fails materialises nothing, and this is when people look.
+            event = dg.AssetObservation("cfo_transactions", partition=partition_key(month), metadata=known)
+            step.context.log_event(event)
+        else:
+            step.context.add_asset_metadata(
+                known, asset_key="cfo_transactions", partition_key=partition_key(month)
+            )
+
+
+def _month_metadata(step: Step) -> dict[date, dict[str, Any]]:
+    """Of each month lag, success rate and what waits, with a table of what failed and why."""
+    waiting: dict[date, list[dict[str, Any]]] = {month: [] for month in step.months}
+    for one in waiting_invoices(step.connection, step.months):
+        waiting[month_of(one.paid_at.astimezone(UTC).date())].append(
+            {
+                "invoice": one.invoice_number,
+                "client": one.client_name,
+                "amount": f"{one.amount} {one.currency}",
+                "status": one.sync_status or "not taken up",
+                "tries": one.retry_count,
+                "why": one.error,
+                "next_try": one.next_attempt_at,
+            }
+        )
+    described = {}
     for figures in month_figures(step.connection, step.months):
+        rows = pa.Table.from_pylist(waiting[figures.month], _WAITING)
         known: dict[str, Any] = {
             "paid": figures.paid,
             "synced": figures.synced,
             "pending": figures.waiting,
             "dagster/partition_row_count": figures.synced,
+            "waiting_or_failed": preview(rows, _WAITING.names, rows=50) if rows.num_rows else "none",
         }
         if figures.lag_seconds is not None:
             known["lag_seconds"] = float(figures.lag_seconds)  # a duration, not money
         if figures.success_rate is not None:
             known["success_rate_percent"] = float(figures.success_rate)
-        step.context.add_asset_metadata(
-            known, asset_key="cfo_transactions", partition_key=partition_key(figures.month)
-        )
+        described[figures.month] = known
+    return described

@@ -7,18 +7,13 @@ from datetime import UTC, datetime
 import dagster as dg
 import psycopg
 
-from ledger_pipelines.cfo.metrics import Metrics, due_alerts
+from ledger_pipelines.cfo.metrics import KINDS, Metrics, due_alerts
 from ledger_pipelines.defs.jobs import cfo_sync
 from ledger_pipelines.defs.partitions import nearest_month, partition_key
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.sources.webhook import post_to_webhook
-from ledger_pipelines.store.cfo_metrics import (
-    keep_alerts,
-    mark_posted,
-    ready_months,
-    sync_metrics,
-    unposted_events,
-)
+from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, unposted_events
+from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics
 from ledger_pipelines.store.cfo_sync import register_holded_invoices
 
 #: When the same state is asked for again: whatever was asked for has not come to it by then.
@@ -76,7 +71,7 @@ def paid_invoices(
     name="cfo_alerts",
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Raises and clears the alerts of the CFO sync, each once, and tells the webhook.",
+    description="Raises and clears the alerts of the CFO sync, each once, and tells the webhook of every alert.",
 )
 def cfo_alerts(
     context: dg.SensorEvaluationContext, ledger: LedgerResource, cfo: CfoResource
@@ -86,7 +81,8 @@ def cfo_alerts(
     with ledger.database.connect(application_name="ledger cfo_alerts") as connection:
         metrics = Metrics(*sync_metrics(connection, now))
         due = due_alerts(metrics)
-        for event in keep_alerts(connection, [(alert.kind, alert.message) for alert in due], now):
+        kept = [DueAlert(alert.kind, alert.message) for alert in due]
+        for event in keep_alerts(connection, KINDS, kept, now):
             context.log.warning(f"Alert {event.event}: {event.message}")
         if cfo.webhook is not None:
             _post(context, connection, cfo.webhook, now)

@@ -1,0 +1,106 @@
+"""Runs that failed while nobody waited for them: what was killed is ended, and a person hears of each job that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from ledger_pipelines.defs import jobs
+from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
+from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.months import describe_months, parse_month
+from ledger_pipelines.store.alerts import DueAlert, keep_alerts
+
+KIND = "run_failed"
+_JOBS = (
+    jobs.month_close,
+    jobs.import_steps,
+    jobs.process_accruals,
+    jobs.codex_tickets,
+    jobs.codex_assets,
+    jobs.cfo_sync,
+)
+#: How many runs of a job are looked at: one that has failed as often and more has been failing for long.
+_RUNS = 50
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+#: Dagster's own tag of a failed run that it tries again by itself: that run's successor tells how it ended.
+_WILL_RETRY_TAG = "dagster/will_retry"
+
+
+def failing_jobs(instance: dg.DagsterInstance) -> list[DueAlert]:
+    """One for each job whose runs fail, with the run that failed first since the last that succeeded.
+
+    A run that a command executes does not count when it fails, for somebody waits for it; when it succeeds, the job
+    fails no longer.
+    """
+    return [alert for job in _JOBS if (alert := _failing(instance, job.name)) is not None]
+
+
+def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
+    first = None
+    for run in instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_ENDED), limit=_RUNS):
+        if run.status == dg.DagsterRunStatus.SUCCESS:
+            break
+        is_attended = run.tags.get(ATTENDED_TAG) == run.run_id
+        if not is_attended and run.tags.get(_WILL_RETRY_TAG) != "true":
+            first = run
+    if first is None:
+        return None
+    message = (
+        f"A run of {job_name}{_months(first)} failed: {_reason(instance, first.run_id)} "
+        f"Mend what is wrong and run it again; in Dagster it is run {first.run_id[:8]}."
+    )
+    return DueAlert(KIND, message, subject=job_name)
+
+
+def _months(run: dg.DagsterRun) -> str:
+    ends = [run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end")]
+    keys = [key for key in (run.tags.get("dagster/partition"), *ends) if key is not None]
+    return (
+        f" for {' to '.join(dict.fromkeys(describe_months([parse_month(key)]) for key in keys))}"
+        if keys
+        else ""
+    )
+
+
+def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The sentence of the first step that failed, or what ended the run."""
+    for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE):
+        for record in instance.get_records_for_run(run_id, of_type=kind, limit=1).records:
+            event = record.event_log_entry.dagster_event
+            if event is not None:
+                return failure_sentence(event)
+    return "Nobody knows why."
+
+
+def failure_sentence(event: dg.DagsterEvent) -> str:
+    """What failed, in the step's own words; an unexpected exception with its type."""
+    if not event.is_step_failure:
+        return event.message or "Nobody knows why."
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    cause = error.cause if error is not None and error.cause is not None else error
+    text = "unknown" if cause is None else cause.message.strip()
+    return f"The step {event.step_key} failed: {text}"
+
+
+@dg.sensor(
+    name="run_failures",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends what was killed before it could say so, and raises an alert for each job whose runs fail.",
+)
+def run_failures(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> Iterator[dg.SkipReason]:
+    """Starts nothing. The alert of a job is cleared when a run of it succeeds."""
+    settled = settle_abandoned_runs(context.instance, ledger.database)
+    if settled:
+        context.log.warning(f"Ended {len(settled)} killed runs: {', '.join(settled)}.")
+    failing = failing_jobs(context.instance)
+    with ledger.database.connect(application_name="ledger run_failures") as connection:
+        for event in keep_alerts(connection, [KIND], failing, datetime.now(UTC)):
+            context.log.warning(f"Alert {event.event}: {event.message}")
+    yield dg.SkipReason("; ".join(alert.message for alert in failing) or "No job fails.")
