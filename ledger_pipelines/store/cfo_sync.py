@@ -12,7 +12,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from ledger_pipelines.columns import array, column, kept, positions, present, take
+from ledger_pipelines.columns import Column, array, column, kept, positions, present, take
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.frames import copy_in, copy_out, read_table, schema_of, select_list
 
@@ -32,13 +32,14 @@ CLAIMED = schema_of(
     }
 )
 _CLAIM = pa.schema([pa.field("wanted", pa.int64()), *CLAIMED])
-#: How an attempt ended; `is_new` is false where it was linked.
+#: How an attempt ended; `is_new` is false where it was linked, to a transaction that had the `linked_entity`.
 OUTCOMES = schema_of(
     {
         "invoice_id": pa.int32(),
         "sync_status": pa.string(),
         "cfo_transaction_id": pa.int32(),
         "is_new": pa.bool_(),
+        "linked_entity": pa.string(),
         "error": pa.string(),
         "retry_count": pa.int32(),
         "retryable": pa.bool_(),
@@ -123,7 +124,8 @@ def record_outcomes(
                SET sync_status = a.sync_status, cfo_transaction_id = a.cfo_transaction_id, claim = NULL,
                    sync_timestamp = CASE WHEN a.sync_status = 'synced' THEN %(at)s END, sync_error = a.error,
                    retry_count = a.retry_count, retryable = a.retryable, next_attempt_at = a.next_attempt_at,
-                   entity_mapped = a.classified_entity, subcategory_mapped = a.subcategory,
+                   entity_mapped = CASE WHEN a.is_new IS FALSE THEN a.linked_entity ELSE a.classified_entity END,
+                   subcategory_mapped = a.subcategory,
                    category_mapped = CASE WHEN a.sync_status = 'synced' THEN 'Revenue' END,
                    confidence_score = CASE WHEN a.sync_status = 'synced' THEN 1.0 END
                FROM attempts a WHERE s.invoice_id = a.invoice_id AND s.claim = %(token)s""",
@@ -157,8 +159,8 @@ def _stage_attempts(connection: psycopg.Connection, attempts: pa.Table, payload:
     connection.execute(
         sql.SQL(
             """CREATE TEMPORARY TABLE attempts (invoice_id integer, sync_status text, cfo_transaction_id integer,
-                   is_new boolean, error text, retry_count integer, retryable boolean, next_attempt_at timestamptz,
-                   was_sent boolean, {}) ON COMMIT DROP"""
+                   is_new boolean, linked_entity text, error text, retry_count integer, retryable boolean,
+                   next_attempt_at timestamptz, was_sent boolean, {}) ON COMMIT DROP"""
         ).format(texts)
     )
     copy_in(connection, sql.Identifier("pg_temp", "attempts"), attempts)
@@ -215,6 +217,16 @@ def record_corrections(connection: psycopg.Connection, corrections: pa.Table, *,
                       jsonb_build_object('before', entity_mapped) FROM before ORDER BY invoice_id""",
             [at],
         )
+
+
+def owners_of(connection: psycopg.Connection, transaction_ids: Column) -> pa.Table:
+    """Which synced invoices these transactions are: cfo_transaction_id and invoice_id, the first synced first."""
+    schema = schema_of({"cfo_transaction_id": pa.int32(), "invoice_id": pa.int32()})
+    query = sql.SQL(
+        """SELECT cfo_transaction_id, invoice_id FROM crypto_invoice_cfo_sync
+           WHERE sync_status = 'synced' AND cfo_transaction_id = ANY ({}) ORDER BY sync_timestamp, invoice_id"""
+    ).format(sql.Literal(transaction_ids.to_pylist()))
+    return copy_out(connection, query, schema)
 
 
 def invoice_of(connection: psycopg.Connection, number: str) -> dict[str, Any]:

@@ -25,6 +25,9 @@ CFO_SCHEMA = "cfo"
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = "30s", "120s"
 _LOCK = 7_433_002
 _STAGE = sql.Identifier("handed_over")
+#: How the `source_file` of what came from here begins: of files that the CFO loads otherwise, such as a bank's statement,
+#: many transactions may name the same one.
+_OURS = ("crypto_invoice_", "holded_invoice_")
 #: What a CFO's own table may lack.
 _OPTIONAL = {"subcategory"}
 _STAGE_TYPES = {
@@ -33,7 +36,15 @@ _STAGE_TYPES = {
     "amount": "numeric(18, 2)",
     "confidence": "numeric(4, 2)",
 }
-HANDED_OVER = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int32(), "is_new": pa.bool_()})
+#: `linked_entity` is the entity that a transaction had already when an invoice was linked to it.
+HANDED_OVER = schema_of(
+    {
+        "invoice_id": pa.int32(),
+        "cfo_transaction_id": pa.int32(),
+        "is_new": pa.bool_(),
+        "linked_entity": pa.string(),
+    }
+)
 _INSERTED = schema_of({"id": pa.int32(), "source_file": pa.string()})
 
 
@@ -55,8 +66,8 @@ def prepare_cfo_database(database: Database) -> None:
             connection.execute(text.encode())
         except psycopg.errors.UniqueViolation as error:
             raise LedgerError(
-                f"The CFO's transactions in {database.shown} hold one record twice ({error.diag.message_detail}): "
-                "remove one, so that the key that prevents a third can be made."
+                f"Two of the CFO's transactions in {database.shown} have one key ({error.diag.message_detail}): "
+                "change or clear it in one of them, for no two may share an Identifier or a hand-over."
             ) from None
         except psycopg.Error as error:
             raise LedgerError(
@@ -79,13 +90,22 @@ def limit_waiting(connection: psycopg.Connection) -> None:
 
 
 def _missing_keys(connection: psycopg.Connection) -> list[str]:
-    """Of the two columns that must be unique, those that no key on them alone, valid and over all rows, makes so."""
+    """Of the two columns that must be unique, those that no valid key on them alone makes so.
+
+    The key must be over all rows; that on `source_file` may be over those that came from here.
+    """
     rows = connection.execute(
-        """SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        """SELECT a.attname, pg_get_expr(i.indpred, i.indrelid)
+           FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
            WHERE i.indrelid = to_regclass('transactions') AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-             AND i.indpred IS NULL AND i.indexprs IS NULL"""
+             AND i.indexprs IS NULL"""
     ).fetchall()
-    return [name for name in ("source_file", "identifier") if (name,) not in rows]
+    unique = {
+        name
+        for name, condition in rows
+        if condition is None or (name == "source_file" and all(f"'{start}'" in condition for start in _OURS))
+    }
+    return [name for name in ("source_file", "identifier") if name not in unique]
 
 
 def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Table:
@@ -108,6 +128,7 @@ def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Tabl
                 "invoice_id": column(transactions, "invoice_id"),
                 "cfo_transaction_id": take(column(inserted, "id"), rows),
                 "is_new": pa.repeat(pa.scalar(True), transactions.num_rows),
+                "linked_entity": pa.nulls(transactions.num_rows, pa.string()),
             }
         ).cast(HANDED_OVER)
         new = kept(handed, rows >= 0)
@@ -117,10 +138,12 @@ def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Tabl
         there = copy_out(
             connection,
             sql.SQL(
-                """SELECT s.invoice_id, coalesce(f.id, i.id), false FROM {stage} s
+                """SELECT s.invoice_id, coalesce(f.id, i.id), false, coalesce(f.classified_entity, i.classified_entity)
+                   FROM {stage} s
                    LEFT JOIN transactions f ON f.source_file = s.source_file
+                        AND (starts_with(f.source_file, {crypto}) OR starts_with(f.source_file, {holded}))
                    LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier"""
-            ).format(stage=_STAGE),
+            ).format(stage=_STAGE, crypto=sql.Literal(_OURS[0]), holded=sql.Literal(_OURS[1])),
             HANDED_OVER,
         )
     linked = kept(there, positions(column(there, "invoice_id"), column(new, "invoice_id")) < 0)
@@ -198,20 +221,22 @@ def _stage(connection: psycopg.Connection, transactions: pa.Table) -> None:
 
 
 def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:
-    """The transactions with these ids: id, identifier, amount and classified_entity."""
+    """The transactions with these ids: id, identifier, amount, classified_entity and the month (UTC) of their date."""
     schema = schema_of(
         {
             "id": pa.int32(),
             "identifier": pa.string(),
             "amount": pa.decimal128(18, 2),
             "classified_entity": pa.string(),
+            "month": pa.date32(),
         }
     )
     with connection.transaction():
         connection.execute("CREATE TEMPORARY TABLE wanted (id integer) ON COMMIT DROP")
         copy_in(connection, sql.Identifier("pg_temp", "wanted"), pa.table({"id": ids.cast(pa.int32())}))
         query = sql.SQL(
-            "SELECT t.id, t.identifier, t.amount::numeric(18, 2), t.classified_entity "
+            "SELECT t.id, t.identifier, t.amount::numeric(18, 2), t.classified_entity, "
+            "date_trunc('month', t.date::timestamptz AT TIME ZONE 'UTC')::date "
             "FROM transactions t JOIN wanted USING (id)"
         )
         return copy_out(connection, query, schema)

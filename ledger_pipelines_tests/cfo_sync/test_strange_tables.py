@@ -43,6 +43,45 @@ def test_a_key_of_the_cfos_own_is_as_good_as_ours(books: Books) -> None:
     assert books.theirs("SELECT to_regclass('transactions_source_file') AS ours")[0]["ours"] is None
 
 
+def test_a_file_of_many_rows_that_the_cfo_loads_otherwise_is_no_hindrance(books: Books) -> None:
+    books.theirs("DROP INDEX transactions_source_file, transactions_identifier")
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, source_file)
+           SELECT now(), 'Card payment', n, 'bank_2025_10.csv' FROM generate_series(1, 3) n"""
+    )
+    prepare_cfo_database(books.cfo)
+    prepare_cfo_database(books.cfo)
+    books.paid("DPY-1")
+    assert books.sync() == SyncCounts(inserted=1)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        books.theirs(
+            """INSERT INTO transactions (date, description, amount, source_file)
+               VALUES (now(), 'twice', 1, 'crypto_invoice_DPY-1')"""
+        )
+
+
+def test_a_key_over_some_other_rows_is_none(books: Books) -> None:
+    books.theirs("DROP INDEX transactions_source_file")
+    books.theirs(
+        "CREATE UNIQUE INDEX transactions_source_file ON transactions (source_file) "
+        "WHERE starts_with(source_file, 'crypto_invoice_')"
+    )
+    with pytest.raises(LedgerError, match="does not make source_file unique"):
+        prepare_cfo_database(books.cfo)
+
+
+def test_two_transactions_of_one_identifier_are_told_with_what_to_do(books: Books) -> None:
+    books.theirs("DROP INDEX transactions_identifier")
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, identifier)
+           SELECT now(), 'by hand', 1, 'DPY-0' FROM generate_series(1, 2)"""
+    )
+    with pytest.raises(
+        LedgerError, match=r"Key \(identifier\)=\(DPY-0\) is duplicated.*: change or clear it"
+    ):
+        prepare_cfo_database(books.cfo)
+
+
 @pytest.mark.parametrize(
     "other", ["CREATE VIEW transactions AS SELECT * FROM kept", "CREATE SEQUENCE transactions"]
 )
@@ -148,17 +187,6 @@ def test_a_cfo_that_is_read_only_for_a_while_is_tried_again_later(books: Books) 
     books.theirs(f"ALTER DATABASE {name['name']} SET default_transaction_read_only = on")
     assert books.sync().to_retry == 1
     assert "read-only" in books.state(invoice)["sync_error"]
-
-
-def test_two_invoices_of_one_number_are_one_transaction_and_only_one_is_counted_as_new(books: Books) -> None:
-    books.paid_in_holded(
-        OCTOBER, {"id": "h1", "document_number": "F1"}, {"id": "h2", "document_number": "F1"}
-    )
-    assert books.sync() == SyncCounts(inserted=1, linked=1)
-    told = books.ours(
-        "SELECT response_data ->> 'inserted' AS new FROM crypto_cfo_sync_log ORDER BY invoice_id"
-    )
-    assert [row["new"] for row in told] == ["true", "false"]
 
 
 def test_a_correction_that_the_cfo_does_not_let_us_make_says_what_is_missing(

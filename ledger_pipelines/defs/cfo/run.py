@@ -38,6 +38,7 @@ from ledger_pipelines.store.cfo_sync import (
     OUTCOMES,
     Claim,
     claim_invoices,
+    owners_of,
     read_mappings,
     record_corrections,
     record_outcomes,
@@ -148,7 +149,9 @@ def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, c
         synced = synced_of_months(ours, months)
         mappings, _ = read_mappings(ours)
         entities = entity_of(column(synced, "client_name"), mappings)
-        differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")))
+        differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")).fill_null(True)) & present(
+            entities
+        )
         wrong = kept(synced.append_column("entity", entities), differs)
         if wrong.num_rows:
             corrections = wrong.select(["cfo_transaction_id", "entity"])
@@ -213,6 +216,11 @@ class _Recorder:
         self._finish()
         self._recording = self._thread.submit(record_outcomes, self._connection, token, outcomes, sent, at=at)
 
+    def owners_of(self, transaction_ids: Column) -> pa.Table:
+        """Whose these transactions are, by all that has been recorded."""
+        self._finish()
+        return owners_of(self._connection, transaction_ids)
+
     def _finish(self) -> None:
         if self._recording is not None:
             self._recording.result()
@@ -234,10 +242,11 @@ def _sync_claim(
     """Maps, hands over and has recorded what was claimed; not handed over where there was trouble before."""
     mapped = transactions_of(claim.invoices, *mappings)
     handed, failures = _handed_over(theirs, mapped.transactions, trouble)
+    handed, doubles = _without_doubles(recorder, handed)
     refused = _Failure(column(mapped.refused, "invoice_id"), column(mapped.refused, "error"), False)
     sent = _Sent(claim, mapped.transactions)
     parts = [sent.synced(handed)]
-    for failure in (refused, *failures):
+    for failure in (refused, doubles, *failures):
         parts += sent.failed(failure, at)
     outcomes = pa.concat_tables(parts)
     recorder.record(claim.token, outcomes, mapped.transactions, at)
@@ -289,6 +298,34 @@ def _handed_over(
     return pa.concat_tables(taken), failures
 
 
+def _without_doubles(recorder: _Recorder, handed: pa.Table) -> tuple[pa.Table, _Failure]:
+    """What was handed over but for what was linked to another invoice's transaction, and that.
+
+    A transaction that was there is this invoice's, from a sync that was killed, or one that the CFO entered; unless
+    another invoice is synced to it: then two invoices have one number, and one of them would vanish.
+    """
+    is_new = mask(column(handed, "is_new"))
+    if is_new.all():
+        return handed, _Failure(column(handed.slice(0, 0), "invoice_id"), pa.array([], pa.string()), False)
+    owners = recorder.owners_of(column(kept(handed, ~is_new), "cfo_transaction_id"))
+    claims = pa.concat_tables(
+        part.select(owners.column_names) for part in (owners, kept(handed, is_new), kept(handed, ~is_new))
+    )
+    ids, transaction_ids = column(handed, "invoice_id"), column(handed, "cfo_transaction_id")
+    first = take(
+        column(claims, "invoice_id"), positions(transaction_ids, column(claims, "cfo_transaction_id"))
+    )
+    is_double = mask(pc.not_equal(first, ids))
+    texts: Any = [pc.cast(one.filter(array(is_double)), pa.string()) for one in (first, transaction_ids)]
+    errors = pc.binary_join_element_wise(
+        "Invoice #", texts[0], " has the same number and is the CFO's transaction ", texts[1], _RENUMBER, ""
+    )
+    return kept(handed, ~is_double), _Failure(ids.filter(array(is_double)), errors, False)
+
+
+_RENUMBER = ": give one of them another number, then force its sync."
+
+
 def _failure(part: pa.Table, error: str, *, transient: bool) -> _Failure:
     errors = pa.repeat(pa.scalar(error, pa.string()), part.num_rows)
     return _Failure(column(part, "invoice_id"), errors, transient)
@@ -317,6 +354,7 @@ class _Sent:
             sync_status="synced",
             cfo_transaction_id=column(handed, "cfo_transaction_id"),
             is_new=column(handed, "is_new"),
+            linked_entity=column(handed, "linked_entity"),
         )
 
     def failed(self, failure: _Failure, at: datetime) -> list[pa.Table]:
