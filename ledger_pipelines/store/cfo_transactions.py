@@ -108,15 +108,28 @@ def _missing_keys(connection: psycopg.Connection) -> list[str]:
     return [name for name in ("source_file", "identifier") if name not in unique]
 
 
-def hand_over(connection: psycopg.Connection, transactions: pa.Table) -> pa.Table:
+def may_insert(connection: psycopg.Connection) -> bool:
+    """Whether we may read and insert transactions at all, whatever a policy says of single rows."""
+    row = connection.execute(
+        "SELECT has_table_privilege('transactions', 'INSERT') AND has_table_privilege('transactions', 'SELECT')"
+    ).fetchone()
+    return row == (True,)
+
+
+def hand_over(
+    connection: psycopg.Connection, transactions: pa.Table, *, lock_timeout: str | None = None
+) -> pa.Table:
     """Inserts what is not there yet and returns the CFO's id of each (HANDED_OVER), all in one transaction.
 
     `transactions` have `invoice_id` and the columns of the table. One whose `source_file` or `identifier` is there
-    is linked to that row. Raises psycopg.Error when the database refuses any of them: then none was inserted.
+    is linked to that row. `lock_timeout` is this once how long to wait for a lock.
+    Raises psycopg.Error when the database refuses any of them: then none was inserted.
     """
     columns = _columns(connection, [name for name in transactions.column_names if name != "invoice_id"])
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     with connection.transaction():
+        if lock_timeout is not None:
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [lock_timeout])
         _stage(connection, transactions)
         inserted = _insert(connection, names)
         files = column(transactions, "source_file")

@@ -181,6 +181,51 @@ def test_a_table_that_somebody_keeps_locked_is_tried_again_later(
     assert "lock timeout" in books.state(invoice)["sync_error"]
 
 
+def test_an_invoice_that_somebody_keeps_locked_does_not_hold_back_the_others(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CFO enters a row of the same Identifier by hand, and has not committed it yet."""
+    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over._BRIEFLY", "50ms")
+    books.many_paid(50, "DPY-")
+    with psycopg.connect(books.cfo.url) as other:
+        other.execute(
+            "INSERT INTO transactions (date, description, amount, identifier) VALUES (now(), 'by hand', 1, 'DPY-7')"
+        )
+        assert books.sync() == SyncCounts(inserted=49, to_retry=1)
+    books.watch.forward(minutes=2)
+    assert books.sync() == SyncCounts(linked=1)
+
+
+def test_a_table_that_somebody_keeps_locked_holds_back_all_and_is_not_waited_for_for_ever(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over._BRIEFLY", "1ms")
+    books.many_paid(1000, "DPY-")
+    with psycopg.connect(books.cfo.url) as other:
+        other.execute("LOCK TABLE transactions IN EXCLUSIVE MODE")
+        counts = books.sync(batch=500)
+    assert counts.to_retry == 500
+    assert counts.trouble is not None
+
+
+def test_rows_that_a_policy_refuses_do_not_hold_back_the_others(books: Books, cfo_server: CfoServer) -> None:
+    writer = f"writer_{uuid4().hex}"
+    cfo_server.execute(f"CREATE ROLE {writer} LOGIN")
+    books.theirs(f"GRANT SELECT, INSERT ON transactions TO {writer}")
+    books.theirs("ALTER TABLE transactions ENABLE ROW LEVEL SECURITY")
+    books.theirs("CREATE POLICY readers ON transactions FOR SELECT USING (true)")
+    books.theirs("CREATE POLICY small ON transactions FOR INSERT WITH CHECK (amount < 0.10)")
+    theirs = Database(books.cfo.url.replace("postgres@", f"{writer}@"), None, "CFO_DATABASE_URL")
+    books.many_paid(10, "DPY-")
+    assert Books(books.ledger, theirs).sync() == SyncCounts(inserted=9, failed=1)
+    books.theirs(f"REVOKE INSERT ON transactions FROM {writer}")
+    books.many_paid(10, "DPZ-")
+    assert Books(books.ledger, theirs).sync() == SyncCounts(failed=10)
+    books.theirs(f"DROP OWNED BY {writer}")
+
+
 def test_a_cfo_that_is_read_only_for_a_while_is_tried_again_later(books: Books) -> None:
     invoice = books.paid("DPY-1")
     (name,) = books.theirs("SELECT current_database() AS name")
