@@ -51,3 +51,8 @@ CREATE OR REPLACE FUNCTION claim_invoices_for_sync(
     FROM (SELECT count(*) AS wanted FROM wanted) n LEFT JOIN claimed c ON true
     ORDER BY c.invoice_id
 $$;
+
+-- A hash is told with 0x before it or without: kept without, it is counted once.
+UPDATE crypto_payment_transactions p SET transaction_hash = substr(transaction_hash, 3)
+WHERE transaction_hash ~ '^0x[0-9a-f]{6,}$'
+  AND NOT EXISTS (SELECT FROM crypto_payment_transactions o WHERE o.transaction_hash = substr(p.transaction_hash, 3));

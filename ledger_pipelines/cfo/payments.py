@@ -38,14 +38,14 @@ _OTHER_TOLERANCE = Decimal("0.005")
 
 #: Digits that hold the sum of any payments of `numeric(38, 18)`, and an amount times a tolerance, exactly.
 _EXACT = 100
-_HEXADECIMAL = re.compile(r"(0x)?[0-9a-f]{6,}")
+_HEXADECIMAL = re.compile(r"(?:0x)?([0-9a-f]{6,})")
 
 
 def normalised_hash(transaction_hash: str) -> str:
-    """The hash without surrounding space; a hexadecimal one in lower case, for chains write it either way."""
+    """The hash without surrounding space; of a hexadecimal one the digits in lower case, for it is written either way."""
     text = transaction_hash.strip()
-    lowered = text.lower()
-    return lowered if _HEXADECIMAL.fullmatch(lowered) else text
+    digits = _HEXADECIMAL.fullmatch(text.lower())
+    return text if digits is None else digits[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,18 @@ app = typer.Typer(help="Paid invoices in the CFO's transactions.", no_args_is_he
 
 
 @app.command("pending")
-def pending() -> None:
+def pending(
+    limit: Annotated[int, typer.Option(min=1, help="How many are shown at most.")] = 100,
+) -> None:
     """Paid invoices that are not handed over, and why."""
     database = enter()
     from ledger_pipelines.commands.cfo import print_pending
 
-    print_pending(database, console)
+    print_pending(database, console, limit=limit)
 
 
 @app.command("status")
-def status(invoice: Annotated[str, typer.Argument(help="The invoice's number.")]) -> None:
+def status(invoice: Annotated[str, typer.Argument(help="The invoice's number, or # and its id.")]) -> None:
     """How a paid invoice stands."""
     database = enter()
     from ledger_pipelines.commands.cfo import print_status
@@ -32,7 +34,9 @@ def status(invoice: Annotated[str, typer.Argument(help="The invoice's number.")]
 
 @app.command("sync")
 def sync(
-    invoice: Annotated[str | None, typer.Option(help="Only the invoice of this number.")] = None,
+    invoice: Annotated[
+        str | None, typer.Option(help="Only the invoice of this number, or # and its id.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Take failed ones again, from the start.")] = False,
 ) -> None:
     """Hands over what is ready, now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 from rich.console import Console
@@ -11,18 +13,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
+from ledger_pipelines.cfo.retry import CLAIM_LIFETIME, MAX_RETRIES
 from ledger_pipelines.commands.progress import run_with_progress
 from ledger_pipelines.defs.partitions import nearest_month
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_of, month_range
-from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics, waiting_invoices
+from ledger_pipelines.store.cfo_metrics import WaitingInvoice, ready_months, sync_metrics, waiting_invoices
 from ledger_pipelines.store.cfo_sync import invoice_of, register_holded_invoices
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import run_executions
 
 
-def print_pending(database: Database, console: Console) -> None:
-    """Every paid invoice that is not in the CFO's transactions, and why."""
+def print_pending(database: Database, console: Console, *, limit: int) -> None:
+    """Paid invoices that are not in the CFO's transactions, the oldest `limit` of them, and why."""
     with database.connect() as connection:
         register_holded_invoices(connection)
         waiting = waiting_invoices(connection)
@@ -32,22 +35,39 @@ def print_pending(database: Database, console: Console) -> None:
     table = Table(
         title=f"{len(waiting):,} paid invoices are not in the CFO's transactions", title_justify="left"
     )
-    for name in ("Invoice", "Client", "Paid", "Status", "Tries"):
+    for name in ("Invoice", "Client", "Paid", "Status", "Tries", "Next try"):
         table.add_column(name)
     table.add_column("Amount", justify="right", no_wrap=True)
-    for one in waiting:
+    for one in waiting[:limit]:
         table.add_row(
-            escape(one.invoice_number or f"#{one.invoice_id}"),
+            escape(one.shown),
             escape(one.client_name or ""),
             f"{one.paid_at:%Y-%m-%d %H:%M}",
             one.sync_status or "not taken up",
             str(one.retry_count),
+            "" if one.next_attempt_at is None else f"{one.next_attempt_at:%Y-%m-%d %H:%M}",
             escape(f"{one.amount:,.2f} {one.currency}"),
         )
     console.print(table)
+    if len(waiting) > limit:
+        console.print(f"… and {len(waiting) - limit:,} more; --limit shows them.")
+    for error, invoices in _by_error(waiting).items():
+        shown = ", ".join(invoices[:_NAMED]) + (
+            f" and {len(invoices) - _NAMED:,} more" if invoices[_NAMED:] else ""
+        )
+        console.print(f"[bold]{escape(shown)}[/] {escape(error)}", highlight=False)
+
+
+#: How many invoices are named where many failed for the same reason.
+_NAMED = 10
+
+
+def _by_error(waiting: Sequence[WaitingInvoice]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for one in waiting:
         if one.error:
-            console.print(f"[bold]{escape(one.invoice_number or '')}[/] {escape(one.error)}", highlight=False)
+            found.setdefault(one.error, []).append(one.shown)
+    return found
 
 
 def print_status(database: Database, number: str, console: Console) -> None:
@@ -58,6 +78,8 @@ def print_status(database: Database, number: str, console: Console) -> None:
     sync = invoice["sync"] or {}
     table = Table(title=escape(f"Invoice {number}"), title_justify="left", show_header=False)
     facts = {
+        "Number": invoice["invoice_number"] or "none",
+        "Origin": invoice["origin"],
         "Client": invoice["client_name"],
         "Amount": f"{Decimal(str(invoice['amount'])):,.2f} {invoice['currency']}",
         "Paid": invoice["paid_at"],
@@ -80,7 +102,7 @@ def print_status(database: Database, number: str, console: Console) -> None:
 def sync(database: Database, *, invoice: str | None, force: bool, now: datetime, console: Console) -> None:
     """Hands over what is ready now, or one invoice, as a run of Dagster's.
 
-    Raises LedgerError when there is no such invoice, or the CFO's database could not take something.
+    Raises LedgerError when there is no such invoice, it cannot be taken now, or something was not handed over.
     """
     with database.connect() as connection:
         register_holded_invoices(connection)
@@ -91,12 +113,12 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
             f"Invoice {escape(invoice or '')} is the CFO's transaction {state['cfo_transaction_id']} already."
         )
         return
-    if state.get("sync_status") == "failed" and not force:
-        raise LedgerError(f"Invoice {invoice} has failed: mend it, then add --force. {state['sync_error']}")
+    if refusal := _not_now(state, now, force=force):
+        raise LedgerError(f"Invoice {invoice} {refusal}")
     if not months:
         console.print("Nothing is ready to be handed over.")
         return
-    config = {"invoices": [invoice] if invoice else [], "force": force}
+    config = {"invoices": [invoice] if invoice else [], "force": force, "correct": False}
     outcome = run_with_progress(
         database,
         "cfo_sync",
@@ -106,12 +128,36 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
         title=f"Handing over {describe_months(months)}",
         settings={"cfo_transactions": config},
     )
+    failed = 0
     with database.connect() as connection:
         for execution in run_executions(connection, outcome.run_id):
             counts = ", ".join(f"{name} {value:,}" for name, value in sorted(execution.result.items()))
             console.print(f"{execution.status}: {counts}", highlight=False)
+            failed += execution.result.get("invoices_failed", 0)
+        state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
+    if state.get("sync_error"):
+        raise LedgerError(f"Invoice {invoice} has failed: {state['sync_error']}")
+    if failed:
+        raise LedgerError(f"{failed:,} of the invoices have failed: `ledger cfo pending` says why.")
+
+
+def _not_now(state: Mapping[str, Any], now: datetime, *, force: bool) -> str | None:
+    """Why an invoice whose sync stands so is not taken now, if it is not."""
+    if state.get("sync_status") == "failed" and not force:
+        if state["retryable"] and state["retry_count"] < MAX_RETRIES:
+            return None
+        return f"has failed: mend it, then add --force. {state['sync_error']}"
+    if state.get("sync_status") == "retry":
+        due = datetime.fromisoformat(state["next_attempt_at"])
+        if due > now:
+            return f"is tried again by itself at {due:%Y-%m-%d %H:%M} UTC. {state['sync_error']}"
+    if state.get("sync_status") == "pending":
+        until = datetime.fromisoformat(state["claimed_at"]) + CLAIM_LIFETIME
+        if until >= now:
+            return f"is being handed over by another sync; if that was killed, take it after {until:%H:%M:%S} UTC."
+    return None
 
 
 def _months(connection: psycopg.Connection, invoice: str | None, now: datetime, *, force: bool) -> list[date]:

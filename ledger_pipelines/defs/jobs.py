@@ -42,6 +42,8 @@ cfo_sync = dg.define_asset_job(
     "cfo_sync",
     selection=dg.AssetSelection.assets("cfo_transactions"),
     description="Hand every paid invoice that is ready to the CFO's transactions.",
+    # It takes seconds: one that a database hangs in, without a word, is ended, and its invoices are taken again.
+    tags={"dagster/max_runtime": "900"},
 )
 
 

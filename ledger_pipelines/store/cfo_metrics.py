@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,6 +35,11 @@ class WaitingInvoice:
     error: str | None
     next_attempt_at: datetime | None
     retryable: bool
+
+    @property
+    def shown(self) -> str:
+        """Its number, or where it has none, its id, which commands take for it."""
+        return self.invoice_number or f"#{self.invoice_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,16 @@ def waiting_invoices(
 def sync_metrics(
     connection: psycopg.Connection, at: datetime
 ) -> tuple[Decimal | None, Decimal | None, int, int]:
-    """Mean lag in seconds (24 hours), success rate in percent (7 days), how many wait, how many have failed thrice."""
+    """Mean lag in seconds (24 hours), success rate in percent (7 days), how many wait, how many have failed thrice.
+
+    What a sync is handing over at this moment has neither succeeded nor failed, and does not count in the rate.
+    """
     (row,) = connection.execute(
         """SELECT (SELECT round(avg(extract(epoch FROM sync_timestamp - known_at)), 3) FROM v_crypto_invoices_synced
                    WHERE sync_timestamp > %(at)s - interval '24 hours'),
                   (SELECT round(count(*) FILTER (WHERE sync_status = 'synced') * 100.0 / nullif(count(*), 0), 2)
-                   FROM crypto_invoice_cfo_sync WHERE created_at > %(at)s - interval '7 days'),
+                   FROM crypto_invoice_cfo_sync WHERE created_at > %(at)s - interval '7 days'
+                     AND NOT (sync_status = 'pending' AND claimed_at >= %(at)s - interval '5 minutes')),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync
                    WHERE sync_status = 'failed' AND retry_count >= 3)""",
@@ -96,16 +105,56 @@ def sync_metrics(
     return lag, success_rate, pending, exhausted
 
 
-def month_figures(connection: psycopg.Connection, months: Sequence[date]) -> list[MonthFigures]:
-    """One for each of the months, in order, with what was paid in it."""
+def month_figures(
+    connection: psycopg.Connection, months: Mapping[date, Sequence[date]]
+) -> list[MonthFigures]:
+    """One for each of the months, in order, with what was paid in the months of payments that belong to it."""
+    pairs = [(month, paid_in) for month, payments in months.items() for paid_in in payments]
     rows = connection.execute(
         """SELECT m.month, count(p.invoice_id), count(s.sync_timestamp), count(p.invoice_id) - count(s.sync_timestamp),
                   round(avg(extract(epoch FROM s.sync_timestamp - p.known_at)), 1),
                   round(count(s.sync_timestamp) * 100.0 / nullif(count(p.invoice_id), 0), 2)
-           FROM unnest(%s::date[]) AS m (month)
-           LEFT JOIN v_paid_invoices p ON date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = m.month
+           FROM unnest(%s::date[], %s::date[]) AS m (month, paid_in)
+           LEFT JOIN v_paid_invoices p ON date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = m.paid_in
            LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id)
            GROUP BY m.month ORDER BY m.month""",
-        [list(months)],
+        [[month for month, _ in pairs], [paid_in for _, paid_in in pairs]],
     ).fetchall()
     return [MonthFigures(*row) for row in rows]
+
+
+def stray_months(connection: psycopg.Connection, first: date, last: date) -> list[date]:
+    """The months of payments that lie before the month `first` or after the month `last`, in order."""
+    rows = connection.execute(
+        """SELECT DISTINCT date_trunc('month', paid_at AT TIME ZONE 'UTC')::date FROM v_paid_invoices
+           WHERE date_trunc('month', paid_at AT TIME ZONE 'UTC')::date NOT BETWEEN %s AND %s ORDER BY 1""",
+        [first, last],
+    ).fetchall()
+    return [month for (month,) in rows]
+
+
+def unaccounted_invoices(
+    connection: psycopg.Connection, months: Sequence[date], *, ready_at: datetime | None, now: datetime
+) -> list[tuple[str, str]]:
+    """Paid invoices of these months that are neither synced, nor scheduled, nor failed: number and how they stand.
+
+    One that was known and ready at `ready_at`, when a sync of them all began, must have been taken up since.
+    """
+    return connection.execute(
+        """SELECT coalesce(p.invoice_number, '#' || p.invoice_id),
+                  CASE WHEN s.sync_status IS NULL AND p.status = 'complete'
+                       THEN 'complete, and no sync knows of it: set it to paid to have it handed over'
+                       WHEN s.claimed_at > %(now)s + interval '1 minute' THEN 'claimed in the future'
+                       WHEN s.next_attempt_at > %(now)s + interval '16 minutes' THEN 'scheduled later than any retry'
+                       ELSE 'was ready, and was not taken up' END
+           FROM v_paid_invoices p LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id)
+           WHERE date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = ANY (%(months)s)
+             AND s.sync_status IS DISTINCT FROM 'synced'
+             AND (p.status = 'complete' AND s.sync_status IS NULL
+                  OR s.claimed_at > %(now)s + interval '1 minute'
+                  OR s.next_attempt_at > %(now)s + interval '16 minutes'
+                  OR p.known_at < %(ready_at)s AND is_ready_for_sync(
+                     s.sync_status, s.claimed_at, s.next_attempt_at, s.retryable, s.retry_count, %(ready_at)s))
+           ORDER BY p.paid_at, p.invoice_id""",
+        {"months": list(months), "ready_at": ready_at, "now": now},
+    ).fetchall()

@@ -32,7 +32,7 @@ CLAIMED = schema_of(
     }
 )
 _CLAIM = pa.schema([pa.field("wanted", pa.int64()), *CLAIMED])
-#: How an attempt ended; `is_new` is false where it was linked, to a transaction that had the `linked_entity`.
+#: How an attempt ended; `is_new` is false where it was linked, to one that came from here with the `linked_entity`.
 OUTCOMES = schema_of(
     {
         "invoice_id": pa.int32(),
@@ -124,7 +124,7 @@ def record_outcomes(
                SET sync_status = a.sync_status, cfo_transaction_id = a.cfo_transaction_id, claim = NULL,
                    sync_timestamp = CASE WHEN a.sync_status = 'synced' THEN %(at)s END, sync_error = a.error,
                    retry_count = a.retry_count, retryable = a.retryable, next_attempt_at = a.next_attempt_at,
-                   entity_mapped = CASE WHEN a.is_new IS FALSE THEN a.linked_entity ELSE a.classified_entity END,
+                   entity_mapped = coalesce(a.linked_entity, a.classified_entity),
                    subcategory_mapped = a.subcategory,
                    category_mapped = CASE WHEN a.sync_status = 'synced' THEN 'Revenue' END,
                    confidence_score = CASE WHEN a.sync_status = 'synced' THEN 1.0 END
@@ -171,6 +171,26 @@ def _stage_attempts(connection: psycopg.Connection, attempts: pa.Table, payload:
 def read_mappings(connection: psycopg.Connection) -> tuple[pa.Table, pa.Table]:
     """The entity mappings and the revenue categories that people edit."""
     return read_table(connection, "cfo_entity_mappings"), read_table(connection, "cfo_revenue_categories")
+
+
+def withdrawn_invoices(connection: psycopg.Connection) -> pa.Table:
+    """Synced invoices that are paid no longer, or are gone: invoice_id and cfo_transaction_id."""
+    schema = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int32()})
+    query = sql.SQL(
+        """SELECT invoice_id, cfo_transaction_id FROM crypto_invoice_cfo_sync s
+           WHERE sync_status = 'synced' AND NOT EXISTS (SELECT FROM v_paid_invoices p WHERE p.invoice_id = s.invoice_id)
+           ORDER BY invoice_id"""
+    )
+    return copy_out(connection, query, schema)
+
+
+def shared_transactions(connection: psycopg.Connection) -> list[int]:
+    """Ids of transactions that more than one invoice is synced to."""
+    rows = connection.execute(
+        """SELECT cfo_transaction_id FROM crypto_invoice_cfo_sync WHERE sync_status = 'synced'
+           GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"""
+    ).fetchall()
+    return [number for (number,) in rows]
 
 
 SYNCED = schema_of(
@@ -230,13 +250,41 @@ def owners_of(connection: psycopg.Connection, transaction_ids: Column) -> pa.Tab
 
 
 def invoice_of(connection: psycopg.Connection, number: str) -> dict[str, Any]:
-    """What is known of an invoice and its sync, by its number. Raises LedgerError when no paid invoice has it."""
-    row = connection.execute(
+    """What is known of a paid invoice and its sync, by its number, or by `#` and its id.
+
+    Raises LedgerError when there is none, it is not paid, or several have the number.
+    """
+    by_id = number[1:] if number.startswith("#") and number[1:].isdecimal() else None
+    rows = connection.execute(
         """SELECT to_jsonb(p) || jsonb_build_object('sync', to_jsonb(s)) FROM v_paid_invoices p
-           LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id) WHERE p.invoice_number = %s""",
+           LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id)
+           WHERE p.invoice_number = %(number)s OR p.invoice_id::text = %(id)s ORDER BY p.invoice_id""",
+        {"number": number, "id": by_id},
+    ).fetchall()
+    if len(rows) > 1:
+        named = " or ".join(
+            f"#{row['invoice_id']} ({row['origin']}, {row['client_name']})" for (row,) in rows
+        )
+        raise LedgerError(f"{len(rows)} paid invoices have the number {number}: say which, {named}.")
+    if not rows:
+        raise LedgerError(_why_not_paid(connection, number))
+    found: dict[str, Any] = rows[0][0]
+    return found
+
+
+def _why_not_paid(connection: psycopg.Connection, number: str) -> str:
+    row = connection.execute(
+        """SELECT i.status, trim_scale(i.crypto_amount), i.crypto_currency,
+                  trim_scale(coalesce(sum(p.amount) FILTER (WHERE p.confirmed_at IS NOT NULL), 0)),
+                  trim_scale(coalesce(sum(p.amount), 0))
+           FROM crypto_invoices i LEFT JOIN crypto_payment_transactions p ON p.invoice_id = i.id
+           WHERE i.invoice_number = %s GROUP BY i.id""",
         [number],
     ).fetchone()
     if row is None:
-        raise LedgerError(f"No paid invoice has the number {number}: see `ledger cfo pending`.")
-    found: dict[str, Any] = row[0]
-    return found
+        return f"No paid invoice has the number {number}: see `ledger cfo pending`."
+    status, amount, currency, confirmed, seen = row
+    return (
+        f"Invoice {number} is {status}, so the CFO does not hear of it: of {amount} {currency}, {confirmed} are "
+        f"confirmed and {seen} seen."
+    )

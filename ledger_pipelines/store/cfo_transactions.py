@@ -36,7 +36,7 @@ _STAGE_TYPES = {
     "amount": "numeric(18, 2)",
     "confidence": "numeric(4, 2)",
 }
-#: `linked_entity` is the entity that a transaction had already when an invoice was linked to it.
+#: `linked_entity` is the entity of a transaction that came from here before, when an invoice was linked to it.
 HANDED_OVER = schema_of(
     {
         "invoice_id": pa.int32(),
@@ -151,7 +151,7 @@ def hand_over(
         there = copy_out(
             connection,
             sql.SQL(
-                """SELECT s.invoice_id, coalesce(f.id, i.id), false, coalesce(f.classified_entity, i.classified_entity)
+                """SELECT s.invoice_id, coalesce(f.id, i.id), false, f.classified_entity
                    FROM {stage} s
                    LEFT JOIN transactions f ON f.source_file = s.source_file
                         AND (starts_with(f.source_file, {crypto}) OR starts_with(f.source_file, {holded}))

@@ -27,7 +27,7 @@ def keep(books: Books, number: str, paid_at: datetime, **state: Any) -> int:
     if row["sync_status"] == "synced":
         row = {"cfo_transaction_id": invoice, "sync_timestamp": paid_at, **row}
     else:
-        row["sync_error"] = "no"
+        row.setdefault("sync_error", "no")
     places = ", ".join(["%s"] * len(row))
     books.ours(f"INSERT INTO crypto_invoice_cfo_sync ({', '.join(row)}) VALUES ({places})", *row.values())
     return invoice
@@ -58,6 +58,15 @@ def test_success_rate_is_the_share_of_the_last_seven_days(books: Books) -> None:
     assert metrics(books)[1] == Decimal("66.67")
 
 
+def test_what_is_being_handed_over_has_neither_succeeded_nor_failed(books: Books) -> None:
+    claim = {"sync_status": "pending", "sync_error": None, "claim": "00000000-0000-0000-0000-000000000001"}
+    keep(books, "DPY-1", NOON, **claim, claimed_at=NOON - timedelta(minutes=4))
+    assert metrics(books)[1] is None
+    keep(books, "DPY-2", NOON, **claim, claimed_at=NOON - timedelta(minutes=6))
+    keep(books, "DPY-3", NOON)
+    assert metrics(books)[1] == 50
+
+
 def test_pending_counts_all_that_wait_and_exhausted_those_that_failed_thrice(books: Books) -> None:
     books.paid("DPY-1")
     keep(books, "DPY-2", NOON, sync_status="failed", retry_count=2)
@@ -72,8 +81,9 @@ def test_a_months_figures(books: Books) -> None:
     keep(books, "DPY-1", NOON, sync_timestamp=NOON + timedelta(seconds=30))
     keep(books, "DPY-2", NOON, sync_timestamp=NOON + timedelta(seconds=31))
     books.paid("DPY-3")
+    months = [date(2025, 10, 1), date(2025, 11, 1)]
     with books.ledger.connect() as connection:
-        october, november = month_figures(connection, [date(2025, 10, 1), date(2025, 11, 1)])
+        october, november = month_figures(connection, {month: [month] for month in months})
     assert (october.paid, october.synced, october.waiting) == (3, 2, 1)
     assert (october.lag_seconds, october.success_rate) == (Decimal("30.5"), Decimal("66.67"))
     assert (november.paid, november.lag_seconds, november.success_rate) == (0, None, None)

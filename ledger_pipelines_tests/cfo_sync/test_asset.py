@@ -9,9 +9,11 @@ import dagster as dg
 import pytest
 
 from ledger_pipelines.defs.cfo.assets import cfo_transactions
+from ledger_pipelines.defs.cfo.run import SyncCounts
 from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.store.cfo_transactions import doubled_identifiers
+from ledger_pipelines.store.periods import close_months, reopen_month
 from ledger_pipelines_tests.cfo_sync.building import DELTA, Books
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -73,6 +75,8 @@ def test_a_month_hands_over_what_was_paid_in_it_and_all_checks_pass(books: Books
             "every_paid_invoice_accounted_for": True,
             "identifiers_are_unique": True,
             "nothing_has_failed": True,
+            "still_paid": True,
+            "entities_follow_the_mappings": True,
         },
     )
     assert [row["identifier"] for row in books.transactions()] == ["DPY-1"]
@@ -165,3 +169,151 @@ def test_a_run_that_fails_says_of_each_month_what_waits_and_why(
     assert (october["pending"], november["pending"]) == (1, 0)
     assert "| DPY-1 | Alps Blockchain | 100.00 USDT | retry | 1 |" in october["waiting_or_failed"]
     assert "127.0.0.1:1" in october["waiting_or_failed"]
+
+
+@pytest.mark.parametrize("paid_at", [datetime(1970, 1, 1, tzinfo=UTC), BEFORE])
+def test_a_payment_long_before_the_ledger_is_handed_over_with_its_first_month(
+    books: Books, paid_at: datetime
+) -> None:
+    books.paid("DPY-1", paid_at=paid_at)
+    books.paid("DPY-2", paid_at=paid_at, crypto_currency=" ")
+    first = f"{first_partition()}"
+    metadata, _ = told(first)
+    assert [row["identifier"] for row in books.transactions()] == ["DPY-1"]
+    assert (metadata[first]["paid"], metadata[first]["synced"]) == (2, 1)
+    assert "DPY-2" in metadata[first]["waiting_or_failed"]
+    assert not materialise(first)[1]["nothing_has_failed"]
+
+
+def test_a_payment_in_the_far_future_is_handed_over_with_the_current_month(books: Books) -> None:
+    books.paid("DPY-1", paid_at=datetime.now(UTC) + timedelta(days=365 * 30))
+    this_month = f"{datetime.now(UTC):%Y-%m}-01"
+    metadata, _ = told(this_month)
+    assert books.count() == 1
+    assert metadata[this_month]["synced"] == 1
+
+
+def test_what_a_sync_leaves_over_is_an_error(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.assets.sync_invoices", lambda *_, **__: SyncCounts())
+    assert not materialise()[1]["every_paid_invoice_accounted_for"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "'pending', NULL, now() + interval '1 day', NULL, gen_random_uuid()",
+        "'retry', 'no', NULL, now() + interval '1 day', NULL",
+    ],
+)
+def test_what_is_scheduled_for_a_time_that_no_sync_gives_is_an_error(books: Books, state: str) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    books.ours(
+        f"""INSERT INTO crypto_invoice_cfo_sync
+                (invoice_id, sync_status, sync_error, claimed_at, next_attempt_at, claim)
+            SELECT id, {state} FROM crypto_invoices"""
+    )
+    assert not materialise()[1]["every_paid_invoice_accounted_for"]
+
+
+def test_an_invoice_that_came_complete_from_elsewhere_is_an_error_until_it_is_set_to_paid(
+    books: Books,
+) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER, status="complete")
+    assert not materialise()[1]["every_paid_invoice_accounted_for"]
+    books.ours("UPDATE crypto_invoices SET status = 'paid'")
+    assert materialise()[1]["every_paid_invoice_accounted_for"]
+    assert books.count() == 1
+
+
+def test_two_invoices_of_one_transaction_are_an_error(books: Books) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    books.paid("DPY-2", paid_at=OCTOBER)
+    assert materialise()[1]["same_amounts"]
+    books.ours(
+        "UPDATE crypto_invoice_cfo_sync SET cfo_transaction_id = (SELECT min(cfo_transaction_id) "
+        "FROM crypto_invoice_cfo_sync)"
+    )
+    assert not materialise()[1]["same_amounts"]
+
+
+def test_an_identifier_that_is_there_twice_is_an_error(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is gone, and nobody makes it again."""
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.assets.prepare_cfo_database", lambda _: None)
+    books.theirs("DROP INDEX transactions_identifier")
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, identifier)
+           SELECT now(), 'by hand', 1, 'DPY-0' FROM generate_series(1, 2)"""
+    )
+    assert materialise() == (True, materialise()[1] | {"identifiers_are_unique": False})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE crypto_invoices SET status = 'cancelled'",
+        "UPDATE crypto_invoices SET invoice_number = 'DPY-9'",
+    ],
+)
+def test_an_invoice_that_changes_after_its_sync_warns(books: Books, change: str) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    assert materialise()[1]["still_paid"]
+    books.ours(change)
+    assert not materialise()[1]["still_paid"]
+    assert materialise("2025-09-01")[1]["still_paid"]
+
+
+def test_a_holded_invoice_that_is_no_longer_paid_warns(books: Books) -> None:
+    books.paid_in_holded(OCTOBER.date().replace(day=1), {"id": "h1", "document_number": "F1"})
+    books.sync(invoice_ids=[])
+    assert materialise()[1]["still_paid"]
+    books.paid_in_holded(
+        OCTOBER.date().replace(day=1), {"id": "h1", "document_number": "F1", "is_paid": False}
+    )
+    assert not materialise()[1]["still_paid"]
+
+
+def test_the_entities_of_a_closed_month_stay_and_warn(books: Books) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    assert materialise()[1]["entities_follow_the_mappings"]
+    books.ours("UPDATE cfo_entity_mappings SET entity = %s", RIGHT)
+    with books.ledger.connect() as connection:
+        close_months(connection, [OCTOBER.date().replace(day=1)], person="an accountant")
+    assert not materialise()[1]["entities_follow_the_mappings"]
+    assert entities(books) == [DELTA]
+    with books.ledger.connect() as connection:
+        reopen_month(
+            connection, OCTOBER.date().replace(day=1), person="an accountant", reason="a wrong entity"
+        )
+    assert materialise()[1]["entities_follow_the_mappings"]
+    assert entities(books) == [RIGHT]
+
+
+def test_a_late_payment_of_a_closed_month_is_handed_over(books: Books) -> None:
+    with books.ledger.connect() as connection:
+        close_months(connection, [OCTOBER.date().replace(day=1)], person="an accountant")
+    books.paid("DPY-1", paid_at=OCTOBER)
+    assert materialise()[0]
+    assert books.count() == 1
+
+
+def test_what_a_killed_sync_handed_over_before_a_mapping_changed_is_corrected(books: Books) -> None:
+    books.paid("DPY-1", paid_at=OCTOBER)
+    books.sync()
+    books.ours("DELETE FROM crypto_invoice_cfo_sync")
+    books.ours("UPDATE crypto_invoices SET status = 'paid'")
+    books.ours("UPDATE cfo_entity_mappings SET entity = %s", RIGHT)
+    assert materialise()[1]["entities_follow_the_mappings"]
+    assert entities(books) == [RIGHT]
+
+
+def test_a_transaction_that_the_cfo_entered_keeps_its_entity(books: Books) -> None:
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, identifier, classified_entity)
+           VALUES (%s, 'by hand', 100, 'DPY-1', 'Another Entity')""",
+        OCTOBER,
+    )
+    books.paid("DPY-1", paid_at=OCTOBER)
+    assert materialise()[0]
+    assert materialise()[0]
+    assert entities(books) == ["Another Entity"]

@@ -191,4 +191,23 @@ def test_a_payment_in_the_future_is_no_error(sensing: Sensing) -> None:
         date(2025, 10, 1), {"id": "h1", "document_number": "F1", "last_payment_on": future}
     )
     asked = sensing.look()
-    assert asked is None or (asked.partition_key or "") <= datetime.now(UTC).date().isoformat()
+    assert asked is not None
+    assert asked.partition_key == datetime.now(UTC).date().replace(day=1).isoformat()
+
+
+def test_a_run_that_never_begins_does_not_keep_the_sensor_from_asking_for_ever(
+    sensing: Sensing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensing.books.paid("DPY-1", paid_at=OCTOBER)
+    run = dg.DagsterRun(job_name="cfo_sync", status=dg.DagsterRunStatus.NOT_STARTED)
+    sensing.instance.add_run(run)
+    assert sensing.look() is None
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.sensors._GIVEN_UP", timedelta(0))
+    assert sensing.look()
+
+
+def test_what_the_sensor_asks_for_corrects_no_entities(sensing: Sensing) -> None:
+    sensing.books.paid("DPY-1", paid_at=OCTOBER)
+    asked = sensing.look()
+    assert asked is not None
+    assert asked.run_config["ops"]["cfo_transactions"]["config"] == {"correct": False}

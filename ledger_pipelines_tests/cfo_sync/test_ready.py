@@ -54,6 +54,7 @@ STATUSES = {
     "cancelled": False,
     "paid": True,
     "overpaid": True,
+    "complete": False,
 }
 
 
@@ -72,7 +73,9 @@ def test_a_paid_invoice_is_ready_by_how_its_sync_stands(books: Books) -> None:
 
 def test_of_those_that_no_sync_has_taken_up_the_paid_and_overpaid_are_ready(books: Books) -> None:
     ids = {status: books.paid(f"DPY-{status}", status=status) for status in STATUSES}
-    assert books.ready() == [ids[status] for status, is_ready in STATUSES.items() if is_ready]
+    expected = [ids[status] for status, is_ready in STATUSES.items() if is_ready]
+    assert books.ready() == expected
+    assert books.sync(force=True).inserted == len(expected)
 
 
 def test_an_invoice_of_two_payments_is_ready_once(books: Books) -> None:
@@ -94,6 +97,37 @@ def test_the_oldest_paid_comes_first_of_both_origins(books: Books) -> None:
     (holded,) = books.ours("SELECT invoice_id FROM holded_paid_invoices")
 
     assert books.ready() == [early, same_a, same_b, holded["invoice_id"], late]
+
+
+@pytest.mark.parametrize(
+    ("sync_status", "values"),
+    [
+        ("retry", {"next_attempt_at": NOON, "retry_count": 1}),
+        ("pending", {"claimed_at": NOON - timedelta(minutes=6)}),
+        ("failed", {"retry_count": 1}),
+    ],
+)
+def test_what_another_sync_is_claiming_is_not_claimed_nor_waited_for(
+    books: Books, sync_status: str, values: dict[str, object]
+) -> None:
+    invoices = [books.paid(f"DPY-{number}") for number in range(3)]
+    for invoice in invoices[:2]:
+        keep_state(books, invoice, sync_status, **values)
+    with books.ledger.connect() as first, books.ledger.connect() as second:
+        second.execute("SET statement_timeout = '10s'")
+        with first.transaction():
+            taken = claim_invoices(first, at=NOON, limit=10, invoice_ids=invoices[:2])
+            left = claim_invoices(second, at=NOON, limit=10)
+        rest = claim_invoices(second, at=NOON, limit=10)
+    assert taken.invoices["invoice_id"].to_pylist() == invoices[:2]
+    assert left.invoices["invoice_id"].to_pylist() == invoices[2:]
+    assert rest.invoices.num_rows == 0
+
+
+def test_ids_come_from_the_ledger_only(books: Books) -> None:
+    """One from elsewhere could be that of a Holded invoice, and the two would be taken for one."""
+    with pytest.raises(psycopg.errors.GeneratedAlways):
+        books.paid("DPY-1", id=7)
 
 
 def test_a_claim_with_a_limit_takes_the_oldest_and_the_next_the_rest(books: Books) -> None:

@@ -70,6 +70,8 @@ ASSETS = {
             "every_paid_invoice_accounted_for",
             "identifiers_are_unique",
             "nothing_has_failed",
+            "still_paid",
+            "entities_follow_the_mappings",
         },
     ),
 }

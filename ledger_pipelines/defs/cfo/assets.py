@@ -1,6 +1,6 @@
 """Paid invoices in the CFO's transactions, by the month of payment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -17,21 +17,22 @@ from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
-from ledger_pipelines.months import add_months, month_of, month_range
-from ledger_pipelines.store.cfo_metrics import month_figures, waiting_invoices
+from ledger_pipelines.months import month_of
+from ledger_pipelines.store.cfo_metrics import month_figures, stray_months, waiting_invoices
 from ledger_pipelines.store.cfo_sync import invoice_of
 from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
 
-#: No invoice that is still to be handed over was paid before.
-_EARLIEST = date(2000, 1, 1)
-
 
 class CfoConfig(dg.Config):
-    """`invoices` (numbers) syncs these only; `force` takes failed ones again, from count 0."""
+    """`invoices` (numbers) syncs these only; `force` takes failed ones again, from count 0.
+
+    `correct` gives transactions of the months the entities that the mappings say now, but for closed months.
+    """
 
     invoices: list[str] = Field(default_factory=list)
     force: bool = False
+    correct: bool = True
 
 
 @dg.asset(
@@ -57,13 +58,16 @@ def cfo_transactions(
     """
     with executed_step(context, ledger, "cfo-sync") as step:
         theirs = cfo.database
-        counts = _sync(step, ledger.database, theirs, config)
-        _describe(step, counts)
+        months = _payment_months(step)
+        began = _now()
+        counts = _sync(step, ledger.database, theirs, config, months)
+        _describe(step, counts, months)
         if counts.trouble:
             raise LedgerError(
                 f"To be tried again: {counts.to_retry:,}, failed: {counts.failed:,} invoices. {counts.trouble}"
             )
-        findings = list(cfo_findings(step, theirs))
+        ready_at = None if config.invoices else began
+        findings = list(cfo_findings(step.connection, theirs, months, ready_at=ready_at))
     yield dg.MaterializeResult()
     yield from report(context, findings)
 
@@ -84,7 +88,22 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _sync(step: Step, ours: Database, theirs: Database, config: CfoConfig) -> SyncCounts:
+def _payment_months(step: Step) -> dict[date, list[date]]:
+    """The step's months, each with the months of payments that belong to it.
+
+    Payments dated before the ledger belong to its first month, those dated later than now to the current.
+    """
+    months = {month: [month] for month in step.months}
+    first, last = first_partition(), month_of(_now().date())
+    if first in months or last in months:
+        for stray in stray_months(step.connection, first, last):
+            months.get(first if stray < first else last, []).append(stray)
+    return months
+
+
+def _sync(
+    step: Step, ours: Database, theirs: Database, config: CfoConfig, months: Mapping[date, Sequence[date]]
+) -> SyncCounts:
     try:
         prepare_cfo_database(theirs)
     except DatabaseUnavailableError as error:
@@ -95,26 +114,21 @@ def _sync(step: Step, ours: Database, theirs: Database, config: CfoConfig) -> Sy
         ours,
         theirs,
         clock=_now,
-        months=None if ids else _months_of_payments(step),
+        months=None if ids else _flat(months),
         invoice_ids=ids,
         force=config.force,
     )
-    if not counts.trouble:
-        counts.corrected = correct_months(ours, theirs, _months_of_payments(step), clock=_now)
+    to_correct = {month: months[month] for month in step.open(step.months)}
+    if config.correct and to_correct and not counts.trouble:
+        counts.corrected = correct_months(ours, theirs, _flat(to_correct), clock=_now)
     return counts
 
 
-def _months_of_payments(step: Step) -> list[date]:
-    """The step's months; payments dated before the ledger go with its first month, later ones with the current."""
-    months = list(step.months)
-    if months[0] == first_partition():
-        months = [*month_range(_EARLIEST, months[0]), *months]
-    if months[-1] == month_of(_now().date()):
-        months += month_range(add_months(months[-1], 1), add_months(months[-1], 120))
-    return months
+def _flat(months: Mapping[date, Sequence[date]]) -> list[date]:
+    return [payment for payments in months.values() for payment in payments]
 
 
-def _describe(step: Step, counts: SyncCounts) -> None:
+def _describe(step: Step, counts: SyncCounts, months: Mapping[date, Sequence[date]]) -> None:
     step.execution.metadata["result"] = {
         "invoices_inserted": counts.inserted,
         "invoices_linked": counts.linked,
@@ -122,7 +136,7 @@ def _describe(step: Step, counts: SyncCounts) -> None:
         "invoices_failed": counts.failed,
         "entities_corrected": counts.corrected,
     }
-    for month, known in _month_metadata(step).items():
+    for month, known in _month_metadata(step, months).items():
         if counts.trouble:
             # A step that fails materialises nothing, and this is when people look.
             event = dg.AssetObservation("cfo_transactions", partition=partition_key(month), metadata=known)
@@ -133,13 +147,15 @@ def _describe(step: Step, counts: SyncCounts) -> None:
             )
 
 
-def _month_metadata(step: Step) -> dict[date, dict[str, Any]]:
+def _month_metadata(step: Step, months: Mapping[date, Sequence[date]]) -> dict[date, dict[str, Any]]:
     """Of each month lag, success rate and what waits, with a table of what failed and why."""
-    waiting: dict[date, list[dict[str, Any]]] = {month: [] for month in step.months}
-    for one in waiting_invoices(step.connection, step.months):
-        waiting[month_of(one.paid_at.astimezone(UTC).date())].append(
+    month_of_payment = {payment: month for month, payments in months.items() for payment in payments}
+    waiting: dict[date, list[dict[str, Any]]] = {month: [] for month in months}
+    for one in waiting_invoices(step.connection, list(month_of_payment)):
+        month = month_of_payment[month_of(one.paid_at.astimezone(UTC).date())]
+        waiting[month].append(
             {
-                "invoice": one.invoice_number,
+                "invoice": one.shown,
                 "client": one.client_name,
                 "amount": f"{one.amount} {one.currency}",
                 "status": one.sync_status or "not taken up",
@@ -149,7 +165,7 @@ def _month_metadata(step: Step) -> dict[date, dict[str, Any]]:
             }
         )
     described = {}
-    for figures in month_figures(step.connection, step.months):
+    for figures in month_figures(step.connection, months):
         rows = pa.Table.from_pylist(waiting[figures.month], _WAITING)
         known: dict[str, Any] = {
             "paid": figures.paid,

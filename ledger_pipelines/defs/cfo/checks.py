@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.cfo.mappings import entity_of
 from ledger_pipelines.columns import column, kept, mask, positions, take
 from ledger_pipelines.defs.findings import Finding, rows_finding
-from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.store.cfo_metrics import waiting_invoices
-from ledger_pipelines.store.cfo_sync import synced_of_months
+from ledger_pipelines.store.cfo_metrics import unaccounted_invoices, waiting_invoices
+from ledger_pipelines.store.cfo_sync import (
+    read_mappings,
+    shared_transactions,
+    synced_of_months,
+    withdrawn_invoices,
+)
 from ledger_pipelines.store.cfo_transactions import doubled_identifiers, read_transactions
 from ledger_pipelines.store.database import Database
 
@@ -22,82 +30,140 @@ _SAME = "same_amounts"
 _ACCOUNTED = "every_paid_invoice_accounted_for"
 _ONCE = "identifiers_are_unique"
 _FAILED = "nothing_has_failed"
-
+_STILL = "still_paid"
+_ENTITIES = "entities_follow_the_mappings"
+_ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+_DESCRIPTIONS = {
+    _SAME: "Each synced invoice has a transaction of its own, of the same amount.",
+    _ACCOUNTED: "Every paid invoice is synced, scheduled, or failed with a reason.",
+    _ONCE: "No two transactions share an Identifier.",
+    _FAILED: "No invoice has failed for good: one that has waits for a person.",
+    _STILL: "The invoice of each transaction is still paid, and has the same number: the CFO hears of no change.",
+    _ENTITIES: "Each transaction has the entity that the mappings say now; running an open month again corrects it.",
+}
 CHECKS = [
-    dg.AssetCheckSpec(
-        _SAME,
-        asset=_ASSET,
-        description="Each synced invoice has its transaction, of the same amount.",
-    ),
-    dg.AssetCheckSpec(
-        _ACCOUNTED,
-        asset=_ASSET,
-        description="Every paid invoice is synced, scheduled, or failed with a reason.",
-    ),
-    dg.AssetCheckSpec(_ONCE, asset=_ASSET, description="No two transactions share an Identifier."),
-    dg.AssetCheckSpec(
-        _FAILED, asset=_ASSET, description="No invoice has failed for good: one that has waits for a person."
-    ),
+    dg.AssetCheckSpec(name, asset=_ASSET, description=description)
+    for name, description in _DESCRIPTIONS.items()
 ]
 
 
-def cfo_findings(step: Step, cfo: Database) -> Iterator[Finding]:
-    """What each check found in each of the step's months."""
-    error, warn = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
-    with cfo.connect(application_name="ledger cfo sync") as theirs:
-        doubled = doubled_identifiers(theirs)
-        for month in step.months:
-            synced = synced_of_months(step.connection, [month])
-            found = read_transactions(theirs, column(synced, "cfo_transaction_id"))
-            rows = _unlike(synced, found)
-            yield rows_finding(
-                _ASSET,
-                _SAME,
-                month,
-                rows,
-                told="invoices have no transaction of their amount",
-                severity=error,
-            )
-            twice = pa.table({"identifier": pa.array(doubled, pa.string())})
-            yield rows_finding(
-                _ASSET, _ONCE, month, twice, told="identifiers are there twice", severity=error
-            )
-            yield from _waiting(step, month, error, warn)
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """What the checks of every month look at: both databases, and what does not depend on the month."""
+
+    ours: psycopg.Connection
+    theirs: psycopg.Connection
+    doubled: pa.Table
+    shared: pa.Array[Any]
+    withdrawn: pa.Table
+    mappings: pa.Table
+
+    @classmethod
+    def of(cls, ours: psycopg.Connection, theirs: psycopg.Connection) -> _Both:
+        withdrawn = withdrawn_invoices(ours)
+        found = read_transactions(theirs, column(withdrawn, "cfo_transaction_id"))
+        rows = positions(column(withdrawn, "cfo_transaction_id"), column(found, "id"))
+        for name in ("identifier", "month"):
+            withdrawn = withdrawn.append_column(name, take(column(found, name), rows))
+        return cls(
+            ours,
+            theirs,
+            doubled=pa.table({"identifier": pa.array(doubled_identifiers(theirs), pa.string())}),
+            shared=pa.array(shared_transactions(ours), pa.int32()),
+            withdrawn=withdrawn,
+            mappings=read_mappings(ours)[0],
+        )
 
 
-def _unlike(synced: pa.Table, found: pa.Table) -> pa.Table:
-    rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
-    theirs = take(column(found, "amount"), rows)
-    differs = pc.not_equal(theirs, column(synced, "amount")).fill_null(True)
-    return kept(
-        synced.select(["invoice_number", "amount"]).append_column("transaction_amount", theirs), mask(differs)
-    )
-
-
-def _waiting(
-    step: Step, month: date, error: dg.AssetCheckSeverity, warn: dg.AssetCheckSeverity
+def cfo_findings(
+    ours: psycopg.Connection,
+    cfo: Database,
+    months: Mapping[date, Sequence[date]],
+    *,
+    ready_at: datetime | None,
 ) -> Iterator[Finding]:
-    waiting = waiting_invoices(step.connection, [month])
-    lost = [one.invoice_number for one in waiting if one.sync_status == "failed" and not one.error]
-    failed = [one for one in waiting if one.sync_status == "failed"]
-    yield rows_finding(
-        _ASSET,
-        _ACCOUNTED,
-        month,
-        pa.table({"invoice": pa.array(lost, pa.string())}),
-        told="invoices have failed without a reason",
-        severity=error,
+    """What each check found in each month with the months of payments that belong to it.
+
+    `ready_at` is when a sync of all of them began, and null when the sync was of some invoices only.
+    """
+    with cfo.connect(application_name="ledger cfo sync") as theirs:
+        both = _Both.of(ours, theirs)
+        for month, payments in months.items():
+            synced = synced_of_months(ours, payments)
+            found = read_transactions(theirs, column(synced, "cfo_transaction_id"))
+            rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
+            yield _same(
+                month, synced, {name: take(column(found, name), rows) for name in found.column_names}, both
+            )
+            yield _still(month, payments, synced, take(column(found, "identifier"), rows), both)
+            yield _entities(month, synced, both)
+            told = "identifiers are there twice"
+            yield rows_finding(_ASSET, _ONCE, month, both.doubled, told=told, severity=_ERROR)
+            yield _accounted(
+                month, unaccounted_invoices(ours, payments, ready_at=ready_at, now=datetime.now(UTC))
+            )
+            yield _failed(month, payments, ours)
+
+
+def _same(month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], both: _Both) -> Finding:
+    differs = mask(pc.not_equal(theirs["amount"], column(synced, "amount")).fill_null(True))
+    is_shared = mask(pc.is_in(column(synced, "cfo_transaction_id"), value_set=both.shared))
+    shown = synced.select(["invoice_number", "amount", "cfo_transaction_id"])
+    rows = kept(shown.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
+    told = "invoices have no transaction of their own and their amount"
+    return rows_finding(_ASSET, _SAME, month, rows, told=told, severity=_ERROR)
+
+
+def _still(
+    month: date, payments: Sequence[date], synced: pa.Table, identifiers: pa.Array[Any], both: _Both
+) -> Finding:
+    is_ours = mask(pc.is_in(column(both.withdrawn, "month"), value_set=pa.array(payments, pa.date32())))
+    gone = kept(both.withdrawn, is_ours)
+    renumbered = mask(pc.not_equal(identifiers, column(synced, "invoice_number")))
+    changed = kept(synced.append_column("identifier", identifiers), renumbered)
+    rows = pa.table(
+        {
+            "identifier": pa.concat_arrays([column(gone, "identifier"), column(changed, "identifier")]),
+            "cfo_transaction_id": pa.concat_arrays(
+                [column(gone, "cfo_transaction_id"), column(changed, "cfo_transaction_id")]
+            ),
+            "now": pa.concat_arrays(
+                [pa.repeat(pa.scalar("not paid"), gone.num_rows), column(changed, "invoice_number")]
+            ),
+        }
     )
-    yield rows_finding(
-        _ASSET,
-        _FAILED,
-        month,
-        pa.table(
-            {
-                "invoice": pa.array([one.invoice_number for one in failed], pa.string()),
-                "why": pa.array([one.error for one in failed], pa.string()),
-            }
-        ),
-        told="invoices have failed; mend them, then `ledger cfo sync --invoice NUMBER --force`",
-        severity=warn,
+    told = "transactions are of invoices that are paid no longer or have another number: tell the CFO"
+    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN)
+
+
+def _entities(month: date, synced: pa.Table, both: _Both) -> Finding:
+    entities = entity_of(column(synced, "client_name"), both.mappings)
+    shown = synced.select(["invoice_number", "client_name", "entity_mapped"]).append_column(
+        "mapping", entities
     )
+    rows = kept(shown, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
+    told = "transactions have another entity than the mappings say: run the month again, if it is open"
+    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN)
+
+
+def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
+    rows = pa.table(
+        {
+            "invoice": pa.array([number for number, _ in lost], pa.string()),
+            "state": pa.array([state for _, state in lost], pa.string()),
+        }
+    )
+    told = "paid invoices are neither synced, nor scheduled, nor failed"
+    return rows_finding(_ASSET, _ACCOUNTED, month, rows, told=told, severity=_ERROR)
+
+
+def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> Finding:
+    failed = [one for one in waiting_invoices(ours, payments) if one.sync_status == "failed"]
+    rows = pa.table(
+        {
+            "invoice": pa.array([one.shown for one in failed], pa.string()),
+            "why": pa.array([one.error for one in failed], pa.string()),
+        }
+    )
+    told = "invoices have failed; mend them, then `ledger cfo sync --invoice NUMBER --force`"
+    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ledger_pipelines.cfo.mappings import entity_of
 from ledger_pipelines.cfo.retry import after_failure
 from ledger_pipelines.cfo.transactions import transactions_of
-from ledger_pipelines.columns import Column, array, column, int64s, kept, mask, positions, present, take
+from ledger_pipelines.columns import Column, array, column, int64s, kept, mask, positions, take
 from ledger_pipelines.defs.cfo.connections import CfoConnection, Recorder, our_connection
 from ledger_pipelines.defs.cfo.handing_over import Failure, hand_over_batch
 from ledger_pipelines.errors import LedgerError
@@ -124,9 +124,7 @@ def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, c
         synced = synced_of_months(ours, months)
         mappings, _ = read_mappings(ours)
         entities = entity_of(column(synced, "client_name"), mappings)
-        differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")).fill_null(True)) & present(
-            entities
-        )
+        differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")))
         wrong = kept(synced.append_column("entity", entities), differs)
         if wrong.num_rows:
             corrections = wrong.select(["cfo_transaction_id", "entity"])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import psycopg
@@ -16,6 +16,10 @@ from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, un
 from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics
 from ledger_pipelines.store.cfo_sync import register_holded_invoices
 
+#: A run that has not begun for so long will not: what is ready is asked for in spite of it.
+_GIVEN_UP = timedelta(minutes=10)
+#: How many posts a look makes at most: each may take five seconds.
+_POSTS = 12
 #: When the same state is asked for again: whatever was asked for has not come to it by then.
 _ASK_AGAIN_SECONDS = 120
 _NOT_BEGUN = [
@@ -46,7 +50,8 @@ def paid_invoices(
         months = ready_months(connection, now)
     if not months:
         return dg.SkipReason("Nothing is ready.")
-    if context.instance.get_runs(dg.RunsFilter(job_name=cfo_sync.name, statuses=_NOT_BEGUN), limit=1):
+    waiting = dg.RunsFilter(job_name=cfo_sync.name, statuses=_NOT_BEGUN, created_after=now - _GIVEN_UP)
+    if context.instance.get_runs(waiting, limit=1):
         return dg.SkipReason("A run that will take it has been asked for and has not begun.")
     state = " ".join(f"{one.month}:{one.state}" for one in months)
     asked = json.loads(context.cursor) if context.cursor else {}
@@ -64,6 +69,8 @@ def paid_invoices(
         run_key=f"{state} {attempt}",
         partition_key=first if first == last else None,
         tags={} if first == last else span,
+        # Entities are corrected where a person runs a month again.
+        run_config={"ops": {"cfo_transactions": {"config": {"correct": False}}}},
     )
 
 
@@ -95,7 +102,7 @@ def _post(
 ) -> None:
     """Tells the webhook what it has not heard of yet; what it does not take is posted again at the next look."""
     refused: set[int] = set()
-    for event in unposted_events(connection, now):
+    for event in unposted_events(connection, now)[:_POSTS]:
         # Nobody shall hear of an alert's end before its beginning.
         if event.alert_id in refused:
             continue
