@@ -14,8 +14,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -28,9 +31,7 @@ _PAY = """INSERT INTO crypto_invoices (invoice_number, client_id, billing_period
                                        crypto_amount, status, paid_at)
           SELECT 'L-' || %s, id, to_char(now(), 'YYYY-MM') || ' hosting', 100, 'USDT', 100, 'paid', now()
           FROM crypto_clients WHERE name = 'Alps Blockchain'"""
-_TIMES = """SELECT extract(epoch FROM s.claimed_at - i.paid_at)::float8,
-                   extract(epoch FROM t.created_at - s.claimed_at)::float8,
-                   extract(epoch FROM t.created_at - i.paid_at)::float8
+_TIMES = """SELECT t.id, i.paid_at, s.claimed_at
             FROM crypto_invoices i JOIN crypto_invoice_cfo_sync s ON s.invoice_id = i.id
             JOIN cfo.transactions t ON t.id = s.cfo_transaction_id"""
 _RUNS = """SELECT extract(epoch FROM to_timestamp(start_time) - create_timestamp AT TIME ZONE 'UTC')::float8,
@@ -58,9 +59,10 @@ def main() -> None:
             _wait_for("Up.", home / "up.log", up)
             database = Database(f"postgresql://postgres@/ledger?host={home}/postgres")
             with database.connect() as connection:
-                _pay(connection, options.minutes, options.rate, console)
-                _wait_until_synced(connection)
-                _print(connection, console)
+                with _seen_by_the_cfo(database) as seen:
+                    _pay(connection, options.minutes, options.rate, console)
+                    _wait_until_synced(connection)
+                _print(connection, seen, console)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(up.pid, signal.SIGINT)
@@ -92,8 +94,32 @@ def _wait_until_synced(connection: psycopg.Connection) -> None:
         time.sleep(0.5)
 
 
-def _print(connection: psycopg.Connection, console: Console) -> None:
-    waits, hand_overs, totals = map(sorted, zip(*connection.execute(_TIMES).fetchall(), strict=True))
+@contextmanager
+def _seen_by_the_cfo(database: Database) -> Iterator[dict[int, datetime]]:
+    """When each transaction could first be read by somebody else, to a tenth of a second, by its id."""
+    seen: dict[int, datetime] = {}
+    is_over = threading.Event()
+
+    def look() -> None:
+        with database.connect() as connection:
+            while not is_over.is_set():
+                if connection.execute("SELECT to_regclass('cfo.transactions')").fetchone() != (None,):
+                    rows = connection.execute("SELECT id, clock_timestamp() FROM cfo.transactions").fetchall()
+                    seen.update((number, at) for number, at in rows if number not in seen)
+                is_over.wait(0.1)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield seen
+    is_over.set()
+    thread.join()
+
+
+def _print(connection: psycopg.Connection, seen: dict[int, datetime], console: Console) -> None:
+    times = [(paid, claimed, seen[number]) for number, paid, claimed in connection.execute(_TIMES).fetchall()]
+    waits = sorted((claimed - paid).total_seconds() for paid, claimed, _ in times)
+    hand_overs = sorted((there - claimed).total_seconds() for _, claimed, there in times)
+    totals = sorted((there - paid).total_seconds() for paid, _, there in times)
     launches, durations = map(sorted, zip(*connection.execute(_RUNS).fetchall(), strict=True))
     table = Table("Seconds", title=f"{len(totals)} invoices, {len(durations)} runs", title_justify="left")
     for name in ("median", "95 %", "most"):
