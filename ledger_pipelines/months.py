@@ -55,6 +55,17 @@ def month_range(start: date, end: date) -> list[date]:
     return [add_months(start, index) for index in range(count)]
 
 
+def unbroken_spans(months: Iterable[date]) -> list[list[date]]:
+    """The months in order, parted wherever one is missing between."""
+    spans: list[list[date]] = []
+    for month in sorted(set(months)):
+        if spans and add_months(spans[-1][-1], 1) == month:
+            spans[-1].append(month)
+        else:
+            spans.append([month])
+    return spans
+
+
 def years_so_far(months: Iterable[date]) -> list[date]:
     """The months from each year's January to the last of `months` in that year, in order."""
     lasts: dict[int, date] = {}

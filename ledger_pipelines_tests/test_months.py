@@ -15,6 +15,7 @@ from ledger_pipelines.months import (
     month_of,
     month_range,
     parse_month,
+    unbroken_spans,
     years_so_far,
 )
 
@@ -70,3 +71,9 @@ def test_months_are_named_as_a_person_would() -> None:
     assert describe_months([date(2025, 3, 1)]) == "2025-03"
     assert describe_months(month_range(date(2025, 3, 1), date(2025, 7, 1))) == "2025-03 to 2025-06"
     assert describe_months([date(2025, 3, 1), date(2025, 6, 1)]) == "2025-03, 2025-06"
+
+
+def test_spans_are_parted_where_a_month_is_missing() -> None:
+    months = [date(2025, 3, 1), date(2024, 12, 1), date(2025, 1, 1), date(2025, 1, 1)]
+    assert unbroken_spans(months) == [[date(2024, 12, 1), date(2025, 1, 1)], [date(2025, 3, 1)]]
+    assert unbroken_spans([]) == []

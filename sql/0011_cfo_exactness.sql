@@ -11,7 +11,7 @@ CREATE OR REPLACE VIEW v_crypto_invoices_pending_sync AS
     FROM v_paid_invoices p LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id)
     WHERE s.sync_status IS DISTINCT FROM 'synced' AND (p.status <> 'complete' OR s.sync_status IS NOT NULL);
 
--- As before, but for what came complete from elsewhere.
+-- As before, but for what came complete from elsewhere; and force takes what waits for its retry, too.
 CREATE OR REPLACE FUNCTION claim_invoices_for_sync(
     at timestamptz, token uuid, at_most integer, months date[], invoice_ids integer[], force boolean
 ) RETURNS TABLE (
@@ -22,7 +22,7 @@ CREATE OR REPLACE FUNCTION claim_invoices_for_sync(
         SELECT p.*, s.sync_status
         FROM v_paid_invoices p LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id)
         WHERE (is_ready_for_sync(s.sync_status, s.claimed_at, s.next_attempt_at, s.retryable, s.retry_count, at)
-               OR (force AND s.sync_status = 'failed'))
+               OR (force AND s.sync_status IN ('failed', 'retry')))
           AND (p.status <> 'complete' OR s.sync_status IS NOT NULL)
           AND (months IS NULL OR date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = ANY (months))
           AND (invoice_ids IS NULL OR p.invoice_id = ANY (invoice_ids))
@@ -31,12 +31,12 @@ CREATE OR REPLACE FUNCTION claim_invoices_for_sync(
         SELECT s.id
         FROM crypto_invoice_cfo_sync s JOIN wanted USING (invoice_id)
         WHERE is_ready_for_sync(s.sync_status, s.claimed_at, s.next_attempt_at, s.retryable, s.retry_count, at)
-           OR (force AND s.sync_status = 'failed')
+           OR (force AND s.sync_status IN ('failed', 'retry'))
         FOR UPDATE OF s SKIP LOCKED
     ), again AS (
         UPDATE crypto_invoice_cfo_sync s
         SET sync_status = 'pending', claim = token, claimed_at = at, next_attempt_at = NULL,
-            retry_count = CASE WHEN force AND s.sync_status = 'failed' THEN 0 ELSE s.retry_count END
+            retry_count = CASE WHEN force AND s.sync_status IN ('failed', 'retry') THEN 0 ELSE s.retry_count END
         FROM free WHERE free.id = s.id RETURNING s.invoice_id, s.retry_count
     ), fresh AS (
         INSERT INTO crypto_invoice_cfo_sync (invoice_id, sync_status, claim, claimed_at, created_at)

@@ -37,7 +37,10 @@ def sync(
     invoice: Annotated[
         str | None, typer.Option(help="Only the invoice of this number, or # and its id.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Take failed ones again, from the start.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take failed ones again, and what waits for a retry."),
+    ] = False,
 ) -> None:
     """Hands over what is ready, now."""
     database = enter(to_run=True)

@@ -18,7 +18,13 @@ from ledger_pipelines.commands.progress import run_with_progress
 from ledger_pipelines.defs.partitions import nearest_month
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_of, month_range
-from ledger_pipelines.store.cfo_metrics import WaitingInvoice, ready_months, sync_metrics, waiting_invoices
+from ledger_pipelines.store.cfo_metrics import (
+    WaitingInvoice,
+    ready_months,
+    shown_amount,
+    sync_metrics,
+    waiting_invoices,
+)
 from ledger_pipelines.store.cfo_sync import invoice_of, register_holded_invoices
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import run_executions
@@ -35,18 +41,20 @@ def print_pending(database: Database, console: Console, *, limit: int) -> None:
     table = Table(
         title=f"{len(waiting):,} paid invoices are not in the CFO's transactions", title_justify="left"
     )
-    for name in ("Invoice", "Client", "Paid", "Status", "Tries", "Next try"):
-        table.add_column(name)
+    for name in ("Invoice", "Client", "Status"):
+        table.add_column(name, overflow="fold")
+    for name in ("Paid (UTC)", "Tries", "Next try"):
+        table.add_column(name, no_wrap=True)
     table.add_column("Amount", justify="right", no_wrap=True)
     for one in waiting[:limit]:
         table.add_row(
             escape(one.shown),
             escape(one.client_name or ""),
-            f"{one.paid_at:%Y-%m-%d %H:%M}",
             one.sync_status or "not taken up",
+            f"{one.paid_at:%Y-%m-%d %H:%M}",
             str(one.retry_count),
-            "" if one.next_attempt_at is None else f"{one.next_attempt_at:%Y-%m-%d %H:%M}",
-            escape(f"{one.amount:,.2f} {one.currency}"),
+            "" if one.next_attempt_at is None else f"{one.next_attempt_at:%m-%d %H:%M}",
+            escape(one.shown_amount),
         )
     console.print(table)
     if len(waiting) > limit:
@@ -81,7 +89,7 @@ def print_status(database: Database, number: str, console: Console) -> None:
         "Number": invoice["invoice_number"] or "none",
         "Origin": invoice["origin"],
         "Client": invoice["client_name"],
-        "Amount": f"{Decimal(str(invoice['amount'])):,.2f} {invoice['currency']}",
+        "Amount": shown_amount(Decimal(str(invoice["amount"])), invoice["currency"], invoice["origin"]),
         "Paid": invoice["paid_at"],
         "Invoice status": invoice["status"],
         "Sync status": sync.get("sync_status") or "not taken up",
@@ -131,8 +139,8 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
     failed = 0
     with database.connect() as connection:
         for execution in run_executions(connection, outcome.run_id):
-            counts = ", ".join(f"{name} {value:,}" for name, value in sorted(execution.result.items()))
-            console.print(f"{execution.status}: {counts}", highlight=False)
+            counts = (f"{told} {execution.result.get(name, 0):,}" for name, told in _COUNTS.items())
+            console.print(f"{', '.join(counts)}.", highlight=False)
             failed += execution.result.get("invoices_failed", 0)
         state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
     if outcome.failures:
@@ -143,16 +151,24 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
         raise LedgerError(f"{failed:,} of the invoices have failed: `ledger cfo pending` says why.")
 
 
+_COUNTS = {
+    "invoices_inserted": "Handed over",
+    "invoices_linked": "there already",
+    "invoices_to_retry": "to be tried again",
+    "invoices_failed": "failed",
+}
+
+
 def _not_now(state: Mapping[str, Any], now: datetime, *, force: bool) -> str | None:
     """Why an invoice whose sync stands so is not taken now, if it is not."""
     if state.get("sync_status") == "failed" and not force:
         if state["retryable"] and state["retry_count"] < MAX_RETRIES:
             return None
         return f"has failed: mend it, then add --force. {state['sync_error']}"
-    if state.get("sync_status") == "retry":
+    if state.get("sync_status") == "retry" and not force:
         due = datetime.fromisoformat(state["next_attempt_at"])
         if due > now:
-            return f"is tried again by itself at {due:%Y-%m-%d %H:%M} UTC. {state['sync_error']}"
+            return f"is tried again by itself at {due:%Y-%m-%d %H:%M} UTC, or now with --force. {state['sync_error']}"
     if state.get("sync_status") == "pending":
         until = datetime.fromisoformat(state["claimed_at"]) + CLAIM_LIFETIME
         if until >= now:
@@ -168,7 +184,7 @@ def _months(connection: psycopg.Connection, invoice: str | None, now: datetime, 
         paid = [one.month for one in ready_months(connection, now)]
     if invoice is None and force:
         waiting = waiting_invoices(connection)
-        paid += [month_of(one.paid_at.date()) for one in waiting if one.sync_status == "failed"]
+        paid += [month_of(one.paid_at.date()) for one in waiting if one.sync_status in ("failed", "retry")]
     months = [nearest_month(month, now.date()) for month in paid]
     return month_range(min(months), add_months(max(months), 1)) if months else []
 
@@ -179,13 +195,15 @@ def print_metrics(database: Database, now: datetime, console: Console) -> None:
         register_holded_invoices(connection)
         metrics = Metrics(*sync_metrics(connection, now))
         ready = ready_months(connection, now)
+        failed = sum(one.sync_status == "failed" for one in waiting_invoices(connection))
     table = Table("Metric", "Value", title="CFO sync", title_justify="left")
     lag = "nothing synced" if metrics.lag_seconds is None else f"{metrics.lag_seconds:,.1f} s"
     rate = "nothing taken up" if metrics.success_rate is None else f"{metrics.success_rate:.2f} %"
     table.add_row("Mean lag, 24 hours", lag)
     table.add_row("Success rate, 7 days", rate)
-    table.add_row("Pending", f"{metrics.pending:,}")
-    table.add_row("Failed after three retries", f"{metrics.exhausted:,}")
+    table.add_row("Pending: paid and not handed over", f"{metrics.pending:,}")
+    table.add_row("  of these failed, for a person to mend", f"{failed:,}")
+    table.add_row("  of these after three retries", f"{metrics.exhausted:,}")
     table.add_row(
         "Ready by month", ", ".join(f"{format_month(one.month)}: {one.invoices:,}" for one in ready) or "none"
     )

@@ -9,10 +9,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ledger_pipelines.environment import codex_client, fourgeeks_client, holded_client, notion_client
+from ledger_pipelines.environment import (
+    cfo_database,
+    codex_client,
+    fourgeeks_client,
+    holded_client,
+    notion_client,
+)
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import SOURCES, Settings, read_settings
 from ledger_pipelines.sources.base import Source
+from ledger_pipelines.store.cfo_transactions import count_transactions
 
 #: Each source's name in the settings, what makes its client, and what it shows.
 _SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
@@ -24,10 +31,10 @@ _SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
 
 
 def run(console: Console) -> bool:
-    """Prints a line for each source of which anything is set; true when all of them answer."""
+    """Prints a line for each source of which anything is set, and for the CFO's database; true when all answer."""
     settings = read_settings()
     begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
-    if not begun:
+    if not begun and settings.cfo_database_url is None:
         raise LedgerError(
             "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."
         )
@@ -48,10 +55,25 @@ def run(console: Console) -> bool:
         )
         if not check.ok:
             details.append(check.detail)
+    if settings.cfo_database_url is not None:
+        details += _ask_cfo(settings, table)
     console.print(table)
     for detail in details:
         console.print(f"[red]{escape(detail)}[/]", highlight=False, soft_wrap=True)
     return not details
+
+
+def _ask_cfo(settings: Settings, table: Table) -> list[str]:
+    """Adds the line of the CFO's database to the table; what is wrong with it."""
+    try:
+        with cfo_database(settings).connect(application_name="ledger doctor") as connection:
+            user, count = count_transactions(connection)
+    except LedgerError as error:
+        table.add_row("CFO's database", "[red]no[/]", "", "")
+        return [str(error)]
+    shown = "no transactions yet" if count is None else f"{count:,} transactions"
+    table.add_row("CFO's database", "[green]yes[/]", escape(user), shown)
+    return []
 
 
 def sandbox_token(user: str, permission: str) -> str:

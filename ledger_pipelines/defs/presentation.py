@@ -34,16 +34,23 @@ def table_metadata(
     table: str, schema: pa.Schema, notes: Mapping[str, str] | None = None
 ) -> dict[str, dg.MetadataValue[Any]]:
     """The metadata of an asset that is a month table: its name and its columns, with notes on some of them."""
-    notes = notes or {}
     with_month = pa.schema(
         [pa.field("month", pa.date32()), *(field for field in schema if field.name != "month")]
     )
+    return named_table(f"ledger.{table}", with_month, notes)
+
+
+def named_table(
+    name: str, schema: pa.Schema, notes: Mapping[str, str] | None = None
+) -> dict[str, dg.MetadataValue[Any]]:
+    """The metadata of an asset that fills any table: its name and its columns, with notes on some of them."""
+    notes = notes or {}
     columns = [
         dg.TableColumn(field.name, _column_type(field.type), description=notes.get(field.name))
-        for field in with_month
+        for field in schema
     ]
     return {
-        "dagster/table_name": dg.MetadataValue.text(f"ledger.{table}"),
+        "dagster/table_name": dg.MetadataValue.text(name),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
     }
 

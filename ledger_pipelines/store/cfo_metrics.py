@@ -41,6 +41,16 @@ class WaitingInvoice:
         """Its number, or where it has none, its id, which commands take for it."""
         return self.invoice_number or f"#{self.invoice_id}"
 
+    @property
+    def shown_amount(self) -> str:
+        """Its amount: a crypto invoice's is in USD, whatever it is paid in."""
+        return shown_amount(self.amount, self.currency, self.origin)
+
+
+def shown_amount(amount: Decimal, currency: str, origin: str) -> str:
+    """`1,234.50 EUR`; of a crypto invoice, which is in USD, with what it is paid in: `1,234.50 USD in BTC`."""
+    return f"{amount:,.2f} USD in {currency}" if origin == "crypto" else f"{amount:,.2f} {currency}"
+
 
 @dataclass(frozen=True, slots=True)
 class MonthFigures:

@@ -86,7 +86,8 @@ def claim_invoices(
 ) -> Claim:
     """Claims up to `limit` invoices that are ready at `at`, the oldest paid first; committed when it returns.
 
-    `months` are those of `paid_at` (UTC), all for None; `force` takes failed ones too, from count 0.
+    `months` are those of `paid_at` (UTC), all for None; `force` takes failed ones, and those that wait for a
+    retry, from count 0.
     """
     token = uuid4()
     query = sql.SQL("SELECT {} FROM claim_invoices_for_sync({}, {}, {}, {}, {}, {})").format(

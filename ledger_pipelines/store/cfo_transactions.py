@@ -261,3 +261,24 @@ def doubled_identifiers(connection: psycopg.Connection) -> list[str]:
         "SELECT identifier FROM transactions WHERE identifier IS NOT NULL GROUP BY 1 HAVING count(*) > 1 LIMIT 100"
     ).fetchall()
     return [identifier for (identifier,) in rows]
+
+
+def count_transactions(connection: psycopg.Connection) -> tuple[str, int | None]:
+    """Who we are to the CFO's database, and how many transactions it shows; null where there is no table yet.
+
+    Raises LedgerError when it does not let us look.
+    """
+    try:
+        row = connection.execute(
+            "SELECT current_user::text, to_regclass('transactions') IS NOT NULL"
+        ).fetchone()
+        user, is_there = row or ("", False)
+        if not is_there:
+            return user, None
+        ((count,),) = connection.execute("SELECT count(*) FROM transactions").fetchall()
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or type(error).__name__
+        raise LedgerError(
+            f"The CFO's transactions cannot be read ({reason}): let the user SELECT them."
+        ) from None
+    return user, count

@@ -167,7 +167,7 @@ def test_a_run_that_fails_says_of_each_month_what_waits_and_why(
     assert materialised == {}
     october, november = observed["2025-10-01"], observed["2025-11-01"]
     assert (october["pending"], november["pending"]) == (1, 0)
-    assert "| DPY-1 | Alps Blockchain | 100.00 USDT | retry | 1 |" in october["waiting_or_failed"]
+    assert "| DPY-1 | Alps Blockchain | 100.00 USD in USDT | retry | 1 |" in october["waiting_or_failed"]
     assert "127.0.0.1:1" in october["waiting_or_failed"]
 
 

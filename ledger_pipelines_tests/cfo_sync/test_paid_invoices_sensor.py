@@ -16,7 +16,7 @@ from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer
 
 OCTOBER = datetime(2025, 10, 22, 12, tzinfo=UTC)
-DECEMBER = datetime(2025, 12, 3, tzinfo=UTC)
+NOVEMBER = datetime(2025, 11, 3, tzinfo=UTC)
 
 
 class Sensing:
@@ -30,6 +30,12 @@ class Sensing:
 
     def look(self) -> dg.RunRequest | None:
         """The run that is asked for, if any."""
+        requests = self.look_for_all()
+        assert len(requests) <= 1
+        return requests[0] if requests else None
+
+    def look_for_all(self) -> list[dg.RunRequest]:
+        """The runs that are asked for."""
         context = dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
@@ -40,12 +46,11 @@ class Sensing:
         self.cursor = tick.cursor
         if not tick.run_requests:
             assert tick.skip_message
-            return None
-        (request,) = tick.run_requests
-        assert request.run_key
-        assert request.run_key not in self.run_keys, "Dagster starts nothing for a run key that it knows"
-        self.run_keys.append(request.run_key)
-        return request
+        for request in tick.run_requests:
+            assert request.run_key
+            assert request.run_key not in self.run_keys, "Dagster starts nothing for a run key that it knows"
+            self.run_keys.append(request.run_key)
+        return list(tick.run_requests)
 
     def pass_time(self, seconds: float) -> None:
         """As if the sensor had asked this much earlier."""
@@ -82,8 +87,8 @@ def test_a_paid_invoice_asks_for_its_month_once(sensing: Sensing) -> None:
     assert sensing.look() is None
 
 
-def test_several_months_are_one_range(sensing: Sensing) -> None:
-    sensing.books.paid("DPY-1", paid_at=DECEMBER)
+def test_months_in_a_row_are_one_range(sensing: Sensing) -> None:
+    sensing.books.paid("DPY-1", paid_at=NOVEMBER)
     sensing.books.paid("DPY-2", paid_at=OCTOBER)
 
     asked = sensing.look()
@@ -91,7 +96,17 @@ def test_several_months_are_one_range(sensing: Sensing) -> None:
     assert asked is not None
     assert asked.partition_key is None
     assert asked.tags["dagster/asset_partition_range_start"] == "2025-10-01"
-    assert asked.tags["dagster/asset_partition_range_end"] == "2025-12-01"
+    assert asked.tags["dagster/asset_partition_range_end"] == "2025-11-01"
+
+
+def test_a_month_between_in_which_nothing_was_paid_is_not_asked_for(sensing: Sensing) -> None:
+    for number, paid_at in enumerate(
+        (datetime(2019, 5, 1, tzinfo=UTC), OCTOBER, OCTOBER + timedelta(days=90))
+    ):
+        sensing.books.paid(f"DPY-{number}", paid_at=paid_at)
+    asked = [request.partition_key for request in sensing.look_for_all()]
+    assert asked == ["2024-01-01", "2025-10-01", "2026-01-01"]
+    assert sensing.look_for_all() == []
 
 
 def test_another_invoice_is_another_state(sensing: Sensing) -> None:
@@ -177,11 +192,8 @@ def test_a_payment_before_the_ledgers_first_month_does_not_keep_the_others_from_
     sensing.books.paid("DPY-0", paid_at=datetime(2023, 12, 31, tzinfo=UTC))
     sensing.books.paid("DPY-1", paid_at=OCTOBER)
 
-    asked = sensing.look()
-
-    assert asked is not None
-    first = asked.partition_key or asked.tags["dagster/asset_partition_range_start"]
-    assert "2024-01-01" <= first <= "2025-10-01"
+    asked = [request.partition_key for request in sensing.look_for_all()]
+    assert asked == ["2024-01-01", "2025-10-01"]
 
 
 def test_a_payment_in_the_future_is_no_error(sensing: Sensing) -> None:

@@ -329,6 +329,16 @@ def test_force_takes_failed_ones_again_from_count_0(books: Books) -> None:
     assert books.state(permanent)["retryable"] is True
 
 
+def test_force_does_not_wait_for_a_retry(books: Books) -> None:
+    invoice = books.paid("DPY-1")
+    refuse_inserts(books, "40001")
+    books.sync()
+    accept_inserts(books)
+    assert books.sync() == SyncCounts()
+    assert books.sync(force=True) == SyncCounts(inserted=1)
+    assert books.state(invoice)["retry_count"] == 0
+
+
 def test_force_of_one_invoice_leaves_the_others_alone(books: Books) -> None:
     first, second = books.paid("DPY-1"), books.paid("DPY-2")
     refuse_inserts(books, "23514")

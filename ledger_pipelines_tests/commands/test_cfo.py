@@ -34,24 +34,26 @@ def test_what_waits_is_shown_handed_over_and_taken_again_by_force(ledger: Ledger
 
     pending = words(ledger("cfo", "pending").out)
     assert "2 paid invoices are not in the CFO's transactions" in pending
-    assert "DPY-1 Alps Blockchain 2025-10-22 09:00 not taken up" in pending
+    assert "DPY-1 Alps Blockchain not taken up 2025-10-22 09:00 0 1,234.50 USD in USDT" in pending
 
     handing = ledger("cfo", "sync")
     assert handing.code == 1
     assert "1 of the invoices have failed: `ledger cfo pending` says why." in words(handing.err)
-    assert "invoices_failed 1, invoices_inserted 1" in words(handing.out)
+    assert "Handed over 1, there already 0, to be tried again 0, failed 1." in words(handing.out)
     assert [row["identifier"] for row in books.transactions()] == ["DPY-1"]
 
     status = words(ledger("cfo", "status", "DPY-[/2]").out)
     assert "Invoice DPY-[/2]" in status
     assert "Sync status failed" in status
     assert "it has no currency" in status
-    assert "Pending 1" in words(ledger("cfo", "metrics").out)
+    assert "paid and not handed over 1 of these failed, for a person to mend 1" in words(
+        ledger("cfo", "metrics").out
+    )
     assert "Nothing is ready" in ledger("cfo", "sync").out
 
     books.ours("UPDATE crypto_invoices SET crypto_currency = 'USDT' WHERE crypto_currency = ' '")
     forced = ledger("cfo", "sync", "--force")
-    assert "invoices_inserted 1" in words(forced.out), forced
+    assert "Handed over 1, there already 0, to be tried again 0, failed 0." in words(forced.out)
     assert [row["identifier"] for row in books.transactions()] == ["DPY-1", "DPY-[/2]"]
     assert "Sync status synced" in words(ledger("cfo", "status", "DPY-[/2]").out)
 
@@ -87,13 +89,20 @@ def test_what_is_tried_again_or_claimed_by_another_says_when_it_can_be_taken(
     )
     waiting = ledger("cfo", "sync", "--invoice", "DPY-1")
     assert waiting.code == 1
-    assert "is tried again by itself at 2200-01-01 10:30 UTC. nobody listens" in words(waiting.err)
-    assert "2200-01-01 10:30" in words(ledger("cfo", "pending").out)
+    assert "is tried again by itself at 2200-01-01 10:30 UTC, or now with --force. nobody" in words(
+        waiting.err
+    )
+    assert "01-01 10:30" in words(ledger("cfo", "pending").out)
     books.ours(
         """UPDATE crypto_invoice_cfo_sync SET sync_status = 'pending', sync_error = NULL, next_attempt_at = NULL,
                   claim = gen_random_uuid(), claimed_at = '2200-01-01 10:30Z'"""
     )
     assert "take it after 10:35:00 UTC" in words(ledger("cfo", "sync", "--invoice", "DPY-1").err)
+    books.ours(
+        """UPDATE crypto_invoice_cfo_sync SET sync_status = 'retry', sync_error = 'nobody', claim = NULL,
+                  next_attempt_at = '2200-01-01 10:30Z'"""
+    )
+    assert "Handed over 1" in words(ledger("cfo", "sync", "--invoice", "DPY-1", "--force").out)
 
 
 def test_invoices_without_a_number_or_with_the_same_are_named_by_their_id(

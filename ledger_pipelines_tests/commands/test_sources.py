@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import jwt
 import pytest
 
 from ledger_pipelines.sandbox import Sandbox
+from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Ledger, free_ports
 
 
@@ -36,6 +39,16 @@ def test_doctor_says_what_is_wrong_with_a_codex_that_does_not_answer(
     assert "Codex cannot be reached" in done.out
     assert "check CODEX_URL" in done.out
     assert "Traceback" not in done.out + done.err
+
+
+def test_doctor_asks_the_cfo_s_database_where_it_is_another_one(ledger: Ledger, database: Database) -> None:
+    done = ledger("doctor", CFO_DATABASE_URL=database.url)
+    assert done.code == 0
+    assert re.search(r"CFO's database │ yes +│ \w+ +│ no transactions yet", done.out)
+
+    down = ledger("doctor", CFO_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert down.code == 1
+    assert "The database none on 127.0.0.1:1 as nobody cannot be used (nobody listens there)" in down.out
 
 
 @pytest.mark.parametrize(("variable", "missing"), [("CODEX_URL", "CORE_URL"), ("CORE_URL", "CODEX_URL")])

@@ -13,7 +13,7 @@ from ledger_pipelines.defs.cfo.checks import CHECKS, cfo_findings
 from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months, sync_invoices
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, first_partition, partition_key
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, preview, table_metadata
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, named_table, preview
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
@@ -35,12 +35,25 @@ class CfoConfig(dg.Config):
     correct: bool = True
 
 
+_NOTES = {
+    "date": "when the payment was complete",
+    "amount": "of a crypto invoice in USD, of a Holded invoice with tax and in its currency",
+    "classified_entity": "by cfo_entity_mappings",
+    "business_unit": "by cfo_entity_mappings, from the client",
+    "source_file": "the key that keeps a second hand-over out",
+    "identifier": "the invoice's number",
+    "currency": "of the payment",
+    "subcategory": "by cfo_revenue_categories",
+}
+
+
 @dg.asset(
     key="cfo_transactions",
     deps=["invoices"],
     description="A row is a paid invoice in the CFO's transactions, handed over exactly once, in the month of payment.",
-    metadata=table_metadata("transactions", pa.schema([f for f in TRANSACTIONS if f.name != "invoice_id"]))
-    | {"dagster/table_name": dg.MetadataValue.text("transactions")},
+    metadata=named_table(
+        "transactions", pa.schema([f for f in TRANSACTIONS if f.name != "invoice_id"]), _NOTES
+    ),
     group_name="cfo",
     owners=[OWNER],
     kinds={"postgres"},
@@ -157,7 +170,7 @@ def _month_metadata(step: Step, months: Mapping[date, Sequence[date]]) -> dict[d
             {
                 "invoice": one.shown,
                 "client": one.client_name,
-                "amount": f"{one.amount} {one.currency}",
+                "amount": one.shown_amount,
                 "status": one.sync_status or "not taken up",
                 "tries": one.retry_count,
                 "why": one.error,

@@ -75,7 +75,8 @@ def sync_invoices(
 ) -> SyncCounts:
     """Hands over everything that is ready, batch by batch, and says what came of it.
 
-    `months` are those of the payment, `invoice_ids` these invoices only, `force` failed ones again from count 0. Stops
+    `months` are those of the payment, `invoice_ids` these invoices only, `force` failed ones, and those
+    that wait for a retry, again from count 0. Stops
     after a batch that the CFO's database could not take: what was claimed with it waits for its retry, and the rest is
     not ready any less.
     Raises DatabaseUnavailableError when the ledger's own database fails.

@@ -1,8 +1,8 @@
 """What watches paid invoices and how their sync is doing."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import psycopg
@@ -11,6 +11,7 @@ from ledger_pipelines.cfo.metrics import KINDS, Metrics, due_alerts
 from ledger_pipelines.defs.jobs import cfo_sync
 from ledger_pipelines.defs.partitions import nearest_month, partition_key
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
+from ledger_pipelines.months import unbroken_spans
 from ledger_pipelines.sources.webhook import post_to_webhook
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, unposted_events
 from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics
@@ -38,7 +39,7 @@ _NOT_BEGUN = [
 )
 def paid_invoices(
     context: dg.SensorEvaluationContext, ledger: LedgerResource
-) -> dg.RunRequest | dg.SkipReason:
+) -> Sequence[dg.RunRequest] | dg.SkipReason:
     """Never asks twice for the same state, and never stops asking while something is ready.
 
     A run that has not begun will see everything that is ready then: none is asked for beside it. The cursor holds
@@ -60,15 +61,18 @@ def paid_invoices(
     # Counted on for ever: a state that comes back must not meet a run key that is spent.
     attempt = asked.get("attempt", 0) + 1
     context.update_cursor(json.dumps({"state": state, "at": now.timestamp(), "attempt": attempt}))
-    first, last = (partition_key(nearest_month(months[place].month, now.date())) for place in (0, -1))
-    span = {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-    }
+    concerned = sorted({nearest_month(one.month, now.date()) for one in months})
+    return [_request(span, f"{state} {attempt} {span[0]}") for span in unbroken_spans(concerned)]
+
+
+def _request(span: Sequence[date], run_key: str) -> dg.RunRequest:
+    """A run for these months, and no month between that nothing was paid in."""
+    first, last = partition_key(span[0]), partition_key(span[-1])
+    ends = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     return dg.RunRequest(
-        run_key=f"{state} {attempt}",
+        run_key=run_key,
         partition_key=first if first == last else None,
-        tags={} if first == last else span,
+        tags={} if first == last else ends,
         # Entities are corrected where a person runs a month again.
         run_config={"ops": {"cfo_transactions": {"config": {"correct": False}}}},
     )
