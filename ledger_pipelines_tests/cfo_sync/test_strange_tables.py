@@ -264,3 +264,47 @@ def test_what_could_not_be_recorded_is_told_though_a_later_batch_was(books: Book
     books.ours(f"ALTER TABLE crypto_cfo_sync_log ADD CONSTRAINT unready CHECK (invoice_id <> {first['id']})")
     with pytest.raises(psycopg.errors.CheckViolation, match="unready"):
         books.sync(batch=1)
+
+
+def integer_dates(books: Books) -> None:
+    books.theirs("ALTER TABLE transactions ALTER date TYPE date")
+
+
+def whole_amounts(books: Books) -> None:
+    books.theirs("ALTER TABLE transactions ALTER amount TYPE bigint")
+
+
+def no_sequence(books: Books) -> None:
+    books.theirs("ALTER TABLE transactions ALTER id DROP IDENTITY")
+    books.theirs("CREATE SEQUENCE numbers START 70")
+    books.theirs("ALTER TABLE transactions ALTER id SET DEFAULT nextval('numbers')")
+
+
+def always_generated(books: Books) -> None:
+    books.theirs("ALTER TABLE transactions ALTER id SET GENERATED ALWAYS")
+
+
+@pytest.mark.parametrize("change", [integer_dates, whole_amounts, no_sequence, always_generated])
+def test_a_table_that_is_made_another_way_takes_the_same(
+    books: Books, change: Callable[[Books], None]
+) -> None:
+    change(books)
+    invoices = [books.paid("DPY-1"), books.paid("DPY-2")]
+    assert books.sync() == SyncCounts(inserted=2)
+    rows = books.theirs(
+        "SELECT id, identifier, date::date::text AS day, amount FROM transactions ORDER BY id"
+    )
+    assert [(row["identifier"], row["day"], row["amount"]) for row in rows] == [
+        ("DPY-1", "2025-10-22", 100),
+        ("DPY-2", "2025-10-22", 100),
+    ]
+    assert [books.state(one)["cfo_transaction_id"] for one in invoices] == [row["id"] for row in rows]
+
+
+def test_an_id_that_the_cfo_gave_by_hand_is_passed_over(books: Books) -> None:
+    """A row with an id of its own, which the sequence does not know: it comes to it later."""
+    books.theirs("INSERT INTO transactions (id, date, description, amount) VALUES (1, now(), 'by hand', 1)")
+    books.paid("DPY-1")
+    books.paid("DPY-2")
+    assert books.sync() == SyncCounts(inserted=2)
+    assert books.count() == 3
