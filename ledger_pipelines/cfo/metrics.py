@@ -98,5 +98,5 @@ _MESSAGES: dict[Kind, Callable[[Metrics], str | None]] = {
     "pending": _pending,
     "success_rate": _success_rate,
 }
-#: The kinds of alerts that there are.
+#: The kinds of alerts about the sync.
 KINDS: tuple[Kind, ...] = tuple(_MESSAGES)

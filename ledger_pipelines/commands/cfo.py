@@ -145,8 +145,10 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
         state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
-    if state.get("sync_error"):
+    if state.get("sync_status") == "failed":
         raise LedgerError(f"Invoice {invoice} has failed: {state['sync_error']}")
+    if state and state["sync_status"] != "synced":
+        raise LedgerError(f"Invoice {invoice} {_not_now(state, now, force=False)}")
     if failed:
         raise LedgerError(f"{failed:,} of the invoices have failed: `ledger cfo pending` says why.")
 

@@ -98,14 +98,16 @@ def sync_metrics(
 ) -> tuple[Decimal | None, Decimal | None, int, int]:
     """Mean lag in seconds (24 hours), success rate in percent (7 days), how many wait, how many have failed thrice.
 
-    What a sync is handing over at this moment has neither succeeded nor failed, and does not count in the rate.
+    What a sync hands over for the first time at this moment has neither succeeded nor failed, and does not count in the
+    rate.
     """
     (row,) = connection.execute(
         """SELECT (SELECT round(avg(extract(epoch FROM sync_timestamp - known_at)), 3) FROM v_crypto_invoices_synced
                    WHERE sync_timestamp > %(at)s - interval '24 hours'),
                   (SELECT round(count(*) FILTER (WHERE sync_status = 'synced') * 100.0 / nullif(count(*), 0), 2)
                    FROM crypto_invoice_cfo_sync WHERE created_at > %(at)s - interval '7 days'
-                     AND NOT (sync_status = 'pending' AND claimed_at >= %(at)s - interval '5 minutes')),
+                     AND NOT (sync_status = 'pending' AND sync_error IS NULL
+                              AND claimed_at >= %(at)s - interval '5 minutes')),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync
                    WHERE sync_status = 'failed' AND retry_count >= 3)""",
@@ -143,12 +145,23 @@ def stray_months(connection: psycopg.Connection, first: date, last: date) -> lis
     return [month for (month,) in rows]
 
 
+def ready_invoices(connection: psycopg.Connection, at: datetime) -> list[int]:
+    """Ids of all that is ready."""
+    rows = connection.execute("SELECT invoice_id FROM get_invoices_ready_for_sync(%s)", [at]).fetchall()
+    return [number for (number,) in rows]
+
+
 def unaccounted_invoices(
-    connection: psycopg.Connection, months: Sequence[date], *, ready_at: datetime | None, now: datetime
+    connection: psycopg.Connection,
+    months: Sequence[date],
+    *,
+    were_ready: Sequence[int],
+    ready_at: datetime,
+    now: datetime,
 ) -> list[tuple[str, str]]:
     """Paid invoices of these months that are neither synced, nor scheduled, nor failed: number and how they stand.
 
-    One that was known and ready at `ready_at`, when a sync of them all began, must have been taken up since.
+    What was ready at `ready_at`, when a sync of it began, must have been taken up since.
     """
     return connection.execute(
         """SELECT coalesce(p.invoice_number, '#' || p.invoice_id),
@@ -163,8 +176,8 @@ def unaccounted_invoices(
              AND (p.status = 'complete' AND s.sync_status IS NULL
                   OR s.claimed_at > %(now)s + interval '1 minute'
                   OR s.next_attempt_at > %(now)s + interval '16 minutes'
-                  OR p.known_at < %(ready_at)s AND is_ready_for_sync(
+                  OR p.invoice_id = ANY (%(were_ready)s) AND is_ready_for_sync(
                      s.sync_status, s.claimed_at, s.next_attempt_at, s.retryable, s.retry_count, %(ready_at)s))
            ORDER BY p.paid_at, p.invoice_id""",
-        {"months": list(months), "ready_at": ready_at, "now": now},
+        {"months": list(months), "were_ready": list(were_ready), "ready_at": ready_at, "now": now},
     ).fetchall()

@@ -250,6 +250,16 @@ def owners_of(connection: psycopg.Connection, transaction_ids: Column) -> pa.Tab
     return copy_out(connection, query, schema)
 
 
+def of_shared_numbers(connection: psycopg.Connection, invoice_ids: Column) -> Column:
+    """Those of these invoices whose number another paid invoice has, too."""
+    query = sql.SQL(
+        """SELECT p.invoice_id FROM v_paid_invoices p
+           JOIN v_paid_invoices o ON o.invoice_number = p.invoice_number AND o.invoice_id <> p.invoice_id
+           WHERE p.invoice_id = ANY ({})"""
+    ).format(sql.Literal(invoice_ids.to_pylist()))
+    return column(copy_out(connection, query, schema_of({"invoice_id": pa.int32()})), "invoice_id")
+
+
 def invoice_of(connection: psycopg.Connection, number: str) -> dict[str, Any]:
     """What is known of a paid invoice and its sync, by its number, or by `#` and its id.
 

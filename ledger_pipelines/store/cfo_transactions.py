@@ -14,7 +14,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from ledger_pipelines.columns import Column, column, kept, positions, take
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import copy_in, copy_out, schema_of
 from ledger_pipelines.store.migrations import sql_directory
@@ -38,13 +38,16 @@ _STAGE_TYPES = {
     "amount": "numeric(18, 2)",
     "confidence": "numeric(4, 2)",
 }
-#: `linked_entity` is the entity of a transaction that came from here before, when an invoice was linked to it.
+#: Of what was linked and not inserted: `linked_entity`, the entity of a transaction that came from here before;
+#: `is_other`, whether it came from here as another invoice; `is_alike`, whether it has our amount and description.
 HANDED_OVER = schema_of(
     {
         "invoice_id": pa.int32(),
         "cfo_transaction_id": pa.int32(),
         "is_new": pa.bool_(),
         "linked_entity": pa.string(),
+        "is_other": pa.bool_(),
+        "is_alike": pa.bool_(),
     }
 )
 _INSERTED = schema_of({"id": pa.int32(), "source_file": pa.string()})
@@ -53,19 +56,21 @@ _INSERTED = schema_of({"id": pa.int32(), "source_file": pa.string()})
 def prepare_cfo_database(database: Database) -> None:
     """Makes the table of transactions where there is none, and the keys without which nothing may be handed over.
 
-    Safe to repeat. Raises LedgerError when the database does not let us, or holds one hand-over twice.
+    Safe to repeat. Raises LedgerError when the database does not let us, or holds one hand-over twice, and
+    DatabaseUnavailableError when it does not answer or keeps the table locked.
     """
-    text = (sql_directory() / "cfo" / "0001_transactions.sql").read_text()
     with database.connect(application_name="ledger migrate") as connection, connection.transaction():
-        if not _missing_keys(connection):
-            return
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        limit_waiting(connection)
         try:
-            if database.schema is not None:
-                connection.execute(
-                    sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(database.schema))
-                )
-            connection.execute(text.encode())
+            if _missing_keys(connection):
+                _make_keys(connection, database)
+            missing = _missing_keys(connection)
+            if not missing:
+                _narrow_old_key(connection)
+        except psycopg.errors.LockNotAvailable as error:
+            raise DatabaseUnavailableError(
+                f"The CFO's transactions in {database.shown} are locked ({error.diag.message_primary})."
+            ) from None
         except psycopg.errors.UniqueViolation as error:
             raise LedgerError(
                 f"Two of the CFO's transactions in {database.shown} have one key ({error.diag.message_detail}): "
@@ -76,11 +81,35 @@ def prepare_cfo_database(database: Database) -> None:
                 f"The CFO's transactions in {database.shown} cannot be prepared ({error.diag.message_primary}): "
                 "apply sql/cfo/0001_transactions.sql as their owner."
             ) from None
-        if missing := _missing_keys(connection):
+        if missing:
             raise LedgerError(
                 f"The CFO's transactions in {database.shown} have an index transactions_{missing[0]} that does not make "
                 f"{missing[0]} unique: drop or rename it, so that the key which keeps a second hand-over out can be made."
             )
+
+
+def _make_keys(connection: psycopg.Connection, database: Database) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if database.schema is not None:
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(database.schema)))
+    connection.execute(_table_and_keys())
+
+
+def _table_and_keys() -> bytes:
+    return (sql_directory() / "cfo" / "0001_transactions.sql").read_bytes()
+
+
+def _narrow_old_key(connection: psycopg.Connection) -> None:
+    """Replaces a key of ours over all rows, which refuses a bank's file of many rows, where we may."""
+    row = connection.execute(
+        """SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+           WHERE i.indrelid = to_regclass('transactions') AND c.relname = 'transactions_source_file'
+             AND i.indpred IS NULL AND pg_has_role(c.relowner, 'USAGE')
+             AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid)"""
+    ).fetchone()
+    if row is not None:
+        connection.execute("DROP INDEX transactions_source_file")
+        connection.execute(_table_and_keys())
 
 
 def limit_waiting(connection: psycopg.Connection) -> None:
@@ -110,10 +139,10 @@ def _missing_keys(connection: psycopg.Connection) -> list[str]:
     return [name for name in ("source_file", "identifier") if name not in unique]
 
 
-def may_insert(connection: psycopg.Connection) -> bool:
-    """Whether we may read and insert transactions at all, whatever a policy says of single rows."""
+def has_policies(connection: psycopg.Connection) -> bool:
+    """Whether policies decide about single rows of the transactions."""
     row = connection.execute(
-        "SELECT has_table_privilege('transactions', 'INSERT') AND has_table_privilege('transactions', 'SELECT')"
+        "SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('transactions')"
     ).fetchone()
     return row == (True,)
 
@@ -180,11 +209,14 @@ def _insert_or_link(connection: psycopg.Connection, table: _Table, transactions:
     there = copy_out(
         connection,
         sql.SQL(
-            """SELECT s.invoice_id, coalesce(f.id, i.id), false, f.classified_entity
+            """SELECT s.invoice_id, coalesce(f.id, i.id), false, f.classified_entity,
+                      coalesce(starts_with(i.source_file, {crypto}) OR starts_with(i.source_file, {holded}), false),
+                      coalesce(f.amount = s.amount AND f.description = s.description, false)
                FROM {stage} s
                LEFT JOIN transactions f ON f.source_file = s.source_file
                     AND (starts_with(f.source_file, {crypto}) OR starts_with(f.source_file, {holded}))
-               LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier"""
+               LEFT JOIN transactions i ON f.id IS NULL AND i.identifier = s.identifier
+               ORDER BY s.invoice_id"""
         ).format(stage=_STAGE, crypto=sql.Literal(_OURS[0]), holded=sql.Literal(_OURS[1])),
         HANDED_OVER,
     )
@@ -195,7 +227,8 @@ def _insert_or_link(connection: psycopg.Connection, table: _Table, transactions:
 def _handed_over(invoice_ids: Column, ids: Column) -> pa.Table:
     """New transactions, as HANDED_OVER."""
     count = len(invoice_ids)
-    arrays = [invoice_ids, ids, pa.repeat(pa.scalar(True), count), pa.nulls(count, pa.string())]
+    yes, no = (pa.repeat(pa.scalar(value), count) for value in (True, False))
+    arrays = [invoice_ids, ids, yes, pa.nulls(count, pa.string()), no, yes]
     return pa.Table.from_arrays(arrays, schema=HANDED_OVER)
 
 
@@ -280,13 +313,12 @@ def _stage(connection: psycopg.Connection, transactions: pa.Table) -> None:
 
 
 def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:
-    """The transactions with these ids: id, identifier, amount, classified_entity and the month (UTC) of their date."""
+    """The transactions with these ids: id, identifier, amount and the month (UTC) of their date."""
     schema = schema_of(
         {
             "id": pa.int32(),
             "identifier": pa.string(),
             "amount": pa.decimal128(18, 2),
-            "classified_entity": pa.string(),
             "month": pa.date32(),
         }
     )
@@ -294,7 +326,7 @@ def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:
         connection.execute("CREATE TEMPORARY TABLE wanted (id integer) ON COMMIT DROP")
         copy_in(connection, sql.Identifier("pg_temp", "wanted"), pa.table({"id": ids.cast(pa.int32())}))
         query = sql.SQL(
-            "SELECT t.id, t.identifier, t.amount::numeric(18, 2), t.classified_entity, "
+            "SELECT t.id, t.identifier, t.amount::numeric(18, 2), "
             "date_trunc('month', t.date::timestamptz AT TIME ZONE 'UTC')::date "
             "FROM transactions t JOIN wanted USING (id)"
         )

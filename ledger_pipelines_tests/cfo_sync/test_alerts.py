@@ -65,6 +65,9 @@ def test_what_is_being_handed_over_has_neither_succeeded_nor_failed(books: Books
     keep(books, "DPY-2", NOON, **claim, claimed_at=NOON - timedelta(minutes=6))
     keep(books, "DPY-3", NOON)
     assert metrics(books)[1] == 50
+    # One that has failed before is not forgotten while it is tried again.
+    keep(books, "DPY-4", NOON, **claim | {"sync_error": "no"}, claimed_at=NOON - timedelta(minutes=1))
+    assert metrics(books)[1] == Decimal("33.33")
 
 
 def test_pending_counts_all_that_wait_and_exhausted_those_that_failed_thrice(books: Books) -> None:

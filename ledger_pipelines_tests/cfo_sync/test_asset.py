@@ -199,6 +199,27 @@ def test_what_a_sync_leaves_over_is_an_error(books: Books, monkeypatch: pytest.M
     assert not materialise()[1]["every_paid_invoice_accounted_for"]
 
 
+def test_what_is_told_of_while_a_sync_runs_is_left_to_the_next(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its payment is dated before the sync began, and was committed after it looked."""
+
+    def meanwhile(*_: object, **__: object) -> SyncCounts:
+        books.paid("DPY-1", paid_at=OCTOBER)
+        return SyncCounts()
+
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.assets.sync_invoices", meanwhile)
+    assert materialise()[1]["every_paid_invoice_accounted_for"]
+
+
+def test_a_withdrawn_invoice_that_was_paid_before_the_ledger_warns_in_its_first_month(books: Books) -> None:
+    books.paid("DPY-1", paid_at=BEFORE)
+    first = f"{first_partition()}"
+    assert materialise(first)[1]["still_paid"]
+    books.ours("UPDATE crypto_invoices SET status = 'cancelled'")
+    assert not materialise(first)[1]["still_paid"]
+
+
 @pytest.mark.parametrize(
     "state",
     [

@@ -65,3 +65,54 @@ def test_what_a_killed_sync_handed_over_is_still_its_own(books: Books) -> None:
     books.ours("UPDATE crypto_invoices SET status = 'paid'")
     assert books.sync() == SyncCounts(linked=2)
     assert {books.state(one)["sync_status"] for one in (first, second)} == {"synced"}
+
+
+def killed_after_handing_over(books: Books, invoice: int) -> None:
+    """Its sync handed it over, and was killed before it recorded that."""
+    assert books.sync(invoice_ids=[invoice]).inserted == 1
+    books.ours(
+        """UPDATE crypto_invoice_cfo_sync SET sync_status = 'pending', claim = gen_random_uuid(),
+                  cfo_transaction_id = NULL, sync_timestamp = NULL WHERE invoice_id = %s""",
+        invoice,
+    )
+    books.ours("UPDATE crypto_invoices SET status = 'paid'")
+
+
+@pytest.mark.parametrize("minutes", [1, 6], ids=["while its claim holds", "together with it"])
+def test_one_whose_sync_was_killed_is_not_robbed_by_another_kind(books: Books, minutes: int) -> None:
+    crypto = books.paid("N1")
+    killed_after_handing_over(books, crypto)
+    books.paid_in_holded(OCTOBER, {"id": "h1", "document_number": "N1", "last_payment_on": date(2025, 1, 1)})
+    books.watch.forward(minutes=minutes)
+    books.sync()
+    books.watch.forward(minutes=6)
+    books.sync()
+    (holded,) = holded_ids(books)
+    (transaction,) = books.transactions()
+    assert transaction["source_file"] == "crypto_invoice_N1"
+    assert books.state(crypto)["cfo_transaction_id"] == transaction["id"]
+    assert (books.state(holded)["sync_status"], books.state(holded)["retryable"]) == ("failed", False)
+
+
+@pytest.mark.parametrize("minutes", [1, 6], ids=["while its claim holds", "together with it"])
+def test_one_whose_sync_was_killed_is_not_robbed_by_another_of_its_kind(books: Books, minutes: int) -> None:
+    same = {"document_number": "F1"}
+    books.paid_in_holded(OCTOBER, {"id": "h2", **same})
+    books.sync(invoice_ids=[])
+    (later,) = holded_ids(books)
+    killed_after_handing_over(books, later)
+    books.paid_in_holded(
+        OCTOBER,
+        {"id": "h1", **same, "contact_name": "Another", "last_payment_on": date(2025, 1, 1)},
+        {"id": "h2", **same},
+    )
+    books.watch.forward(minutes=minutes)
+    books.sync()
+    books.watch.forward(minutes=6)
+    books.sync()
+    states = {
+        row["invoice_id"]: row["sync_status"] for row in books.ours("SELECT * FROM crypto_invoice_cfo_sync")
+    }
+    assert states.pop(later) == "synced"
+    assert list(states.values()) == ["failed"]
+    assert books.count() == 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months
-from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
+from ledger_pipelines.store.cfo_transactions import hand_over, prepare_cfo_database
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer
@@ -208,6 +209,67 @@ def test_a_table_that_somebody_keeps_locked_holds_back_all_and_is_not_waited_for
         counts = books.sync(batch=500)
     assert counts.to_retry == 500
     assert counts.trouble is not None
+
+
+def test_a_few_invoices_under_a_locked_table_are_trouble(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over._BRIEFLY", "1ms")
+    books.many_paid(5, "DPY-")
+    with psycopg.connect(books.cfo.url) as other:
+        other.execute("LOCK TABLE transactions IN EXCLUSIVE MODE")
+        counts = books.sync()
+    assert counts.to_retry == 5
+    assert "are locked" in (counts.trouble or "")
+
+
+def test_a_locked_table_is_not_prepared_nor_waited_for_for_ever(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    with psycopg.connect(books.cfo.url) as other:
+        other.execute("LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailableError, match="are locked"):
+            prepare_cfo_database(books.cfo)
+
+
+def test_a_key_over_all_rows_that_an_earlier_version_made_is_narrowed(books: Books) -> None:
+    books.paid("DPY-1")
+    assert books.sync() == SyncCounts(inserted=1)
+    books.theirs("DROP INDEX transactions_source_file")
+    books.theirs("CREATE UNIQUE INDEX transactions_source_file ON transactions (source_file)")
+    prepare_cfo_database(books.cfo)
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, source_file)
+           SELECT now(), 'Card payment', n, 'bank_2025_10.csv' FROM generate_series(1, 2) n"""
+    )
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        books.theirs(
+            """INSERT INTO transactions (date, description, amount, source_file)
+               VALUES (now(), 'twice', 1, 'crypto_invoice_DPY-1')"""
+        )
+
+
+def test_a_right_that_is_missing_for_every_row_is_not_looked_for_row_by_row(
+    books: Books, cfo_server: CfoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_sequence(books)
+    writer = f"writer_{uuid4().hex}"
+    cfo_server.execute(f"CREATE ROLE {writer} LOGIN")
+    books.theirs(f"GRANT SELECT, INSERT ON transactions TO {writer}")
+    calls = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        calls.append(arguments)
+        return hand_over(*arguments, **named)
+
+    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over.hand_over", counted)
+    theirs = Database(books.cfo.url.replace("postgres@", f"{writer}@"), None, "CFO_DATABASE_URL")
+    books.many_paid(40, "DPY-")
+    assert Books(books.ledger, theirs).sync() == SyncCounts(failed=40)
+    assert len(calls) == 1
+    books.theirs(f"DROP OWNED BY {writer}")
 
 
 def test_rows_that_a_policy_refuses_do_not_hold_back_the_others(books: Books, cfo_server: CfoServer) -> None:

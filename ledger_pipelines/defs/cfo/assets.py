@@ -18,7 +18,7 @@ from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
 from ledger_pipelines.months import month_of
-from ledger_pipelines.store.cfo_metrics import month_figures, stray_months, waiting_invoices
+from ledger_pipelines.store.cfo_metrics import month_figures, ready_invoices, stray_months, waiting_invoices
 from ledger_pipelines.store.cfo_sync import invoice_of
 from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
@@ -73,14 +73,14 @@ def cfo_transactions(
         theirs = cfo.database
         months = _payment_months(step)
         began = _now()
+        were_ready = [] if config.invoices else ready_invoices(step.connection, began)
         counts = _sync(step, ledger.database, theirs, config, months)
         _describe(step, counts, months)
         if counts.trouble:
             raise LedgerError(
                 f"To be tried again: {counts.to_retry:,}, failed: {counts.failed:,} invoices. {counts.trouble}"
             )
-        ready_at = None if config.invoices else began
-        findings = list(cfo_findings(step.connection, theirs, months, ready_at=ready_at))
+        findings = list(cfo_findings(step.connection, theirs, months, were_ready=were_ready, ready_at=began))
     yield dg.MaterializeResult()
     yield from report(context, findings)
 

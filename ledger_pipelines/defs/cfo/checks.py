@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from ledger_pipelines.cfo.mappings import entity_of
 from ledger_pipelines.columns import column, kept, mask, positions, take
 from ledger_pipelines.defs.findings import Finding, rows_finding
+from ledger_pipelines.defs.partitions import nearest_month
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.cfo_metrics import unaccounted_invoices, waiting_invoices
 from ledger_pipelines.store.cfo_sync import (
     read_mappings,
@@ -22,7 +24,7 @@ from ledger_pipelines.store.cfo_sync import (
     synced_of_months,
     withdrawn_invoices,
 )
-from ledger_pipelines.store.cfo_transactions import doubled_identifiers, read_transactions
+from ledger_pipelines.store.cfo_transactions import doubled_identifiers, limit_waiting, read_transactions
 from ledger_pipelines.store.database import Database
 
 _ASSET = "cfo_transactions"
@@ -39,7 +41,7 @@ _DESCRIPTIONS = {
     _ONCE: "No two transactions share an Identifier.",
     _FAILED: "No invoice has failed for good: one that has waits for a person.",
     _STILL: "The invoice of each transaction is still paid, and has the same number: the CFO hears of no change.",
-    _ENTITIES: "Each transaction has the entity that the mappings say now; running an open month again corrects it.",
+    _ENTITIES: "Each invoice was synced with the entity that the mappings say now; an open month run again corrects it.",
 }
 CHECKS = [
     dg.AssetCheckSpec(name, asset=_ASSET, description=description)
@@ -63,8 +65,14 @@ class _Both:
         withdrawn = withdrawn_invoices(ours)
         found = read_transactions(theirs, column(withdrawn, "cfo_transaction_id"))
         rows = positions(column(withdrawn, "cfo_transaction_id"), column(found, "id"))
-        for name in ("identifier", "month"):
-            withdrawn = withdrawn.append_column(name, take(column(found, name), rows))
+        today = datetime.now(UTC).date()
+        months = [
+            None if month is None else nearest_month(month, today)
+            for month in take(column(found, "month"), rows).to_pylist()
+        ]
+        withdrawn = withdrawn.append_column("month", pa.array(months, pa.date32())).append_column(
+            "identifier", take(column(found, "identifier"), rows)
+        )
         return cls(
             ours,
             theirs,
@@ -80,13 +88,33 @@ def cfo_findings(
     cfo: Database,
     months: Mapping[date, Sequence[date]],
     *,
-    ready_at: datetime | None,
+    were_ready: Sequence[int],
+    ready_at: datetime,
 ) -> Iterator[Finding]:
     """What each check found in each month with the months of payments that belong to it.
 
-    `ready_at` is when a sync of all of them began, and null when the sync was of some invoices only.
+    `were_ready` are the invoices that were ready at `ready_at`, when a sync of all of them began.
+    Raises LedgerError when the CFO's database does not let us look.
     """
+    try:
+        yield from _findings(ours, cfo, months, were_ready, ready_at)
+    except psycopg.Error as error:
+        raise LedgerError(
+            f"The CFO's transactions in {cfo.shown} could not be checked "
+            f"({error.diag.message_primary or type(error).__name__}): run the month again."
+        ) from error
+
+
+def _findings(
+    ours: psycopg.Connection,
+    cfo: Database,
+    months: Mapping[date, Sequence[date]],
+    were_ready: Sequence[int],
+    ready_at: datetime,
+) -> Iterator[Finding]:
+    now = datetime.now(UTC)
     with cfo.connect(application_name="ledger cfo sync") as theirs:
+        limit_waiting(theirs)
         both = _Both.of(ours, theirs)
         for month, payments in months.items():
             synced = synced_of_months(ours, payments)
@@ -95,13 +123,12 @@ def cfo_findings(
             yield _same(
                 month, synced, {name: take(column(found, name), rows) for name in found.column_names}, both
             )
-            yield _still(month, payments, synced, take(column(found, "identifier"), rows), both)
+            yield _still(month, synced, take(column(found, "identifier"), rows), both)
             yield _entities(month, synced, both)
             told = "identifiers are there twice"
             yield rows_finding(_ASSET, _ONCE, month, both.doubled, told=told, severity=_ERROR)
-            yield _accounted(
-                month, unaccounted_invoices(ours, payments, ready_at=ready_at, now=datetime.now(UTC))
-            )
+            lost = unaccounted_invoices(ours, payments, were_ready=were_ready, ready_at=ready_at, now=now)
+            yield _accounted(month, lost)
             yield _failed(month, payments, ours)
 
 
@@ -114,11 +141,8 @@ def _same(month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], bo
     return rows_finding(_ASSET, _SAME, month, rows, told=told, severity=_ERROR)
 
 
-def _still(
-    month: date, payments: Sequence[date], synced: pa.Table, identifiers: pa.Array[Any], both: _Both
-) -> Finding:
-    is_ours = mask(pc.is_in(column(both.withdrawn, "month"), value_set=pa.array(payments, pa.date32())))
-    gone = kept(both.withdrawn, is_ours)
+def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Both) -> Finding:
+    gone = kept(both.withdrawn, mask(pc.equal(column(both.withdrawn, "month"), pa.scalar(month))))
     renumbered = mask(pc.not_equal(identifiers, column(synced, "invoice_number")))
     changed = kept(synced.append_column("identifier", identifiers), renumbered)
     rows = pa.table(

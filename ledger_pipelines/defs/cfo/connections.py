@@ -11,9 +11,9 @@ from uuid import UUID
 import psycopg
 import pyarrow as pa
 
-from ledger_pipelines.columns import Column
+from ledger_pipelines.columns import Column, column
 from ledger_pipelines.errors import DatabaseUnavailableError
-from ledger_pipelines.store.cfo_sync import owners_of, record_outcomes
+from ledger_pipelines.store.cfo_sync import of_shared_numbers, owners_of, record_outcomes
 from ledger_pipelines.store.cfo_transactions import limit_waiting
 from ledger_pipelines.store.database import Database
 
@@ -78,10 +78,11 @@ class Recorder:
         self._finish()
         self._recording = self._thread.submit(record_outcomes, self._connection, token, outcomes, sent, at=at)
 
-    def owners_of(self, transaction_ids: Column) -> pa.Table:
-        """Whose these transactions are, by all that has been recorded."""
+    def owners_of(self, linked: pa.Table) -> tuple[pa.Table, Column]:
+        """Whose the linked transactions are by all that has been recorded, and which invoices share their number."""
         self._finish()
-        return owners_of(self._connection, transaction_ids)
+        owners = owners_of(self._connection, column(linked, "cfo_transaction_id"))
+        return owners, of_shared_numbers(self._connection, column(linked, "invoice_id"))
 
     def _finish(self) -> None:
         if self._recording is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -13,7 +12,7 @@ from ledger_pipelines.cfo.retry import is_transient
 from ledger_pipelines.columns import Column, array, column, kept, mask, positions, present, take
 from ledger_pipelines.defs.cfo.connections import CfoConnection, Recorder
 from ledger_pipelines.errors import DatabaseUnavailableError
-from ledger_pipelines.store.cfo_transactions import HANDED_OVER, hand_over, may_insert
+from ledger_pipelines.store.cfo_transactions import HANDED_OVER, hand_over, has_policies
 
 #: How many parts of a batch may wait in vain for a lock, the first as long as usual and the others briefly: enough to
 #: find one invoice that somebody keeps locked, and not too many where it is the whole table.
@@ -21,8 +20,8 @@ _VAIN_WAITS = 30
 _BRIEFLY = "1s"
 
 _DROPPED = "The CFO's database took it and kept no row: look for a trigger, a rule or another key of its transactions."
+_LOCKED = "The CFO's transactions are locked: nothing could be handed over in the time that a sync waits."
 _STRANGE_ID = "The ids of the CFO's transactions are beyond 2,147,483,647, which cannot be kept here."
-_RENUMBER = ": give one of them another number, then force its sync."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,9 @@ def hand_over_batch(
     vain_waits = 0
     while waiting:
         part = waiting.pop()
+        if batch.trouble is not None:
+            batch.fail(part, batch.trouble, transient=True)
+            continue
         try:
             handed = hand_over(theirs.connection(), part, lock_timeout=_BRIEFLY if vain_waits else None)
             _take(batch, handed)
@@ -82,6 +84,8 @@ def hand_over_batch(
             batch.fail(part, _sentence(error), transient=transient)
             if transient and not (of_a_record and transactions.num_rows > 1):
                 batch.trouble = _sentence(error)
+    if vain_waits and not batch.taken.num_rows and batch.trouble is None:
+        batch.trouble = _LOCKED
     _take_out_doubles(recorder, batch)
     return batch
 
@@ -98,13 +102,13 @@ def _is_of_a_record(theirs: CfoConnection, error: psycopg.Error, vain_waits: int
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return vain_waits <= _VAIN_WAITS
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return _may_insert(theirs)
+        return _has_policies(theirs)
     return not is_transient(error.sqlstate) and not (error.sqlstate or "").startswith("42")
 
 
-def _may_insert(theirs: CfoConnection) -> bool:
+def _has_policies(theirs: CfoConnection) -> bool:
     try:
-        return may_insert(theirs.connection())
+        return has_policies(theirs.connection())
     except (psycopg.Error, DatabaseUnavailableError):
         return False
 
@@ -119,20 +123,33 @@ def _take_out_doubles(recorder: Recorder, batch: Batch) -> None:
     is_new = mask(column(handed, "is_new"))
     if is_new.all():
         return
-    owners = recorder.owners_of(column(kept(handed, ~is_new), "cfo_transaction_id"))
-    claims = pa.concat_tables(
-        part.select(owners.column_names) for part in (owners, kept(handed, is_new), kept(handed, ~is_new))
-    )
+    linked = kept(handed, ~is_new)
+    owners, shared = recorder.owners_of(linked)
     ids, transaction_ids = column(handed, "invoice_id"), column(handed, "cfo_transaction_id")
-    rows = positions(transaction_ids, column(claims, "cfo_transaction_id"))
-    first = take(column(claims, "invoice_id"), rows)
-    is_double = mask(pc.not_equal(first, ids))
-    texts: Any = [pc.cast(one.filter(array(is_double)), pa.string()) for one in (first, transaction_ids)]
-    errors = pc.binary_join_element_wise(
-        "Invoice #", texts[0], " has the same number and is the CFO's transaction ", texts[1], _RENUMBER, ""
+    # By its Identifier alone one finds another kind's; by its file another of the same kind, which looks otherwise.
+    is_other = mask(column(handed, "is_other"))
+    is_other |= mask(pc.is_in(ids, value_set=shared)) & ~mask(column(handed, "is_alike"))
+    claims = pa.concat_tables(
+        part.select(owners.column_names)
+        for part in (owners, kept(handed, is_new), kept(handed, ~is_new & ~is_other))
     )
+    rows = positions(transaction_ids, column(claims, "cfo_transaction_id"))
+    owner = take(column(claims, "invoice_id"), rows)
+    is_double = is_other | mask(pc.not_equal(owner, ids))
+    doubles = zip(
+        *(one.filter(array(is_double)).to_pylist() for one in (owner, transaction_ids)), strict=True
+    )
+    errors = pa.array([_same_number(whose, transaction) for whose, transaction in doubles], pa.string())
     batch.taken = kept(handed, ~is_double)
     batch.failures.append(Failure(ids.filter(array(is_double)), errors, transient=False))
+
+
+def _same_number(owner: int | None, transaction: int) -> str:
+    whose = "Another invoice" if owner is None else f"Invoice #{owner}"
+    return (
+        f"{whose} has the same number and is the CFO's transaction {transaction}: give one of them another number, "
+        "then force its sync."
+    )
 
 
 def _sentence(error: psycopg.Error) -> str:
