@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer
 from ledger_pipelines_tests.sources.conftest import Reply, ScriptedServer
-
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +25,8 @@ def cfo_server() -> Iterator[CfoServer]:
 @pytest.fixture
 def cfo(cfo_server: CfoServer) -> Iterator[Database]:
     """A database of the CFO's; the server runs again when the test is over, whatever the test did."""
-    name = f"cfo_{next(_numbers)}"
-    yield cfo_server.new_database(name)
+    yield cfo_server.emptied_database()
     cfo_server.start()
-    cfo_server.drop(name)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import psycopg
-from psycopg import sql
 
 from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
@@ -21,7 +20,7 @@ from ledger_pipelines.store.embedded import EmbeddedServer
 #: Nothing needs to survive a crash of the machine, but what was committed survives one of the server: commits are
 #: written before they are answered, though the disk need not have them.
 _SETTINGS = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "64MB"}
-_TEMPLATE = "template_cfo"
+_NAME = "cfo_transactions"
 
 
 class CfoServer:
@@ -31,23 +30,23 @@ class CfoServer:
         # A short path: a Unix socket's name may have about a hundred characters.
         self._home = Path(tempfile.mkdtemp(prefix="ledger-cfo-"))
         self._server = EmbeddedServer(self._home, settings=_SETTINGS)
-        prepare_cfo_database(self._named(self._server.database(_TEMPLATE)))
+        self._server.database(_NAME)
         self._url = self._server.database("postgres").url
 
-    def new_database(self, name: str) -> Database:
-        """A database with an empty table of transactions, as `prepare_cfo_database` makes it."""
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            # Copying files is three times as fast as the usual way here, where no checkpoint waits for the disk.
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                    sql.Identifier(name), sql.Identifier(_TEMPLATE)
-                )
-            )
-        return self._named(self._server.database(name))
+    def emptied_database(self) -> Database:
+        """The CFO's database with nothing in it but an empty table of transactions, as `prepare_cfo_database` makes it.
 
-    def drop(self, name: str) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        The same one each time: making another takes twenty times as long as emptying it.
+        """
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_NAME}'")
+        self.execute(f"ALTER DATABASE {_NAME} RESET ALL")
+        database = self._named(self._server.database(_NAME))
+        with database.connect() as connection, connection.transaction():
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+            connection.execute("GRANT USAGE ON SCHEMA public TO public")
+        prepare_cfo_database(database)
+        return database
 
     def execute(self, statement: str) -> None:
         """Runs a statement beside the CFO's databases, such as one about roles."""

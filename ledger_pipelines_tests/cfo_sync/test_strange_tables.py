@@ -155,7 +155,7 @@ def test_a_database_in_another_encoding_keeps_the_names_as_they_are(
     )
     assert books.state(readable)["sync_status"] == "synced"
     assert "LATIN1" in failed_reason(books, unwritable)
-    cfo_server.drop(name)
+    cfo_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _renamed(url: str, name: str) -> str:
