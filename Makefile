@@ -24,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup
 	@exec $(BIN)/ledger up --demo
 
+# Three at once keep two cores busy: much of the time of the tests of the whole is waiting.
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,7 +32,7 @@ test: setup
 	$(BIN)/lint-imports
 	$(BIN)/dg check defs
 	$(BIN)/python -m ledger_pipelines_tests.browser_setup
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 bench: setup
 	@exec $(BIN)/ledger bench
