@@ -17,7 +17,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import migrate
 
-# How long an example takes says nothing: the machine may be busy with the other worker.
+# How long an example takes says nothing: the machine may be busy with the other workers.
 hypothesis.settings.register_profile("ledger", deadline=None)
 hypothesis.settings.load_profile("ledger")
 

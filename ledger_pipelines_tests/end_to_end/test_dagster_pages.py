@@ -60,7 +60,7 @@ def test_a_year_is_one_run_a_month_alone_another_and_in_any_order_the_rows_are_t
                 assert all(written.values())
 
                 _launch(page, pages, "2025-05-01")
-                eventually(lambda: len(_closes(pages)) == 2, seconds=30, what="the month's run")
+                eventually(lambda: len(_closes(pages)) == 2, seconds=60, what="the month's run")
                 eventually(lambda: _ended(pages), seconds=90, what="the end of the month's run", pause=0.5)
                 newest, _ = _closes(pages)
                 assert (newest["status"], _span(newest["tags"])) == ("SUCCESS", MAY)

@@ -124,7 +124,7 @@ def _waits_in_the_middle_of_writing(database: Database) -> None:
             """SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ledger%'
                AND wait_event_type = 'Lock' AND wait_event = 'relation' AND backend_xid IS NOT NULL""",
         ),
-        seconds=40,
+        seconds=80,
         what="a run that waits in the middle of writing",
     )
 

@@ -111,7 +111,7 @@ def _a_paid_invoice_reaches_the_cfo_by_itself(database: Database) -> None:
     assert tell_payment(database, "DPY-UP", payment, at=datetime.now(UTC)).status == "paid"
     eventually(
         lambda: books.ours("SELECT id FROM crypto_invoices WHERE status = 'complete'"),
-        seconds=60,
+        seconds=100,
         what="the hand-over of the paid invoice",
     )
     handed = books.theirs("SELECT amount, business_unit FROM transactions WHERE identifier = 'DPY-UP'")
