@@ -60,16 +60,18 @@ def prepare_cfo_database(database: Database) -> None:
     DatabaseUnavailableError when it does not answer or keeps the table locked.
     """
     with database.connect(application_name="ledger migrate") as connection, connection.transaction():
-        limit_waiting(connection)
         try:
+            limit_waiting(connection)
             if _missing_keys(connection):
                 _make_keys(connection, database)
             missing = _missing_keys(connection)
             if not missing:
                 _narrow_old_key(connection)
-        except psycopg.errors.LockNotAvailable as error:
+        except psycopg.OperationalError as error:
+            # What passes by itself, as far as PostgreSQL tells: each invoice has its own retries then.
+            reason = error.diag.message_primary or type(error).__name__
             raise DatabaseUnavailableError(
-                f"The CFO's transactions in {database.shown} are locked ({error.diag.message_primary})."
+                f"The CFO's transactions in {database.shown} are locked or out of reach ({reason})."
             ) from None
         except psycopg.errors.UniqueViolation as error:
             raise LedgerError(

@@ -15,7 +15,7 @@ from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
 from ledger_pipelines.store.cfo_transactions import hand_over, prepare_cfo_database
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.cfo_sync.building import Books
-from ledger_pipelines_tests.cfo_sync.servers import CfoServer
+from ledger_pipelines_tests.cfo_sync.servers import CfoServer, cut_connections
 
 OCTOBER = date(2025, 10, 1)
 
@@ -232,6 +232,18 @@ def test_a_locked_table_is_not_prepared_nor_waited_for_for_ever(
         other.execute("LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailableError, match="are locked"):
             prepare_cfo_database(books.cfo)
+
+
+def test_a_connection_that_is_lost_while_preparing_is_no_defect_of_the_table(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(connection: psycopg.Connection) -> None:
+        cut_connections(books.cfo)
+        connection.execute("SELECT 1")
+
+    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.limit_waiting", cut)
+    with pytest.raises(DatabaseUnavailableError, match="out of reach"):
+        prepare_cfo_database(books.cfo)
 
 
 def test_a_key_over_all_rows_that_an_earlier_version_made_is_narrowed(books: Books) -> None:
