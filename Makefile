@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test bench lock clean
+.PHONY: setup run test check bench lock clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,14 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: setup
 	@exec $(BIN)/ledger up --demo
+
+# The tests that need no process: no database, no server, no browser. They are told by what they ask for.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 -m "not process"
 
 # Three at once keep two cores busy: much of the time of the tests of the whole is waiting.
 test: setup

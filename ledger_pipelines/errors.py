@@ -45,7 +45,8 @@ class Problem:
 
     `details` is the record as it came, or what helps to mend it; secrets are removed when it is stored.
     `month` (`YYYY-MM`) is set where the problem belongs to a month's rule, and None where it belongs to
-    the source's present state.
+    the source's present state. `is_blocking` is false for a mere note: the record counts, and only a field that bears
+    on nothing could not be read; no month stays open because of it.
     """
 
     integration: str
@@ -55,3 +56,4 @@ class Problem:
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
     month: str | None = None
+    is_blocking: bool = True

@@ -32,6 +32,17 @@ _FORGETFUL = {
     "shared_buffers": "128MB",
 }
 _numbers = count(1)
+#: A test that asks for one of these, or stands in one of these folders, needs a process.
+_PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
+_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "commands", "sandbox"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that need a process, which `make check` leaves out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & _PROCESS_FIXTURES or _PROCESS_FOLDERS & set(item.path.parts):
+            item.add_marker(pytest.mark.process)
 
 
 @pytest.fixture(scope="session")

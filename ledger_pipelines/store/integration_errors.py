@@ -89,6 +89,22 @@ def resolve_error(connection: psycopg.Connection, error_id: int, note: str) -> s
     )
 
 
+def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
+    """Whether a person has ignored this very error, which confirms what it says, such as a list's being shorter.
+
+    The confirmation holds once: the error is settled by it, and counts again when it comes again.
+    """
+    row = connection.execute(
+        """UPDATE integration_errors
+           SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL, is_resolved = true, resolved_at = now(),
+               resolution_notes = 'Confirmed: ' || ignore_notes
+           WHERE integration_name = %s AND operation_type = %s AND entity_type = %s AND external_id = %s
+                 AND is_ignored RETURNING id""",
+        [problem.integration, problem.operation, problem.entity_type, problem.external_id],
+    ).fetchone()
+    return row is not None
+
+
 def _decide(
     connection: psycopg.Connection, update: LiteralString, error_id: int, note: str | None = None
 ) -> str:
@@ -126,7 +142,8 @@ def record_problems(
 def _merge(problems: Iterable[Problem]) -> list[tuple[Problem, list[date]]]:
     """One problem for each record, with all months it troubles; in a fixed order, so that two runs cannot deadlock."""
     merged: dict[tuple[str, str], tuple[Problem, set[date]]] = {}
-    for problem in problems:
+    # Of a record with several problems the one that blocks is told.
+    for problem in sorted(problems, key=lambda problem: not problem.is_blocking):
         _, months = merged.setdefault((problem.entity_type, problem.external_id), (problem, set()))
         if problem.month is not None:
             months.add(parse_month(problem.month))
@@ -138,10 +155,12 @@ def _upsert(
 ) -> bool:
     row = connection.execute(
         """INSERT INTO integration_errors AS e
-               (integration_name, operation_type, entity_type, external_id, error_message, error_details, months)
-           VALUES (%s, %s, %s, %s, %s, %s, %s)
+               (integration_name, operation_type, entity_type, external_id, error_message, error_details, months,
+                is_blocking)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
            ON CONFLICT (integration_name, operation_type, entity_type, external_id) DO UPDATE SET
                error_message = excluded.error_message, error_details = excluded.error_details,
+               is_blocking = excluded.is_blocking,
                months = ARRAY(SELECT DISTINCT unnest(e.months || excluded.months) ORDER BY 1),
                last_seen_at = now(), occurrences = e.occurrences + 1,
                is_resolved = false, resolved_at = NULL, resolution_notes = NULL
@@ -154,6 +173,7 @@ def _upsert(
             problem.message,
             Jsonb(dict(problem.details), dumps=_dumps),
             months,
+            problem.is_blocking,
         ],
     ).fetchone()
     return row is not None and bool(row[0])
