@@ -43,6 +43,17 @@ def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table
     return None if row is None else read_months(connection, table, row).drop_columns(["month"])
 
 
+def newest_are_complete(connection: psycopg.Connection, tables: Sequence[str]) -> bool:
+    """Whether all records could be read when each of these tables was read last; one that never was says nothing."""
+    row = connection.execute(
+        """SELECT coalesce(bool_and(is_complete), true) FROM (
+               SELECT DISTINCT ON (table_name) is_complete FROM month_snapshots WHERE table_name = ANY(%s)
+               ORDER BY table_name, snapshot_at DESC, month DESC) AS newest""",
+        [list(tables)],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def accrued_months(connection: psycopg.Connection) -> list[date]:
     """The months whose accruals were ever computed, in order."""
     rows = connection.execute(

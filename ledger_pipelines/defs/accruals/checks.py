@@ -64,6 +64,14 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         "months are not the sum of their contracts",
     ),
     Invariant(
+        "monthly_accruals",
+        "revenue_taken_back",
+        "Revenue is taken back only for a credit note, or where a notice says why.",
+        lambda result: invariants.revenue_taken_back(result.accruals, result.notices),
+        "contracts take revenue back that was recognised, without a credit note or a notice",
+        _WARN,
+    ),
+    Invariant(
         "accrual_notices",
         "no_stalled_contracts",
         "Every contract's money will be recognised by some rule.",

@@ -16,9 +16,12 @@ from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.invoicing.service_periods import present_periods
 from ledger_pipelines.store.frames import read_months, read_table
-from ledger_pipelines.store.snapshots import read_newest_snapshot
+from ledger_pipelines.store.enrolled import read_enrolled
+from ledger_pipelines.store.snapshots import newest_are_complete, read_newest_snapshot
 from ledger_pipelines.store.statements import one_view
 
+#: Those in which a client who is not there has resigned, if all could be read.
+_CRM_TABLES = ("clients", "enrollments", "external_ids")
 OUTPUT_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
 
 
@@ -41,9 +44,11 @@ def read_inputs(
             services=_services(connection),
             clients=_newest(connection, "clients"),
             periods=present_periods(read_months(connection, "enrollments", ledger_months, columns)),
+            enrolled=read_enrolled(connection),
             pages=_newest(connection, "external_ids"),
             booked=read_months(connection, "monthly_accruals", sorted(closed), SCHEMAS["booked"].names),
             closed_months=closed,
+            crm_is_complete=newest_are_complete(connection, _CRM_TABLES),
         )
 
 
@@ -54,7 +59,7 @@ def frames_of(result: AccrualResult) -> dict[str, pa.Table]:
 
 
 def contract_count(contracts: pa.Table) -> int:
-    """How many contracts there are among rows of `contracts`."""
+    """How many clients, services and currencies there are among rows of `contracts`."""
     return contracts.group_by(["contact_id", "service_id", "currency"]).aggregate([]).num_rows
 
 
