@@ -11,7 +11,7 @@ import pyarrow as pa
 from ledger_pipelines.defs.invoicing.writing import Changes
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.invoicing.contracts import contract_movements, documents_without_client
+from ledger_pipelines.invoicing.contracts import contract_movements, documents_without_client, told_apart
 from ledger_pipelines.invoicing.documents import Documents, dated, month_documents, newest
 from ledger_pipelines.sources.holded import Documents as HoldedDocuments
 from ledger_pipelines.store.frames import read_months
@@ -28,7 +28,9 @@ class Written:
 
 def write_documents(step: Step, found: HoldedDocuments, services: pa.Table) -> Written:
     """Replaces the months' invoices, lines and contracts, all or nothing; the first open month takes late news."""
-    known = newest(_read(step, sorted(step.closed)))
+    closed = sorted(step.closed)
+    held = _read(step, closed)
+    known = newest(held)
     documents = month_documents(
         dated(found.invoices, found.invoice_lines),
         _read(step, step.open(step.months)),
@@ -39,11 +41,11 @@ def write_documents(step: Step, found: HoldedDocuments, services: pa.Table) -> W
     )
     current = documents.of_months(step.open(step.months))
     as_closed = documents.of_months([month for month in step.months if month in step.closed])
-    nothing = Documents(known.headers.slice(0, 0), known.lines.slice(0, 0))
+    booked = told_apart(read_months(step.connection, "contracts", closed), held, services)
     contracts = pa.concat_tables(
         [
-            contract_movements(current, known.of(current.ids), services),
-            contract_movements(as_closed, nothing, services),
+            contract_movements(current, booked, services),
+            contract_movements(as_closed, booked.slice(0, 0), services),
         ]
     )
     frames = {"invoices": documents.headers, "invoice_lines": documents.lines, "contracts": contracts}
