@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.columns import (
     Column,
-    Int64s,
     Mask,
     column,
     decimals,
@@ -27,8 +26,8 @@ from ledger_pipelines.columns import (
     small_units,
     take,
 )
-from ledger_pipelines.errors import Problem
-from ledger_pipelines.invoicing.documents import Documents, newest
+from ledger_pipelines.invoicing.amounts import Amounts
+from ledger_pipelines.invoicing.documents import Documents, counting, newest
 from ledger_pipelines.invoicing.frames import first_of_month
 from ledger_pipelines.money import AMOUNT
 
@@ -57,9 +56,9 @@ def contract_movements(documents: Documents, booked: pa.Table, services: pa.Tabl
     """What each document changes in its month (CONTRACTS), in the order of the key.
 
     `documents` has each id once. `booked` are rows of closed months (CONTRACTS): what they hold of a document is
-    taken off in the month that restates it, so that a document's rows always add up to what it now comes to. Credit
-    notes are negative; drafts, cancelled and removed documents, documents without a client and lines of no service
-    do not count.
+    taken off in the month that restates it, so that a document's rows always add up to what it now comes to. What
+    a line comes to is said in `amounts`; drafts, cancelled and removed documents, documents without a client and
+    lines of no service do not count.
     """
     amounts = _amounts(documents, services)
     held = _held(documents, booked)
@@ -103,45 +102,21 @@ def told_apart(booked: pa.Table, closed: Documents, services: pa.Table) -> pa.Ta
     return pa.concat_tables([kept(booked, ~is_whole).select(CONTRACTS.names).cast(CONTRACTS), then])
 
 
-def documents_without_client(documents: Documents, services: pa.Table) -> list[Problem]:
-    """Documents that sell a service to nobody: what they invoice belongs to no contract, so it is never recognised."""
-    headers = documents.headers
-    is_lost = _counting(headers) & ~present(column(headers, "contact_id"))
-    lost = documents.of(column(kept(headers, is_lost), "id"))
-    sold = kept(lost.lines, _service_rows(column(lost.lines, "account_id"), services) >= 0)
-    found = lost.of(column(sold, "invoice_id")).headers
-    return [
-        Problem(
-            "holded",
-            "invoices",
-            row["document_type"],
-            row["id"],
-            f"{row['document_number']} of {row['date']} over {row['total']} {row['currency']} has no contact, so it "
-            "belongs to no contract and is not accrued: set its contact in Holded.",
-        )
-        for row in found.to_pylist()
-    ]
-
-
 def _amounts(documents: Documents, services: pa.Table) -> pa.Table:
-    """A row for each line that counts: its contract, document and signed net amount."""
-    counts = _counting(documents.headers) & present(column(documents.headers, "contact_id"))
-    lines = documents.lines
-    owners = positions(column(lines, "invoice_id"), documents.ids)
-    service_rows = _service_rows(column(lines, "account_id"), services)
-    is_counted = (service_rows >= 0) & (owners >= 0)
-    is_counted[is_counted] = counts[owners[is_counted]]
-    lines, owners, service_rows = kept(lines, is_counted), owners[is_counted], service_rows[is_counted]
-    headers = picked(documents.headers, owners)
-    signs = np.where(mask(pc.equal(column(headers, "document_type"), pa.scalar("creditnote"))), -1, 1)
+    """A row for each line that counts: its contract, document and what it comes to."""
+    amounts = Amounts(documents, services)
+    owners, service_rows = amounts.lines.owners, amounts.lines.services
+    counts = counting(documents.headers) & present(column(documents.headers, "contact_id"))
+    is_counted = (service_rows >= 0) & counts[owners]
+    headers = picked(documents.headers, owners[is_counted])
     return pa.table(
         {
             "contact_id": column(headers, "contact_id"),
-            "service_id": take(column(services, "id"), service_rows),
+            "service_id": take(column(services, "id"), service_rows[is_counted]),
             "currency": column(headers, "currency"),
             "document_id": column(headers, "id"),
-            "amount": decimals(small_units(column(lines, "net_amount")) * signs, AMOUNT),
-            "is_now": pa.repeat(pa.scalar(True), len(owners)),
+            "amount": decimals(amounts.shares[is_counted], AMOUNT),
+            "is_now": pa.repeat(pa.scalar(True), headers.num_rows),
         }
     )
 
@@ -170,14 +145,3 @@ def _is_told_anew(rows: pa.Table, booked: pa.Table) -> Mask:
 
 def _joined(rows: pa.Table) -> Column:
     return joined_text(rows, list(_CONTRACT))
-
-
-def _counting(headers: pa.Table) -> Mask:
-    unwanted = [mask(column(headers, name)) for name in ("is_draft", "is_cancelled", "is_removed")]
-    return ~unwanted[0] & ~unwanted[1] & ~unwanted[2]
-
-
-def _service_rows(accounts: Column, services: pa.Table) -> Int64s:
-    """The row of the service that each account names, by the sales channel's id or account number; -1 for none."""
-    by_id = positions(accounts, column(services, "id"))
-    return np.where(by_id >= 0, by_id, positions(accounts, column(services, "account_number")))

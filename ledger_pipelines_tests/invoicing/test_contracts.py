@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from ledger_pipelines.invoicing.contracts import (
     CONTRACTS,
     contract_movements,
-    documents_without_client,
     told_apart,
 )
 from ledger_pipelines.invoicing.documents import Documents, month_documents, newest
@@ -83,9 +82,6 @@ def test_drafts_and_cancelled_documents_and_those_of_nobody_do_not_count() -> No
         {"id": "3", "date": JAN, "contact_id": None, "lines": line},
     )
     assert movements(found) == []
-    (problem,) = documents_without_client(found, SERVICES)
-    assert (problem.external_id, problem.entity_type) == ("3", "invoice")
-    assert "has no contact" in problem.message
 
 
 def test_two_currencies_are_two_contracts() -> None:
