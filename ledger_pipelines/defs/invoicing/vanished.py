@@ -41,15 +41,10 @@ def with_vanished_services(
     gone = services.slice(0, 0) if before is None else rows_without(before, "id", column(services, "id"))
     if before is None or not gone.num_rows:
         return services, []
-    doubted = shrunken_list(
-        _INTEGRATION,
-        "services",
-        "Holded",
-        "services",
-        before=before.num_rows,
-        now=before.num_rows - gone.num_rows,
-    )
-    if is_doubtful(before.num_rows, before.num_rows - gone.num_rows):
+    if is_doubtful(before.num_rows, services.num_rows):
+        doubted = shrunken_list(
+            _INTEGRATION, "services", "Holded", "services", before=before.num_rows, now=services.num_rows
+        )
         is_confirmed = take_confirmation(step.connection, doubted)
         return (services, []) if is_confirmed else (_both(services, gone), [doubted])
     notes = [_service_note(row, channels) for row in gone.to_pylist()]
@@ -73,16 +68,10 @@ def with_vanished_contacts(
     if before is not None:
         gone = rows_without(rows_without(before, "id", column(frame, "id")), "id", unreadable)
         doubted = shrunken_list(
-            _INTEGRATION,
-            "invoices",
-            "Holded",
-            "contacts",
-            before=before.num_rows,
-            now=before.num_rows - gone.num_rows,
+            _INTEGRATION, "invoices", "Holded", "contacts", before=before.num_rows, now=frame.num_rows
         )
-        if is_doubtful(before.num_rows, before.num_rows - gone.num_rows) and not take_confirmation(
-            step.connection, doubted
-        ):
+        is_doubted = is_doubtful(before.num_rows, frame.num_rows + len(unreadable))
+        if is_doubted and not take_confirmation(step.connection, doubted):
             frame, problems = _both(frame, gone), [doubted]
         else:
             invoiced = invoiced_contacts(step.connection, column(gone, "id"))
