@@ -101,7 +101,8 @@ def meant_number(value: object) -> Decimal:
     if type(value) is int:
         number = Decimal(value)
     elif type(value) is Decimal and value.is_finite():
-        number = _MEANT.plus(value)
+        # The context takes no exponent of seven digits.
+        number = _MEANT.plus(value) if value.adjusted() < 10 else value
     elif type(value) is str and _NUMBER_TEXT.fullmatch(value.strip()):
         number = _MEANT.create_decimal(value.strip())
     elif value == "":

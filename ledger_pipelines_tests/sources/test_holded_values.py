@@ -77,7 +77,7 @@ def test_a_line_too_large_for_an_amount_is_refused() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *(None, True, [], Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"), 0.5),
+        *(None, True, [], Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"), Decimal("1e99999999"), 0.5),
         *(
             "12,50",
             "6.000,00",
@@ -95,6 +95,10 @@ def test_a_line_too_large_for_an_amount_is_refused() -> None:
 def test_what_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"is not a number|is too large"):
         meant_number(value)
+
+
+def test_a_number_too_small_to_be_meant_is_nothing() -> None:
+    assert meant_number(Decimal("1e-99999999")) == 0
 
 
 @given(PRICES)
