@@ -122,7 +122,10 @@ def _contracts(
             "currency": pa.repeat("EUR", row.size),
             "contract_date": month,
             "amount": decimals(random.integers(50_000, 400_000, row.size), AMOUNT),
-            "documents": pa.repeat(pa.scalar(1, pa.int32()), row.size),
+            "document_id": _names("document-", row.size),
+            "document_type": pa.repeat("invoice", row.size),
+            "document_date": month,
+            "made_from": pa.nulls(row.size, pa.string()),
         }
     )
 

@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, column, kept, mask, picked, positions, take
+from ledger_pipelines.columns import Column, Mask, column, kept, mask, picked, positions, take
 from ledger_pipelines.invoicing.frames import (
     MONTH,
     changed_keys,
@@ -18,6 +18,7 @@ from ledger_pipelines.invoicing.frames import (
     marked,
     rows_with,
     rows_without,
+    where_in,
 )
 from ledger_pipelines.months import first_open_after
 
@@ -98,6 +99,32 @@ def month_documents(
     return result
 
 
+def missing_documents(
+    fetched: Documents,
+    stored: Documents,
+    known: Documents,
+    *,
+    months: Sequence[date],
+    unreadable: Collection[str] = (),
+) -> tuple[pa.Table, int]:
+    """The headers of documents of these months that count and that the source did not show; and of how many.
+
+    The arguments are those of `month_documents`. A document that seems gone may be there all the same: the source is
+    asked for it before anything is taken back.
+    """
+    both = pa.concat_tables([stored.headers, known.headers.select(stored.headers.column_names)])
+    was_asked = where_in(
+        both.append_column("dated_in", first_of_month(column(both, "date"))),
+        "dated_in",
+        pa.array(sorted(months), pa.date32()),
+    )
+    live = kept(both, was_asked & counting(both))
+    ids = column(live, "id")
+    live = picked(live, positions(pc.unique(ids), ids))
+    shown = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
+    return rows_without(live, "id", shown).sort_by("id"), live.num_rows
+
+
 def _closed_by_landing(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
     """Those of the months that take news, each with the closed months that it takes them of."""
     landings: dict[date, list[date]] = {}
@@ -137,3 +164,9 @@ def newest(documents: Documents) -> Documents:
     owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
     months = take(column(headers, "month"), owners)
     return Documents(headers, kept(documents.lines, mask(pc.equal(column(documents.lines, "month"), months))))
+
+
+def counting(headers: pa.Table) -> Mask:
+    """Which documents count: no drafts, none that is cancelled, none that the source has no more."""
+    unwanted = [mask(column(headers, name)) for name in ("is_draft", "is_cancelled", "is_removed")]
+    return ~unwanted[0] & ~unwanted[1] & ~unwanted[2]

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ledger_pipelines.sandbox.holded_lists import FAULTS, LISTS, HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformed
 from ledger_pipelines.sandbox.refusals import json_answer
@@ -27,11 +28,13 @@ class Controls:
     heal: Callable[[], None]
     tell_news: Callable[[], int]
     expire_logins: Callable[[], None]
+    holded_lists: HoldedLists
 
 
 def control_app(controls: Controls) -> Starlette:
-    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news` and
-    `/expire-logins`. All without authorisation. `/malformed` shows Codex's records unless told otherwise."""
+    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins` and
+    `/holded-lists`, which gives a `list` of Holded's a `fault` (none of the parameters: ends them all). All without
+    authorisation. `/malformed` shows Codex's records unless told otherwise."""
 
     async def list_malformed(request: Request) -> Response:
         system = request.query_params.get("system", _FIRST_SYSTEM)
@@ -53,6 +56,18 @@ def control_app(controls: Controls) -> Starlette:
         controls.expire_logins()
         return json_answer({"status": "expired"})
 
+    async def spoil_list(request: Request) -> Response:
+        wanted, fault = request.query_params.get("list"), request.query_params.get("fault")
+        lists = controls.holded_lists
+        if wanted is None and fault is None:
+            lists.heal()
+        elif wanted not in LISTS or fault not in FAULTS:
+            told = f"list must be one of: {', '.join(LISTS)}; fault one of: {', '.join(FAULTS)}"
+            return json_answer({"error": told}, 400)
+        else:
+            lists.faults[wanted] = fault
+        return json_answer({"faults": lists.faults})
+
     return Starlette(
         routes=[
             Route("/malformed", list_malformed),
@@ -60,5 +75,6 @@ def control_app(controls: Controls) -> Starlette:
             Route("/heal", mend, methods=["POST"]),
             Route("/news", tell, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
+            Route("/holded-lists", spoil_list, methods=["POST"]),
         ]
     )

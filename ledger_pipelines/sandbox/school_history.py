@@ -110,6 +110,8 @@ class _History:
                 place=place,
                 until=self._until,
             )
+            if not people[owner].named:
+                record = holded.as_some_have_it(record, document, place)
             row = _document_row(record, named=people[owner].named)
             rows = self.school.documents[document.kind]
             if late:

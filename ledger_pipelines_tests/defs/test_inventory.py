@@ -45,7 +45,7 @@ ASSETS = {
         {"read_completely", "in_one_month", "closed_month_unchanged"},
     ),
     "invoice_lines": ("invoicing", {"invoices"}, {"lines_add_up"}),
-    "contracts": ("invoicing", {"invoice_lines", "holded_contacts"}, set()),
+    "contracts": ("invoicing", {"invoice_lines", "holded_contacts"}, {"all_money_has_a_contract"}),
     "clients": ("crm", {"contracts"}, {"read_completely", "every_client_is_a_student"}),
     "enrollments": ("crm", {"clients"}, {"read_completely", "closed_month_unchanged"}),
     "external_ids": ("crm", {"enrollments"}, {"read_completely"}),

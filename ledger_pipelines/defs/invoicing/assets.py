@@ -15,9 +15,10 @@ from ledger_pipelines.accruals.periods import service_periods
 from ledger_pipelines.columns import column, kept, mask, positions, present, take
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
-from ledger_pipelines.defs.invoicing.documents import write_documents
+from ledger_pipelines.defs.invoicing.documents import fetched_documents, held_documents, write_documents
 from ledger_pipelines.defs.invoicing.periods import write_periods
 from ledger_pipelines.defs.invoicing.specs import EXTERNAL_IDS, TABLES
+from ledger_pipelines.defs.invoicing.vanished import blocking, with_vanished_contacts, with_vanished_services
 from ledger_pipelines.defs.invoicing.writing import (
     closed_unchanged,
     completeness,
@@ -31,7 +32,7 @@ from ledger_pipelines.defs.resources import FourGeeksResource, HoldedResource, L
 from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months
-from ledger_pipelines.sources.holded import HoldedClient
+from ledger_pipelines.sources.frames import Reading
 from ledger_pipelines.store.snapshots import read_newest_snapshot
 
 _SERVICE_ACCOUNTS = "7050"
@@ -62,12 +63,13 @@ def services(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
     with executed_step(context, ledger, "services") as step:
         with holded.client() as client:
             reading = client.sales_channels()
-        frame = _services_among(reading.frame)
-        changes = write_state(step, "services", frame, key="id", problems=reading.problems)
-        step.record("holded", "services", reading.problems)
+        frame, notes = with_vanished_services(step, _services_among(reading.frame), reading.frame)
+        problems = reading.problems + notes
+        changes = write_state(step, "services", frame, key="id", problems=blocking(problems))
+        step.record("holded", "services", problems)
         count(step, **state_counts(step, changes, frame, "services"))
         results = [described(step, "services", frame, changes)]
-        findings = completeness(step, "services", reading.problems)
+        findings = completeness(step, "services", problems)
     yield from results
     yield from report(context, findings)
 
@@ -80,26 +82,31 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         return
     with executed_step(context, ledger, "invoices") as step:
         with holded.client() as client:
-            known_services = _known_services(step, client)
-            contacts = client.contacts()
+            channels = client.sales_channels()
+            known_services = _known_services(step, channels)
+            listed = client.contacts()
             found = client.documents(step.months[0], add_months(step.months[-1], 1))
-        state = write_state(step, "holded_contacts", contacts.frame, key="id", problems=contacts.problems)
-        written = write_documents(step, found, known_services)
-        problems = in_months(found.problems + written.problems, step.months)
-        step.record("holded", "invoices", problems + contacts.problems, months=step.months)
+            contacts, notes = with_vanished_contacts(step, client, listed, found)
+            held = held_documents(step)
+            fetched = fetched_documents(step, client, found, held)
+        of_contacts = listed.problems + notes
+        state = write_state(step, "holded_contacts", contacts, key="id", problems=blocking(of_contacts))
+        written = write_documents(step, fetched, held, known_services, channels.frame)
+        problems = in_months(fetched.problems + written.problems, step.months)
+        step.record("holded", "invoices", problems + of_contacts, months=step.months)
         count(step, invoices_processed=found.invoices.num_rows)
-        count(step, **state_counts(step, state, contacts.frame, "clients"))
+        count(step, **state_counts(step, state, contacts, "clients"))
         results = [
-            described(step, "holded_contacts", contacts.frame, state),
+            described(step, "holded_contacts", contacts, state),
             *(
                 described(step, table, frame, written.changes[table])
                 for table, frame in written.frames.items()
             ),
         ]
-        findings = completeness(step, "holded_contacts", contacts.problems)
-        findings += completeness(step, "invoices", found.problems)
+        findings = completeness(step, "holded_contacts", of_contacts)
+        findings += completeness(step, "invoices", fetched.problems)
         findings += closed_unchanged(step, "invoices", written.changes["invoices"])
-        findings += document_findings(step)
+        findings += document_findings(step, written)
     yield from results
     yield from report(context, findings)
 
@@ -184,14 +191,13 @@ def _services_among(channels: pa.Table) -> pa.Table:
     return kept(channels, mask(pc.starts_with(column(channels, "account_number"), _SERVICE_ACCOUNTS)))
 
 
-def _known_services(step: Step, client: HoldedClient) -> pa.Table:
-    """The services as they were read last; read now, for the step's months, when they never were."""
+def _known_services(step: Step, channels: Reading) -> pa.Table:
+    """The services as they were read last; those of now, for the step's months, when they never were."""
     known = read_newest_snapshot(step.connection, "services")
     if known is None:
-        reading = client.sales_channels()
-        known = _services_among(reading.frame)
-        write_state(step, "services", known, key="id", problems=reading.problems)
-        step.record("holded", "services", reading.problems)
+        known = _services_among(channels.frame)
+        write_state(step, "services", known, key="id", problems=channels.problems)
+        step.record("holded", "services", channels.problems)
     return known
 
 

@@ -101,12 +101,17 @@ TABLES: dict[str, Table] = {
     ),
     "contracts": Table(
         CONTRACTS,
-        "A row is what a month's documents change in the contract of a client for a service.",
+        "A row is what a document changes, in a month, in the contracts of a client for a service.",
         ("invoice_lines", "holded_contacts"),
         "invoicing",
         "arrow",
-        ("contact_id", "service_id", "currency", "contract_date", "amount", "documents"),
-        {"amount": "a contract's amount is the sum of its rows up to a month"},
+        ("contact_id", "service_id", "currency", "document_type", "document_date", "amount"),
+        {
+            "amount": "what a contract comes to at a month's end is the sum of its rows up to then",
+            "document_id": "empty in months that were closed before documents were told apart",
+            "document_date": "the document's day in Madrid; of its rows the latest month's is what is known",
+            "made_from": "of a credit note, the id of the document that it was made from",
+        },
     ),
     "clients": Table(
         CLIENTS,

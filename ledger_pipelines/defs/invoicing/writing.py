@@ -90,7 +90,8 @@ def state_counts(step: Step, changes: Changes, frame: pa.Table, name: str) -> di
 
 
 def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
-    """One finding for each month: could every record be read?"""
+    """One finding for each month: could every record be read? Mere notes are none of its business."""
+    problems = [problem for problem in problems if problem.is_blocking]
     told = None if not problems else f"{len(problems):,} records could not be read: {problems[0].message}"
     return [
         Finding(
