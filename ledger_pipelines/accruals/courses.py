@@ -88,7 +88,7 @@ def contract_versions(sales: Sales, versions: SaleVersions, schedule: Schedule) 
     given = _give_documents(sales.documents, versions, courses)
     first = np.searchsorted(courses.version, np.arange(versions.sale.size))
     cuts = _cut(sales.documents, versions, courses, given, first)
-    return _contracts(sales, versions, schedule, courses, given, cuts, first)
+    return _contracts(sales, versions, schedule, courses, given=given, cuts=cuts, first=first)
 
 
 def form_courses(schedule: Schedule, terms: Terms) -> Courses:
@@ -216,6 +216,7 @@ def _contracts(
     versions: SaleVersions,
     schedule: Schedule,
     courses: Courses,
+    *,
     given: _Given,
     cuts: _Cuts,
     first: Int64s,

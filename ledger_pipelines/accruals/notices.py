@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import Formatter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,32 @@ from ledger_pipelines.money import AMOUNT
 
 #: Text, with columns in its place: each notice's words.
 _Words = Sequence["str | Column"]
+
+
+#: What a notice of each kind says of a contract.
+_TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        MISSING_CRM_DATA: "{client} bought {service} and is neither enrolled in 4Geeks nor in Notion: enrol the client, "
+        f"or {{money}} are recognised as resigned {DAYS_TO_ENROL} days after the first invoice.",
+        UNUSABLE_MEMBERSHIP: "{client} bought {service} and has a membership in 4Geeks, but none that is a period "
+        "for it: give the cohort its dates, or name the service after the program; {money} wait for that.",
+        CRM_NOT_READ: "{client} bought {service} and was not found, but not everything in 4Geeks and Notion could be "
+        "read, so nobody is taken for resigned: mend what `ledger errors list` names; {money} wait for that.",
+        NOT_IN_CRM: "{client} is in Notion, but not enrolled in 4Geeks for {service}: enrol the client, or date an ended "
+        "or dropped status in Notion; {money} wait for that.",
+        UNDATED_NOTION_STATUS: "{client} has an ended or dropped status in Notion without its date: fill in Drop Date or "
+        "Certificated At; {money} wait for that.",
+        MEMBERSHIP_GONE: "The membership of {client} for {service} is in 4Geeks no more, and counts as postponed since: "
+        "enrol the client again, or say DROPPED instead of deleting it; {money} wait for that.",
+        CHANGE_OF_ESTIMATE: "{service} of {client} is delivered later than the closed months knew: {money} go back into "
+        "deferred revenue, and are recognised as they are delivered.",
+        NOT_CONGRUENT_STATUS: "{service} of {client} was booked as {booked} in a closed month, but the period that "
+        "decides is now {status}: nothing more is recognised. {money} are recognised beyond what the period gives. "
+        "Correct the status in 4Geeks, or reopen the month.",
+        STALLED: "{money} of {service} of {client} are left, no period runs on and nothing will release them: extend or "
+        "correct the period, or credit them.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,99 +188,25 @@ def _joined(words: _Words, count: int) -> Column:
 
 
 def _message(people: People, one: MonthOfContracts, kind: str, rows: Int64s, amount: Column) -> _Words:
-    client, service = people.client(rows), people.service(rows)
-    money: _Words = [
-        amount.cast(pa.string()),
-        " ",
-        column(people.contracts.keys, "currency").take(array(rows)),
-    ]
-    if kind == MISSING_CRM_DATA:
-        return [
-            client,
-            " bought ",
-            service,
-            " and is neither enrolled in 4Geeks nor in Notion: enrol the client, or ",
-            *money,
-            f" are recognised as resigned {DAYS_TO_ENROL} days after the first invoice.",
-        ]
-    if kind == UNUSABLE_MEMBERSHIP:
-        return [
-            client,
-            " bought ",
-            service,
-            " and has a membership in 4Geeks, but none that is a service period for it: give the cohort its dates, or "
-            "name the service after the program; ",
-            *money,
-            " wait for that.",
-        ]
-    if kind == CRM_NOT_READ:
-        return [
-            client,
-            " bought ",
-            service,
-            " and was not found, but not everything in 4Geeks and Notion could be read, so nobody is taken for "
-            "resigned: mend what `ledger errors list` names; ",
-            *money,
-            " wait for that.",
-        ]
-    if kind == MEMBERSHIP_GONE:
-        return [
-            "The membership of ",
-            client,
-            " for ",
-            service,
-            " is in 4Geeks no more, and counts as postponed since: enrol the client again, or drop the membership "
-            "instead of deleting it; ",
-            *money,
-            " wait for that.",
-        ]
-    if kind == CHANGE_OF_ESTIMATE:
-        return [
-            service,
-            " of ",
-            client,
-            " is delivered later than the closed months knew: ",
-            *money,
-            " are taken back into deferred revenue, and recognised as they are delivered.",
-        ]
-    if kind == NOT_IN_CRM:
-        return [
-            client,
-            " is in Notion, but not enrolled in 4Geeks for ",
-            service,
-            ": enrol the client, or date an ended or dropped status in Notion; ",
-            *money,
-            " wait for that.",
-        ]
-    if kind == UNDATED_NOTION_STATUS:
-        return [
-            client,
-            " has an ended or dropped status in Notion without its date: fill in Drop Date or Certificated At; ",
-            *money,
-            " wait for that.",
-        ]
-    if kind == NOT_CONGRUENT_STATUS:
-        last = people.deciding_period(one)[rows]
-        return [
-            service,
-            " of ",
-            client,
-            " was booked as ",
-            take(array(CONTRACT_STATUSES), one.decided.status[rows]),
-            " in a closed month, but the period that decides is now ",
-            take(column(people.periods, "status"), last),
-            ": nothing more is recognised. ",
-            *money,
-            " are recognised beyond what the period gives. Correct the status in 4Geeks, or reopen the month.",
-        ]
-    return [
-        *money,
-        " of ",
-        service,
-        " of ",
-        client,
-        " are left, no period runs on and nothing will release them: extend or correct the period, or credit them.",
-    ]
+    currency = column(people.contracts.keys, "currency").take(array(rows))
+    amounts: Any = amount.cast(pa.string())
+    values: dict[str, Column] = {
+        "client": people.client(rows),
+        "service": people.service(rows),
+        "money": pc.binary_join_element_wise(amounts, currency, pa.scalar(" ")),
+        "booked": take(array(CONTRACT_STATUSES), one.decided.status[rows]),
+        "status": take(column(people.periods, "status"), people.deciding_period(one)[rows]),
+    }
+    return _filled(_TEXTS[kind], values)
+
+
+def _filled(text: str, values: Mapping[str, Column]) -> _Words:
+    """The text in parts, its names in braces replaced by columns."""
+    words: list[str | Column] = []
+    for plain, name, _, _ in Formatter().parse(text):
+        words += [plain] if plain else []
+        words += [values[name]] if name else []
+    return words
 
 
 def _of_unassigned(people: People, one: MonthOfContracts) -> pa.Table:

@@ -111,7 +111,7 @@ def gather(inputs: AccrualInputs) -> Known:
     schedule = read_schedule(periods, assigned.period, assigned.version, drop_day)
     versions = contract_versions(sales, seen, schedule)
     contracts = read_contracts(sales, versions)
-    facts = _facts(inputs, sales, versions, notion, assigned, clients)
+    facts = _facts(inputs, sales, versions, notion=notion, assigned=assigned, clients=clients)
     return Known(sales, contracts, assigned, seen, clients, periods, facts)
 
 
@@ -126,6 +126,7 @@ def _facts(
     inputs: AccrualInputs,
     sales: Sales,
     versions: ContractVersions,
+    *,
     notion: NotionStates,
     assigned: Assignment,
     clients: pa.Table,

@@ -44,8 +44,8 @@ class Schedule:
 
     def of(self, rows: Int64s, owner: Int64s) -> Schedule:
         """These periods as those of other owners; `owner` ascends, and each one's periods are in order."""
-        values = [getattr(self, name)[rows] for name in ("start", "end", "status", "changed", "stop")]
-        return _grouped(self.row[rows], owner, *values)
+        names = ("row", "start", "end", "status", "changed", "stop")
+        return _grouped(owner, **{name: getattr(self, name)[rows] for name in names})
 
     @property
     def last(self) -> Int64s:
@@ -92,7 +92,7 @@ def read_schedule(periods: pa.Table, rows: Int64s, owner: Int64s, drop_day: Int6
     concerns &= (dropped <= ends) | ~_has_later_start(owner, starts, dropped)
     changed = np.where(concerns, dropped, changed)
     stop = np.where(status == ACTIVE, ends, np.minimum(ends, changed))
-    return _grouped(rows, owner, starts, ends, status, changed, stop)
+    return _grouped(owner, row=rows, start=starts, end=ends, status=status, changed=changed, stop=stop)
 
 
 def _has_later_start(owner: Int64s, starts: Int64s, day: Int64s) -> Mask:
@@ -102,18 +102,8 @@ def _has_later_start(owner: Int64s, starts: Int64s, day: Int64s) -> Mask:
     return follows
 
 
-def _grouped(
-    row: Int64s, owner: Int64s, start: Int64s, end: Int64s, status: Int64s, changed: Int64s, stop: Int64s
-) -> Schedule:
+def _grouped(owner: Int64s, **values: Int64s) -> Schedule:
     owners, first, sizes = np.unique(owner, return_index=True, return_counts=True)
     return Schedule(
-        row, owner, start, end, status, changed, stop, owners, first.astype(np.int64), sizes.astype(np.int64)
+        owner=owner, owners=owners, first=first.astype(np.int64), sizes=sizes.astype(np.int64), **values
     )
-
-
-def own_days(starts: Int64s, served_to: Int64s) -> Int64s:
-    """The first day of periods that no earlier one has served, when the earlier ones served up to `served_to`.
-
-    Earlier periods start no later, so what they served of a period is its beginning.
-    """
-    return np.maximum(starts, served_to + 1)

@@ -24,7 +24,9 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass
 class Books:
-    """Accruals by month and contract (client, service, currency, number), deferred revenue by month and currency, notices as keys with amounts."""
+    """Accruals by month and contract (client, service, currency and number), deferred revenue by month and currency,
+    notices as keys with amounts.
+    """
 
     accruals: dict[tuple[date, Key], Row] = field(default_factory=dict)
     deferred: dict[tuple[date, str], tuple[Decimal, ...]] = field(default_factory=dict)
@@ -631,10 +633,8 @@ def _notify_unassigned(world: World, books: Books, month: date) -> None:
 def _never_released(contract: Contract, by: date, *, held: bool) -> bool:
     if not contract.periods:
         late = (by - contract.day).days > 15
-        if contract.page is not None:
-            waits_for_ever = notion_of(contract.page)[1] is None
-        else:
-            waits_for_ever = not contract.may_resign
+        page = contract.page
+        waits_for_ever = notion_of(page)[1] is None if page is not None else not contract.may_resign
         return late and waits_for_ever and not contract.unread
     if any(stop_of(one) > by for one in contract.periods):
         return False

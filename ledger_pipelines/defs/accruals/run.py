@@ -15,8 +15,8 @@ from ledger_pipelines.accruals.inputs import SCHEMAS, AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.invoicing.service_periods import present_periods
-from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.enrolled import read_enrolled
+from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.snapshots import newest_are_complete, read_newest_snapshot
 from ledger_pipelines.store.statements import one_view
 
