@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, Mask, column, kept, mask, picked, positions, take
+from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions, take
 from ledger_pipelines.invoicing.frames import (
     MONTH,
     changed_keys,
@@ -96,7 +96,7 @@ def month_documents(
         result += news.in_month(month)
         others = [one for one in before if one not in months]
         result += _restated_before(stored, month, others).without(result.ids)
-    return result
+    return result + _news_that_holds(fetched, known, [month for month in months if month in closed], present)
 
 
 def missing_documents(
@@ -154,6 +154,30 @@ def _restated_before(stored: Documents, month: date, closed: Sequence[date]) -> 
     dates = first_of_month(column(here.headers, "date"))
     of_closed = mask(pc.is_in(dates, value_set=pa.array(closed, pa.date32())))
     return here.of(column(kept(here.headers, of_closed), "id"))
+
+
+def _news_that_holds(
+    fetched: Documents, known: Documents, closed: Sequence[date], present: Column
+) -> Documents:
+    """News that one of these closed months took of an earlier one, and that the source still says."""
+    dates = first_of_month(column(known.headers, "date"))
+    is_news = ~mask(pc.equal(dates, column(known.headers, "month")))
+    in_closed = where_in(known.headers, "month", pa.array(closed, pa.date32()))
+    taken = known.of(column(kept(known.headers, is_news & in_closed), "id"))
+    return taken.without(_changed(fetched, taken)).without(_gone(taken, closed, present).ids)
+
+
+def own_and_news(documents: Documents) -> tuple[Documents, Documents]:
+    """Those that stand in the month of their date, and those that another month took as news. An id may be in both."""
+    headers = documents.headers
+    is_own = mask(pc.equal(first_of_month(column(headers, "date")), column(headers, "month")))
+    keys = ["month", "invoice_id"]
+    parts = []
+    for chosen in (kept(headers, is_own), kept(headers, ~is_own)):
+        named = joined_text(chosen.select(["month", "id"]).rename_columns(keys), keys)
+        lines = kept(documents.lines, positions(joined_text(documents.lines, keys), named) >= 0)
+        parts.append(Documents(chosen, lines))
+    return parts[0], parts[1]
 
 
 def newest(documents: Documents) -> Documents:

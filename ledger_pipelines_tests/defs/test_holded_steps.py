@@ -152,6 +152,12 @@ def test_a_document_that_is_gone_is_taken_back_in_the_first_open_month(school: S
         ("2024-03", "inv00003", Decimal(500)),
     ]
     assert school.errors() == {}
+    taken = school.contracts()
+    school.close(FEB)
+    # February still holds what is so; January does not, and says it.
+    check = school.read()["closed_month_unchanged"]
+    assert check.metadata["months_that_fail"].value == "2024-01"
+    assert school.contracts() == taken
 
 
 def test_one_that_cannot_be_asked_for_is_kept_and_told_with_its_amount(school: School) -> None:

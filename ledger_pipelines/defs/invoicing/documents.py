@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import column
+from ledger_pipelines.columns import column, joined_text, kept, positions
 from ledger_pipelines.defs.invoicing.writing import Changes
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
@@ -20,6 +20,7 @@ from ledger_pipelines.invoicing.documents import (
     missing_documents,
     month_documents,
     newest,
+    own_and_news,
 )
 from ledger_pipelines.invoicing.unclaimed import contradictory, unclaimed, unclaimed_problems, unexplained
 from ledger_pipelines.months import describe_months
@@ -198,10 +199,7 @@ def write_documents(
     as_closed = documents.of_months([month for month in step.months if month in step.closed])
     booked = told_apart(read_months(step.connection, "contracts", sorted(step.closed)), held.closed, services)
     contracts = pa.concat_tables(
-        [
-            contract_movements(current, booked, services),
-            contract_movements(as_closed, booked.slice(0, 0), services),
-        ]
+        [contract_movements(current, booked, services), *_as_closed(as_closed, booked, services)]
     )
     frames = {"invoices": documents.headers, "invoice_lines": documents.lines, "contracts": contracts}
     changes: dict[str, Changes] = dict(step.write(frames, step.months))
@@ -217,6 +215,18 @@ def write_documents(
     )
     problems = [*impossible, *unclaimed_problems(of_current)]
     return Written(frames, changes, problems, loose, unexplained(documents, services))
+
+
+def _as_closed(documents: Documents, booked: pa.Table, services: pa.Table) -> list[pa.Table]:
+    """What closed months would book today: of their own documents, and of the news that they took."""
+    own, news = own_and_news(documents)
+    keys = ["month", "document_id"]
+    taken = joined_text(news.headers.select(["month", "id"]).rename_columns(keys), keys)
+    earlier = kept(booked, positions(joined_text(booked, keys), taken) < 0)
+    return [
+        contract_movements(own, booked.slice(0, 0), services),
+        contract_movements(news, earlier, services),
+    ]
 
 
 def _read(step: Step, months: Sequence[date]) -> Documents:
