@@ -34,6 +34,8 @@ RATES = (
 PREPAID = ("prepaid_hours_monthly", "prepaid_hours_yearly")
 #: Hours as the sources send them: unrounded, so with all digits of the number.
 HOURS = pa.decimal128(28, 18)
+#: TB as Codex writes them: a text with two decimals.
+TERABYTES = pa.decimal128(14, 2)
 
 _MONTH: pa.Field[pa.DataType] = pa.field("month", pa.date32())
 _ACCOUNT: pa.Field[pa.DataType] = pa.field("account_number", pa.string())
@@ -66,6 +68,7 @@ ASSETS = pa.schema(
         pa.field("online", pa.bool_()),
         pa.field("last_seen", _INSTANT),
         pa.field("backup_data_bytes", pa.int64()),
+        pa.field("backup_usage_tb", TERABYTES),
     ]
 )
 CONTACTS = pa.schema(
@@ -178,6 +181,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "device_type",
             "billing_type",
             "backup_data_bytes",
+            "backup_usage_tb",
         ),
         "contacts": ("month", "account_number", "id", "name", "active"),
         "tickets": ("month", "account_number", "ticket_number", "total_hours_spent"),

@@ -7,6 +7,7 @@ Here: from a JSON value to an exact Python value. The message of each ValueError
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
@@ -14,9 +15,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
 
+from ledger_pipelines.sources.sparing import SPARED, Spared
+
 #: Wide enough for every decimal of a frame; the thread's own context is anybody's to change.
 _CONTEXT = Context(prec=60)
 _LONGEST_INTEGER_PART = 10
+_TERABYTES = re.compile(r"\d{1,10}(?:\.\d{1,2})?", re.ASCII)
 
 
 def utc_instant(value: object) -> datetime:
@@ -70,6 +74,10 @@ _HOURS = exact_number(18, ROUND_HALF_EVEN)
 _RATE = exact_number(4, ROUND_HALF_UP)
 
 
+def _optional_hours(value: object) -> Decimal:
+    return Decimal(0) if value is None else _HOURS(value)
+
+
 def _optional_rate(value: object) -> Decimal | None:
     return None if value is None else _RATE(value)
 
@@ -112,6 +120,8 @@ OptionalText = Annotated[str | None, PlainValidator(_optional_text)]
 OptionalEmail = Annotated[str | None, PlainValidator(_optional_email)]
 #: Hours as a source computes them, to 18 places (half-even).
 Hours = Annotated[Decimal, PlainValidator(_HOURS)]
+#: Such hours where null means none.
+OptionalHours = Annotated[Decimal, PlainValidator(_optional_hours)]
 #: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.
 OptionalRate = Annotated[Decimal | None, PlainValidator(_optional_rate)]
 JsonText = Annotated[str | None, PlainValidator(_json_text)]
@@ -133,3 +143,36 @@ Term = Annotated[str, BeforeValidator(_none_to_blank)]
 
 #: A number of bytes; none is 0.
 Bytes = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_none_to_zero)]
+
+
+def _whole_bytes(value: object) -> int:
+    """The whole part of a number with a fraction; none for one below 0."""
+    if isinstance(value, Decimal) and value.is_finite() and value < 2**63:
+        return max(int(value), 0)
+    if type(value) is int and value < 0:
+        return 0
+    raise ValueError("is no number of bytes")
+
+
+#: Such a number where one with a fraction, or below 0, costs the record nothing.
+SparedBytes = Annotated[Bytes, Spared(_whole_bytes, "with {} bytes")]
+
+
+def _terabytes(value: object) -> Decimal | None:
+    """TB as a text with at most two decimals, which is exact; none where it is null or blank."""
+    if value is None or value == "":
+        return None
+    if type(value) is str and (found := _TERABYTES.fullmatch(value.strip())):
+        return Decimal(found[0])
+    raise ValueError("is no text of TB with two decimals")
+
+
+Terabytes = Annotated[Decimal | None, PlainValidator(_terabytes), SPARED]
+
+#: Fields that bear on nothing: one that cannot be read is null, and noted.
+SparedText = Annotated[str | None, SPARED]
+SparedFlag = Annotated[bool | None, SPARED]
+SparedId = Annotated[Id | None, SPARED]
+SparedDate = Annotated[OptionalDate, SPARED]
+SparedInstant = Annotated[OptionalInstant, SPARED]
+SparedJsonText = Annotated[JsonText, SPARED]

@@ -265,7 +265,7 @@ def test_a_document_that_is_twice_on_one_page_is_said_and_its_lines_are_there_on
     found = client.documents(MARCH, APRIL)
     assert (found.invoices.num_rows, found.invoice_lines.num_rows) == (1, 1)
     assert [problem.message for problem in found.problems] == [
-        "Invoice F00001 came 2 times in one answer, and one of them is kept."
+        "Invoice F00001 came 2 times in one answer, the same each time, and counts once."
     ]
 
 
