@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.lines import CUSTOM_CHARGE, Stated, statement_lines
+from ledger_pipelines.billing.lines import CUSTOM_CHARGE, RATE_UNIT, Stated, charged, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.columns import (
     Int64s,
     array,
     column,
-    half_up,
     int64s,
     kept,
     named,
@@ -31,7 +30,7 @@ _FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
 
 @dataclass(frozen=True, slots=True)
 class LineItemCharges:
-    """The lines, and each statement's sum in hundredths."""
+    """The lines, and each statement's sum in the currency's minor unit."""
 
     lines: pa.Table
     totals: Int64s
@@ -60,7 +59,7 @@ def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> Lin
     )
     items, rows, kinds = kept(items, is_due), rows[is_due], kinds[is_due]
     fees = small_units(pc.coalesce(*(column(items, name) for name in _FEES)))
-    amounts = half_up(fees, 100)
+    amounts = charged(fees, RATE_UNIT, currency)
     ids = column(items, "id")
     stated = Stated(
         rows,

@@ -58,6 +58,16 @@ class Terms:
     frame: pa.Table
     rates: Mapping[str, Int64s]
 
+    def without(self, statements: Mask) -> Terms:
+        """The terms of the other statements."""
+        frame = kept(self.frame, ~statements)
+        index = StatementIndex.of(
+            self.index.months, self.index.month[~statements], column(frame, "account_number")
+        )
+        return Terms(
+            self.months, index, frame, {name: rate[~statements] for name, rate in self.rates.items()}
+        )
+
 
 def agree_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     """The terms of each company that gets a statement in these ascending months, and why others do not."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.money import shown
 from ledger_pipelines.months import format_month
 from ledger_pipelines.runs import CheckOutcome
 from ledger_pipelines.store.summaries import DeferredRevenue, MonthSummary, unresolved_errors
@@ -26,7 +27,7 @@ def print_statements(summaries: Sequence[MonthSummary], console: Console) -> Non
             "final" if month.is_closed else "draft",
             f"{month.statements:,}",
             f"{month.lines:,}",
-            f"{month.total:,.2f} {month.currency}",
+            f"{shown(month.total, month.currency)} {month.currency}",
         )
     console.print(table)
 

@@ -11,14 +11,14 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.money import CHARGE
 from ledger_pipelines.store.frames import copy_out, select_list, table_schema
 
 _TOTAL_FIELDS: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
     pa.field("kind", pa.string()),
     pa.field("currency", pa.string()),
-    pa.field("amount", AMOUNT),
+    pa.field("amount", CHARGE),
 ]
 _TOTALS = pa.schema(_TOTAL_FIELDS)
 

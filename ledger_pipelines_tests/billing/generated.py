@@ -29,6 +29,13 @@ _TERMS = ("1 Year", "2 Year", "3 Year", "Month to Month")
 _plan_names = st.sampled_from(["Gold", "Gold", "Gold", "Silver", "Legacy", "INACTIVE", None])
 _terms = st.sampled_from(["1 Year", "1-Year", "2 year", "3 Year", "Month to Month", "", "  ", None])
 _bytes = st.sampled_from([0, 1, TERABYTE // 2, TERABYTE, 3 * TERABYTE // 2]) | st.integers(0, 5 * TERABYTE)
+_written = st.decimals("0", "4", places=2)
+#: Bytes alone, TB with the bytes that were cut from a float of them, and two that are at odds.
+_backups = (
+    st.tuples(st.none(), _bytes)
+    | _written.map(lambda written: (written, int(float(written) * TERABYTE)))
+    | st.tuples(_written, st.just(7 * TERABYTE))
+)
 _days = st.none() | st.dates(date(2020, 1, 1), date(2026, 12, 31)) | st.just(date(2024, 2, 29))
 _account = st.sampled_from(ACCOUNTS)
 
@@ -131,7 +138,7 @@ def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list
                 [None, "Virtual Server", "server vm", "Managed switch", "FireWall"]
             ),
             "billing_type": st.none() | st.none() | billing_type,
-            "backup_data_bytes": _bytes,
+            "backup": _backups,
         }
     )
     contact = st.fixed_dictionaries(
@@ -145,7 +152,12 @@ def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list
     both = {"account_number": _account, "custom_cost": _costs}
     return {
         "assets": draw(
-            st.lists(device, unique_by=lambda one: (one["month"], one["id"]), min_size=2, max_size=12)
+            st.lists(
+                device.map(_with_backup),
+                unique_by=lambda one: (one["month"], one["id"]),
+                min_size=2,
+                max_size=12,
+            )
         ),
         "contacts": draw(
             st.lists(
@@ -165,6 +177,12 @@ def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list
         ),
         "manual_users": draw(st.lists(st.fixed_dictionaries({**both, "payment_type": payment}), max_size=3)),
     }
+
+
+def _with_backup(device: dict[str, Any]) -> dict[str, Any]:
+    written, stored = device["backup"]
+    rest = {name: value for name, value in device.items() if name != "backup"}
+    return {**rest, "backup_usage_tb": written, "backup_data_bytes": stored}
 
 
 def _tickets(months: Sequence[date]) -> st.SearchStrategy[list[dict[str, Any]]]:

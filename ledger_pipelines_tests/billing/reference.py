@@ -145,7 +145,7 @@ def _assets(
     rates: Mapping[str, Fraction],
     bill: Bill,
     books: Books,
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, Fraction]]:
     devices = []
     for asset in inputs.assets:
         if (asset["month"], asset["account_number"]) == (month, account):
@@ -156,12 +156,27 @@ def _assets(
             kind = _one_of_a_type(
                 bill, books, month, "asset", asset["id"], kind, cost, {**_asset_prices(rates)}
             )
-            devices.append((kind, asset["backup_data_bytes"]))
+            devices.append((kind, _terabytes(asset)))
+            if _contradicts(asset):
+                books.problems.add(("asset", str(asset["id"]), f"{month:%Y-%m}"))
     for asset in inputs.manual_assets:
         if asset["account_number"] == account:
             kind, cost = asset["billing_type"], asset["custom_cost"]
             _one_of_a_type(bill, books, month, "manual_asset", asset["id"], kind, cost, _asset_prices(rates))
     return devices
+
+
+def _terabytes(asset: Row) -> Fraction:
+    """Codex's text of TB is exact, and its bytes are cut from a float of it; where the two are at odds, bytes hold."""
+    written = asset["backup_usage_tb"]
+    if written is None or _contradicts(asset):
+        return Fraction(asset["backup_data_bytes"], 2**40)
+    return Fraction(written)
+
+
+def _contradicts(asset: Row) -> bool:
+    written = asset["backup_usage_tb"]
+    return written is not None and abs(Fraction(written) * 2**40 - asset["backup_data_bytes"]) > 2
 
 
 def _asset_prices(rates: Mapping[str, Fraction]) -> dict[str, Fraction]:
@@ -222,7 +237,7 @@ def _one_of_a_type(
 # Backup
 
 
-def _backup(devices: Sequence[tuple[str, int]], rates: Mapping[str, Fraction], bill: Bill) -> None:
+def _backup(devices: Sequence[tuple[str, Fraction]], rates: Mapping[str, Fraction], bill: Bill) -> None:
     backed_up = [kind for kind, stored in devices if stored > 0]
     workstations = backed_up.count("Workstation")
     servers = backed_up.count("Server") + backed_up.count("VM")
@@ -230,11 +245,12 @@ def _backup(devices: Sequence[tuple[str, int]], rates: Mapping[str, Fraction], b
         if count:
             fee = rates[f"backup_base_fee_{name}"]
             bill.lines["backup", f"base_{name}"] = (f"base_{name}", Fraction(count), fee, cents(count * fee))
-    stored_tb = Fraction(sum(stored for _, stored in devices), 2**40)
+    stored_tb = sum((stored for _, stored in devices), ZERO)
     overage = max(ZERO, stored_tb - (workstations + servers) * rates["backup_included_tb"])
     if overage:
         fee = rates["backup_per_tb_fee"]
-        bill.lines["backup", "overage"] = ("overage", rounded(overage, 6), fee, cents(overage * fee))
+        shown = rounded(overage, 6)
+        bill.lines["backup", "overage"] = ("overage", shown, fee, cents(shown * fee))
     bill.facts["overage_bytes"] = overage * 2**40
 
 
@@ -262,7 +278,8 @@ def _hours(
     bill.facts |= {"hours_used": used, "hours_earlier_in_year": earlier, "billable_hours": billable}
     if billable:
         rate = rates["per_hour_ticket_cost"]
-        bill.lines["tickets", "hours"] = ("hours", rounded(billable, 6), rate, cents(billable * rate))
+        shown = rounded(billable, 6)
+        bill.lines["tickets", "hours"] = ("hours", shown, rate, cents(shown * rate))
 
 
 def _ticket(inputs: SimpleNamespace, ticket: Row) -> tuple[Fraction, Fraction, Fraction]:
