@@ -21,3 +21,57 @@ CREATE VIEW v_billing_statements AS
     FROM billing_statements s
     JOIN ledger_periods p USING (month);
 COMMENT ON VIEW v_billing_statements IS 'Statements with their status: draft until the month is closed, then final.';
+
+-- What people edit holds from a month on: of the rows of one thing the latest that has begun counts.
+
+ALTER TABLE billing_plans
+    ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1),
+    DROP CONSTRAINT billing_plans_billing_plan_term_length_key,
+    ADD UNIQUE NULLS NOT DISTINCT (billing_plan, term_length, from_month);
+ALTER TABLE client_billing_overrides
+    ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1),
+    DROP CONSTRAINT client_billing_overrides_pkey,
+    ALTER account_number SET NOT NULL,
+    ADD UNIQUE NULLS NOT DISTINCT (account_number, from_month);
+ALTER TABLE asset_billing_overrides
+    ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1),
+    DROP CONSTRAINT asset_billing_overrides_pkey,
+    ALTER asset_id SET NOT NULL,
+    ADD UNIQUE NULLS NOT DISTINCT (asset_id, from_month);
+ALTER TABLE user_billing_overrides
+    ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1),
+    DROP CONSTRAINT user_billing_overrides_pkey,
+    ALTER user_id SET NOT NULL,
+    ADD UNIQUE NULLS NOT DISTINCT (user_id, from_month);
+ALTER TABLE client_feature_overrides
+    ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1),
+    DROP CONSTRAINT client_feature_overrides_pkey,
+    ALTER account_number SET NOT NULL,
+    ALTER feature_type SET NOT NULL,
+    ADD UNIQUE NULLS NOT DISTINCT (account_number, feature_type, from_month);
+ALTER TABLE manual_assets ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1);
+ALTER TABLE manual_users ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1);
+ALTER TABLE custom_line_items
+    ADD COLUMN from_month date CHECK (extract(day FROM from_month) = 1),
+    ADD CHECK (from_month IS NULL OR one_off_fee IS NULL);
+
+COMMENT ON COLUMN billing_plans.from_month IS
+    'The first month that the rates hold in; null: from ever. Of one name and term the latest that has begun counts.';
+COMMENT ON COLUMN client_billing_overrides.from_month IS
+    'The first month that the row holds in; null: from ever. Of one company''s rows the latest that has begun counts, '
+    'alone and whole: what it leaves out is not overridden.';
+COMMENT ON COLUMN asset_billing_overrides.from_month IS
+    'The first month that the row holds in; null: from ever. Of one device''s rows the latest that has begun counts.';
+COMMENT ON COLUMN user_billing_overrides.from_month IS
+    'The first month that the row holds in; null: from ever. Of one person''s rows the latest that has begun counts.';
+COMMENT ON COLUMN client_feature_overrides.from_month IS
+    'The first month that the row holds in; null: from ever. Of one feature''s rows the latest that has begun counts.';
+COMMENT ON COLUMN manual_assets.from_month IS
+    'The first month that the device is billed in; null: in all. It then replaces the rows of the same company and '
+    'hostname that began earlier.';
+COMMENT ON COLUMN manual_users.from_month IS
+    'The first month that the person is billed in; null: in all. It then replaces the rows of the same company and '
+    'name that began earlier.';
+COMMENT ON COLUMN custom_line_items.from_month IS
+    'The first month that a recurring or yearly charge is due in; null: in all. It then replaces the charges of the '
+    'same company, name and kind that began earlier. A one-off has its own month.';

@@ -26,7 +26,6 @@ from ledger_pipelines.columns import (
     column,
     joined,
     named,
-    positions,
     present,
     small_units,
     take,
@@ -105,9 +104,9 @@ def _contradicting(terms: Terms, devices: Priced, stored: Stored, row: int) -> P
 
 def _from_sources(inputs: BillingInputs, index: StatementIndex) -> tuple[Priced, Stored]:
     assets, rows = index.billed(inputs.read("assets"))
-    overrides = inputs.read("asset_billing_overrides")
-    ids = column(assets, "id")
-    override = positions(ids, column(overrides, "asset_id"))
+    edits = index.edits(inputs.read("asset_billing_overrides"), "asset_id")
+    overrides, ids = edits.frame, column(assets, "id")
+    override = edits.rows("asset_id", index.month[rows], ids)
     chosen = take(trimmed(column(overrides, "billing_type")), override)
     written = pc.coalesce(chosen, trimmed(column(assets, "billing_type")))
     costs = take(column(overrides, "custom_cost"), override)
@@ -127,7 +126,9 @@ def _from_sources(inputs: BillingInputs, index: StatementIndex) -> tuple[Priced,
 
 
 def _by_hand(inputs: BillingInputs, index: StatementIndex) -> Priced:
-    manual, rows = index.billed_every_month(inputs.read("manual_assets"))
+    manual, rows = index.billed_in_force(
+        index.edits(inputs.read("manual_assets"), "account_number", "hostname")
+    )
     ids, written = column(manual, "id"), trimmed(column(manual, "billing_type"))
     return Priced(
         source_type="manual_asset",

@@ -38,6 +38,8 @@ HOURS = pa.decimal128(28, 18)
 TERABYTES = pa.decimal128(14, 2)
 
 _MONTH: pa.Field[pa.DataType] = pa.field("month", pa.date32())
+#: From when on what people edited holds; null: from ever.
+_FROM_MONTH: pa.Field[pa.DataType] = pa.field("from_month", pa.date32())
 _ACCOUNT: pa.Field[pa.DataType] = pa.field("account_number", pa.string())
 _RATE_FIELDS: list[pa.Field[pa.DataType]] = [pa.field(name, RATE) for name in RATES]
 _INSTANT = pa.timestamp("us", "UTC")
@@ -102,7 +104,12 @@ PLANS = pa.schema(
     ]
 )
 BILLING_PLANS = pa.schema(
-    [pa.field("id", pa.int64()), *_texts("billing_plan", "term_length", "support_level"), *_RATE_FIELDS]
+    [
+        pa.field("id", pa.int64()),
+        *_texts("billing_plan", "term_length", "support_level"),
+        *_RATE_FIELDS,
+        _FROM_MONTH,
+    ]
 )
 CLIENT_BILLING_OVERRIDES = pa.schema(
     [
@@ -114,16 +121,23 @@ CLIENT_BILLING_OVERRIDES = pa.schema(
             for name in (*RATES, *PREPAID)
             for field in (pa.field(name, RATE), pa.field(f"{name}_enabled", pa.bool_()))
         ),
+        _FROM_MONTH,
     ]
 )
 ASSET_BILLING_OVERRIDES = pa.schema(
-    [pa.field("asset_id", pa.int64()), *_texts("billing_type"), pa.field("custom_cost", RATE)]
+    [pa.field("asset_id", pa.int64()), *_texts("billing_type"), pa.field("custom_cost", RATE), _FROM_MONTH]
 )
 USER_BILLING_OVERRIDES = pa.schema(
-    [pa.field("user_id", pa.int64()), *_texts("payment_type"), pa.field("custom_cost", RATE)]
+    [pa.field("user_id", pa.int64()), *_texts("payment_type"), pa.field("custom_cost", RATE), _FROM_MONTH]
 )
 MANUAL_ASSETS = pa.schema(
-    [pa.field("id", pa.int64()), _ACCOUNT, *_texts("hostname", "billing_type"), pa.field("custom_cost", RATE)]
+    [
+        pa.field("id", pa.int64()),
+        _ACCOUNT,
+        *_texts("hostname", "billing_type"),
+        pa.field("custom_cost", RATE),
+        _FROM_MONTH,
+    ]
 )
 MANUAL_USERS = pa.schema(
     [
@@ -131,6 +145,7 @@ MANUAL_USERS = pa.schema(
         _ACCOUNT,
         *_texts("full_name", "payment_type"),
         pa.field("custom_cost", RATE),
+        _FROM_MONTH,
     ]
 )
 CUSTOM_LINE_ITEMS = pa.schema(
@@ -144,6 +159,7 @@ CUSTOM_LINE_ITEMS = pa.schema(
         pa.field("one_off_month", pa.int32()),
         pa.field("yearly_fee", RATE),
         pa.field("yearly_month", pa.int32()),
+        _FROM_MONTH,
     ]
 )
 BOOKED_TICKET_HOURS = pa.schema([_MONTH, _ACCOUNT, *_texts("ticket_number"), pa.field("hours", HOURS)])

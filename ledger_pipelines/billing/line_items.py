@@ -25,7 +25,7 @@ from ledger_pipelines.columns import (
 )
 
 _KINDS = ("recurring", "one_off", "yearly")
-_FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
+FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,21 @@ class LineItemCharges:
     totals: Int64s
 
 
+def with_kind(items: pa.Table) -> pa.Table:
+    """The items with their `kind`: 0 recurring, 1 one-off, 2 yearly, -1 none of them."""
+    has = [present(column(items, name)) for name in FEES]
+    return items.append_column("kind", array(np.select(has, list(range(len(FEES))), default=-1)))
+
+
 def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> LineItemCharges:
     """A line for each item that falls due in the month, also where its fee is 0.
 
     An item is of the kind whose fee it has (the table lets it have only one; else the first of recurring,
     one-off, yearly holds).
     """
-    items, rows = terms.index.billed_every_month(inputs.read("custom_line_items"))
+    items, rows = terms.index.billed_in_force(
+        terms.index.edits(with_kind(inputs.read("custom_line_items")), "account_number", "name", "kind")
+    )
     days = terms.index.months[terms.index.month[rows]].astype("datetime64[D]")
     month = days.astype("datetime64[M]").astype(np.int64)
     year, month_of_year = month // 12 + 1970, month % 12 + 1
@@ -50,15 +58,14 @@ def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> Lin
     def number(name: str) -> Int64s:
         return int64s(column(items, name).fill_null(0))
 
-    has = [present(column(items, name)) for name in _FEES]
-    kinds = np.select(has, list(range(len(_FEES))), default=-1)
+    kinds = int64s(column(items, "kind"))
     is_due = (
         (kinds == 0)
         | ((kinds == 1) & (number("one_off_year") == year) & (number("one_off_month") == month_of_year))
         | ((kinds == 2) & (number("yearly_month") == month_of_year))
     )
     items, rows, kinds = kept(items, is_due), rows[is_due], kinds[is_due]
-    fees = small_units(pc.coalesce(*(column(items, name) for name in _FEES)))
+    fees = small_units(pc.coalesce(*(column(items, name) for name in FEES)))
     amounts = charged(fees, RATE_UNIT, currency)
     ids = column(items, "id")
     stated = Stated(
