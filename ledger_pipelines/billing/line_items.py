@@ -13,6 +13,7 @@ from ledger_pipelines.billing.lines import CUSTOM_CHARGE, RATE_UNIT, Stated, cha
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.columns import (
     Int64s,
+    Mask,
     array,
     column,
     int64s,
@@ -24,7 +25,7 @@ from ledger_pipelines.columns import (
     take,
 )
 
-_KINDS = ("recurring", "one_off", "yearly")
+KINDS = ("recurring", "one_off", "yearly")
 FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
 
 
@@ -42,6 +43,22 @@ def with_kind(items: pa.Table) -> pa.Table:
     return items.append_column("kind", array(np.select(has, list(range(len(FEES))), default=-1)))
 
 
+def is_due(items: pa.Table, days: Int64s) -> Mask:
+    """Whether each item (`with_kind`) falls due in the month of its day (the first, since 1970)."""
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    year, month_of_year = months // 12 + 1970, months % 12 + 1
+    kinds = int64s(column(items, "kind"))
+    one_off_year, one_off_month, yearly_month = (
+        int64s(column(items, name)) for name in ("one_off_year", "one_off_month", "yearly_month")
+    )
+    due: Mask = (
+        (kinds == 0)
+        | ((kinds == 1) & (one_off_year == year) & (one_off_month == month_of_year))
+        | ((kinds == 2) & (yearly_month == month_of_year))
+    )
+    return due
+
+
 def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> LineItemCharges:
     """A line for each item that falls due in the month, also where its fee is 0.
 
@@ -51,20 +68,9 @@ def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> Lin
     items, rows = terms.index.billed_in_force(
         terms.index.edits(with_kind(inputs.read("custom_line_items")), "account_number", "name", "kind")
     )
-    days = terms.index.months[terms.index.month[rows]].astype("datetime64[D]")
-    month = days.astype("datetime64[M]").astype(np.int64)
-    year, month_of_year = month // 12 + 1970, month % 12 + 1
-
-    def number(name: str) -> Int64s:
-        return int64s(column(items, name).fill_null(0))
-
+    due = is_due(items, terms.index.months[terms.index.month[rows]])
+    items, rows = kept(items, due), rows[due]
     kinds = int64s(column(items, "kind"))
-    is_due = (
-        (kinds == 0)
-        | ((kinds == 1) & (number("one_off_year") == year) & (number("one_off_month") == month_of_year))
-        | ((kinds == 2) & (number("yearly_month") == month_of_year))
-    )
-    items, rows, kinds = kept(items, is_due), rows[is_due], kinds[is_due]
     fees = small_units(pc.coalesce(*(column(items, name) for name in FEES)))
     amounts = charged(fees, RATE_UNIT, currency)
     ids = column(items, "id")
@@ -73,7 +79,7 @@ def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> Lin
         "line_item",
         ids,
         "custom",
-        take(array(_KINDS), kinds),
+        take(array(KINDS), kinds),
         CUSTOM_CHARGE,
         named(column(items, "name"), "Item", ids),
     )

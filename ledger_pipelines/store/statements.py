@@ -51,6 +51,17 @@ def read_booked_hours(
     return copy_out(connection, query, wanted)
 
 
+def read_billed_items(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:
+    """The custom line items on the statements of these months: month, source_id."""
+    fields: list[pa.Field[Any]] = [pa.field("month", pa.date32()), pa.field("source_id", pa.string())]
+    if not months:
+        return pa.schema(fields).empty_table()
+    query = sql.SQL(
+        "SELECT month, source_id FROM billing_statement_lines WHERE source_type = 'line_item' AND month IN ({})"
+    ).format(sql.SQL(", ").join(map(sql.Literal, months)))
+    return copy_out(connection, query, pa.schema(fields))
+
+
 def totals_by_kind(connection: psycopg.Connection, first: date, last: date) -> pa.Table:
     """What the statements of these months charge: month, kind of line, currency, amount."""
     query = sql.SQL(
