@@ -16,11 +16,6 @@ ALTER TABLE billing_statements
     ALTER overage_charge TYPE numeric(18, 3),
     ALTER total_line_item_charges TYPE numeric(18, 3),
     ALTER total TYPE numeric(18, 3);
-CREATE VIEW v_billing_statements AS
-    SELECT s.*, CASE p.status WHEN 'closed' THEN 'final' ELSE 'draft' END AS status
-    FROM billing_statements s
-    JOIN ledger_periods p USING (month);
-COMMENT ON VIEW v_billing_statements IS 'Statements with their status: draft until the month is closed, then final.';
 
 -- What people edit holds from a month on: of the rows of one thing the latest that has begun counts.
 
@@ -75,3 +70,26 @@ COMMENT ON COLUMN manual_users.from_month IS
 COMMENT ON COLUMN custom_line_items.from_month IS
     'The first month that a recurring or yearly charge is due in; null: in all. It then replaces the charges of the '
     'same company, name and kind that began earlier. A one-off has its own month.';
+
+-- What a month's snapshot lacks: parts of companies that could not be read, and whose rows are earlier ones.
+
+CREATE TABLE snapshot_gaps (
+    month          date NOT NULL REFERENCES ledger_periods,
+    table_name     text NOT NULL,
+    account_number text NOT NULL,
+    PRIMARY KEY (month, table_name, account_number)
+);
+COMMENT ON TABLE snapshot_gaps IS
+    'Companies whose devices, people or tickets could not be read, or were not believed, when the month''s rows were '
+    'taken: what was read before is kept. Empty for a month once it is read in full.';
+
+ALTER TABLE billing_statements ADD COLUMN incomplete_parts text;
+COMMENT ON COLUMN billing_statements.incomplete_parts IS
+    'The parts of the company (assets, contacts, tickets) that could not be read when the month''s snapshot was taken, '
+    'with commas: the statement charges what was read before. Null: all were read.';
+
+CREATE VIEW v_billing_statements AS
+    SELECT s.*, CASE p.status WHEN 'closed' THEN 'final' ELSE 'draft' END AS status
+    FROM billing_statements s
+    JOIN ledger_periods p USING (month);
+COMMENT ON VIEW v_billing_statements IS 'Statements with their status: draft until the month is closed, then final.';

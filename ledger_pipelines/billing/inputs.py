@@ -164,6 +164,8 @@ CUSTOM_LINE_ITEMS = pa.schema(
 )
 BOOKED_TICKET_HOURS = pa.schema([_MONTH, _ACCOUNT, *_texts("ticket_number"), pa.field("hours", HOURS)])
 
+SNAPSHOT_GAPS = pa.schema([_MONTH, *_texts("table_name"), _ACCOUNT])
+
 #: Every input by its name, with all columns of its table.
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {
@@ -180,6 +182,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "manual_users": MANUAL_USERS,
         "custom_line_items": CUSTOM_LINE_ITEMS,
         "booked_ticket_hours": BOOKED_TICKET_HOURS,
+        "snapshot_gaps": SNAPSHOT_GAPS,
     }
 )
 
@@ -215,7 +218,7 @@ class BillingInputs:
     tables' primary keys promise. `companies`, `assets`, `contacts` and `plans` hold the months' snapshots;
     `tickets` holds, besides, the earlier months of the same calendar years. `booked_ticket_hours` are the
     hours on the statements of closed months; rows of a month that is not in `closed_months` are ignored, for
-    a reopened month binds nobody.
+    a reopened month binds nobody. `snapshot_gaps` are the companies' parts that a month's snapshot could not read anew.
     """
 
     companies: pa.Table
@@ -231,6 +234,7 @@ class BillingInputs:
     manual_users: pa.Table
     custom_line_items: pa.Table
     booked_ticket_hours: pa.Table
+    snapshot_gaps: pa.Table
     closed_months: frozenset[date] = frozenset()
 
     def read(self, name: str) -> pa.Table:

@@ -87,6 +87,7 @@ STATEMENTS = pa.schema(
             pa.field("overage_bytes", BYTES),
             *(pa.field(name, CHARGE) for name in CHARGES),
         ),
+        pa.field("incomplete_parts", pa.string()),
     ]
 )
 TICKET_HOURS = pa.schema(

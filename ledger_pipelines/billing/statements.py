@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -77,7 +78,9 @@ def bill(inputs: BillingInputs, months: Sequence[date], *, currency: str) -> Bil
             line_items.lines,
         ]
     )
-    statements = _statements(terms, _Charges(users, assets, backup, hours, line_items), currency)
+    statements = _statements(
+        terms, _Charges(users, assets, backup, hours, line_items), currency
+    ).append_column(STATEMENTS.field("incomplete_parts"), _incomplete_parts(inputs, terms))
     found = _in_order([*problems, *users.problems, *assets.problems])
     return BillingResult(lines, statements, hours.ticket_hours, found)
 
@@ -114,7 +117,22 @@ def _statements(terms: Terms, charges: _Charges, currency: str) -> pa.Table:
         "overage_bytes": decimals(charges.backup.overage, BYTES),
         **{name: amounts_of(amounts, currency) for name, amounts in _amounts(charges).items()},
     }
-    return pa.Table.from_arrays([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
+    charged = STATEMENTS.remove(STATEMENTS.get_field_index("incomplete_parts"))
+    return pa.Table.from_arrays([columns[name] for name in charged.names], schema=charged)
+
+
+def _incomplete_parts(inputs: BillingInputs, terms: Terms) -> Column:
+    """The parts of each statement's company that could not be read anew, with commas; null where all were."""
+    gaps = inputs.read("snapshot_gaps")
+    rows = terms.index.rows(column(gaps, "month"), column(gaps, "account_number"))
+    parts: dict[int, set[str]] = defaultdict(set)
+    names: list[Any] = gaps["table_name"].to_pylist()
+    for row, part in zip(rows.tolist(), names, strict=True):
+        parts[row].add(part)
+    return array(
+        [", ".join(sorted(parts[row])) if row in parts else None for row in range(terms.index.count)],
+        pa.string(),
+    )
 
 
 def _dates(terms: Terms, ends: Column) -> dict[str, Column]:

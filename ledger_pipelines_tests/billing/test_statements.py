@@ -77,6 +77,15 @@ class TestStatement:
         assert set(statements["currency"].to_pylist()) == {"NOK"}
 
 
+def test_a_statement_says_which_parts_of_its_company_could_not_be_read() -> None:
+    result = bill_month(
+        companies=[{"account_number": account} for account in ("A1", "A2")],
+        snapshot_gaps=[{"account_number": "A1", "table_name": name} for name in ("tickets", "assets")]
+        + [{"account_number": "A2", "table_name": "assets", "month": date(2025, 4, 1)}],
+    )
+    assert result.statements["incomplete_parts"].to_pylist() == ["assets, tickets", None]
+
+
 class TestFrames:
     def test_are_those_of_their_tables(self) -> None:
         result = bill_month(contacts=[{}], tickets=[{"hours": "1"}])
