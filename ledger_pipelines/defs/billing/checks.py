@@ -16,6 +16,7 @@ from ledger_pipelines.defs.findings import Finding, Invariant, rows_finding
 from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.money import minor_unit
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.replacement import rows_of_months
@@ -160,7 +161,8 @@ def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Fi
     found = difference(computed, booked, _KEYS[table], amount=_AMOUNTS.get(table, ""))
     if not found:
         return nothing
-    by = f" by {found.amount:+,.2f}" if table in _AMOUNTS else ""
+    decimals = minor_unit(_currency(booked, computed))
+    by = f" by {found.amount:+,.{decimals}f}" if table in _AMOUNTS else ""
     return Finding(
         asset=table,
         check=_CLOSED,
@@ -170,6 +172,12 @@ def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Fi
         description=f"{format_month(month)} is closed; {found.rows.num_rows:,} rows of {table} would differ{by}.",
         metadata={
             "difference": preview(found.rows, found.rows.column_names, rows=25),
-            "difference_amount": str(found.amount),
+            "difference_amount": f"{found.amount:.{decimals}f}",
         },
     )
+
+
+def _currency(*frames: pa.Table) -> str:
+    """The currency of these rows' amounts; none where they have no amounts."""
+    with_amounts = [frame for frame in frames if "currency" in frame.column_names and frame.num_rows]
+    return str(with_amounts[0]["currency"][0].as_py()) if with_amounts else ""
