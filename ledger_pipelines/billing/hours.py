@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.index import month_days, month_positions
 from ledger_pipelines.billing.inputs import HOURS, BillingInputs
-from ledger_pipelines.billing.lines import HOURLY_LABOR, ONE, Stated, statement_lines
+from ledger_pipelines.billing.lines import HOURLY_LABOR, ONE, RATE_UNIT, Stated, charged, statement_lines
 from ledger_pipelines.billing.outputs import TICKET_HOURS
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.columns import (
@@ -43,8 +43,8 @@ _FROM_RATE = _HOUR // 10**4
 
 @dataclass(frozen=True, slots=True)
 class HourCharges:
-    """Ticket hours (TICKET_HOURS) and lines; by statement, hours in their smallest unit and charges in
-    hundredths.
+    """Ticket hours (TICKET_HOURS) and lines; by statement, hours in their smallest unit and charges in the
+    currency's minor unit.
     """
 
     ticket_hours: pa.Table
@@ -92,9 +92,10 @@ def charge_hours(inputs: BillingInputs, terms: Terms, currency: str) -> HourChar
     after_month = np.maximum(used - exact(terms.rates["prepaid_hours_monthly"]) * _FROM_RATE, 0)
     yearly_left = np.maximum(exact(terms.rates["prepaid_hours_yearly"]) * _FROM_RATE - earlier, 0)
     billable = np.maximum(after_month - yearly_left, 0)
-    charges = half_up(billable * exact(terms.rates["per_hour_ticket_cost"]), _HOUR * 10**4 // 100)
+    quantities = half_up(billable, _HOUR // ONE)
+    charges = charged(quantities * exact(terms.rates["per_hour_ticket_cost"]), ONE * RATE_UNIT, currency)
     on_statement = terms.index.rows(column(hours, "month"), column(hours, "account_number")) >= 0
-    lines = _lines(terms, billable, charges, currency)
+    lines = _lines(terms, quantities, billable > 0, charges, currency)
     return HourCharges(kept(hours, on_statement), lines, used, earlier, billable, charges)
 
 
@@ -185,8 +186,8 @@ def _earlier_in_year(hours: Exact, years: Int64s) -> Exact:
     return earlier
 
 
-def _lines(terms: Terms, billable: Exact, charges: Exact, currency: str) -> pa.Table:
-    rows = np.flatnonzero(billable > 0)
+def _lines(terms: Terms, quantities: Exact, where: Mask, charges: Exact, currency: str) -> pa.Table:
+    rows = np.flatnonzero(where)
     stated = Stated(
         rows,
         "tickets",
@@ -201,6 +202,6 @@ def _lines(terms: Terms, billable: Exact, charges: Exact, currency: str) -> pa.T
         stated,
         rates=terms.rates["per_hour_ticket_cost"][rows],
         amounts=charges[rows],
-        quantities=half_up(billable[rows], _HOUR // ONE),
+        quantities=quantities[rows],
         currency=currency,
     )

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.index import month_days, month_positions
 from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.plans import agree_terms
+from ledger_pipelines.billing.limits import billable_terms
 from ledger_pipelines.columns import array, column, int64s, joined_text, kept, mask, positions
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.money import CHARGE
 from ledger_pipelines.months import month_of
 
 #: Ids that are one company's own: another may have a line with the same.
@@ -33,7 +33,7 @@ def statements_missing_or_doubled(
     Rows: month, account_number, statements (how many there are).
     """
     asked = sorted({month_of(month) for month in months})
-    terms, _ = agree_terms(inputs, asked)
+    terms, _ = billable_terms(inputs, asked)
     key = ["month", "account_number"]
     written = kept(statements, month_positions(column(statements, "month"), month_days(asked)) >= 0)
     counted = pa.concat_tables(
@@ -61,7 +61,7 @@ def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table
     sums = lines.select([*key, "amount"]).group_by(key).aggregate([("amount", "sum")])
     joined = statements.select([*key, "total"]).join(sums, keys=key, join_type="full outer")
     stated: Any = column(joined, "total")
-    added: Any = column(joined, "amount_sum").cast(AMOUNT).fill_null(Decimal(0))
+    added: Any = column(joined, "amount_sum").cast(CHARGE).fill_null(Decimal(0))
     frame = joined.select(key).append_column("total", stated).append_column("lines", added)
     same = mask(pc.equal(stated, added))
     return _sorted(kept(frame, ~same), key)

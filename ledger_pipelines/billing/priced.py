@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.lines import MANAGED_SERVICES, Stated, statement_lines
+from ledger_pipelines.billing.lines import MANAGED_SERVICES, RATE_UNIT, Stated, charged, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.problems import billing_problem
-from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, half_up, summed, take
+from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, summed, take
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 
@@ -23,12 +23,16 @@ CUSTOM = "Custom"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The types of a kind of record and the rate that each bills (None: nothing, or its own cost)."""
+    """The types of a kind of record and the rate that each bills (None: nothing, or its own cost).
+
+    `described` gives what a line says of a record, from its name and its type.
+    """
 
     kind: str
     noun: str
     type_field: str
     rates: Mapping[str, str | None]
+    described: Callable[[Column, Column], Column]
 
     @property
     def names(self) -> list[str]:
@@ -69,7 +73,8 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class PricedCharges:
-    """Lines and problems; by statement, how many there are of each type, and the sum in hundredths."""
+    """Lines and problems; by statement, how many there are of each type, and the sum in the currency's
+    minor unit."""
 
     lines: Sequence[pa.Table]
     counts: Int64s
@@ -94,17 +99,18 @@ def charge(terms: Terms, vocabulary: Vocabulary, sources: Sequence[Priced], curr
         cells = source.rows * width + source.types
         custom = source.types == vocabulary.code(CUSTOM)
         rates = np.where(custom, source.costs, prices.reshape(-1)[cells]) if cells.size else cells
-        amounts = half_up(rates, 100)
+        amounts = charged(rates, RATE_UNIT, currency)
         counts += np.bincount(cells, minlength=counts.size)
         totals += summed(amounts, source.rows, statements)
+        types = take(array(vocabulary.names), source.types)
         stated = Stated(
             source.rows,
             source.source_type,
             source.ids,
             vocabulary.kind,
-            take(array(vocabulary.names), source.types),
+            types,
             MANAGED_SERVICES,
-            source.names,
+            vocabulary.described(source.names, types),
         )
         lines.append(statement_lines(terms, stated, rates=rates, amounts=amounts, currency=currency))
         unknown = source.types == width - 1

@@ -1,6 +1,6 @@
 """Statements as a CSV file that accounting programs import (rules/billing.md, Statement).
 
-Dates are ISO (`2025-03-31`), amounts have two decimals, rates two to four, quantities as many as they need.
+Dates are ISO (`2025-03-31`), amounts have their currency's decimals, rates two to four, quantities as many as they need.
 Statements come by month and account, their lines by kind, description and source.
 """
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import array, column, joined_text, kept, positions
-from ledger_pipelines.money import CENT
+from ledger_pipelines.money import CENT, CHARGE, minor_unit
 from ledger_pipelines.spreadsheets import neutralised
 
 COLUMNS = (
@@ -34,7 +34,7 @@ COLUMNS = (
 )
 
 _KINDS = ("user", "asset", "backup", "hours", "custom")
-_HEAD = ("statement_number", "company_name", "statement_date", "due_date")
+_HEAD = ("statement_number", "company_name", "statement_date", "due_date", "currency")
 _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
     (name, "ascending")
     for name in ("month", "account_number", "place", "description", "source_type", "source_id")
@@ -42,7 +42,7 @@ _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
 
 
 class StatementRow(NamedTuple):
-    """A line of a statement as the file states it, in the order of COLUMNS."""
+    """A line of a statement as the file states it, in the order of COLUMNS; the amount in the currency's minor unit."""
 
     number: str
     customer: str
@@ -71,8 +71,12 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
     )
     stated = [ordered[name].to_pylist() for name in ("item", "description", "quantity", "rate", "amount")]
     heading = [statements[name].to_pylist() for name in _HEAD]
-    for head, *line in zip(ordered["head"].to_pylist(), *stated, strict=True):
-        yield StatementRow(*(values[head] for values in heading), *line)
+    for head, item, description, quantity, rate, amount in zip(
+        ordered["head"].to_pylist(), *stated, strict=True
+    ):
+        number, customer, dated, due, currency = (values[head] for values in heading)
+        exact = amount.quantize(_unit(currency))
+        yield StatementRow(number, customer, dated, due, item, description, quantity, rate, exact)
 
 
 def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
@@ -94,10 +98,16 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
                 neutralised(row.description),
                 _shortest(row.quantity, Decimal(1)),
                 _shortest(row.rate, CENT),
-                f"{row.amount:.2f}",
+                f"{row.amount:f}",
             ]
         )
     return text.getvalue()
+
+
+@lru_cache(maxsize=64)
+def _unit(currency: str) -> Decimal:
+    """One of the currency's minor unit, at most as small as amounts are kept."""
+    return Decimal(1).scaleb(-min(minor_unit(currency), CHARGE.scale))
 
 
 @lru_cache(maxsize=4096)

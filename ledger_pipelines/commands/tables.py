@@ -10,9 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.closing.readiness import Reason
+from ledger_pipelines.money import shown
 from ledger_pipelines.months import format_month
 from ledger_pipelines.runs import CheckOutcome
-from ledger_pipelines.store.summaries import DeferredRevenue, MonthSummary, unresolved_errors
+from ledger_pipelines.store.summaries import (
+    DeferredRevenue,
+    IncompleteStatement,
+    MonthSummary,
+    unresolved_errors,
+)
 
 
 def print_statements(summaries: Sequence[MonthSummary], console: Console) -> None:
@@ -26,7 +33,7 @@ def print_statements(summaries: Sequence[MonthSummary], console: Console) -> Non
             "final" if month.is_closed else "draft",
             f"{month.statements:,}",
             f"{month.lines:,}",
-            f"{month.total:,.2f} {month.currency}",
+            f"{shown(month.total, month.currency)} {month.currency}",
         )
     console.print(table)
 
@@ -68,6 +75,26 @@ def print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
         console.print(
             f"[{colour}]{word}[/] {check.asset} {check.check}: {escape(check.description)}", highlight=False
+        )
+
+
+def print_incomplete(statements: Sequence[IncompleteStatement], console: Console) -> None:
+    """A line for each statement that charges what was read before, because a part of its company could not be read."""
+    for one in statements:
+        console.print(
+            f"[yellow]{format_month(one.month)} {escape(one.account_number)}:[/] {one.parts} could not be read, and are "
+            "billed as they were before.",
+            highlight=False,
+        )
+
+
+def print_reasons(reasons: Sequence[Reason], console: Console) -> None:
+    """A line for all that stands against closing months; errors with the number by which they can be ignored."""
+    for reason in reasons:
+        number = "" if reason.error_id is None else f" (error {reason.error_id})"
+        console.print(
+            f"[red]Stands against closing:[/] {escape(reason.subject)}{number}: {escape(reason.message)}",
+            highlight=False,
         )
 
 

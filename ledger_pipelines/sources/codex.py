@@ -17,7 +17,13 @@ from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
 from ledger_pipelines.sources.base import SourceCheck
 from ledger_pipelines.sources.bodies import UnreadableBodyError, read_json, read_list
 from ledger_pipelines.sources.clock import Clock
-from ledger_pipelines.sources.codex_companies import INTEGRATION, CompanyReading, read_bulk, read_each
+from ledger_pipelines.sources.codex_companies import (
+    INTEGRATION,
+    CompanyReading,
+    MissedPart,
+    read_bulk,
+    read_each,
+)
 from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
 from ledger_pipelines.sources.core import FixedKey, ServiceTokens
 from ledger_pipelines.sources.failures import Address, AnswerError
@@ -37,7 +43,8 @@ class CodexSnapshot:
     """What Codex showed: frames of `SCHEMAS`, empty where they were not asked for, each sorted by its key.
 
     `complete` are the entities of which every part was read: what is not in their frames, nor named by a
-    problem, is not in Codex. Tickets are complete for the years that were asked for.
+    problem, is not in Codex. Tickets are complete for the years that were asked for. `accounts` are the companies
+    that Codex showed where it was asked for any, `missed` the parts of them that could not be read.
     """
 
     companies: pa.Table
@@ -47,6 +54,8 @@ class CodexSnapshot:
     plans: pa.Table
     problems: list[Problem]
     complete: frozenset[str]
+    accounts: frozenset[str] = frozenset()
+    missed: frozenset[MissedPart] = frozenset()
 
 
 class CodexClient:
@@ -145,11 +154,14 @@ class CodexClient:
         frames = {name: schema.empty_table() for name, schema in SCHEMAS.items()}
         problems: list[Problem] = []
         complete: set[str] = set()
+        accounts: frozenset[str] = frozenset()
+        missed: frozenset[MissedPart] = frozenset()
         if entities - {"plans"}:
             reading = self._read_companies(entities - {"plans"}, sorted(set(ticket_years)))
             frames |= reading.frames
             problems += reading.problems
             complete |= reading.complete
+            accounts, missed = reading.accounts, reading.missed
         if "plans" in entities:
             reader = RecordReader(INTEGRATION, ENTITIES["plans"])
             reader.add(self._source.get("/billing-plans/api/plans", _plans_of))
@@ -157,7 +169,9 @@ class CodexClient:
             problems += reader.problems
             complete.add("plans")
         problems.sort(key=lambda problem: (problem.operation, problem.external_id, problem.message))
-        return CodexSnapshot(**frames, problems=problems, complete=frozenset(complete))
+        return CodexSnapshot(
+            **frames, problems=problems, complete=frozenset(complete), accounts=accounts, missed=missed
+        )
 
     def _read_companies(self, entities: frozenset[str], years: list[int]) -> CompanyReading:
         if not entities & _OF_COMPANIES:

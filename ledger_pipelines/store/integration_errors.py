@@ -60,6 +60,17 @@ def list_errors(connection: psycopg.Connection, months: Sequence[date] = ()) -> 
     return [ListedError(*row) for row in rows]
 
 
+def open_errors(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    """The errors that are neither resolved nor ignored, in order.
+
+    Each: id, integration, operation, entity type, external id, message, months, whether it blocks.
+    """
+    return connection.execute(
+        """SELECT id, integration_name, operation_type, entity_type, external_id, error_message, months, is_blocking
+           FROM integration_errors WHERE NOT is_resolved AND NOT is_ignored ORDER BY id"""
+    ).fetchall()
+
+
 def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:
     """Ignores an error from now on, also where it is seen again; its message. Raises LedgerError when there is none."""
     return _decide(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
 import pyarrow as pa
+from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
@@ -34,13 +35,55 @@ def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> li
     return [Snapshot(*row) for row in rows]
 
 
-def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table | None:
-    """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
+def newest_snapshot(connection: psycopg.Connection, table: str) -> date | None:
+    """The month whose rows of the table were read from the source last; None if none ever was."""
     row = connection.execute(
         "SELECT month FROM month_snapshots WHERE table_name = %s ORDER BY snapshot_at DESC, month DESC LIMIT 1",
         [table],
     ).fetchone()
-    return None if row is None else read_months(connection, table, row).drop_columns(["month"])
+    return None if row is None else row[0]
+
+
+def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table | None:
+    """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
+    month = newest_snapshot(connection, table)
+    return None if month is None else read_months(connection, table, [month]).drop_columns(["month"])
+
+
+def count_by_account(connection: psycopg.Connection, table: str, months: Sequence[date]) -> dict[str, int]:
+    """How many rows of these months each account has in a table."""
+    query = sql.SQL("SELECT account_number, count(*) FROM {} WHERE month = ANY(%s) GROUP BY 1")
+    return dict(connection.execute(query.format(sql.Identifier(table)), [list(months)]).fetchall())
+
+
+def read_gaps(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:
+    """The companies' parts that these months' snapshots could not read anew: month, table_name, account_number."""
+    rows = connection.execute(
+        "SELECT month, table_name, account_number FROM snapshot_gaps WHERE month = ANY(%s) ORDER BY 1, 2, 3",
+        [list(months)],
+    ).fetchall()
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    return pa.table(
+        {
+            "month": pa.array(columns[0], pa.date32()),
+            "table_name": pa.array(columns[1], pa.string()),
+            "account_number": pa.array(columns[2], pa.string()),
+        }
+    )
+
+
+def record_gaps(
+    connection: psycopg.Connection, table: str, months: Sequence[date], gaps: Collection[tuple[date, str]]
+) -> None:
+    """Makes these the gaps of the table in these months: month and account number."""
+    connection.execute(
+        "DELETE FROM snapshot_gaps WHERE table_name = %s AND month = ANY(%s)", [table, list(months)]
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO snapshot_gaps (month, table_name, account_number) VALUES (%s, %s, %s)",
+            [(month, table, account) for month, account in sorted(gaps)],
+        )
 
 
 def newest_are_complete(connection: psycopg.Connection, tables: Sequence[str]) -> bool:

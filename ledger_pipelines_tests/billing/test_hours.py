@@ -36,10 +36,10 @@ def test_hours_are_billed_unrounded_and_only_the_charge_is_rounded() -> None:
     assert only_statement(result)["billable_hours"] == Decimal("2.7499999999999998")
 
 
-def test_the_charge_goes_by_the_hours_themselves_not_by_the_rounded_quantity() -> None:
-    """0.0000334 h at 150 is 0.00501 and so a cent; the quantity that the line shows would give 0.00495."""
+def test_the_charge_goes_by_the_quantity_that_the_line_shows() -> None:
+    """0.0000334 h at 150 would be 0.00501 and so a cent; by the quantity that the line shows it is 0.00495."""
     (line,) = lines_of(bill_month(tickets=[{"hours": "0.0000334"}]), "hours")
-    assert (line["quantity"], line["amount"]) == (Decimal("0.000033"), Decimal("0.01"))
+    assert (line["quantity"], line["amount"]) == (Decimal("0.000033"), Decimal("0.00"))
 
 
 def test_half_a_cent_is_a_cent() -> None:

@@ -34,6 +34,8 @@ ASSETS = {
             "one_for_each_active_company",
             "total_is_the_sum_of_its_lines",
             "contracts_ending_soon",
+            "edits_that_match_nobody",
+            "one_offs_never_billed",
             "closed_month_unchanged",
         },
     ),

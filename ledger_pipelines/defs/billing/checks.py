@@ -9,15 +9,18 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing import invariants
+from ledger_pipelines.billing import invariants, unmatched
 from ledger_pipelines.billing.differences import difference
 from ledger_pipelines.defs.billing.run import StatementRun
 from ledger_pipelines.defs.findings import Finding, Invariant, rows_finding
+from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.money import minor_unit
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.statements import read_billed_items
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
@@ -46,6 +49,14 @@ _INVARIANTS: tuple[Invariant[StatementRun], ...] = (
         _WARN,
     ),
     Invariant(
+        "billing_statements",
+        "edits_that_match_nobody",
+        "Every override and charge is of an account, a device or a person that the month has.",
+        lambda run: unmatched.edits_that_match_nobody(run.inputs, run.months),
+        "overrides and charges are of nobody that the month has, and change no statement",
+        _WARN,
+    ),
+    Invariant(
         "billing_statement_lines",
         "nothing_billed_twice",
         "No asset, user, ticket hour or line item is billed twice in a month.",
@@ -67,6 +78,7 @@ _INVARIANTS: tuple[Invariant[StatementRun], ...] = (
         "tickets count twice",
     ),
 )
+_NEVER = "one_offs_never_billed"
 _BEYOND = "never_more_than_the_ticket"
 _CLOSED = "closed_month_unchanged"
 _KEYS = {
@@ -78,6 +90,11 @@ _AMOUNTS = {"billing_statement_lines": "amount", "billing_statements": "total"}
 
 CHECKS = [
     *(invariant.spec for invariant in _INVARIANTS),
+    dg.AssetCheckSpec(
+        _NEVER,
+        asset="billing_statements",
+        description="No charge is for a month that is closed and has not billed it, or for one before the ledger.",
+    ),
     dg.AssetCheckSpec(
         _BEYOND,
         asset="ticket_hours",
@@ -101,6 +118,7 @@ def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
         for month in run.months:
             yield invariant.finding(rows_of_months(rows, [month]), month)
     for month in run.months:
+        yield _never_billed(step, run, month)
         yield _beyond(run, month)
         for table, frame in zip(_KEYS, _frames(run), strict=True):
             yield _closed_month(step, table, rows_of_months(frame, [month]), month)
@@ -108,6 +126,20 @@ def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
 
 def _frames(run: StatementRun) -> Sequence[pa.Table]:
     return run.result.ticket_hours, run.result.lines, run.result.statements
+
+
+def _never_billed(step: Step, run: StatementRun, month: date) -> Finding:
+    """The charges that no month bills: told once, at the last of the step's months."""
+    rows = unmatched.NEVER_BILLED.empty_table()
+    if month == step.months[-1]:
+        rows = unmatched.charges_never_billed(
+            run.inputs.read("custom_line_items"),
+            read_billed_items(step.connection, sorted(step.closed)),
+            closed=step.closed,
+            first_month=first_partition(),
+        )
+    told = "charges are for a month that will not bill them: give each the month of an open one, or remove it"
+    return rows_finding("billing_statements", _NEVER, month, rows, told=told, severity=_WARN)
 
 
 def _beyond(run: StatementRun, month: date) -> Finding:
@@ -129,7 +161,8 @@ def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Fi
     found = difference(computed, booked, _KEYS[table], amount=_AMOUNTS.get(table, ""))
     if not found:
         return nothing
-    by = f" by {found.amount:+,.2f}" if table in _AMOUNTS else ""
+    decimals = minor_unit(_currency(booked, computed))
+    by = f" by {found.amount:+,.{decimals}f}" if table in _AMOUNTS else ""
     return Finding(
         asset=table,
         check=_CLOSED,
@@ -139,6 +172,12 @@ def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Fi
         description=f"{format_month(month)} is closed; {found.rows.num_rows:,} rows of {table} would differ{by}.",
         metadata={
             "difference": preview(found.rows, found.rows.column_names, rows=25),
-            "difference_amount": str(found.amount),
+            "difference_amount": f"{found.amount:.{decimals}f}",
         },
     )
+
+
+def _currency(*frames: pa.Table) -> str:
+    """The currency of these rows' amounts; none where they have no amounts."""
+    with_amounts = [frame for frame in frames if "currency" in frame.column_names and frame.num_rows]
+    return str(with_amounts[0]["currency"][0].as_py()) if with_amounts else ""

@@ -23,6 +23,7 @@ from ledger_pipelines.months import years_so_far
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.replacement import Change, rows_of_months
+from ledger_pipelines.store.snapshots import read_gaps
 from ledger_pipelines.store.statements import one_view, read_booked_hours
 
 SNAPSHOT_TABLES = ("companies", "assets", "contacts", "plans")
@@ -130,9 +131,11 @@ def read_inputs(
     with one_view(connection):
         frames = {table: read_months(connection, table, months, COLUMNS[table]) for table in SNAPSHOT_TABLES}
         frames |= {table: read_table(connection, table) for table in EDITED_TABLES}
+        gaps = read_gaps(connection, months)
     return BillingInputs(
         **frames,
         tickets=rows_of_months(hours.tickets, years_so_far(months)),
         booked_ticket_hours=hours.booked.filter(pc.field("month") < max(months)),
+        snapshot_gaps=gaps,
         closed_months=closed,
     )

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
+from ledger_pipelines.defs.codex.unread import Unread, find_unread, keep_unread
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
 from ledger_pipelines.defs.presentation import month_asset, preview
@@ -20,7 +21,7 @@ from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
 from ledger_pipelines.store.replacement import Change, ensure_months
-from ledger_pipelines.store.snapshots import read_snapshots, record_snapshot
+from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot
 
 _DESCRIPTIONS = {
     "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
@@ -93,8 +94,14 @@ def codex_snapshots(
             frames = {
                 table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)
             }
-            changes = _write(step, frames, due, snapshot, taken_at)
-            _record_problems(step, snapshot, needed, years)
+            unread = find_unread(step.connection, snapshot, frames, due)
+            kept = {
+                table: keep_unread(step.connection, table, frame, due[table], unread)
+                for table, frame in frames.items()
+            }
+            is_complete = {table: _is_complete(snapshot, unread, table) for table in frames}
+            changes = _write(step, kept, due, is_complete, taken_at)
+            _record_problems(step, snapshot, unread, due, years)
         else:
             frames, changes = {}, {}
         results = [
@@ -145,42 +152,59 @@ def _by_month(table: str, frame: pa.Table, months: Sequence[date]) -> pa.Table:
     )
 
 
+def _is_complete(snapshot: CodexSnapshot, unread: Unread, table: str) -> bool:
+    """Whether every record of a table could be read, and is believed."""
+    broken = any(problem.is_blocking for problem in _problems_of(snapshot, table))
+    return table in snapshot.complete and not broken and not unread.touches(table)
+
+
 def _write(
     step: Step,
-    frames: Mapping[str, pa.Table],
+    kept: Mapping[str, tuple[pa.Table, set[tuple[date, str]]]],
     due: Mapping[str, list[date]],
-    snapshot: CodexSnapshot,
+    is_complete: Mapping[str, bool],
     taken_at: datetime,
 ) -> dict[str, dict[date, Change]]:
+    """Writes each table's months, with when they were taken and which companies they could not read anew."""
     changes: dict[str, dict[date, Change]] = {}
-    for months in {tuple(due[table]) for table in frames}:
-        together = {table: frame for table, frame in frames.items() if tuple(due[table]) == months}
+    for months in {tuple(due[table]) for table in kept}:
+        together = {table: frame for table, (frame, _) in kept.items() if tuple(due[table]) == months}
         ensure_months(step.connection, list(together), months)
         with step.connection.transaction():
             changes |= step.write(together, months)
             for table in together:
+                open_months = step.open(months)
                 record_snapshot(
-                    step.connection,
-                    table,
-                    step.open(months),
-                    taken_at=taken_at,
-                    is_complete=table in snapshot.complete and not _problems_of(snapshot, table),
+                    step.connection, table, open_months, taken_at=taken_at, is_complete=is_complete[table]
                 )
+                gaps = {gap for gap in kept[table][1] if gap[0] in open_months}
+                record_gaps(step.connection, table, open_months, gaps)
     return changes
 
 
 def _record_problems(
-    step: Step, snapshot: CodexSnapshot, needed: frozenset[str], years: Sequence[int]
+    step: Step,
+    snapshot: CodexSnapshot,
+    unread: Unread,
+    due: Mapping[str, list[date]],
+    years: Sequence[int],
 ) -> None:
-    for table in sorted(needed):
+    """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
+    for table, read in sorted(due.items()):
+        if not read:
+            continue
         # Codex was asked for whole years of tickets: only a run that asks for the same year can miss a broken one.
-        asked = (
-            [date(year, month, 1) for year in years for month in range(1, 13)] if table == "tickets" else []
+        months = (
+            [date(year, month, 1) for year in years for month in range(1, 13)] if table == "tickets" else read
         )
-        problems = _problems_of(snapshot, table)
-        if asked:
-            problems = in_months(problems, asked)
-        step.record("codex", table, problems, months=asked, is_complete=table in snapshot.complete)
+        problems = [
+            *_problems_of(snapshot, table),
+            *(problem for problem in unread.problems if problem.operation == table),
+        ]
+        notes = [problem for problem in problems if not problem.is_blocking]
+        blocking = in_months((problem for problem in problems if problem.is_blocking), months)
+        is_complete = table in snapshot.complete and table not in unread.whole
+        step.record("codex", table, [*blocking, *notes], months=months, is_complete=is_complete)
 
 
 def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
