@@ -69,7 +69,12 @@ def migrate() -> None:
     applied = apply(ledger_database(settings), first_month=settings.first_month_on(today()))
     for migration in applied:
         console.print(f"Applied {migration.version:04} {migration.name}.", highlight=False)
-    prepare_cfo_database(cfo_database(settings))
+    try:
+        notes = prepare_cfo_database(cfo_database(settings))
+    except LedgerError as error:
+        notes = [f"{error} Nothing else waits for it."]
+    for note in notes:
+        _err.print(f"[yellow]Warning:[/] {escape(note)}", highlight=False, soft_wrap=True)
     console.print("The database is up to date.")
 
 

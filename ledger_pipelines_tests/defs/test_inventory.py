@@ -74,6 +74,7 @@ ASSETS = {
             "nothing_has_failed",
             "still_paid",
             "entities_follow_the_mappings",
+            "cfo_database_is_ready",
         },
     ),
 }

@@ -16,6 +16,8 @@ from ledger_pipelines.sources.webhook import post_to_webhook
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, unposted_events
 from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics
 from ledger_pipelines.store.cfo_sync import register_holded_invoices
+from ledger_pipelines.store.cfo_troubles import KINDS as TROUBLES
+from ledger_pipelines.store.cfo_troubles import due_troubles
 
 #: A run that has not begun for so long will not: what is ready is asked for in spite of it.
 _GIVEN_UP = timedelta(minutes=10)
@@ -91,9 +93,9 @@ def cfo_alerts(
     now = datetime.now(UTC)
     with ledger.database.connect(application_name="ledger cfo_alerts") as connection:
         metrics = Metrics(*sync_metrics(connection, now))
-        due = due_alerts(metrics)
-        kept = [DueAlert(alert.kind, alert.message) for alert in due]
-        for event in keep_alerts(connection, KINDS, kept, now):
+        due = [DueAlert(alert.kind, alert.message) for alert in due_alerts(metrics)]
+        due += due_troubles(connection)
+        for event in keep_alerts(connection, [*KINDS, *TROUBLES], due, now):
             context.log.warning(f"Alert {event.event}: {event.message}")
         if cfo.webhook is not None:
             _post(context, connection, cfo.webhook, now)
