@@ -43,6 +43,14 @@ def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table
     return None if row is None else read_months(connection, table, row).drop_columns(["month"])
 
 
+def read_times(connection: psycopg.Connection, table: str) -> dict[date, datetime]:
+    """When each month's rows of the table were read from their source; months that never were are not there."""
+    rows = connection.execute(
+        "SELECT month, snapshot_at FROM month_snapshots WHERE table_name = %s", [table]
+    ).fetchall()
+    return dict(rows)
+
+
 def accrued_months(connection: psycopg.Connection) -> list[date]:
     """The months whose accruals were ever computed, in order."""
     rows = connection.execute(
