@@ -94,14 +94,33 @@ STUDENTS = pa.schema(
         pa.field("created_at", _INSTANT),
     ]
 )
+#: The users of 4Geeks that contacts were matched to; `client_users` has these columns.
+CLIENT_USERS = pa.schema([*_texts("contact_id"), pa.field("user_id", pa.int64())])
 #: What `service_periods` reads of 4Geeks' cohort memberships.
 MEMBERSHIPS = pa.schema(
     [
-        *(PERIODS.field(name) for name in PERIODS.names[: PERIODS.names.index("start_date")]),
-        pa.field("kickoff_date", pa.date32()),
-        pa.field("ending_date", pa.date32()),
+        pa.field("id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+        *_texts("email"),
+        pa.field("cohort_id", pa.int64()),
+        *_texts("cohort_slug", "cohort_name", "program_slug", "program_name"),
+        pa.field("kickoff_at", _INSTANT),
+        pa.field("ending_at", _INSTANT),
         *_texts("educational_status"),
+        pa.field("is_of_micro_cohort", pa.bool_()),
+        pa.field("created_at", _INSTANT),
         pa.field("updated_at", _INSTANT),
+    ]
+)
+#: A membership that was seen with another status than before; `membership_statuses` has these columns.
+STATUS_SIGHTINGS = pa.schema(
+    [
+        pa.field("membership_id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+        *_texts("email", "educational_status"),
+        pa.field("updated_at", _INSTANT),
+        pa.field("status_date", pa.date32()),
+        pa.field("first_seen_at", _INSTANT),
     ]
 )
 

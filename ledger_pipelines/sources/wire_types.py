@@ -38,16 +38,20 @@ def _optional_instant(value: object) -> datetime | None:
     return None if value is None or value == "" else utc_instant(value)
 
 
-def _optional_date(value: object) -> date | None:
+def day_of(text: str) -> date:
     """An ISO 8601 date, or the date of a timestamp as it is written, whatever its zone."""
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        raise ValueError("is not a date") from None
+
+
+def _optional_date(value: object) -> date | None:
     if value is None or value == "":
         return None
     if type(value) is not str:
         raise ValueError("is not a date")
-    try:
-        return datetime.fromisoformat(value).date()
-    except ValueError:
-        raise ValueError("is not a date") from None
+    return day_of(value)
 
 
 def exact_number(places: int, rounding: str) -> Callable[[object], Decimal]:
@@ -91,12 +95,6 @@ def _json_text(value: object) -> str | None:
     raise ValueError("is neither JSON text nor a list or mapping")
 
 
-def _optional_utc_date(value: object) -> date | None:
-    """The date in UTC of a timestamp."""
-    instant = _optional_instant(value)
-    return None if instant is None else instant.date()
-
-
 def _optional_text(value: object) -> str | None:
     if value is None:
         return None
@@ -113,7 +111,6 @@ def _optional_email(value: object) -> str | None:
 Instant = Annotated[datetime, PlainValidator(utc_instant)]
 OptionalInstant = Annotated[datetime | None, PlainValidator(_optional_instant)]
 OptionalDate = Annotated[date | None, PlainValidator(_optional_date)]
-OptionalUtcDate = Annotated[date | None, PlainValidator(_optional_utc_date)]
 #: Text without the space around it; null where nothing is left.
 OptionalText = Annotated[str | None, PlainValidator(_optional_text)]
 #: An e-mail address as two systems' are compared: without the space around it, and casefolded.

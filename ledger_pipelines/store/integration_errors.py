@@ -116,6 +116,23 @@ def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
     return row is not None
 
 
+def without_ignored(connection: psycopg.Connection, problems: Iterable[Problem]) -> list[Problem]:
+    """Those of the problems that no person has ignored."""
+    found = list(problems)
+    ignored = set(
+        connection.execute(
+            """SELECT integration_name, operation_type, entity_type, external_id FROM integration_errors
+               WHERE is_ignored AND integration_name = ANY(%s)""",
+            [sorted({problem.integration for problem in found})],
+        ).fetchall()
+    )
+    return [
+        problem
+        for problem in found
+        if (problem.integration, problem.operation, problem.entity_type, problem.external_id) not in ignored
+    ]
+
+
 def _decide(
     connection: psycopg.Connection, update: LiteralString, error_id: int, note: str | None = None
 ) -> str:

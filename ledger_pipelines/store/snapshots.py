@@ -97,6 +97,14 @@ def newest_are_complete(connection: psycopg.Connection, tables: Sequence[str]) -
     return row is not None and bool(row[0])
 
 
+def read_times(connection: psycopg.Connection, table: str) -> dict[date, datetime]:
+    """When each month's rows of the table were read from their source; months that never were are not there."""
+    rows = connection.execute(
+        "SELECT month, snapshot_at FROM month_snapshots WHERE table_name = %s", [table]
+    ).fetchall()
+    return dict(rows)
+
+
 def accrued_months(connection: psycopg.Connection) -> list[date]:
     """The months whose accruals were ever computed, in order."""
     rows = connection.execute(

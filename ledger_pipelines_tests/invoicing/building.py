@@ -47,6 +47,8 @@ _LINES = pa.schema(
 _PERIODS = pa.schema(
     [
         ("id", pa.int64()),
+        ("user_id", pa.int64()),
+        ("cohort_slug", pa.string()),
         ("start_date", pa.date32()),
         ("end_date", pa.date32()),
         ("status", pa.string()),
@@ -109,6 +111,8 @@ def periods(*given: Mapping[str, Any]) -> pa.Table:
     """Service periods as 4Geeks tells them, without a month."""
     made = [
         {
+            "user_id": 7,
+            "cohort_slug": f"cohort-{period['id']}",
             "status": "ACTIVE",
             "status_change_date": None,
             "created_at": datetime.combine(period["start_date"], datetime.min.time(), UTC),

@@ -84,7 +84,8 @@ class HoldedLike(PagingServer):
 class FourGeeksLike(PagingServer):
     """`lists` are the records of each path; `tokens` the tokens that hold, `logins` how many were given.
 
-    `refusal` is the answer to everything but a login, where it is set.
+    `refusal` is the answer to everything but a login, where it is set; `academies` are the students of each
+    academy, instead of the lists of the only one.
     """
 
     def __init__(self) -> None:
@@ -93,6 +94,7 @@ class FourGeeksLike(PagingServer):
         self.tokens = {TOKEN}
         self.logins = 0
         self.refusal: Reply | None = None
+        self.academies: dict[str, list[dict[str, Any]]] = {}
 
     def answer(self, seen: Seen) -> Reply:
         path = urlsplit(seen.path).path
@@ -103,7 +105,8 @@ class FourGeeksLike(PagingServer):
             return refusal
         if path not in self.lists:
             return HTML
-        query, records = _query(seen), self.lists[path]
+        query = _query(seen)
+        records = self.academies.get(seen.headers["Academy"], self.lists[path])
         if "limit" not in query and "offset" not in query:
             return reply(records[:20])
         limit, offset = int(query.get("limit", 20)), int(query.get("offset", 0))
@@ -114,7 +117,7 @@ class FourGeeksLike(PagingServer):
         token = seen.headers.get("Authorization", "").removeprefix("Token ")
         if token not in self.tokens:
             return reply({"error": "Invalid or Inactive Token", "status_code": 401}, 401)
-        if seen.headers.get("Academy") != "6":
+        if seen.headers.get("Academy") not in (self.academies or {"6": []}):
             return reply({"detail": "Missing academy_id parameter expected", "status_code": 403}, 403)
         return None
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ledger_pipelines.accruals.inputs import CLIENTS, PERIODS
 from ledger_pipelines.defs.presentation import month_asset
 from ledger_pipelines.invoicing.contracts import CONTRACTS
-from ledger_pipelines.invoicing.frames import IS_REMOVED
+from ledger_pipelines.invoicing.frames import IS_PERIOD, IS_REMOVED
 from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS
 from ledger_pipelines.sources.holded_models import CONTACTS, INVOICE_LINES, INVOICES, SALES_CHANNELS
 from ledger_pipelines.sources.notion_models import PAGES
@@ -30,7 +30,7 @@ EXTERNAL_IDS = pa.schema(
         )
     ]
 )
-ENROLLMENTS = pa.schema([*PERIODS, MEMBERSHIPS.field("created_at"), IS_REMOVED])
+ENROLLMENTS = pa.schema([*PERIODS, MEMBERSHIPS.field("created_at"), IS_REMOVED, IS_PERIOD])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,16 @@ TABLES: dict[str, Table] = {
     ),
     "clients": Table(
         CLIENTS,
-        "A row is a contact of Holded with the student of 4Geeks who has the same e-mail.",
+        "A row is a contact of Holded with the student of 4Geeks who has one of its addresses.",
         ("contracts",),
         "crm",
         "4geeks",
         ("contact_id", "name", "email", "student_id", "user_id"),
-        {"student_id": "null: nobody in 4Geeks has this e-mail"},
+        {
+            "email": "as Holded has it, in one case; it may hold several addresses",
+            "student_id": "null: nobody in 4Geeks has one of its addresses",
+            "user_id": "the user that the client was first matched to, whatever becomes of the address",
+        },
     ),
     "enrollments": Table(
         ENROLLMENTS,
@@ -129,7 +133,12 @@ TABLES: dict[str, Table] = {
         "crm",
         "4geeks",
         ("id", "email", "cohort_slug", "start_date", "end_date", "status", "status_change_date"),
-        {"updated_at": "of several rows of a period the one updated last is what is known"},
+        {
+            "status_change_date": "the day with which this status of this membership was first seen",
+            "updated_at": "when 4Geeks last saved the membership, also only to record attendance",
+            "is_removed": "4Geeks has the membership no more: postponed on the last day of the last month that knew it",
+            "is_period": "false: another month holds it as a service period, and it is none",
+        },
     ),
     "external_ids": Table(
         EXTERNAL_IDS,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -26,31 +27,49 @@ CLOSED_UNCHANGED = "closed_month_unchanged"
 Changes = Mapping[date, Change]
 
 
+@contextmanager
+def written_together(step: Step, table: str) -> Iterator[None]:
+    """What the body writes beside the step's months of this table becomes so all at once, or nothing of it."""
+    ensure_months(step.connection, [table], step.months)
+    with step.connection.transaction():
+        yield
+
+
 def write_state(
-    step: Step, table: str, frame: pa.Table, *, key: str, problems: Sequence[Problem] = ()
+    step: Step,
+    table: str,
+    frame: pa.Table,
+    *,
+    key: str,
+    problems: Sequence[Problem] = (),
+    is_complete: bool | None = None,
+    keeps_missing: bool = True,
 ) -> Changes:
     """Makes the frame the rows of each of the step's open months, and keeps when it was read.
 
     The newest state is what accruals go by, so an older month that is read again takes it, too. A record that could
-    not be read this time stays as it was read last: it is not gone.
+    not be read this time stays as it was read last: it is not gone. `is_complete` says whether the list was read
+    whole and is believed, where the source can tell (None: whether there are no problems); of one that is not, every
+    record that is missing stays. With `keeps_missing` false the frame is taken as it is.
     """
     months = step.open(step.months)
     if not months:
         return {}
     before = read_newest_snapshot(step.connection, table)
-    if problems and before is not None:
-        unreadable = array(sorted({problem.external_id for problem in problems}), pa.string())
-        texts = column(before, key).cast(pa.string())
-        is_kept = mask(pc.is_in(texts, value_set=unreadable))
-        is_read = mask(pc.is_in(column(before, key), value_set=column(frame, key)))
-        frame = pa.concat_tables(
-            [frame, kept(before, is_kept & ~is_read).select(frame.column_names).cast(frame.schema)]
-        )
+    if before is not None and keeps_missing and (problems or is_complete is False):
+        missing = kept(before, ~mask(pc.is_in(column(before, key), value_set=column(frame, key))))
+        if is_complete is not False:
+            unreadable = array(sorted({problem.external_id for problem in problems}), pa.string())
+            missing = kept(
+                missing, mask(pc.is_in(column(missing, key).cast(pa.string()), value_set=unreadable))
+            )
+        frame = pa.concat_tables([frame, missing.select(frame.column_names).cast(frame.schema)])
     ensure_months(step.connection, [table], months)
     whole = pa.concat_tables([in_month(frame, month) for month in months])
+    complete = not problems if is_complete is None else is_complete
     with step.connection.transaction():
         changes = step.write({table: whole}, months)[table]
-        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=not problems)
+        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=complete)
     return changes
 
 
