@@ -58,6 +58,7 @@ ASSETS = {
             "never_beyond_the_contract",
             "completed_contracts_add_up",
             "months_follow_each_other",
+            "revenue_taken_back",
             "closed_month_unchanged",
             "earlier_months_were_read",
         },
