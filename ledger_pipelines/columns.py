@@ -100,10 +100,10 @@ def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
     return joined
 
 
-def joined(first: Column, second: Column, separator: str) -> Column:
+def joined(first: Column, second: Column) -> Column:
     """The texts of two columns as one text each."""
     parts: Any = (first, second)
-    texts: Column = pc.binary_join_element_wise(*parts, pa.scalar(separator))
+    texts: Column = pc.binary_join_element_wise(*parts, pa.scalar(""))
     return texts
 
 

@@ -24,7 +24,6 @@ from ledger_pipelines.columns import (
     Int64s,
     codes,
     column,
-    joined,
     named,
     present,
     small_units,
@@ -56,7 +55,7 @@ ASSET_TYPES = Vocabulary(
         CUSTOM: None,
         NO_CHARGE: None,
     },
-    described=lambda names, types: joined(types, names, ": "),
+    described="{type}: {name}",
 )
 
 _MENTIONS = (("virtual", "vm"), ("server",), ("esxi",), ("switch",), ("firewall",))

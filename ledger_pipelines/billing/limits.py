@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import HOURS, RATES, BillingInputs
+from ledger_pipelines.billing.line_items import FEES
 from ledger_pipelines.billing.lines import RATE_UNIT
 from ledger_pipelines.billing.outputs import BYTES
 from ledger_pipelines.billing.plans import Terms, agree_terms
 from ledger_pipelines.billing.problems import billing_problem
 from ledger_pipelines.billing.storage import BYTE_UNIT, TERABYTE, stored_by
 from ledger_pipelines.columns import (
+    Column,
     Exact,
     Mask,
     array,
@@ -34,7 +36,6 @@ from ledger_pipelines.columns import (
     kept,
     named,
     positions,
-    small_units,
 )
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.money import CHARGE
@@ -47,13 +48,14 @@ _MOST_MONEY = 10 ** (CHARGE.precision - CHARGE.scale - 1) * RATE_UNIT
 _MOST_BYTES = (1 << 63) * BYTE_UNIT
 _MOST_INCLUDED = 10**BYTES.precision
 _COSTED = ("asset_billing_overrides", "user_billing_overrides", "manual_assets", "manual_users")
-_FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
+_RECORDS = ("assets", "contacts")
+_BY_HAND = ("manual_assets", "manual_users", "custom_line_items")
 
 
 def billable_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     """The terms of each company that gets a statement in these ascending months, and why others do not."""
     terms, problems = agree_terms(inputs, months)
-    if not terms.index.count:
+    if not terms.index.count or _is_ordinary(inputs, terms):
         return terms, problems
     bounds = _Bounds.of(inputs, terms)
     broken = np.flatnonzero(bounds.broken)
@@ -61,6 +63,41 @@ def billable_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms
         return terms, problems
     found = [_problem(inputs, terms, bounds, int(row)) for row in broken]
     return terms.without(bounds.broken), [*problems, *found]
+
+
+def _is_ordinary(inputs: BillingInputs, terms: Terms) -> bool:
+    """Whether even one company with all records there are, each as large as the largest, could have a statement.
+
+    So it is in every real month, which then costs no more than a look at the largest numbers.
+    """
+    tickets, assets = inputs.read("tickets"), inputs.read("assets")
+    hours = _largest_of([column(tickets, "total_hours_spent")]) * tickets.num_rows
+    stored = max(int(pc.max(assets["backup_data_bytes"]).as_py() or 0), 0) * assets.num_rows * BYTE_UNIT
+    prices = {name: int(terms.rates[name].max()) for name in RATES}
+    records = sum(getattr(inputs, name).num_rows for name in (*_RECORDS, *_BY_HAND))
+    money = (
+        hours * prices["per_hour_ticket_cost"] // _HOUR
+        + stored * prices["backup_per_tb_fee"] // (TERABYTE * BYTE_UNIT)
+        + records * 3 * max(*prices.values(), _largest_of(_own_prices(inputs)))
+    )
+    included = assets.num_rows * prices["backup_included_tb"] * TERABYTE
+    return bool(
+        hours < _MOST_HOURS and 2 * stored < _MOST_BYTES and included < _MOST_INCLUDED and money < _MOST_MONEY
+    )
+
+
+def _own_prices(inputs: BillingInputs) -> list[Column]:
+    """The costs and fees that edited records have of their own."""
+    costs = [column(inputs.read(name), "custom_cost") for name in _COSTED]
+    return costs + [column(inputs.read("custom_line_items"), name) for name in FEES]
+
+
+def _largest_of(columns: Sequence[Column]) -> int:
+    """The largest number of decimal columns of one type, whatever its sign, in their smallest unit."""
+    ends: list[Any] = [pc.min_max(one).as_py() for one in columns]
+    scale = columns[0].type.scale
+    numbers = [abs(value) for end in ends for value in end.values() if value is not None]
+    return int(max(numbers, default=Decimal(0)).scaleb(scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +181,11 @@ def _other_money(inputs: BillingInputs, terms: Terms, devices: Exact) -> Exact:
     """Every record of a statement at the highest price of all."""
     _, people = terms.index.billed(inputs.read("contacts"))
     many = devices + exact(np.bincount(people, minlength=terms.index.count))
-    for name in ("manual_assets", "manual_users", "custom_line_items"):
+    for name in _BY_HAND:
         account = positions(column(inputs.read(name), "account_number"), terms.index.accounts)
         by_account = np.bincount(account[account >= 0], minlength=len(terms.index.accounts))
         many = many + exact(by_account[terms.index.account])
-    costs = [column(inputs.read(name), "custom_cost") for name in _COSTED]
-    costs += [column(inputs.read("custom_line_items"), name) for name in _FEES]
-    highest = max((int(np.abs(small_units(cost)).max()) for cost in costs if len(cost)), default=0)
+    highest = _largest_of(_own_prices(inputs))
     prices = np.maximum.reduce([exact(terms.rates[name]) for name in RATES])
     money: Exact = many * np.maximum(prices, highest)
     return money

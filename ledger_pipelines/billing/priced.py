@@ -12,7 +12,7 @@ import pyarrow as pa
 from ledger_pipelines.billing.lines import MANAGED_SERVICES, RATE_UNIT, Stated, charged, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.problems import billing_problem
-from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, summed, take
+from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, joined, summed, take
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 
@@ -25,14 +25,14 @@ CUSTOM = "Custom"
 class Vocabulary:
     """The types of a kind of record and the rate that each bills (None: nothing, or its own cost).
 
-    `described` gives what a line says of a record, from its name and its type.
+    `described` is what a line says of a record: `{type}: {name}`, or the name first.
     """
 
     kind: str
     noun: str
     type_field: str
     rates: Mapping[str, str | None]
-    described: Callable[[Column, Column], Column]
+    described: str
 
     @property
     def names(self) -> list[str]:
@@ -42,6 +42,12 @@ class Vocabulary:
     def code(self, name: str) -> int:
         """The code of a type of this vocabulary, as it is written here."""
         return self.names.index(name)
+
+    def descriptions(self, names: Column, types: Int64s) -> Column:
+        """What lines say of records with these names and types."""
+        label, leads = self.described.replace("{name}", ""), self.described.endswith("{name}")
+        labels = take(array([label.replace("{type}", name) for name in self.names]), types)
+        return joined(labels, names) if leads else joined(names, labels)
 
     def read(self, written: Column, otherwise: Callable[[], Int64s] | None = None) -> Int64s:
         """The code of each type, written in any case; where none is, what `otherwise` gives, or UNKNOWN."""
@@ -102,15 +108,14 @@ def charge(terms: Terms, vocabulary: Vocabulary, sources: Sequence[Priced], curr
         amounts = charged(rates, RATE_UNIT, currency)
         counts += np.bincount(cells, minlength=counts.size)
         totals += summed(amounts, source.rows, statements)
-        types = take(array(vocabulary.names), source.types)
         stated = Stated(
             source.rows,
             source.source_type,
             source.ids,
             vocabulary.kind,
-            types,
+            take(array(vocabulary.names), source.types),
             MANAGED_SERVICES,
-            vocabulary.described(source.names, types),
+            vocabulary.descriptions(source.names, source.types),
         )
         lines.append(statement_lines(terms, stated, rates=rates, amounts=amounts, currency=currency))
         unknown = source.types == width - 1

@@ -124,6 +124,8 @@ def _statements(terms: Terms, charges: _Charges, currency: str) -> pa.Table:
 def _incomplete_parts(inputs: BillingInputs, terms: Terms) -> Column:
     """The parts of each statement's company that could not be read anew, with commas; null where all were."""
     gaps = inputs.read("snapshot_gaps")
+    if not gaps.num_rows:
+        return pa.nulls(terms.index.count, pa.string())
     rows = terms.index.rows(column(gaps, "month"), column(gaps, "account_number"))
     parts: dict[int, set[str]] = defaultdict(set)
     names: list[Any] = gaps["table_name"].to_pylist()

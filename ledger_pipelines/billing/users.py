@@ -14,11 +14,9 @@ from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
 from ledger_pipelines.columns import (
     column,
-    joined,
     mask,
     named,
     present,
-    same,
     small_units,
     take,
     trimmed,
@@ -31,7 +29,7 @@ USER_TYPES = Vocabulary(
     noun="user",
     type_field="payment_type",
     rates={PAID: "per_user_cost", FREE: None, CUSTOM: None},
-    described=lambda names, types: joined(names, joined(types, same(")", len(types)), ""), " ("),
+    described="{name} ({type})",
 )
 
 
