@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ledger_pipelines.sandbox.degraded import Degradation, UnknownWayError
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformed
 from ledger_pipelines.sandbox.refusals import json_answer
@@ -24,14 +25,17 @@ class Controls:
 
     malformed: Mapping[str, list[Malformed]]
     journal: Journal
+    degradation: Degradation
     heal: Callable[[], None]
     tell_news: Callable[[], int]
     expire_logins: Callable[[], None]
 
 
 def control_app(controls: Controls) -> Starlette:
-    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news` and
-    `/expire-logins`. All without authorisation. `/malformed` shows Codex's records unless told otherwise."""
+    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins`, and
+    `/degrade` with a `list` and a `way` (`degraded`), until it is healed. All without authorisation. `/malformed`
+    shows Codex's records unless told otherwise.
+    """
 
     async def list_malformed(request: Request) -> Response:
         system = request.query_params.get("system", _FIRST_SYSTEM)
@@ -49,6 +53,14 @@ def control_app(controls: Controls) -> Starlette:
     async def tell(_: Request) -> Response:
         return json_answer({"status": "told", "news": controls.tell_news()})
 
+    async def degrade(request: Request) -> Response:
+        name, way = (request.query_params.get(what, "") for what in ("list", "way"))
+        try:
+            controls.degradation.begin(name, way)
+        except UnknownWayError as error:
+            return json_answer({"error": str(error)}, 400)
+        return json_answer({"status": "degraded", "list": name, "way": way})
+
     async def expire(_: Request) -> Response:
         controls.expire_logins()
         return json_answer({"status": "expired"})
@@ -59,6 +71,7 @@ def control_app(controls: Controls) -> Starlette:
             Route("/requests", list_requests),
             Route("/heal", mend, methods=["POST"]),
             Route("/news", tell, methods=["POST"]),
+            Route("/degrade", degrade, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
         ]
     )
