@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ledger_pipelines.sandbox.degraded import Degradation, UnknownWayError
 from ledger_pipelines.sandbox.holded_lists import FAULTS, LISTS, HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformed
@@ -25,6 +26,7 @@ class Controls:
 
     malformed: Mapping[str, list[Malformed]]
     journal: Journal
+    degradation: Degradation
     heal: Callable[[], None]
     tell_news: Callable[[], int]
     expire_logins: Callable[[], None]
@@ -32,9 +34,11 @@ class Controls:
 
 
 def control_app(controls: Controls) -> Starlette:
-    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins` and
-    `/holded-lists`, which gives a `list` of Holded's a `fault` (none of the parameters: ends them all). All without
-    authorisation. `/malformed` shows Codex's records unless told otherwise."""
+    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins`;
+    `/degrade` with a `list` and a `way` (`degraded`), until it is healed; `/holded-lists`, which gives a `list` of
+    Holded's a `fault` (none of the parameters: ends them all). All without authorisation. `/malformed` shows Codex's
+    records unless told otherwise.
+    """
 
     async def list_malformed(request: Request) -> Response:
         system = request.query_params.get("system", _FIRST_SYSTEM)
@@ -51,6 +55,14 @@ def control_app(controls: Controls) -> Starlette:
 
     async def tell(_: Request) -> Response:
         return json_answer({"status": "told", "news": controls.tell_news()})
+
+    async def degrade(request: Request) -> Response:
+        name, way = (request.query_params.get(what, "") for what in ("list", "way"))
+        try:
+            controls.degradation.begin(name, way)
+        except UnknownWayError as error:
+            return json_answer({"error": str(error)}, 400)
+        return json_answer({"status": "degraded", "list": name, "way": way})
 
     async def expire(_: Request) -> Response:
         controls.expire_logins()
@@ -74,6 +86,7 @@ def control_app(controls: Controls) -> Starlette:
             Route("/requests", list_requests),
             Route("/heal", mend, methods=["POST"]),
             Route("/news", tell, methods=["POST"]),
+            Route("/degrade", degrade, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
             Route("/holded-lists", spoil_list, methods=["POST"]),
         ]

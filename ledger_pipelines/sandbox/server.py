@@ -24,6 +24,7 @@ from ledger_pipelines.sandbox.codex import codex_app
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.control import Controls, control_app
 from ledger_pipelines.sandbox.core import core_app
+from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.faults import Faults
 from ledger_pipelines.sandbox.fourgeeks import Logins, fourgeeks_app
 from ledger_pipelines.sandbox.generate import generate
@@ -55,6 +56,7 @@ class _Parts:
     school_malformation: dict[str, Malformation]
     logins: Logins
     holded_lists: HoldedLists
+    degradation: Degradation = field(default_factory=Degradation)
     journal: Journal = field(default_factory=Journal)
     faults: Faults | None = None
 
@@ -65,7 +67,8 @@ class _Parts:
         return {system: malformation.records for system, malformation in broken.items()}
 
     def heal(self) -> None:
-        """Ends all faults and makes every malformed record whole."""
+        """Ends all faults and degradation, and makes every malformed record whole."""
+        self.degradation.end()
         if self.faults is not None:
             self.faults.rate = 0.0
         self.holded_lists.heal()
@@ -97,6 +100,7 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     controls = Controls(
         parts.malformed,
         parts.journal,
+        parts.degradation,
         parts.heal,
         school.tell_news,
         parts.logins.expire,
@@ -106,8 +110,8 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
         Mount("/core", core_app()),
         Mount("/codex", codex_app(world, config)),
         Mount(_HOLDED, holded_app(school, config, parts.holded_lists)),
-        Mount(_FOURGEEKS, fourgeeks_app(school, config, parts.logins)),
-        Mount(_NOTION, notion_app(school, config)),
+        Mount(_FOURGEEKS, fourgeeks_app(school, config, parts.logins, parts.degradation)),
+        Mount(_NOTION, notion_app(school, config, parts.degradation)),
         Mount("/sandbox", control_app(controls)),
     ]
     tokens.signing_key()
@@ -208,6 +212,8 @@ class Sandbox:
     heal: Callable[[], None]
     expire_logins: Callable[[], None]
     holded_lists: HoldedLists
+    #: Degrades a list in a way (`degraded`), until it is healed.
+    degrade: Callable[[str, str], None]
 
     @property
     def core_url(self) -> str:
@@ -258,6 +264,7 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
                 heal=parts.heal,
                 expire_logins=parts.logins.expire,
                 holded_lists=parts.holded_lists,
+                degrade=parts.degradation.begin,
             )
         finally:
             server.should_exit = True
