@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,7 @@ from ledger_pipelines.store.cfo_metrics import (
     waiting_invoices,
 )
 from ledger_pipelines.store.cfo_sync import invoice_of, register_holded_invoices
+from ledger_pipelines.store.cfo_table import CFO_SCHEMA
 from ledger_pipelines.store.cfo_troubles import due_troubles, misfit_payments, settle_payment
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import run_executions
@@ -119,7 +121,7 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
     Raises LedgerError when there is no such invoice, it cannot be taken now, or something was not handed over.
     """
     try:
-        gone = release_lost(database, cfo_database(read_settings()), clock=lambda: now)
+        gone = release_lost(database, _cfo(database), clock=lambda: now)
     except LedgerError as error:
         console.print(f"[yellow]{escape(str(error))}[/]", highlight=False, soft_wrap=True)
     else:
@@ -234,6 +236,14 @@ def print_metrics(database: Database, now: datetime, console: Console) -> None:
         console.print(f"[yellow]{kind}[/] {escape(message)}", highlight=False)
 
 
+def _cfo(database: Database) -> Database:
+    """The CFO's database of the settings, beside this ledger."""
+    settings = read_settings()
+    return (
+        replace(database, schema=CFO_SCHEMA) if settings.cfo_database_url is None else cfo_database(settings)
+    )
+
+
 def print_payments(database: Database, console: Console) -> None:
     """Payments that fit nothing, each with its amount and why."""
     with database.connect() as connection:
@@ -257,7 +267,7 @@ def verify(database: Database, *, mend: bool, now: datetime, console: Console) -
 
     `mend` mends what can be mended first. Raises LedgerError when the CFO's database does not let us look.
     """
-    cfo = cfo_database(read_settings())
+    cfo = _cfo(database)
     if mend:
         mended = repair(database, cfo, clock=lambda: now)
         _print_differences(mended, "found", console)
