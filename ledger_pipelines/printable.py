@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-#: Control characters but tab and line feed, and the characters that turn the direction of writing.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+#: Control characters but tab and line feed, what turns the direction of writing, and halves of characters.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _BREAKS = re.compile(r"\r\n|[\t\n\r]")
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
 

@@ -7,20 +7,46 @@ Here: from a JSON value to an exact Python value. The message of each ValueError
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 #: Wide enough for every decimal of a frame; the thread's own context is anybody's to change.
 _CONTEXT = Context(prec=60)
 _LONGEST_INTEGER_PART = 10
+#: Characters of a key. Three of four bytes each, as in the key of a sub-ledger's row, fit an index's row.
+LONGEST_KEY = 200
+#: Years in which something happened: what is beyond them stands for no time at all, as the year 1 does.
+_YEARS = range(1970, 2200)
+#: Years of a day that is agreed on; some write the last of them for "never".
+_YEARS_OF_DAYS = range(1900, 10_000)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def utc_instant(value: object) -> datetime:
-    """An ISO 8601 timestamp as an aware datetime in UTC; one without a zone is in UTC already."""
+    """An ISO 8601 timestamp as an aware datetime in UTC; one without a zone is in UTC already.
+
+    Raises ValueError for anything else, and for a year in which nothing that we read of can have happened.
+    """
+    instant = _in_utc(value)
+    if instant.year not in _YEARS:
+        raise ValueError(f"is not between {_YEARS.start} and {_YEARS.stop}")
+    return instant
+
+
+def _in_utc(value: object) -> datetime:
     if type(value) is not str:
         raise ValueError("is not a timestamp")
     try:
@@ -41,9 +67,16 @@ def _optional_date(value: object) -> date | None:
     if type(value) is not str:
         raise ValueError("is not a date")
     try:
-        return datetime.fromisoformat(value).date()
+        day = datetime.fromisoformat(value).date()
     except ValueError:
         raise ValueError("is not a date") from None
+    return _believable(day)
+
+
+def _believable(day: date) -> date:
+    if day.year not in _YEARS_OF_DAYS:
+        raise ValueError(f"is before {_YEARS_OF_DAYS.start}")
+    return day
 
 
 def exact_number(places: int, rounding: str) -> Callable[[object], Decimal]:
@@ -85,8 +118,7 @@ def _json_text(value: object) -> str | None:
 
 def _optional_utc_date(value: object) -> date | None:
     """The date in UTC of a timestamp."""
-    instant = _optional_instant(value)
-    return None if instant is None else instant.date()
+    return None if value is None or value == "" else _believable(_in_utc(value).date())
 
 
 def _optional_text(value: object) -> str | None:
@@ -99,7 +131,15 @@ def _optional_text(value: object) -> str | None:
 
 def _optional_email(value: object) -> str | None:
     text = _optional_text(value)
-    return None if text is None else text.casefold()
+    return None if text is None else _CONTROLS.sub("", text).strip().casefold() or None
+
+
+def key_of(value: object) -> str | None:
+    """The value as a key; None where it cannot be one."""
+    try:
+        return _KEY.validate_python(value)
+    except ValidationError:
+        return None
 
 
 Instant = Annotated[datetime, PlainValidator(utc_instant)]
@@ -115,8 +155,15 @@ Hours = Annotated[Decimal, PlainValidator(_HOURS)]
 #: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.
 OptionalRate = Annotated[Decimal | None, PlainValidator(_optional_rate)]
 JsonText = Annotated[str | None, PlainValidator(_json_text)]
-#: What a record is known by. Surrounding space is no part of it.
-KeyText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: What a record is known by. Surrounding space is no part of it; an index takes no more than so much.
+KeyText = Annotated[
+    str,
+    Strict(),
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=LONGEST_KEY, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"
+    ),
+]
+_KEY: TypeAdapter[str] = TypeAdapter(KeyText)
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
