@@ -143,6 +143,11 @@ class HttpSource:
         self.close()
 
     @property
+    def has_answered(self) -> bool:
+        """Whether the source has answered anything yet."""
+        return self._has_answered
+
+    @property
     def shown_url(self) -> str:
         """The source's address as it may be shown."""
         return safe_url(self._base)
@@ -178,6 +183,11 @@ class HttpSource:
         """Likewise for `POST path` with a JSON body: only for what does no harm when it goes out twice."""
         return self._exchange(_Request("POST", self._base + path, path, None, json, self._bounds), parse)
 
+    def once(self, method: str, path: str, json: Any, parse: Callable[[IO[bytes]], T]) -> T:
+        """One try of one request, for a caller that tries again by itself. Raises TransientError for what may pass."""
+        request = _Request(method, self._base + path, path, None, json, self._bounds)
+        return self._try(request, self._credential.headers(), parse)
+
     def _exchange(self, request: _Request, parse: Callable[[IO[bytes]], T]) -> T:
         """The parsed answer, a refused credential being renewed once."""
         headers = self._credential.headers()
@@ -190,7 +200,7 @@ class HttpSource:
 
     def _tries(self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
         return request.bounds.retries.run(
-            lambda: self._try(request, headers, parse), self._clock, was_there=lambda: self._has_answered
+            lambda: self._try(request, headers, parse), self._clock, was_there=lambda: self.has_answered
         )
 
     def _try(self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:

@@ -306,7 +306,7 @@ def test_a_refused_token_is_said_once_and_never_shown(
         f"Notion refused us at {notion.url}/v1/databases/{DATABASE} ({status} {name}, “API token [redacted] is "
         "invalid”): check NOTION_TOKEN, and what it may read."
     )
-    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert len(notion.seen) == 1
     assert NOTION_TOKEN not in caplog.text
     assert capfd.readouterr() == ("", "")
