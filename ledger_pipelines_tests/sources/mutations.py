@@ -125,7 +125,8 @@ def mutations(tree: Any, records: list[Path]) -> list[Mutation]:
         for record in records
         for field in fields(_at(tree, record))
         for value, text in VALUES.items()
-        if field or text is not None
+        # Without its first item a list is another one, and no worse.
+        if text is not None or (field and isinstance(field[-1], str))
     ]
 
 
