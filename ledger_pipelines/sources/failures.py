@@ -120,6 +120,14 @@ class Address:
             reason="body",
         )
 
+    def expanding(self, url: str, limit: int) -> AnswerError:
+        """The answer came compressed, and what it holds is nothing but large."""
+        return AnswerError(
+            f"{self.name}'s answer at {safe_url(url)} grows to more than {limit} times the size that was sent: "
+            f"check {self.url_setting}, and look into {self.name}'s log.",
+            reason="body",
+        )
+
     def no_room(self, url: str, error: OSError) -> SourceUnavailableError:
         """The answer could not be kept on this machine while it came."""
         return SourceUnavailableError(

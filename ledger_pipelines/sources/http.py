@@ -46,6 +46,8 @@ _READ_CHUNK = 1 << 18
 _SPOOL_LIMIT = 16 << 20
 #: Bytes of an answer that is read as a whole, after it was expanded.
 LARGEST_ANSWER = 64 << 20
+#: How many times its size a compressed answer may grow to, where it is a large one; records grow to some thirty.
+_MOST_EXPANSION = 200
 #: A whole answer may take this many times as long as a silence within it.
 _WHOLE_ANSWER = 4
 _LONGEST_ERROR_BODY = 1 << 16
@@ -239,8 +241,11 @@ class HttpSource:
         self._check(request, headers, response)
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_LIMIT) as spool:
             for chunk in self._chunks(request, response):
-                if spool.tell() + len(chunk) > request.bounds.largest:
+                size = spool.tell() + len(chunk)
+                if size > request.bounds.largest:
                     raise self._address.too_large(request.url, request.bounds.largest)
+                if size > LARGEST_ANSWER and size > _MOST_EXPANSION * response.raw.tell():
+                    raise self._address.expanding(request.url, _MOST_EXPANSION)
                 try:
                     spool.write(chunk)
                 except OSError as error:

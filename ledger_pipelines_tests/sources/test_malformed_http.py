@@ -6,11 +6,13 @@ import contextlib
 import gzip
 import re
 import socket
+import tempfile
 import threading
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import brotli
 import pytest
@@ -247,6 +249,26 @@ def test_a_small_body_that_expands_without_end_is_not_expanded(
     assert len(body) < 1 << 18
     sent = _Sent(_with_length(body, b"Content-Encoding: " + coding))
     assert _asked(sent, fake_time, whole=30) == TOO_LARGE
+
+
+def test_nor_is_it_where_much_is_read(fake_time: FakeTime) -> None:
+    body = brotli.compress(b"[" + b" " * (200 << 20), quality=5)
+    sent = _Sent(_with_length(body, b"Content-Encoding: br"))
+    assert _asked(sent, fake_time, whole=30, largest=2 << 30) == (
+        "Shop's answer at URL grows to more than 200 times the size that was sent: "
+        "check SHOP_URL, and look into Shop's log."
+    )
+
+
+def test_a_full_disk_is_said(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing can be written there, as to a disk that is full.
+    if not (device := Path("/dev/full")).exists():
+        pytest.skip("there is no /dev/full here")
+    full = device.open("wb", buffering=0)
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", lambda **_: contextlib.nullcontext(full))
+    with full:
+        found = _asked(_Sent(_with_length(b"[1]")), fake_time)
+    assert found.endswith("(No space left on device): make room there, or set TMPDIR, then try again.")
 
 
 @pytest.mark.parametrize("status", [b"302 Found", b"404 Not Found", b"500 Oops"])
