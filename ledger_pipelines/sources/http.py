@@ -303,7 +303,7 @@ class HttpSource:
         return address.unreached(url, error)
 
 
-class _Session(requests.Session):
+class UnfollowingSession(requests.Session):
     """A session that does not look where a redirect leads: it would read all of its body before that."""
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
@@ -311,7 +311,7 @@ class _Session(requests.Session):
 
 
 def _session(connections: int, ca_file: str | None) -> requests.Session:
-    session = _Session()
+    session = UnfollowingSession()
     # The environment's proxies and .netrc are not settings of ours, and .netrc would replace our credential.
     session.trust_env = False
     session.verify = True if ca_file is None else ca_file
@@ -363,6 +363,7 @@ __all__ = [
     "Credential",
     "HttpSource",
     "NoCredential",
+    "UnfollowingSession",
     "is_json",
     "may_pass",
     "user_agent",

@@ -18,6 +18,7 @@ import brotli
 import pytest
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.sources import webhook
 from ledger_pipelines.sources.bodies import read_list
 from ledger_pipelines.sources.failures import Address
 from ledger_pipelines.sources.http import Bounds, HttpSource
@@ -249,6 +250,23 @@ def test_a_small_body_that_expands_without_end_is_not_expanded(
     assert len(body) < 1 << 18
     sent = _Sent(_with_length(body, b"Content-Encoding: " + coding))
     assert _asked(sent, fake_time, whole=30) == TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (_Sent(JSON + b"\r\n", b" " * 100_000), None),
+        (_Sent(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", b" " * 100_000), "it answered 302"),
+        (_Sent(OK, b"X: 1\r\n", 0.02), "it cannot be reached (ReadTimeout)"),
+    ],
+    ids=["an endless body", "an endless redirect", "endless headers"],
+)
+def test_the_webhook_s_answer_is_not_waited_for_either(
+    sent: _Sent, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "_TIMEOUT", 0.5)
+    with _sending(sent) as url:
+        assert webhook.post_to_webhook(url, {"alert": "x"}, key="1") == said
 
 
 def test_nor_is_it_where_much_is_read(fake_time: FakeTime) -> None:
