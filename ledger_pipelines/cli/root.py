@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from ledger_pipelines.cli import cfo, cohorts, errors, export
 from ledger_pipelines.cli.entering import Month, MonthEnd, console, enter, months_from, person, today
+from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import parse_month
 
@@ -27,7 +27,7 @@ app.add_typer(export.app, name="export")
 app.add_typer(errors.app, name="errors")
 app.add_typer(cfo.app, name="cfo")
 app.add_typer(cohorts.app, name="cohorts")
-_err = Console(stderr=True)
+_err = PrintableConsole(stderr=True)
 
 
 def main() -> None:

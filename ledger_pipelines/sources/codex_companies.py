@@ -21,7 +21,7 @@ from ledger_pipelines.sources.bodies import iterate_list, read_list
 from ledger_pipelines.sources.codex_models import ENTITIES, account_of
 from ledger_pipelines.sources.failures import AnswerError
 from ledger_pipelines.sources.frames import RecordReader, latest_of
-from ledger_pipelines.sources.http import HttpSource
+from ledger_pipelines.sources.http import Bounds, HttpSource
 from ledger_pipelines.sources.limits import run_concurrently
 
 INTEGRATION = "codex"
@@ -117,7 +117,7 @@ class _Reading:
 
 
 def read_bulk(
-    source: HttpSource, entities: frozenset[str], years: Sequence[int], *, read_timeout: float
+    source: HttpSource, entities: frozenset[str], years: Sequence[int], *, bounds: Bounds
 ) -> CompanyReading:
     """The companies by the bulk endpoint, one call for each year of tickets (one call where none are wanted).
 
@@ -131,7 +131,7 @@ def read_bulk(
         wanted = entities if position == 0 else frozenset({"tickets"})
         params = {} if year is None else {"include_tickets": "true", "year": str(year)}
         parse = partial(_read_entries, wanted, year)
-        readings.append(source.get("/api/companies/bulk", parse, params=params, read_timeout=read_timeout))
+        readings.append(source.get("/api/companies/bulk", parse, params=params, bounds=bounds))
     return _joined(readings, years)
 
 

@@ -34,6 +34,7 @@ from ledger_pipelines.sources.wire_types import (
     SparedText,
     Terabytes,
     Term,
+    key_of,
 )
 
 _STRICT = ConfigDict(strict=True)
@@ -241,9 +242,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 def account_of(company: object) -> str | None:
-    """The account number of a company as it came; None where it has none."""
-    number = company.get("account_number") if isinstance(company, Mapping) else None
-    return (number.strip() or None) if isinstance(number, str) else None
+    """The account number of a company as it came; None where it has none that can be used."""
+    return key_of(company.get("account_number")) if isinstance(company, Mapping) else None
 
 
 def _describe_company(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:

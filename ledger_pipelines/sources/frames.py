@@ -11,7 +11,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -19,15 +18,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
-from ledger_pipelines.errors import Problem
-from ledger_pipelines.sources.redaction import redact
+from ledger_pipelines.errors import Problem, SourceUnavailableError
+from ledger_pipelines.sources.redaction import redact, redact_text
 from ledger_pipelines.sources.sparing import Mended, mended
 
 #: Few enough that Python's garbage collection finds little to walk through; it cost a quarter of the time.
 _BATCH = 2_000
 _LONGEST_TEXT = 500
 _LONGEST_LIST = 20
+_LONGEST_LABEL = 200
+#: Pages of one list: a list that has more has no end.
+_MOST_PAGES = 20_000
 _NO_RECORD = "is not a record"
+#: What a frame raises for a value that fits its model and not its column.
+_UNFIT = (pa.ArrowException, ArithmeticError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class RecordReader:
             except ValidationError as error:
                 records, owners, spared = self._without_faults(records, owners, spared, error)
             else:
-                self._batches.append(self._batch(rows, owners))
+                self._batches.append(self._fitting(rows, owners))
                 return
 
     def _without_faults(
@@ -135,6 +139,32 @@ class RecordReader:
             if repaired is not None:
                 kept.append((repaired.record, owner, True))
         return [row[0] for row in kept], [row[1] for row in kept], [row[2] for row in kept]
+
+    def _fitting(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
+        """The rows as a batch, without those that hold more than a column takes."""
+        try:
+            return self._batch(rows, owners)
+        except _UNFIT:
+            return self._batch(*self._fit(rows, owners))
+
+    def _fit(
+        self, rows: list[Mapping[str, Any]], owners: list[str | None]
+    ) -> tuple[list[Mapping[str, Any]], list[str | None]]:
+        """The rows that a frame takes, with their owners; a problem for each other."""
+        kept: list[int] = []
+        for index, (row, owner) in enumerate(zip(rows, owners, strict=True)):
+            try:
+                self._batch([row], [owner])
+            except _UNFIT:
+                name, label = self._entity.describe(row, owner)
+                message = f"{_short(label)} holds a value that is larger than can be kept."
+                details = {"account_number": owner, "record": row} if owner else {"record": row}
+                self.problems.append(
+                    problem(self._integration, self._entity, name or _nameless(row, owner), message, details)
+                )
+            else:
+                kept.append(index)
+        return [rows[index] for index in kept], [owners[index] for index in kept]
 
     def _batch(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
         arrays = []
@@ -161,7 +191,7 @@ class RecordReader:
             self._integration,
             self._entity,
             name if name is not None else _nameless(record, owner),
-            f"{label} {faults}{counts}.",
+            f"{_short(label)} {faults}{counts}.",
             {"account_number": owner, "record": record} if owner else {"record": record},
             is_blocking=repaired is None,
         )
@@ -224,7 +254,12 @@ class PageReader:
         self._problems: list[Problem] = []
 
     def add(self, records: Sequence[object]) -> None:
-        """Takes the records of the next page."""
+        """Takes the records of the next page. Raises SourceUnavailableError when there is no end of them."""
+        if len(self._frames) > _MOST_PAGES:
+            raise SourceUnavailableError(
+                f"The list of {self._entity.plural} from {self._integration} has no end: {_MOST_PAGES:,} pages were "
+                "read, and more follow; check the address in its settings, and look into its log."
+            )
         reader = RecordReader(self._integration, self._entity)
         reader.add(records)
         self._frames.append(reader.frame())
@@ -255,8 +290,8 @@ def problem(
         integration=integration,
         operation=entity.operation or entity.plural,
         entity_type=entity.singular,
-        external_id=_plain_text(external_id, _LONGEST_TEXT),
-        message=_plain_text(message, 2 * _LONGEST_TEXT),
+        external_id=external_id,
+        message=_plain_text(redact_text(message), 2 * _LONGEST_TEXT),
         details=redact(_plain(details, entity.texts)),
         is_blocking=is_blocking,
     )
@@ -349,6 +384,8 @@ def _which(kind: str, message: str) -> str:
         "bool_type": "is neither true nor false",
         "greater_than_equal": "is negative",
         "less_than": "is too large",
+        "string_too_long": "is longer than 200 characters",
+        "string_pattern_mismatch": "has control characters in it",
     }
     return (
         message.removeprefix("Value error, ") if kind == "value_error" else known.get(kind, "cannot be read")
@@ -356,8 +393,17 @@ def _which(kind: str, message: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
+    """A value within a sentence; of what holds others only that it does, since a secret may be among them."""
+    if isinstance(value, Mapping):
+        return "{…}"
+    if isinstance(value, list | tuple):
+        return "[…]"
+    text = repr(redact_text(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:60] + "…"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else label[:_LONGEST_LABEL] + "…"
 
 
 def _nameless(record: object, owner: str | None) -> str:

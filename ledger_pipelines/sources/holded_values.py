@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ledger_pipelines.money import CENT, minor_unit
+from ledger_pipelines.sources.wire_types import key_of
 
 #: Where Holded's days begin.
 MADRID = ZoneInfo("Europe/Madrid")
@@ -167,6 +168,8 @@ def optional_id(value: object) -> str | None:
     if _is_blank(value):
         return None
     text = _text(value)
+    if text is not None and key_of(text) is None:
+        raise ValueError("is too long for an id, or has control characters in it")
     return None if text == "0" else text
 
 

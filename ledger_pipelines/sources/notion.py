@@ -36,6 +36,8 @@ _MOST_NAMES = 20
 _IDENTITY = "the holder of NOTION_TOKEN"
 #: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
 _OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
+#: What a query may show beside pages.
+_OTHER_OBJECTS = ("data_source", "database")
 _ID = re.compile(r"[0-9A-Za-z-]+")
 
 
@@ -279,7 +281,7 @@ def _is_in_use(record: object) -> bool:
     """Whether a result is for the wire model: no page that was put away, and no other kind of object."""
     if not isinstance(record, Mapping):
         return True
-    return record.get("object", "page") == "page" and not (
+    return record.get("object") not in _OTHER_OBJECTS and not (
         record.get("archived") is True or record.get("in_trash") is True
     )
 

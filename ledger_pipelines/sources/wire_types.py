@@ -13,7 +13,15 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from ledger_pipelines.sources.sparing import SPARED, Spared
 
@@ -21,10 +29,27 @@ from ledger_pipelines.sources.sparing import SPARED, Spared
 _CONTEXT = Context(prec=60)
 _LONGEST_INTEGER_PART = 10
 _TERABYTES = re.compile(r"\d{1,10}(?:\.\d{1,2})?", re.ASCII)
+#: Characters of a key. Three of four bytes each, as in the key of a sub-ledger's row, fit an index's row.
+LONGEST_KEY = 200
+#: Years in which something happened: what is beyond them stands for no time at all, as the year 1 does.
+_YEARS = range(1970, 2200)
+#: Years of a day that is agreed on; some write the last of them for "never".
+_YEARS_OF_DAYS = range(1900, 10_000)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def utc_instant(value: object) -> datetime:
-    """An ISO 8601 timestamp as an aware datetime in UTC; one without a zone is in UTC already."""
+    """An ISO 8601 timestamp as an aware datetime in UTC; one without a zone is in UTC already.
+
+    Raises ValueError for anything else, and for a year in which nothing that we read of can have happened.
+    """
+    instant = _in_utc(value)
+    if instant.year not in _YEARS:
+        raise ValueError(f"is not between {_YEARS.start} and {_YEARS.stop}")
+    return instant
+
+
+def _in_utc(value: object) -> datetime:
     if type(value) is not str:
         raise ValueError("is not a timestamp")
     try:
@@ -51,7 +76,13 @@ def _optional_date(value: object) -> date | None:
         return None
     if type(value) is not str:
         raise ValueError("is not a date")
-    return day_of(value)
+    return _believable(day_of(value))
+
+
+def _believable(day: date) -> date:
+    if day.year not in _YEARS_OF_DAYS:
+        raise ValueError(f"is before {_YEARS_OF_DAYS.start}")
+    return day
 
 
 def exact_number(places: int, rounding: str) -> Callable[[object], Decimal]:
@@ -105,7 +136,15 @@ def _optional_text(value: object) -> str | None:
 
 def _optional_email(value: object) -> str | None:
     text = _optional_text(value)
-    return None if text is None else text.casefold()
+    return None if text is None else _CONTROLS.sub("", text).strip().casefold() or None
+
+
+def key_of(value: object) -> str | None:
+    """The value as a key; None where it cannot be one."""
+    try:
+        return _KEY.validate_python(value)
+    except ValidationError:
+        return None
 
 
 Instant = Annotated[datetime, PlainValidator(utc_instant)]
@@ -122,8 +161,15 @@ OptionalHours = Annotated[Decimal, PlainValidator(_optional_hours)]
 #: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.
 OptionalRate = Annotated[Decimal | None, PlainValidator(_optional_rate)]
 JsonText = Annotated[str | None, PlainValidator(_json_text)]
-#: What a record is known by. Surrounding space is no part of it.
-KeyText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: What a record is known by. Surrounding space is no part of it; an index takes no more than so much.
+KeyText = Annotated[
+    str,
+    Strict(),
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=LONGEST_KEY, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"
+    ),
+]
+_KEY: TypeAdapter[str] = TypeAdapter(KeyText)
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from ledger_pipelines.errors import Problem
+from ledger_pipelines.errors import Problem, SourceUnavailableError
+from ledger_pipelines.sources import frames
 from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
-from ledger_pipelines.sources.frames import RecordReader, latest_of
+from ledger_pipelines.sources.frames import PageReader, RecordReader, latest_of
 
 TICKET: dict[str, Any] = {
     "ticket_id": 12,
@@ -191,7 +193,7 @@ def test_a_record_that_cannot_be_read_is_said_in_one_sentence(
             {"billing_plan": ["Gold"]},
             "billing_plan",
             None,
-            "Company 620547 has the billing_plan ['Gold'], which is not text: it counts without a plan of its own.",
+            "Company 620547 has the billing_plan […], which is not text: it counts without a plan of its own.",
         ),
         (
             "companies",
@@ -443,3 +445,47 @@ def test_a_nul_character_is_left_out(text: str) -> None:
 def test_half_a_character_is_shown_as_a_question_mark() -> None:
     frame, problems = _read("assets", [ASSET | {"hostname": "a\ud800b"}])
     assert (frame["hostname"].to_pylist(), problems) == (["a?b"], [])
+
+
+def test_a_list_without_an_end_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_MOST_PAGES", 3)
+    reader = PageReader("shop", ENTITIES["companies"])
+    for _ in range(3):
+        reader.add([])
+    with pytest.raises(SourceUnavailableError, match="The list of companies from shop has no end: 3 pages"):
+        reader.add([])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"token": "s3cr3t-4711"}, "{…}"),
+        ([{"password": "s3cr3t-4711"}], "[…]"),
+        ("Bearer s3cr3t-4711", "'[redacted]'"),
+        ("\x1b[2J", r"'\x1b[2J'"),
+    ],
+)
+def test_a_message_shows_neither_secrets_nor_escapes_of_a_value(value: object, shown: str) -> None:
+    message = _problem("tickets", TICKET | {"last_updated_at": value}).message
+    assert (
+        message
+        == f"Ticket 195836 of company 620547 has the last_updated_at {shown}, which is not a timestamp."
+    )
+
+
+def test_a_very_long_key_leaves_room_for_what_is_wrong_with_it() -> None:
+    problem = _problem("tickets", TICKET | {"ticket_number": "9" * 3_000})
+    assert problem.message.endswith("which is longer than 200 characters.")
+    assert len(problem.message) < 500
+
+
+def test_a_value_that_fits_its_model_and_no_column_costs_its_row_alone() -> None:
+    # A model without a bound, as one may be forgotten.
+    unbounded = TypeAdapter(list[dict[str, Any]])
+    reader = RecordReader("codex", replace(ENTITIES["contacts"], rows=unbounded))
+    reader.add([{"id": one, "active": True} for one in (1, 10**20, 3)], "620547")
+    frame = reader.frame()
+    assert frame["id"].to_pylist() == [1, 3]
+    assert [problem.message for problem in reader.problems] == [
+        "Contact 100000000000000000000 of company 620547 holds a value that is larger than can be kept."
+    ]
