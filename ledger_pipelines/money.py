@@ -16,3 +16,19 @@ CENT = Decimal("0.01")
 AMOUNT = pa.decimal128(18, 2)
 #: A price for one unit of something, in a frame and, as `numeric(14, 4)`, in a table.
 RATE = pa.decimal128(14, 4)
+
+#: Digits of a currency's minor unit where they are not two (ISO 4217).
+_DIGITS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
+    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+
+
+def minor_unit(currency: str) -> int:
+    """The digits after the decimal point that a currency's smallest unit has: 2 for EUR, 0 for JPY, 3 for KWD.
+
+    Two for a code that ISO 4217 does not have.
+    """
+    return _DIGITS.get(currency.upper(), 2)

@@ -8,7 +8,9 @@ import psycopg
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from ledger_pipelines.months import format_month
 from ledger_pipelines.runs import CheckOutcome
@@ -66,9 +68,10 @@ def print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
     console.print(f"Checks: {', '.join(told)}.")
     for check in failed:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
-        console.print(
-            f"[{colour}]{word}[/] {check.asset} {check.check}: {escape(check.description)}", highlight=False
-        )
+        console.print(f"[{colour}]{word}[/] {check.asset} {check.check}", highlight=False)
+        for line in check.description.splitlines():
+            # Under its heading, also where a narrow terminal wraps it.
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
 def print_errors(connection: psycopg.Connection, console: Console) -> None:

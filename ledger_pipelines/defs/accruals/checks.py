@@ -11,9 +11,11 @@ import pyarrow as pa
 from ledger_pipelines.accruals import invariants
 from ledger_pipelines.accruals.differences import differences
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.defs.findings import Finding, Invariant
+from ledger_pipelines.defs.accruals.naming import named_contracts
+from ledger_pipelines.defs.findings import Finding, Invariant, listing
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import add_months, describe_months
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.replacement import rows_of_months
@@ -30,7 +32,7 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         "never_beyond_the_contract",
         "No contract has recognised more than its amount.",
         lambda result: invariants.recognised_beyond_contract(result.accruals),
-        "contracts have recognised more than their amount",
+        "contracts that have recognised more than their amount",
         _WARN,
     ),
     Invariant(
@@ -38,21 +40,21 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         "completed_contracts_add_up",
         "A completed or cancelled contract has recognised exactly its amount.",
         lambda result: invariants.completed_with_money_left(result.accruals),
-        "contracts ended with another amount than they recognised",
+        "contracts that ended with another amount than they recognised",
     ),
     Invariant(
         "monthly_accruals",
         "months_follow_each_other",
         "Each month begins where the one before ended, and its amounts add up.",
         lambda result: invariants.accruals_that_do_not_follow(result.accruals),
-        "accruals do not follow from the month before",
+        "accruals that do not follow from the month before",
     ),
     Invariant(
         "deferred_revenue",
         "rolls_forward",
         "Opening and invoiced less recognised is closing, and the next month opens with it.",
         lambda result: invariants.deferred_revenue_that_does_not_roll(result.deferred_revenue),
-        "months do not roll forward",
+        "currencies that do not roll forward",
     ),
     Invariant(
         "deferred_revenue",
@@ -61,15 +63,16 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         lambda result: invariants.accruals_and_deferred_revenue_that_disagree(
             result.accruals, result.deferred_revenue
         ),
-        "months are not the sum of their contracts",
+        "currencies that are not the sum of their contracts; they differ by",
     ),
     Invariant(
         "accrual_notices",
         "no_stalled_contracts",
         "Every contract's money will be recognised by some rule.",
         lambda result: invariants.stalled_contracts(result.notices),
-        "contracts have money left that no rule will release: end them, or correct their service periods",
+        "contracts with money left that no rule will release",
         _WARN,
+        "End them, or correct their service periods.",
     ),
 )
 
@@ -92,7 +95,7 @@ def accrual_findings(step: Step, result: AccrualResult) -> Iterator[Finding]:
     """What each check found in each of the step's months."""
     books = _as_booked(step, result)
     for invariant in _INVARIANTS:
-        rows = invariant.offending(books)
+        rows = named_contracts(step.connection, invariant.offending(books))
         for month in step.months:
             # What a closed month booked before earlier months were known cannot be mended there, nor can the month
             # after it open with anything else.
@@ -140,18 +143,21 @@ def _closed_month(step: Step, computed: pa.Table, month: date) -> Finding:
     by_reason = ", ".join(
         f"{reason or 'waiting'} {amount:+,.2f}" for reason, amount in found.by_reason.items()
     )
+    rows = named_contracts(step.connection, found.rows)
     return Finding(
         asset="monthly_accruals",
         check=_CLOSED,
         month=month,
-        count=found.rows.num_rows,
+        count=rows.num_rows,
         severity=_WARN,
-        description=(
-            f"{month:%Y-%m} is closed; {found.rows.num_rows:,} accruals would differ by {found.amount:+,.2f} "
-            f"({by_reason}); the first open month takes it."
+        description=listing(
+            f"{month:%Y-%m} is closed; computed anew its accruals would differ by {found.amount:+,.2f} "
+            f"({by_reason})",
+            told_rows(rows),
+            "The first open month takes it.",
         ),
         metadata={
-            "difference": preview(found.rows, found.rows.column_names, rows=25),
+            "difference": preview(rows, rows.column_names, rows=25),
             "difference_amount": str(found.amount),
         },
     )

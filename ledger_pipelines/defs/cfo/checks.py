@@ -125,7 +125,7 @@ def _findings(
             )
             yield _still(month, synced, take(column(found, "identifier"), rows), both)
             yield _entities(month, synced, both)
-            told = "identifiers are there twice"
+            told = "identifiers that are there twice"
             yield rows_finding(_ASSET, _ONCE, month, both.doubled, told=told, severity=_ERROR)
             lost = unaccounted_invoices(ours, payments, were_ready=were_ready, ready_at=ready_at, now=now)
             yield _accounted(month, lost)
@@ -135,9 +135,9 @@ def _findings(
 def _same(month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], both: _Both) -> Finding:
     differs = mask(pc.not_equal(theirs["amount"], column(synced, "amount")).fill_null(True))
     is_shared = mask(pc.is_in(column(synced, "cfo_transaction_id"), value_set=both.shared))
-    shown = synced.select(["invoice_number", "amount", "cfo_transaction_id"])
+    shown = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
     rows = kept(shown.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
-    told = "invoices have no transaction of their own and their amount"
+    told = "invoices that have no transaction of their own, or not of their amount"
     return rows_finding(_ASSET, _SAME, month, rows, told=told, severity=_ERROR)
 
 
@@ -156,8 +156,8 @@ def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Bot
             ),
         }
     )
-    told = "transactions are of invoices that are paid no longer or have another number: tell the CFO"
-    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN)
+    told = "transactions of invoices that are paid no longer or have another number"
+    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN, advice="Tell the CFO.")
 
 
 def _entities(month: date, synced: pa.Table, both: _Both) -> Finding:
@@ -166,8 +166,9 @@ def _entities(month: date, synced: pa.Table, both: _Both) -> Finding:
         "mapping", entities
     )
     rows = kept(shown, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
-    told = "transactions have another entity than the mappings say: run the month again, if it is open"
-    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN)
+    told = "transactions with another entity than the mappings say"
+    advice = "Run the month again, if it is open."
+    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN, advice=advice)
 
 
 def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
@@ -177,7 +178,7 @@ def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
             "state": pa.array([state for _, state in lost], pa.string()),
         }
     )
-    told = "paid invoices are neither synced, nor scheduled, nor failed"
+    told = "paid invoices that are neither synced, nor scheduled, nor failed"
     return rows_finding(_ASSET, _ACCOUNTED, month, rows, told=told, severity=_ERROR)
 
 
@@ -189,5 +190,6 @@ def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> 
             "why": pa.array([one.error for one in failed], pa.string()),
         }
     )
-    told = "invoices have failed; mend them, then `ledger cfo sync --invoice NUMBER --force`"
-    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN)
+    told = "invoices that have failed"
+    advice = "Mend them, then `ledger cfo sync --invoice NUMBER --force`."
+    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN, advice=advice)

@@ -98,7 +98,9 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         ]
         findings = completeness(step, "holded_contacts", contacts.problems)
         findings += completeness(step, "invoices", found.problems)
-        findings += closed_unchanged(step, "invoices", written.changes["invoices"])
+        findings += closed_unchanged(
+            step, "invoices", written.changes["invoices"], written.frames["invoices"]
+        )
         findings += document_findings(step)
     yield from results
     yield from report(context, findings)
@@ -148,7 +150,7 @@ def enrollments(
         count(step, memberships_processed=reading.frame.num_rows, periods_processed=periods.num_rows)
         results = [described(step, "enrollments", frame, changes)]
         findings = completeness(step, "enrollments", problems)
-        findings += closed_unchanged(step, "enrollments", changes)
+        findings += closed_unchanged(step, "enrollments", changes, frame)
     yield from results
     yield from report(context, findings)
 

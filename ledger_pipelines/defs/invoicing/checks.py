@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -11,9 +11,11 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.columns import column, kept, present
-from ledger_pipelines.defs.findings import Finding
-from ledger_pipelines.defs.invoicing.writing import CLOSED_UNCHANGED, READ_COMPLETELY
+from ledger_pipelines.defs.closed import CLOSED_UNCHANGED
+from ledger_pipelines.defs.findings import Finding, listing
+from ledger_pipelines.defs.invoicing.writing import READ_COMPLETELY
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.defs.telling import named_records
 from ledger_pipelines.store.invoicing import documents_off_their_lines, misplaced_documents
 
 _IN_ONE_MONTH = "in_one_month"
@@ -61,14 +63,19 @@ def document_findings(step: Step) -> list[Finding]:
     off = documents_off_their_lines(step.connection, step.months)
     return [
         *_findings(
-            step, "invoices", _IN_ONE_MONTH, twice, "stands in another open month, too; read both again"
+            step,
+            "invoices",
+            _IN_ONE_MONTH,
+            twice,
+            told="documents that stand in another open month, too, and count twice",
+            advice="Read both months again.",
         ),
         *_findings(
             step,
             "invoice_lines",
             _LINES_ADD_UP,
-            [(month, f"{number} ({told})") for month, number, told in off],
-            "has a subtotal that its lines do not add up to",
+            off,
+            told="documents with a subtotal that is not their lines'",
         ),
     ]
 
@@ -80,10 +87,19 @@ def unmatched_clients(step: Step, clients: pa.Table) -> list[Finding]:
     rows = [
         (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named
     ]
-    return _findings(step, "clients", _HAS_STUDENT, rows, "is nobody in 4Geeks: compare the e-mails")
+    return _findings(
+        step,
+        "clients",
+        _HAS_STUDENT,
+        rows,
+        told="clients who are nobody in 4Geeks",
+        advice="Compare the e-mails.",
+    )
 
 
-def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]], text: str) -> list[Finding]:
+def _findings(
+    step: Step, asset: str, check: str, rows: Iterable[tuple[date, str]], *, told: str, advice: str = ""
+) -> list[Finding]:
     by_month: dict[date, list[str]] = defaultdict(list)
     for month, name in rows:
         by_month[month].append(name)
@@ -94,14 +110,7 @@ def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]],
             month=month,
             count=len(by_month[month]),
             severity=dg.AssetCheckSeverity.WARN,
-            description=_told(by_month[month], text),
+            description=listing(told, named_records(by_month[month]), advice) if by_month[month] else None,
         )
         for month in step.months
     ]
-
-
-def _told(names: Sequence[str], text: str) -> str | None:
-    if not names:
-        return None
-    more = f" … and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"{names[0]} {text}.{more}"

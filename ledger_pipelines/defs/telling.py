@@ -1,0 +1,109 @@
+"""Records in a person's words, so that a check names what it found: company, device, ticket, contract, amount.
+
+A row is told by its columns, in their order. Names stand before their ids (`Acme (620547)`), amounts before their
+currency, other values after the word of their column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from ledger_pipelines.money import AMOUNT, minor_unit
+
+#: How many records a sentence names before it only counts the rest.
+NAMED = 5
+_LONGEST = 120
+
+#: Ids, by the column that has the name of what they identify.
+_IDS = {
+    "company_name": "account_number",
+    "client": "contact_id",
+    "service": "service_id",
+    "hostname": "asset_id",
+    "name": "id",
+}
+#: The word before a column's value, where it is not the column's name; nothing where the value says what it is.
+_WORDS = {
+    "account_number": "account",
+    "contact_id": "client",
+    "service_id": "service",
+    "ticket_number": "ticket",
+    "document_number": "",
+    "invoice_number": "invoice",
+    "hostname": "device",
+    "source_type": "",
+    "source_id": "id",
+    "period_id": "service period",
+    "contract_amount": "of",
+    "recognised_to_date": "recognised",
+    "cfo_transaction_id": "transaction",
+    "transaction_amount": "in the transaction",
+    "entity_mapped": "synced for",
+    "mapping": "mapped to",
+    "amount": "",
+    "description": "",
+    "change": "",
+    "columns": "by",
+    "message": "",
+    **dict.fromkeys(("client", "client_name", "company_name", "email", "name", "service", "subject"), ""),
+}
+_UNTOLD = {"month", "currency"}
+
+
+def named_records(names: Iterable[str], *, count: int | None = None) -> str:
+    """The first names of a list and how many more there are: `a; b; and 12 more`."""
+    listed = list(names)
+    more = (len(listed) if count is None else count) - min(len(listed), NAMED)
+    return "; ".join(listed[:NAMED] + [f"and {more:,} more"] * (more > 0))
+
+
+def told_rows(rows: pa.Table) -> str:
+    """The first rows in words, and how many more there are."""
+    head = rows.slice(0, NAMED)
+    return named_records((_told_row(row, rows.schema) for row in head.to_pylist()), count=rows.num_rows)
+
+
+def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
+    named = {identity for name, identity in _IDS.items() if row.get(name) and row.get(identity)}
+    parts = []
+    for name, value in row.items():
+        if value is None or value == "" or name in _UNTOLD or name in named:
+            continue
+        text = _told_value(value, schema.field(name).type, row.get("currency"))
+        word = _WORDS.get(name, name.replace("_", " "))
+        identity = _IDS.get(name)
+        behind = f" ({row[identity]})" if identity in named else ""
+        parts.append(f"{word} {text}{behind}".strip())
+    return ", ".join(parts)
+
+
+def _told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
+    if isinstance(value, Decimal):
+        is_money = pa.types.is_decimal(kind) and kind.scale == AMOUNT.scale
+        return told_amount(value, currency) if is_money else f"{value.normalize():,f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    # Whatever an outside system put into a name: it stays on its line.
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def told_amount(amount: Decimal, currency: str | None) -> str:
+    """An amount with its currency, and as many decimals as that has: `1,234.50 EUR`, `1,234 JPY`."""
+    places = 2 if currency is None else minor_unit(currency)
+    # An amount that is not whole in its currency's smallest unit is shown as it is.
+    exponent = amount.normalize().as_tuple().exponent
+    needed = -exponent if isinstance(exponent, int) else places
+    return f"{amount:,.{max(places, needed)}f} {currency or ''}".rstrip()
+
+
+def told_problems(messages: Iterable[str]) -> str:
+    """The first of what could not be read, each in its own words, and how many more there are."""
+    return named_records(message.removesuffix(".") for message in dict.fromkeys(messages))
