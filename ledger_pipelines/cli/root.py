@@ -147,6 +147,26 @@ def reopen(
 
 
 @app.command()
+def history(
+    nothing_before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM", help="There is nothing to be read before this month; kept with your name."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why there is nothing.")] = None,
+) -> None:
+    """Says which months were read from the sources, or that there is nothing before one."""
+    month = None if nothing_before is None else parse_month(nothing_before)
+    database = enter()
+    from ledger_pipelines.commands import history as command
+
+    command.run(
+        database, nothing_before=month, reason=reason, person=person(), today=today(), console=console
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Reaches every configured source and says whether it answers."""
     from ledger_pipelines.commands import doctor as command

@@ -8,6 +8,7 @@ from datetime import date
 from rich.console import Console
 from rich.markup import escape
 
+from ledger_pipelines.commands.history import history_to_read, refuse_unread
 from ledger_pipelines.commands.progress import run_with_progress
 from ledger_pipelines.commands.tables import (
     changes_table,
@@ -17,7 +18,7 @@ from ledger_pipelines.commands.tables import (
     print_statements,
 )
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months, month_of
+from ledger_pipelines.months import describe_months, format_month, month_of
 from ledger_pipelines.runs import RunOutcome
 from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
@@ -43,18 +44,20 @@ def run(
 ) -> None:
     """Materialises the months, prints what came of it and, with `finalise`, closes them.
 
-    Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken or a
-    company that could be read in part only.
+    The first close reads the import steps' history, too. Raises LedgerError when a step failed, or when months that are
+    to be closed have an invariant broken, a company that could be read in part only, or months before that were never
+    read.
     """
     if finalise:
         _refuse_unfinished(months, today)
+    title = f"Closing {describe_months(months)}{_history(database, months, console)}"
     outcome = run_with_progress(
         database,
         "month_close",
         months,
         today=today,
         console=console,
-        title=f"Closing {describe_months(months)}",
+        title=title,
         settings={"codex": {"refresh_snapshots": True}} if refresh_snapshots else {},
     )
     _print_summary(database, months, outcome, console)
@@ -64,7 +67,19 @@ def run(
         raise LedgerError(outcome.failures[0])
     _refuse_broken(months, outcome)
     if finalise:
+        refuse_unread(database, months)
         _finalise(database, months, person, console)
+
+
+def _history(database: Database, months: Sequence[date], console: Console) -> str:
+    """Says from when on the history is read along, where it never was; nothing where it was."""
+    with database.connect() as connection:
+        since = history_to_read(connection, read_settings(), months)
+    if since is None:
+        return ""
+    told = f"reading the history since {format_month(since)}"
+    console.print(f"First {told}: it was never read. A later close need not.", highlight=False)
+    return f", {told}"
 
 
 def _refuse_unfinished(months: Sequence[date], today: date) -> None:

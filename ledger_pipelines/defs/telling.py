@@ -45,12 +45,26 @@ _WORDS = {
     "transaction_amount": "in the transaction",
     "entity_mapped": "synced for",
     "mapping": "mapped to",
+    "start_date": "since",
     "amount": "",
     "description": "",
     "change": "",
     "columns": "by",
     "message": "",
-    **dict.fromkeys(("client", "client_name", "company_name", "email", "name", "service", "subject"), ""),
+    **dict.fromkeys(
+        (
+            "client",
+            "client_name",
+            "company_name",
+            "email",
+            "name",
+            "service",
+            "note",
+            "program_name",
+            "subject",
+        ),
+        "",
+    ),
 }
 _UNTOLD = {"month", "currency"}
 

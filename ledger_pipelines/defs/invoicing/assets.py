@@ -78,7 +78,7 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
     if holded.missing:
         yield from not_configured(context, holded.missing)
         return
-    with executed_step(context, ledger, "invoices") as step:
+    with executed_step(context, ledger, "invoices", history_of="invoices") as step:
         with holded.client() as client:
             known_services = _known_services(step, client)
             contacts = client.contacts()
@@ -138,7 +138,7 @@ def enrollments(
     if fourgeeks.missing:
         yield from not_configured(context, fourgeeks.missing)
         return
-    with executed_step(context, ledger, "service-periods") as step:
+    with executed_step(context, ledger, "service-periods", history_of="enrollments") as step:
         with fourgeeks.client() as client:
             reading = client.memberships()
         periods, wrong = service_periods(reading.frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from ledger_pipelines.invoicing.contracts import contract_movements, documents_w
 from ledger_pipelines.invoicing.documents import Documents, dated, month_documents, newest
 from ledger_pipelines.sources.holded import Documents as HoldedDocuments
 from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.history import record_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,11 @@ def write_documents(step: Step, found: HoldedDocuments, services: pa.Table) -> W
         ]
     )
     frames = {"invoices": documents.headers, "invoice_lines": documents.lines, "contracts": contracts}
-    return Written(frames, dict(step.write(frames, step.months)), documents_without_client(current, services))
+    changes: dict[str, Changes] = dict(step.write(frames, step.months))
+    record_read(
+        step.connection, "invoices", step.months, read_at=datetime.now(UTC), is_complete=not found.problems
+    )
+    return Written(frames, changes, documents_without_client(current, services))
 
 
 def _read(step: Step, months: Sequence[date]) -> Documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.service_periods import month_periods, newest_periods
 from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.history import record_read
 
 
 def write_periods(step: Step, periods: pa.Table, problems: Sequence[Problem]) -> tuple[pa.Table, Changes]:
@@ -30,4 +32,8 @@ def write_periods(step: Step, periods: pa.Table, problems: Sequence[Problem]) ->
         # One that counts in spite of its problem was read.
         unreadable=named - read,
     )
-    return frame, step.write({"enrollments": frame}, step.months)["enrollments"]
+    changes = step.write({"enrollments": frame}, step.months)["enrollments"]
+    record_read(
+        step.connection, "enrollments", step.months, read_at=datetime.now(UTC), is_complete=not problems
+    )
+    return frame, changes

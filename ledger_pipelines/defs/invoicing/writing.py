@@ -19,6 +19,7 @@ from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.frames import in_month
+from ledger_pipelines.store.history import READ_BY_MONTH
 from ledger_pipelines.store.replacement import Change, ensure_months
 from ledger_pipelines.store.snapshots import read_newest_snapshot, record_snapshot
 
@@ -30,12 +31,12 @@ Changes = Mapping[date, Change]
 def write_state(
     step: Step, table: str, frame: pa.Table, *, key: str, problems: Sequence[Problem] = ()
 ) -> Changes:
-    """Makes the frame the rows of each of the step's open months, and keeps when it was read.
+    """Makes the frame the rows of each of the open months that were asked for, and keeps when it was read.
 
     The newest state is what accruals go by, so an older month that is read again takes it, too. A record that could
     not be read this time stays as it was read last: it is not gone.
     """
-    months = step.open(step.months)
+    months = step.open(step.asked)
     if not months:
         return {}
     before = read_newest_snapshot(step.connection, table)
@@ -91,7 +92,7 @@ def state_counts(step: Step, changes: Changes, frame: pa.Table, name: str) -> di
 
 
 def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
-    """One finding for each month: could every record be read?"""
+    """One finding for each month that was read: could every record be?"""
     told = "some records could not be read"
     names = told_problems(problem.message for problem in problems)
     return [
@@ -103,7 +104,7 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
             severity=dg.AssetCheckSeverity.WARN,
             description=listing(told, names) if problems else None,
         )
-        for month in step.months
+        for month in (step.months if table in READ_BY_MONTH else step.asked)
     ]
 
 
