@@ -32,3 +32,14 @@ def minor_unit(currency: str) -> int:
     Two for a code that ISO 4217 does not have.
     """
     return _DIGITS.get(currency.upper(), 2)
+
+
+def decimal_places(amount: Decimal, currency: str) -> int:
+    """The decimals that an amount is shown with: its currency's, and more only where it has more."""
+    exponent = amount.normalize().as_tuple().exponent
+    return max(minor_unit(currency), -exponent if isinstance(exponent, int) else 0)
+
+
+def told_amount(amount: Decimal, currency: str | None) -> str:
+    """An amount with its currency, and as many decimals as that has: `1,234.50 EUR`, `1,234 JPY`."""
+    return f"{amount:,.{decimal_places(amount, currency or '')}f} {currency or ''}".rstrip()

@@ -54,6 +54,7 @@ class AccrualRow:
     pending: Decimal
     start_date: date | None
     end_date: date | None
+    currency: str
     #: By month; a month in which nothing was recognised is not there.
     recognised: dict[date, Decimal]
 
@@ -130,5 +131,6 @@ def _row(
         accrual["pending"],
         period.get("start_date"),
         period.get("end_date"),
+        accrual["currency"],
         {month: amount for month, amount in recognised.items() if amount},
     )

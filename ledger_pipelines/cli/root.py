@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,10 @@ _err = Console(stderr=True)
 
 def main() -> None:
     """Runs the command; what a person can mend is one sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no sign for a name's letter is told the rest.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(standalone_mode=True)
     except LedgerError as error:

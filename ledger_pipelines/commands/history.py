@@ -54,7 +54,7 @@ def run(
         for table, system in READ_BY_MONTH.items():
             unread = unread_history(connection, table, first_partition(), month_of(today))
             told = f"never read: {describe_months(unread)}" if unread else "every month was read"
-            console.print(f"{system}'s {table}: {told}.", highlight=False)
+            console.print(f"{table.capitalize()} from {system}: {told}.", highlight=False)
 
 
 def unread_of_used(

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ledger_pipelines.money import decimal_places, told_amount
 from ledger_pipelines.months import format_month
 from ledger_pipelines.runs import CheckOutcome
 from ledger_pipelines.store.summaries import DeferredRevenue, MonthSummary, unresolved_errors
@@ -28,7 +29,7 @@ def print_statements(summaries: Sequence[MonthSummary], console: Console) -> Non
             "final" if month.is_closed else "draft",
             f"{month.statements:,}",
             f"{month.lines:,}",
-            f"{month.total:,.2f} {month.currency}",
+            told_amount(month.total, month.currency),
         )
     console.print(table)
 
@@ -42,7 +43,11 @@ def print_deferred_revenue(rows: Sequence[DeferredRevenue], console: Console) ->
     table.box = SIMPLE_HEAD
     for row in rows:
         amounts = (row.opening, row.invoiced, row.recognised, row.closing)
-        table.add_row(format_month(row.month), row.currency, *(f"{amount:,.2f}" for amount in amounts))
+        table.add_row(
+            format_month(row.month),
+            row.currency,
+            *(f"{amount:,.{decimal_places(amount, row.currency)}f}" for amount in amounts),
+        )
     console.print(table)
     notices = {format_month(row.month): row.notices for row in rows if row.notices}
     if notices:

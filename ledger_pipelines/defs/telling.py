@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.money import AMOUNT, minor_unit
+from ledger_pipelines.money import AMOUNT, told_amount
 
 #: How many records a sentence names before it only counts the rest.
 NAMED = 5
@@ -107,15 +107,6 @@ def _told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
     # Whatever an outside system put into a name: it stays on its line.
     text = " ".join(str(value).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def told_amount(amount: Decimal, currency: str | None) -> str:
-    """An amount with its currency, and as many decimals as that has: `1,234.50 EUR`, `1,234 JPY`."""
-    places = 2 if currency is None else minor_unit(currency)
-    # An amount that is not whole in its currency's smallest unit is shown as it is.
-    exponent = amount.normalize().as_tuple().exponent
-    needed = -exponent if isinstance(exponent, int) else places
-    return f"{amount:,.{max(places, needed)}f} {currency or ''}".rstrip()
 
 
 def told_problems(messages: Iterable[str]) -> str:

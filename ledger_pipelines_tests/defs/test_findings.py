@@ -13,8 +13,8 @@ from rich.console import Console
 
 from ledger_pipelines.commands.tables import print_checks
 from ledger_pipelines.defs.findings import Finding, report, rows_finding
-from ledger_pipelines.defs.telling import named_records, told_amount, told_problems, told_rows
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.defs.telling import named_records, told_problems, told_rows
+from ledger_pipelines.money import AMOUNT, told_amount
 from ledger_pipelines.months import add_months
 from ledger_pipelines.runs import CheckOutcome
 

@@ -123,7 +123,7 @@ def test_a_person_says_that_there_is_nothing_before_and_is_contradicted_by_what_
     told = capture.get()
     assert "There is nothing before 2024-07, says Ada" in told
     assert "We opened in July" in told
-    assert "Holded's invoices: never read: 2024-07 to 2024-08." in told
+    assert "Invoices from Holded: never read: 2024-07 to 2024-08." in told
 
     checks = run(database, [LAST])
     assert _months(database, "invoices") == MONTHS[6:]
