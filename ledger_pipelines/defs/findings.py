@@ -20,8 +20,8 @@ from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import describe_months, format_month
 
-#: How many months' sentences the result of a range has.
-_MONTHS_TOLD = 12
+#: How many months' sentences the result of a range has; from how many on they are brief, with how many records each.
+_MONTHS_TOLD, _BRIEF_FROM, _NAMED_IN_RANGE = 12, 4, 2
 
 Result = TypeVar("Result")
 
@@ -30,7 +30,8 @@ Result = TypeVar("Result")
 class Finding:
     """What a check found in one month. `count` is how many records break the rule; 0 is a pass.
 
-    `description` is a sentence that names the records; the month need not be said, it is put before.
+    `description` is a sentence that names the records; the month need not be said, it is put before. `brief` is a
+    shorter one, for a range in which many months fail.
     """
 
     asset: str
@@ -40,6 +41,7 @@ class Finding:
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    brief: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -106,6 +108,7 @@ def rows_finding(
         severity=severity,
         description=listing(told, told_rows(rows), advice) if broken else None,
         metadata={"rows": preview(rows, rows.column_names)} if broken else {},
+        brief=listing(told, told_rows(rows, most=_NAMED_IN_RANGE)) if broken else None,
     )
 
 
@@ -149,15 +152,23 @@ def _severity(findings: Sequence[Finding]) -> dg.AssetCheckSeverity:
 
 def _told(failed: Sequence[Finding]) -> str | None:
     """A line for each month that fails; months of which the same is to be said share one, errors come first."""
-    shared: dict[str, list[date]] = {}
-    for finding in sorted(failed, key=lambda finding: not finding.is_error):
-        if finding.description:
-            shared.setdefault(finding.description, []).append(finding.month)
+    shared = _shared(failed, lambda finding: finding.description)
+    if len(shared) >= _BRIEF_FROM:
+        shared = _shared(failed, lambda finding: finding.brief or finding.description)
     lines = [_of_months(months, description) for description, months in shared.items()]
     if len(lines) > _MONTHS_TOLD:
         rest = [month for months in list(shared.values())[_MONTHS_TOLD:] for month in months]
         lines = [*lines[:_MONTHS_TOLD], f"The same check fails in {describe_months(rest)}."]
     return "\n".join(lines) or None
+
+
+def _shared(failed: Sequence[Finding], told: Callable[[Finding], str | None]) -> dict[str, list[date]]:
+    shared: dict[str, list[date]] = {}
+    for finding in sorted(failed, key=lambda finding: not finding.is_error):
+        description = told(finding)
+        if description:
+            shared.setdefault(description, []).append(finding.month)
+    return shared
 
 
 def _of_months(months: Sequence[date], description: str) -> str:

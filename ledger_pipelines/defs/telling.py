@@ -19,14 +19,10 @@ from ledger_pipelines.money import AMOUNT, told_amount
 NAMED = 5
 _LONGEST = 120
 
-#: Ids, by the column that has the name of what they identify.
-_IDS = {
-    "company_name": "account_number",
-    "client": "contact_id",
-    "service": "service_id",
-    "hostname": "asset_id",
-    "name": "id",
-}
+#: What a name is told apart by, behind it in brackets.
+_IDS = {"company_name": "account_number", "client": "email", "hostname": "asset_id", "name": "id"}
+#: Ids that say nothing to a person who has the name.
+_NAMED_BY = {"contact_id": "client", "service_id": "service"}
 #: The word before a column's value, where it is not the column's name; nothing where the value says what it is.
 _WORDS = {
     "account_number": "account",
@@ -69,21 +65,24 @@ _WORDS = {
 _UNTOLD = {"month", "currency"}
 
 
-def named_records(names: Iterable[str], *, count: int | None = None) -> str:
+def named_records(names: Iterable[str], *, count: int | None = None, most: int = NAMED) -> str:
     """The first names of a list and how many more there are: `a; b; and 12 more`."""
     listed = list(names)
-    more = (len(listed) if count is None else count) - min(len(listed), NAMED)
-    return "; ".join(listed[:NAMED] + [f"and {more:,} more"] * (more > 0))
+    more = (len(listed) if count is None else count) - min(len(listed), most)
+    return "; ".join(listed[:most] + [f"and {more:,} more"] * (more > 0))
 
 
-def told_rows(rows: pa.Table) -> str:
+def told_rows(rows: pa.Table, *, most: int = NAMED) -> str:
     """The first rows in words, and how many more there are."""
-    head = rows.slice(0, NAMED)
-    return named_records((_told_row(row, rows.schema) for row in head.to_pylist()), count=rows.num_rows)
+    head = [_told_row(row, rows.schema) for row in rows.slice(0, most).to_pylist()]
+    return named_records(head, count=rows.num_rows, most=most)
 
 
 def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
     named = {identity for name, identity in _IDS.items() if row.get(name) and row.get(identity)}
+    named |= {identity for identity, name in _NAMED_BY.items() if row.get(name)}
+    # A period's id of 0 names none.
+    named |= {"period_id"} if not row.get("period_id") else set()
     parts = []
     for name, value in row.items():
         if value is None or value == "" or name in _UNTOLD or name in named:

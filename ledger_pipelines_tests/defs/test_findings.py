@@ -93,6 +93,26 @@ def test_a_long_range_is_bounded_and_names_the_months_it_leaves_out() -> None:
     assert told[-1] == "The same check fails in 2026-03 to 2026-10."
 
 
+def test_a_range_in_which_many_months_fail_names_fewer_records_of_each() -> None:
+    result, _ = reported(*(found(add_months(MARCH, number), lines(number + 3)) for number in range(4)))
+    told = (result.description or "").splitlines()
+    assert [line.count("Workstation") for line in told] == [2, 2, 2, 2]
+    assert told[-1].endswith("; and 4 more.")
+
+
+def test_a_client_is_named_by_the_address_and_ids_that_say_nothing_more_are_left_out() -> None:
+    row = {
+        "client": "Ada",
+        "email": "ada@x.example",
+        "service": "Bootcamp",
+        "contact_id": "5f",
+        "service_id": "5a",
+    }
+    assert told_rows(pa.Table.from_pylist([{**row, "period_id": 0}])) == "Ada (ada@x.example), Bootcamp"
+    unknown = pa.table({"client": pa.nulls(1, pa.string()), "contact_id": ["5f"], "period_id": [7]})
+    assert told_rows(unknown) == "client 5f, service period 7"
+
+
 def test_errors_come_before_warnings_and_a_month_is_not_said_twice() -> None:
     result, _ = reported(
         Finding("a", "b", MARCH, 1, WARN, "2025-03 is closed; something differs."),
