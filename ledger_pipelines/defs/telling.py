@@ -58,6 +58,7 @@ _WORDS = {
             "note",
             "program_name",
             "subject",
+            "why",
         ),
         "",
     ),

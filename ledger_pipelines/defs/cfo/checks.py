@@ -187,6 +187,8 @@ def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> 
     rows = pa.table(
         {
             "invoice": pa.array([one.shown for one in failed], pa.string()),
+            "client_name": pa.array([one.client_name for one in failed], pa.string()),
+            "amount": pa.array([one.shown_amount for one in failed], pa.string()),
             "why": pa.array([one.error for one in failed], pa.string()),
         }
     )
