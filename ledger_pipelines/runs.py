@@ -30,7 +30,7 @@ _RANGE_END = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True, slots=True)
 class CheckOutcome:
-    """One check of a run: its asset and name, whether it passed, and what it says."""
+    """One check of a run: its asset and name, whether it passed, and what it says, a line for each month that fails."""
 
     asset: str
     check: str

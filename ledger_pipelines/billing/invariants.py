@@ -23,6 +23,8 @@ from ledger_pipelines.months import month_of
 
 #: Ids that are one company's own: another may have a line with the same.
 _OF_EACH_COMPANY = ("contact", "backup", "tickets")
+#: What a line says of itself to a person.
+_BILLED = ("description", "amount", "currency")
 
 
 def statements_missing_or_doubled(
@@ -68,18 +70,21 @@ def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table
 
 
 def billed_twice(lines: pa.Table) -> pa.Table:
-    """What is on more than one line of a month.
+    """Lines that bill what another line of the month bills, too.
 
     An asset, a manual record and a line item may be billed once anywhere, a user, a backup charge and ticket
-    hours once to each company. Rows: month, source_type, source_id, lines (how many).
+    hours once to each company. Rows: month, source_type, source_id, account_number, description, amount, currency.
     """
     kinds: Any = column(lines, "source_type")
     of_each = pc.is_in(kinds, value_set=pa.array(_OF_EACH_COMPANY))
     owners = pc.if_else(of_each, column(lines, "account_number"), pa.scalar(""))
-    keyed = lines.select(["month", "source_type", "source_id"]).append_column("owner", owners)
-    counted = keyed.group_by(keyed.column_names).aggregate([([], "count_all")])
+    keyed = lines.append_column("owner", owners)
+    key = ["month", "source_type", "source_id", "owner"]
+    counted = keyed.select(key).group_by(key).aggregate([([], "count_all")])
     twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
-    return _renamed(twice, {"count_all": "lines"}, ["month", "source_type", "source_id"])
+    is_twice = positions(joined_text(keyed, key), joined_text(twice, key)) >= 0
+    columns = ["month", "source_type", "source_id", "account_number"]
+    return _sorted(kept(lines, is_twice).select([*columns, *_BILLED]), columns)
 
 
 def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
@@ -119,7 +124,7 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
     """Lines whose record is not in the month's snapshot of that company, nor among those kept by hand.
 
     Backup lines need a device with backup, hours a ticket of the month. Rows: month, account_number,
-    source_type, source_id.
+    source_type, source_id, description, amount, currency.
     """
     backed_up: Any = column(inputs.assets, "backup_data_bytes")
     monthly = ["month", "account_number"]
@@ -138,7 +143,8 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
         "backup": monthly,
         "tickets": monthly,
     }
-    columns = ["month", "account_number", "source_type", "source_id"]
+    key = ["month", "account_number", "source_type", "source_id"]
+    columns = [*key, *_BILLED]
     types: Any = column(lines, "source_type")
     found = [lines.select(columns).filter(pc.invert(pc.is_in(types, value_set=pa.array(list(known)))))]
     for source_type, keys in known.items():
@@ -147,7 +153,7 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
             positions(joined_text(some, named_by.get(source_type, ["account_number", "source_id"])), keys) < 0
         )
         found.append(some.filter(array(missing)))
-    return _sorted(pa.concat_tables(found), columns)
+    return _sorted(pa.concat_tables(found), key)
 
 
 def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:

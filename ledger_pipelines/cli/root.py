@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,10 @@ _err = PrintableConsole(stderr=True)
 
 def main() -> None:
     """Runs the command; what a person can mend is one sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no sign for a name's letter is told the rest.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(standalone_mode=True)
     except LedgerError as error:
@@ -150,6 +155,26 @@ def reopen(
             "if its tickets' hours change, reopen those, too.",
             highlight=False,
         )
+
+
+@app.command()
+def history(
+    nothing_before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM", help="There is nothing to be read before this month; kept with your name."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why there is nothing.")] = None,
+) -> None:
+    """Says which months were read from the sources, or that there is nothing before one."""
+    month = None if nothing_before is None else parse_month(nothing_before)
+    database = enter()
+    from ledger_pipelines.commands import history as command
+
+    command.run(
+        database, nothing_before=month, reason=reason, person=person(), today=today(), console=console
+    )
 
 
 @app.command()

@@ -18,6 +18,7 @@ from ledger_pipelines.closing.readiness import (
     refuse_unfinished,
     warnings_of,
 )
+from ledger_pipelines.commands.history import history_to_read, refuse_unread
 from ledger_pipelines.commands.progress import run_with_progress
 from ledger_pipelines.commands.tables import (
     changes_table,
@@ -29,7 +30,7 @@ from ledger_pipelines.commands.tables import (
     print_statements,
 )
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.runs import RunOutcome
 from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
@@ -57,22 +58,25 @@ def run(
 ) -> None:
     """Materialises the months, prints what came of it and, with `finalise`, closes them.
 
-    Raises LedgerError when a step failed or an invariant is broken, and with `finalise` when anything else stands
-    against closing the months for good; what is no matter of their books does not.
+    The first close reads the import steps' history, too. Raises LedgerError when a step failed or an invariant is broken,
+    and with `finalise` when anything else stands against closing the months for good, such as months before that were
+    never read; what is no matter of their books does not.
     """
     if finalise:
         refuse_unfinished(months, today)
+    title = f"Closing {describe_months(months)}{_history(database, months, console)}"
     outcome = run_with_progress(
         database,
         "month_close",
         months,
         today=today,
         console=console,
-        title=f"Closing {describe_months(months)}",
+        title=title,
         settings={"codex": {"refresh_snapshots": True}} if refresh_snapshots else {},
     )
     _print_summary(database, months, outcome, console)
     if finalise:
+        refuse_unread(database, months)
         _finalise(database, months, person, outcome, console)
         return
     for failure in outcome.failures[1:]:
@@ -82,6 +86,17 @@ def run(
     broken = [reason for reason in reasons_against(_facts(months, outcome)) if reason.kind == "invariant"]
     if broken:
         raise LedgerError(f"{describe_months(months)} cannot be closed, {broken[0].message}")
+
+
+def _history(database: Database, months: Sequence[date], console: Console) -> str:
+    """Says from when on the history is read along, where it never was; nothing where it was."""
+    with database.connect() as connection:
+        since = history_to_read(connection, read_settings(), months)
+    if since is None:
+        return ""
+    told = f"reading the history since {format_month(since)}"
+    console.print(f"First {told}: it was never read. A later close need not.", highlight=False)
+    return f", {told}"
 
 
 def _facts(months: Sequence[date], outcome: RunOutcome, errors: Sequence[OpenError] = ()) -> Facts:

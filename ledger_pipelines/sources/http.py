@@ -34,6 +34,7 @@ from ledger_pipelines.sources.clock import Clock
 from ledger_pipelines.sources.deadlines import AnswerDeadlineError, DeadlineAdapter, whole_answer_within
 from ledger_pipelines.sources.failures import Address, AnswerError, causes_of, own_words
 from ledger_pipelines.sources.limits import RateLimit, RouteLimits
+from ledger_pipelines.sources.progress import tell_of_answer
 from ledger_pipelines.sources.redaction import safe_url
 from ledger_pipelines.sources.retries import RetryPolicy, TransientError, retry_after_seconds
 
@@ -226,11 +227,13 @@ class HttpSource:
                 ) as response,
                 self._body(request, headers, response) as body,
             ):
-                return parse(body)
+                answer = parse(body)
         except (RequestException, HTTPError) as error:
             raise self._connection_failure(request, error) from None
         except UnreadableBodyError:
             raise TransientError(self._address.unreadable(request.url)) from None
+        tell_of_answer(self._address.name, request.route)
+        return answer
 
     @contextlib.contextmanager
     def _body(

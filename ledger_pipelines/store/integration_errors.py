@@ -71,6 +71,17 @@ def open_errors(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
+def open_messages(connection: psycopg.Connection, integration: str, operation: str, month: date) -> list[str]:
+    """What is wrong and neither mended nor ignored, of one operation, in the present state or in this month."""
+    rows = connection.execute(
+        """SELECT error_message FROM integration_errors
+           WHERE integration_name = %s AND operation_type = %s AND NOT is_resolved AND NOT is_ignored
+                 AND (months = '{}' OR %s = ANY (months)) ORDER BY id""",
+        [integration, operation, month],
+    ).fetchall()
+    return [message for (message,) in rows]
+
+
 def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:
     """Ignores an error from now on, also where it is seen again; its message. Raises LedgerError when there is none."""
     return _decide(

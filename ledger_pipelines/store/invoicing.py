@@ -11,14 +11,15 @@ import pyarrow as pa
 
 
 def misplaced_documents(connection: psycopg.Connection, months: Sequence[date]) -> list[tuple[date, str]]:
-    """Documents that would be counted twice: month and number, of the months asked for.
+    """Documents that would be counted twice: month, and number with client and amount, of the months asked for.
 
     A document stands in two open months when its date was moved and only one of them was read again; news of a
     month that was closed and is open again stands in it and in the month that took the news.
     """
     return connection.execute(
-        """SELECT i.month, coalesce(i.document_number, i.id) FROM invoices i
-           WHERE i.month = ANY(%(months)s)
+        """SELECT i.month, concat_ws(' ', coalesce(i.document_number, i.id), 'of ' || i.contact_name,
+                                 'over ' || i.total || ' ' || i.currency)
+           FROM invoices i WHERE i.month = ANY(%(months)s)
              AND EXISTS (SELECT FROM invoices other
                          JOIN ledger_periods p ON p.month = other.month AND p.status = 'open'
                          WHERE other.id = i.id AND other.month <> i.month)

@@ -113,17 +113,6 @@ def accrued_months(connection: psycopg.Connection) -> list[date]:
     return [month for (month,) in rows]
 
 
-def unread_months(connection: psycopg.Connection, table: str, last: date) -> list[date]:
-    """Months up to `last` of which the table was never read, though an earlier month's was."""
-    rows = connection.execute(
-        """SELECT m::date FROM generate_series(
-               (SELECT min(month) FROM month_snapshots WHERE table_name = %(table)s), %(last)s, interval '1 month') AS m
-           WHERE NOT EXISTS (SELECT FROM month_snapshots s WHERE s.month = m AND s.table_name = %(table)s) ORDER BY 1""",
-        {"table": table, "last": last},
-    ).fetchall()
-    return [month for (month,) in rows]
-
-
 def require_snapshots(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:
     """Raises LedgerError when one of these months never had its rows of the table read from their source."""
     rows = connection.execute(

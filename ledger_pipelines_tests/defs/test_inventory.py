@@ -61,6 +61,7 @@ ASSETS = {
             "revenue_taken_back",
             "closed_month_unchanged",
             "earlier_months_were_read",
+            "service_began_before_the_ledger",
         },
     ),
     "deferred_revenue": ("accruals", {"monthly_accruals"}, {"rolls_forward", "is_the_sum_of_contracts"}),

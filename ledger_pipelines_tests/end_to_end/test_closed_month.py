@@ -44,9 +44,12 @@ def test_a_new_rate_shows_as_a_difference_of_the_closed_month_and_is_written_onc
         assert compared.code == 0, compared.err
         assert rows_and_places(database) == booked
         assert compared.statements() == {"2025-03": ("final", len(booked["billing_statements"]))}
+        told = " ".join(compared.out.split())
         assert (
-            f"2025-03 is closed; 1 rows of billing_statements would differ by {more:+,.2f}." in compared.out
+            f"2025-03 is closed; computed anew its billing_statements would differ by {more:+,.2f} in all: "
+            in told
         )
+        assert f"({account}), changed, booked {total:,.2f}, computed {total + more:,.2f}, by " in told
         assert _wrote_nothing(compared)
         _the_check_warns_and_names_the_difference(database, account, more)
         _the_database_itself_refuses(database)

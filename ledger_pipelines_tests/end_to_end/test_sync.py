@@ -156,11 +156,13 @@ def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_clo
         ledger.use_all(sandbox)
         closing = ledger("close", "2025-01", "2025-10", "--finalise")
         assert (closing.code, closing.err) == (0, "")
+        assert "First reading the history since 2024-01: it was never read." in closing.out
         booked = {table: set(of_table) for table, of_table in rows_and_places(database).items()}
 
         assert requests.post(f"{sandbox.base_url}/sandbox/news", timeout=10).ok
         told = ledger("close", "2025-01", "2026-01")
         assert told.code == 0, told.err
+        assert "the history" not in told.out
         now = {table: set(of_table) for table, of_table in rows_and_places(database).items()}
         for table in (*IMPORTED_TABLES, *ACCRUAL_TABLES):
             assert booked[table] <= now[table], f"a closed month of {table} was rewritten"

@@ -126,7 +126,7 @@ def _compared(
         found = read_transactions(theirs, column(synced, "cfo_transaction_id"))
         rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
         there = {name: take(column(found, name), rows) for name in found.column_names}
-        told = "identifiers of invoices are there twice"
+        told = "identifiers that are there twice"
         findings += [
             _same(month, synced, there, both),
             _still(month, synced, there["identifier"], both),
@@ -158,9 +158,9 @@ def _database(month: date, troubles: Sequence[str]) -> Finding:
 def _same(month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], both: _Both) -> Finding:
     differs = mask(pc.not_equal(theirs["amount"], column(synced, "amount")).fill_null(True))
     is_shared = mask(pc.is_in(column(synced, "cfo_transaction_id"), value_set=both.shared))
-    shown = synced.select(["invoice_number", "amount", "cfo_transaction_id"])
+    shown = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
     rows = kept(shown.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
-    told = "invoices have no transaction of their own and their amount"
+    told = "invoices that have no transaction of their own, or not of their amount"
     return rows_finding(_ASSET, _SAME, month, rows, told=told, severity=_ERROR)
 
 
@@ -179,8 +179,8 @@ def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Bot
             ),
         }
     )
-    told = "transactions are of invoices that are paid no longer or have another number: tell the CFO"
-    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN)
+    told = "transactions of invoices that are paid no longer or have another number"
+    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN, advice="Tell the CFO.")
 
 
 def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
@@ -189,8 +189,9 @@ def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
         "mapping", entities
     )
     rows = kept(shown, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
-    told = "transactions have another entity than the mappings say: run the month again, if it is open"
-    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN)
+    told = "transactions with another entity than the mappings say"
+    advice = "Run the month again, if it is open."
+    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN, advice=advice)
 
 
 def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
@@ -200,7 +201,7 @@ def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
             "state": pa.array([state for _, state in lost], pa.string()),
         }
     )
-    told = "paid invoices are neither synced, nor scheduled, nor failed"
+    told = "paid invoices that are neither synced, nor scheduled, nor failed"
     return rows_finding(_ASSET, _ACCOUNTED, month, rows, told=told, severity=_ERROR)
 
 
@@ -209,8 +210,11 @@ def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> 
     rows = pa.table(
         {
             "invoice": pa.array([one.shown for one in failed], pa.string()),
+            "client_name": pa.array([one.client_name for one in failed], pa.string()),
+            "amount": pa.array([one.shown_amount for one in failed], pa.string()),
             "why": pa.array([one.error for one in failed], pa.string()),
         }
     )
-    told = "invoices have failed; mend them, then `ledger cfo sync --invoice NUMBER --force`"
-    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN)
+    told = "invoices that have failed"
+    advice = "Mend them, then `ledger cfo sync --invoice NUMBER --force`."
+    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN, advice=advice)

@@ -109,7 +109,7 @@ def codex_snapshots(
         ]
         findings = snapshot_findings(step, wanted)
         if "tickets" in wanted:
-            findings += closed_ticket_findings(step, changes.get("tickets", {}))
+            findings += closed_ticket_findings(step, changes.get("tickets", {}), frames.get("tickets"))
     yield from results
     yield from report(context, findings)
 

@@ -6,21 +6,26 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import dagster as dg
+import pyarrow as pa
 
 from ledger_pipelines.billing.snapshots import is_later_state
-from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.closed import CLOSED_UNCHANGED, closed_month_finding
+from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.months import format_month
+from ledger_pipelines.defs.telling import told_problems
+from ledger_pipelines.store.integration_errors import open_messages
 from ledger_pipelines.store.replacement import Change
-from ledger_pipelines.store.snapshots import read_snapshots
+from ledger_pipelines.store.snapshots import Snapshot, read_snapshots
 
-CLOSED_TICKETS = "closed_month_unchanged"
+_WARN = dg.AssetCheckSeverity.WARN
+_COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"
+_TICKET = ("account_number", "ticket_number", "subject", "total_hours_spent")
 TABLES = ("companies", "plans", "assets", "contacts", "tickets")
 
 CHECKS = (
     [
         dg.AssetCheckSpec(
-            "read_completely",
+            _COMPLETE,
             asset=table,
             description="Every record of the source could be read; those that could not are integration errors.",
         )
@@ -28,7 +33,7 @@ CHECKS = (
     ]
     + [
         dg.AssetCheckSpec(
-            "snapshot_in_time",
+            _IN_TIME,
             asset=table,
             description="The month's snapshot was taken in the month or the one after: it is billed from its own state.",
         )
@@ -37,7 +42,7 @@ CHECKS = (
     ]
     + [
         dg.AssetCheckSpec(
-            CLOSED_TICKETS,
+            CLOSED_UNCHANGED,
             asset="tickets",
             description="A closed month's tickets are still those of Codex; late ones are never billed by themselves.",
         )
@@ -55,57 +60,41 @@ def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
     for table in wanted:
         for month in step.months:
             snapshot = found.get((table, month))
-            is_complete = snapshot is None or snapshot.is_complete
-            findings.append(
-                _finding(
-                    table,
-                    "read_completely",
-                    month,
-                    is_complete,
-                    f"some {table} could not be read; see integration_errors",
-                )
-            )
+            findings.append(_completeness(step, table, month, snapshot))
             if table != "tickets":
-                is_late = snapshot is not None and is_later_state(month, snapshot.snapshot_at.date())
-                taken = "" if snapshot is None else f" (taken {snapshot.snapshot_at:%Y-%m-%d})"
-                findings.append(
-                    _finding(
-                        table,
-                        "snapshot_in_time",
-                        month,
-                        not is_late,
-                        f"billed from a later state of {table}{taken}",
-                    )
-                )
+                findings.append(_lateness(table, month, snapshot))
     return findings
 
 
-def closed_ticket_findings(step: Step, changes: Mapping[date, Change]) -> list[Finding]:
-    """For the run's months and every closed month read along: whether Codex's tickets are still those booked."""
-    findings = []
-    for month in sorted({*step.months, *(month for month in changes if month in step.closed)}):
-        change = changes.get(month, Change()) if month in step.closed else Change()
-        differing = change.added + change.removed
-        told = f"{format_month(month)} is closed; {change.added:,} tickets came and {change.removed:,} left since."
-        findings.append(
-            Finding(
-                asset="tickets",
-                check=CLOSED_TICKETS,
-                month=month,
-                count=differing,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=told if differing else None,
-            )
-        )
-    return findings
-
-
-def _finding(table: str, check: str, month: date, passed: bool, text: str) -> Finding:
-    return Finding(
-        asset=table,
-        check=check,
-        month=month,
-        count=0 if passed else 1,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=None if passed else f"{format_month(month)}: {text}.",
+def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None) -> Finding:
+    if snapshot is None or snapshot.is_complete:
+        return Finding(table, _COMPLETE, month, 0, _WARN)
+    messages = open_messages(step.connection, "codex", table, month)
+    told = (
+        listing(f"some {table} could not be read", told_problems(messages))
+        if messages
+        else f"Some {table} could not be read when the month was; nothing of it is open: see `ledger errors list`."
     )
+    return Finding(table, _COMPLETE, month, max(1, len(messages)), _WARN, told)
+
+
+def _lateness(table: str, month: date, snapshot: Snapshot | None) -> Finding:
+    if snapshot is None or not is_later_state(month, snapshot.snapshot_at.date()):
+        return Finding(table, _IN_TIME, month, 0, _WARN)
+    told = f"It is billed from a later state of {table} (taken {snapshot.snapshot_at:%Y-%m-%d})."
+    return Finding(table, _IN_TIME, month, 1, _WARN, told)
+
+
+def closed_ticket_findings(
+    step: Step, changes: Mapping[date, Change], tickets: pa.Table | None
+) -> list[Finding]:
+    """For the run's months and every closed month read along: whether Codex's tickets are still those booked."""
+    closed = {month for month in changes if month in step.closed}
+    return [
+        Finding("tickets", CLOSED_UNCHANGED, month, 0, _WARN)
+        if tickets is None
+        else closed_month_finding(
+            step, "tickets", month, changes.get(month, Change()), tickets, shown=_TICKET
+        )
+        for month in sorted({*step.months, *closed})
+    ]

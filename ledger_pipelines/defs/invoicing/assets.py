@@ -88,7 +88,7 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
     if holded.missing:
         yield from not_configured(context, holded.missing)
         return
-    with executed_step(context, ledger, "invoices") as step:
+    with executed_step(context, ledger, "invoices", history_of="invoices") as step:
         with holded.client() as client:
             channels = client.sales_channels()
             known_services = _known_services(step, channels)
@@ -113,7 +113,9 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         ]
         findings = completeness(step, "holded_contacts", of_contacts)
         findings += completeness(step, "invoices", fetched.problems)
-        findings += closed_unchanged(step, "invoices", written.changes["invoices"])
+        findings += closed_unchanged(
+            step, "invoices", written.changes["invoices"], written.frames["invoices"]
+        )
         findings += document_findings(step, written)
     yield from results
     yield from report(context, findings)
@@ -168,7 +170,7 @@ def enrollments(
     if fourgeeks.missing:
         yield from not_configured(context, fourgeeks.missing)
         return
-    with executed_step(context, ledger, "service-periods") as step:
+    with executed_step(context, ledger, "service-periods", history_of="enrollments") as step:
         read_at = datetime.now(UTC)
         with fourgeeks.client() as client:
             reading = client.memberships()
@@ -177,7 +179,7 @@ def enrollments(
         count(step, memberships_processed=reading.frame.num_rows, periods_processed=written.periods)
         results = [described(step, "enrollments", written.frame, written.changes)]
         findings = completeness(step, "enrollments", written.problems)
-        findings += closed_unchanged(step, "enrollments", written.changes)
+        findings += closed_unchanged(step, "enrollments", written.changes, written.frame)
     yield from results
     yield from report(context, findings)
 

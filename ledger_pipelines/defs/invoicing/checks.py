@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import column, kept, mask, present
-from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.closed import CLOSED_UNCHANGED
+from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.invoicing.documents import Written
-from ledger_pipelines.defs.invoicing.writing import CLOSED_UNCHANGED, READ_COMPLETELY
+from ledger_pipelines.defs.invoicing.writing import READ_COMPLETELY
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.defs.telling import named_records
 from ledger_pipelines.invoicing.unclaimed import told
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.invoicing import misplaced_documents
@@ -84,9 +86,20 @@ def document_findings(step: Step, written: Written) -> list[Finding]:
     ]
     return [
         *_findings(
-            step, "invoices", _IN_ONE_MONTH, twice, "stands in another open month, too; read both again"
+            step,
+            "invoices",
+            _IN_ONE_MONTH,
+            twice,
+            told="documents that stand in another open month, too, and count twice",
+            advice="Read both months again.",
         ),
-        *_findings(step, "invoice_lines", _LINES_ADD_UP, off, "without tax; its lines count in proportion"),
+        *_findings(
+            step,
+            "invoice_lines",
+            _LINES_ADD_UP,
+            off,
+            told="documents whose lines do not come to what they are without tax, and count in proportion",
+        ),
         *(_unclaimed_finding(written.unclaimed, month) for month in step.months),
     ]
 
@@ -119,10 +132,19 @@ def unmatched_clients(step: Step, clients: pa.Table) -> list[Finding]:
     rows = [
         (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named
     ]
-    return _findings(step, "clients", _HAS_STUDENT, rows, "is nobody in 4Geeks: compare the e-mails")
+    return _findings(
+        step,
+        "clients",
+        _HAS_STUDENT,
+        rows,
+        told="clients who are nobody in 4Geeks",
+        advice="Compare the e-mails.",
+    )
 
 
-def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]], text: str) -> list[Finding]:
+def _findings(
+    step: Step, asset: str, check: str, rows: Iterable[tuple[date, str]], *, told: str, advice: str = ""
+) -> list[Finding]:
     by_month: dict[date, list[str]] = defaultdict(list)
     for month, name in rows:
         by_month[month].append(name)
@@ -133,14 +155,7 @@ def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]],
             month=month,
             count=len(by_month[month]),
             severity=dg.AssetCheckSeverity.WARN,
-            description=_told(by_month[month], text),
+            description=listing(told, named_records(by_month[month]), advice) if by_month[month] else None,
         )
         for month in step.months
     ]
-
-
-def _told(names: Sequence[str], text: str) -> str | None:
-    if not names:
-        return None
-    more = f" … and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"{names[0]} {text}.{more}"

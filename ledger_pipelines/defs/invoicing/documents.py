@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ from ledger_pipelines.shrinkage import SHORTEST_DOUBTED, is_doubtful, shrunken_l
 from ledger_pipelines.sources.holded import Documents as HoldedDocuments
 from ledger_pipelines.sources.holded import HoldedClient
 from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.history import record_read
 from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.invoicing import known_documents
 
@@ -214,6 +215,13 @@ def write_documents(
         pa.array([month not in step.closed for month in loose["month"].to_pylist()], pa.bool_())
     )
     problems = [*impossible, *unclaimed_problems(of_current)]
+    record_read(
+        step.connection,
+        "invoices",
+        step.months,
+        read_at=datetime.now(UTC),
+        is_complete=not any(problem.is_blocking for problem in fetched.problems),
+    )
     return Written(frames, changes, problems, loose, unexplained(documents, services))
 
 
