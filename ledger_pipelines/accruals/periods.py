@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,11 @@ def service_periods(
     ]
     unusable = column(kept(found, ~usable), "id")
     frame = _periods(found, starts, ends, status_dates(found, known, zone=zone))
-    is_second, doubles = _second_ones(found, column(frame, "status"), usable)
-    frame = kept(frame, usable & ~is_second)
+    doubles = _doubled(found, frame, usable)
+    frame = kept(_with_dates(frame, doubles.dates), usable & ~doubles.is_second)
     among = pa.concat_arrays([column(frame, "id"), unusable])
     others = ids.filter(pc.invert(pc.is_in(ids, value_set=among)))
-    return ServicePeriods(frame, others, unusable, problems + doubles)
+    return ServicePeriods(frame, others, unusable, problems + doubles.notes)
 
 
 def _matching(slugs: Column, patterns: Sequence[str]) -> Mask:
@@ -108,38 +108,65 @@ def _periods(found: pa.Table, starts: Column, ends: Column, changed: Column) -> 
     return pa.Table.from_arrays([columns[name] for name in PERIODS.names], schema=PERIODS)
 
 
-def _second_ones(found: pa.Table, statuses: Column, usable: Mask) -> tuple[Mask, list[Problem]]:
-    """Where a membership is beside another of the same person in the same cohort, which counts; and notes of it.
-
-    The ACTIVE one counts, of several the one that was made first, so that making another changes nothing; without
-    any the one that was made last.
+@dataclass(slots=True)
+class _Doubles:
+    """Memberships beside another of the same person in the same cohort: where one does not count, notes of them,
+    and since when the ones that count have had their status, by their place.
     """
-    groups: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
-    people = _people(found)
-    for place, (person, cohort) in enumerate(
-        zip(people, column(found, "cohort_id").to_pylist(), strict=True)
-    ):
+
+    is_second: Mask
+    notes: list[Problem] = field(default_factory=list)
+    dates: dict[int, date] = field(default_factory=dict)
+
+
+def _doubled(found: pa.Table, periods: pa.Table, usable: Mask) -> _Doubles:
+    """Which of a person's memberships of one cohort counts.
+
+    The ACTIVE one, of several the one that was made first, so that making another changes nothing; without any the
+    one that was made last. They are one, so it has had its status since the first of them had it.
+    """
+    groups: dict[tuple[Any, Any], list[int]] = defaultdict(list)
+    cohorts = column(found, "cohort_id").to_pylist()
+    for place, (person, cohort) in enumerate(zip(_people(found), cohorts, strict=True)):
         if person is not None and usable[place]:
-            groups[person, cohort].append({"place": place})
-    is_second: Mask = np.zeros(found.num_rows, dtype=np.bool_)
-    notes = []
-    for group in groups.values():
-        if len(group) == 1:
-            continue
-        rows = found.take(array([one["place"] for one in group])).to_pylist()
-        for one, row in zip(group, rows, strict=True):
-            one |= {**row, "made": (row["created_at"] or _LONG_AGO, row["id"])}
-        active = [one for one in group if statuses[one["place"]].as_py() == "ACTIVE"]
-        chosen = min(active, key=_made) if active else max(group, key=_made)
-        for one in group:
-            if one is not chosen:
-                is_second[one["place"]] = True
-                notes.append(_note(one, chosen))
-    return is_second, notes
+            groups[person, cohort].append(place)
+    doubles = _Doubles(np.zeros(found.num_rows, dtype=np.bool_))
+    for places in groups.values():
+        if len(places) > 1:
+            _settle(doubles, places, found.take(array(places)), periods.take(array(places)))
+    return doubles
 
 
-def _made(membership: dict[str, Any]) -> Any:
-    return membership["made"]
+def _settle(doubles: _Doubles, places: Sequence[int], found: pa.Table, periods: pa.Table) -> None:
+    """Chooses among memberships of one person in one cohort, which stand at these places."""
+    rows = [
+        {**row, "place": place, "status": period["status"], "changed": period["status_change_date"]}
+        for place, row, period in zip(places, found.to_pylist(), periods.to_pylist(), strict=True)
+    ]
+    active = [row for row in rows if row["status"] == "ACTIVE"]
+    chosen = min(active, key=_made) if active else max(rows, key=_made)
+    for row in rows:
+        if row is not chosen:
+            doubles.is_second[row["place"]] = True
+            doubles.notes.append(_note(row, chosen))
+    if not active:
+        alike = [row["changed"] for row in rows if row["status"] == chosen["status"]]
+        doubles.dates[chosen["place"]] = min(alike)
+
+
+def _with_dates(frame: pa.Table, dates: Mapping[int, date]) -> pa.Table:
+    """The periods with these status change dates, by their place."""
+    if not dates:
+        return frame
+    changed = column(frame, "status_change_date").to_pylist()
+    for place, day in dates.items():
+        changed[place] = day
+    at = frame.column_names.index("status_change_date")
+    return frame.set_column(at, frame.schema.field(at), array(changed, pa.date32()))
+
+
+def _made(membership: dict[str, Any]) -> tuple[datetime, int]:
+    return membership["created_at"] or _LONG_AGO, membership["id"]
 
 
 def _people(found: pa.Table) -> list[Any]:

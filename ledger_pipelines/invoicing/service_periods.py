@@ -120,7 +120,9 @@ def _sorted_out(found: Memberships, known: pa.Table) -> _State:
             pa.concat_arrays([found.unusable, column(missing, "id")]),
         )
     # Of one person in one cohort a membership that is gone is the one that took its place.
-    replaced = positions(_person_and_cohort(missing), _person_and_cohort(present)) >= 0
+    places = positions(_person_and_cohort(missing), _person_and_cohort(present))
+    replaced = places >= 0
+    present = _dated_alike(present, kept(missing, replaced), places[replaced])
     without = pa.concat_arrays([found.without_period, column(kept(missing, replaced), "id")])
     missing = kept(missing, ~replaced)
     # What was no period, and is gone, stays none.
@@ -131,6 +133,19 @@ def _sorted_out(found: Memberships, known: pa.Table) -> _State:
 
 def _person_and_cohort(frame: pa.Table) -> Column:
     return joined_text(frame, ["user_id", "cohort_slug"])
+
+
+def _dated_alike(present: pa.Table, replaced: pa.Table, places: Int64s) -> pa.Table:
+    """Periods in the place of others, each with its status since the first of both had it."""
+    if not places.size:
+        return present
+    statuses, dates = (column(present, name).to_pylist() for name in ("status", "status_change_date"))
+    before = (column(replaced, name).to_pylist() for name in ("status", "status_change_date"))
+    for place, status, day in zip(places.tolist(), *before, strict=True):
+        if day is not None and status == statuses[place] and day < dates[place]:
+            dates[place] = day
+    at = present.column_names.index("status_change_date")
+    return present.set_column(at, present.schema.field(at), array(dates, pa.date32()))
 
 
 def _gone(missing: pa.Table, rows: pa.Table) -> pa.Table:

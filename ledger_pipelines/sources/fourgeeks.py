@@ -192,11 +192,16 @@ class FourGeeksClient:
         found, offset, border = _List(), 0, None
         while True:
             page = self._page(source, path, params, limit=PAGE_SIZE + 1, offset=offset)
-            is_last = offset + len(page.records) >= page.count
-            if is_last == page.has_next or not (is_last or page.records):
+            end = offset + len(page.records)
+            is_last = end >= page.count
+            if page.has_next == is_last or not (is_last or page.records):
+                told = (
+                    "counts {:,} records and says that more follow"
+                    if is_last
+                    else "ended its list at {:,} of {:,} records"
+                )
                 raise AnswerError(
-                    f"{self.name} ended its list at {offset + len(page.records):,} of {page.count:,} records at "
-                    f"{source.url(path)}: try again.",
+                    f"{self.name} {told.format(end, page.count)} at {source.url(path)}: try again.",
                     reason="body",
                 )
             if found.pages:

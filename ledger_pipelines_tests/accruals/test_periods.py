@@ -186,3 +186,15 @@ def test_two_memberships_of_one_person_in_one_cohort_are_one(
     micro = [number for number, one in enumerate(memberships, 1) if one.get("is_of_micro_cohort")]
     assert sorted(said + micro) == found.without_period.to_pylist()
     assert all(f"and {chosen[0]} counts" in note.message for note in notes)
+
+
+def test_two_that_are_one_have_had_their_status_since_the_first_had_it() -> None:
+    early, late = (datetime(2025, 2, day, tzinfo=UTC) for day in (3, 20))
+    [period] = read(
+        made(1, "POSTPONED", updated_at=early), made(2, "POSTPONED", updated_at=late)
+    ).frame.to_pylist()
+    assert (period["id"], period["status_change_date"]) == (2, date(2025, 2, 3))
+    [period] = read(
+        made(1, "POSTPONED", updated_at=early), made(2, "DROPPED", updated_at=late)
+    ).frame.to_pylist()
+    assert (period["id"], period["status_change_date"]) == (2, date(2025, 2, 20))

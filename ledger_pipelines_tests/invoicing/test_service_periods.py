@@ -257,6 +257,18 @@ def test_a_membership_in_whose_place_another_of_the_same_cohort_is_leaves_the_pe
     assert [(row["id"], row["status"]) for row in ledger.present()] == [(2, "ACTIVE")]
 
 
+def test_it_has_had_its_status_since_the_one_that_it_replaces_had_it(ledger: Ledger) -> None:
+    stopped_early = {"cohort_slug": "x", "status": "POSTPONED", "status_change_date": date(2024, 1, 15)}
+    ledger.read(EARLY | stopped_early, months=[JAN, FEB, MAR])
+    ledger.closed = {JAN, FEB, MAR}
+    again = EARLY | stopped_early | {"id": 2, "status_change_date": date(2024, 4, 2)}
+    for months in ([APR], [MAY], [APR, MAY]):
+        ledger.read(again, months=months)
+        assert stopped(ledger) == ("POSTPONED", date(2024, 1, 15), False)
+    ledger.read(again | {"status": "DROPPED"}, months=[MAY])
+    assert stopped(ledger) == ("DROPPED", date(2024, 4, 2), False)
+
+
 def test_closed_months_are_compared_with_what_they_hold_news_included(ledger: Ledger) -> None:
     gone, second = {"id": 2, "start_date": date(2024, 1, 3), "end_date": date(2024, 3, 3)}, EARLY | {"id": 3}
     ledger.read(EARLY, gone, second, months=[JAN, FEB, MAR])
