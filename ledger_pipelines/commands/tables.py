@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger_pipelines.closing.readiness import Reason
-from ledger_pipelines.money import told_amount
+from ledger_pipelines.money import shown, told_amount
 from ledger_pipelines.months import format_month
 from ledger_pipelines.runs import CheckOutcome
 from ledger_pipelines.store.summaries import (

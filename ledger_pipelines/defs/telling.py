@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.money import AMOUNT, told_amount
+from ledger_pipelines.money import AMOUNT, CHARGE, told_amount
 
 #: How many records a sentence names before it only counts the rest.
 NAMED = 5
@@ -98,7 +98,7 @@ def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
 
 def _told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
     if isinstance(value, Decimal):
-        is_money = pa.types.is_decimal(kind) and kind.scale == AMOUNT.scale
+        is_money = pa.types.is_decimal(kind) and kind.scale in (AMOUNT.scale, CHARGE.scale)
         return told_amount(value, currency) if is_money else f"{value.normalize():,f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"

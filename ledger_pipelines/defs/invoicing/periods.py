@@ -80,10 +80,12 @@ def write_periods(step: Step, reading: ListReading, *, zone: tzinfo, read_at: da
         frame = month_periods(memberships, rows, months=step.months, closed=step.closed, read_at=times)
         changes = step.write({"enrollments": frame}, step.months)["enrollments"]
         keep_enrolled(connection, reading.frame, is_complete=trust.is_complete)
+        # A closed month keeps its rows, and so when they were read; one that never was is read now.
+        now_read = [month for month in step.months if month not in step.closed or month not in times]
         record_snapshot(
             connection,
             "enrollments",
-            step.open(step.months),
+            now_read,
             taken_at=read_at,
             is_complete=trust.is_complete,
         )
