@@ -52,6 +52,12 @@ def handed_in_months(connection: psycopg.Connection, months: Sequence[date] | No
     return copy_out(connection, query, HANDED)
 
 
+def has_synced(connection: psycopg.Connection) -> bool:
+    """Whether anything was ever handed over."""
+    query = "SELECT EXISTS (SELECT FROM crypto_invoice_cfo_sync WHERE sync_status = 'synced')"
+    return connection.execute(query).fetchone() == (True,)
+
+
 SYNCED_INVOICES = pa.schema([*CLAIMED, pa.field("cfo_transaction_id", pa.int64())])
 
 
