@@ -54,7 +54,6 @@ def test_a_month_without_trouble_may_be_closed() -> None:
             for source in ("codex", "holded", "4geeks", "notion")
         ),
     ],
-    ids=str,
 )
 def test_a_blocking_error_of_the_month_or_of_a_source_s_present_state_refuses(
     changes: dict[str, Any],
@@ -76,7 +75,6 @@ def test_a_blocking_error_of_the_month_or_of_a_source_s_present_state_refuses(
         {"integration": "cfo", "months": frozenset()},
         {"integration": "codex", "months": frozenset(), "is_blocking": False},
     ],
-    ids=str,
 )
 def test_notes_errors_of_other_months_and_what_is_outside_the_books_do_not(changes: dict[str, Any]) -> None:
     assert _reasons(errors=[_error(**changes)]) == []
