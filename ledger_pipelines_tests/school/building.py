@@ -67,6 +67,27 @@ def together(cases: Mapping[str, Records]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def run_steps(first: str, last: str) -> list[str]:
+    """Runs every step of the environment's ledger for these months; what failed, in a sentence each."""
+    run_id = str(uuid4())
+    tags = {
+        "dagster/asset_partition_range_start": f"{first}-01",
+        "dagster/asset_partition_range_end": f"{last}-01",
+        ATTENDED_TAG: run_id,
+    }
+    resources = {
+        "ledger": LedgerResource(),
+        "holded": HoldedResource(),
+        "fourgeeks": FourGeeksResource(),
+        "notion": NotionResource(),
+    }
+    job = dg.Definitions(assets=_STEPS, resources=resources).get_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance, run_id=run_id, tags=tags, raise_on_error=False)
+    failed = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return [str(one.user_failure_data.description if one.user_failure_data else one.error) for one in failed]
+
+
 class School:
     """A school and its ledger."""
 
@@ -92,29 +113,7 @@ class School:
 
     def run(self, first: str, last: str) -> list[str]:
         """Runs every step for these months; what failed, in a sentence each."""
-        run_id = str(uuid4())
-        tags = {
-            "dagster/asset_partition_range_start": f"{first}-01",
-            "dagster/asset_partition_range_end": f"{last}-01",
-            ATTENDED_TAG: run_id,
-        }
-        resources = {
-            "ledger": LedgerResource(),
-            "holded": HoldedResource(),
-            "fourgeeks": FourGeeksResource(),
-            "notion": NotionResource(),
-        }
-        job = dg.Definitions(assets=_STEPS, resources=resources).get_implicit_global_asset_job_def()
-        with dg.DagsterInstance.ephemeral() as instance:
-            result = job.execute_in_process(instance=instance, run_id=run_id, tags=tags, raise_on_error=False)
-        failures = []
-        for event in result.all_events:
-            if event.is_step_failure:
-                told = event.step_failure_data
-                failures.append(
-                    str(told.user_failure_data.description if told.user_failure_data else told.error)
-                )
-        return failures
+        return run_steps(first, last)
 
     def close(self, *months: str) -> None:
         """Closes these months for good."""
