@@ -177,7 +177,8 @@ def fit_table(connection: psycopg.Connection) -> CfoTable:
     table = find_table(connection)
     if table is None:
         raise UnfitTableError("The CFO's database has no table transactions: run `ledger migrate`.")
-    return table.require_fit(connection.info.dbname)
+    info = connection.info
+    return table.require_fit(f"{info.dbname} on {info.host or 'localhost'}:{info.port} as {info.user}")
 
 
 def has_policies(connection: psycopg.Connection) -> bool:
