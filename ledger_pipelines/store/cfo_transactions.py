@@ -34,7 +34,7 @@ __all__ = ["CFO_SCHEMA", "HANDED_OVER", "fit_table", "hand_over", "limit_waiting
 
 #: How long to wait for a lock, and for a statement in all, in the CFO's database.
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = "30s", "120s"
-_PREPARING_LOCK, _HAND_OVER_LOCK = 7_433_002, 7_433_003
+_PREPARING_LOCK, _HAND_OVER_LOCK = 7_433_002, 7_433_102
 _STAGE = sql.Identifier("handed_over")
 _STAGE_TYPES = {
     "invoice_id": "integer",
