@@ -167,8 +167,8 @@ def count_transactions(connection: psycopg.Connection) -> tuple[str, int | None]
 
 
 def correct_entities(connection: psycopg.Connection, corrections: pa.Table) -> None:
-    """Sets `classified_entity` of transactions; `corrections` have cfo_transaction_id and classified_entity."""
-    _correct(connection, corrections, {"classified_entity": "text"}, ours_only=False)
+    """Sets `classified_entity` of rows that came from here; `corrections` have cfo_transaction_id and that."""
+    _correct(connection, corrections, {"classified_entity": "text"})
 
 
 def correct_rows(connection: psycopg.Connection, corrections: pa.Table) -> int:
@@ -177,12 +177,10 @@ def correct_rows(connection: psycopg.Connection, corrections: pa.Table) -> int:
     `corrections` have cfo_transaction_id and these; a row of anybody else's is left alone.
     """
     kinds = {"amount": "numeric(18, 2)", "currency": "text", "classification_reason": "text"}
-    return _correct(connection, corrections, kinds, ours_only=True)
+    return _correct(connection, corrections, kinds)
 
 
-def _correct(
-    connection: psycopg.Connection, corrections: pa.Table, kinds: Mapping[str, str], *, ours_only: bool
-) -> int:
+def _correct(connection: psycopg.Connection, corrections: pa.Table, kinds: Mapping[str, str]) -> int:
     table = fit_table(connection)
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in kinds.items()
@@ -207,12 +205,12 @@ def _correct(
         return connection.execute(
             sql.SQL(
                 "UPDATE {table} t SET {sets} FROM pg_temp.corrections c "
-                "WHERE t.{id} = c.cfo_transaction_id AND ({differs}) AND {whose}"
+                "WHERE t.{id} = c.cfo_transaction_id AND ({differs}) AND {is_ours}"
             ).format(
                 table=table.name,
                 sets=sets,
                 id=table.column("id"),
                 differs=differs,
-                whose=table.is_ours("t") if ours_only else sql.SQL("true"),
+                is_ours=table.is_ours("t"),
             )
         ).rowcount

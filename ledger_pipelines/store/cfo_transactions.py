@@ -34,7 +34,7 @@ __all__ = ["CFO_SCHEMA", "HANDED_OVER", "fit_table", "hand_over", "limit_waiting
 
 #: How long to wait for a lock, and for a statement in all, in the CFO's database.
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = "30s", "120s"
-_PREPARING_LOCK, _HAND_OVER_LOCK = 7_433_002, 7_433_003
+_PREPARING_LOCK, _HAND_OVER_LOCK = 7_433_002, 7_433_102
 _STAGE = sql.Identifier("handed_over")
 _STAGE_TYPES = {
     "invoice_id": "integer",
@@ -177,7 +177,8 @@ def fit_table(connection: psycopg.Connection) -> CfoTable:
     table = find_table(connection)
     if table is None:
         raise UnfitTableError("The CFO's database has no table transactions: run `ledger migrate`.")
-    return table.require_fit(connection.info.dbname)
+    info = connection.info
+    return table.require_fit(f"{info.dbname} on {info.host or 'localhost'}:{info.port} as {info.user}")
 
 
 def has_policies(connection: psycopg.Connection) -> bool:

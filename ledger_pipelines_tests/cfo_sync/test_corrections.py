@@ -102,3 +102,15 @@ def test_new_mappings_hold_for_what_is_synced_from_then_on(synced: Books) -> Non
     books.sync()
     last = books.transactions()[-1]
     assert (last["classified_entity"], last["business_unit"]) == (RIGHT, "Paraguay Energy")
+
+
+def test_a_row_that_the_cfo_entered_keeps_its_entity(books: Books) -> None:
+    books.theirs(
+        """INSERT INTO transactions (date, description, amount, identifier, classified_entity)
+           VALUES (now(), 'by hand', 100, 'DPY-1', 'Another Entity')"""
+    )
+    books.paid("DPY-1")
+    assert books.sync() == SyncCounts(linked=1)
+    books.ours("UPDATE cfo_entity_mappings SET entity = %s", RIGHT)
+    correct(books, OCTOBER)
+    assert [row["classified_entity"] for row in books.transactions()] == ["Another Entity"]

@@ -82,7 +82,7 @@ def _look_again(
     if is_any_synced and (looked is None or now.timestamp() - looked >= _LOOK_AGAIN_SECONDS):
         context.update_cursor(json.dumps(asked | {"looked": now.timestamp()}))
         if looked is not None:
-            return [_request([month_of(now.date())], f"look {now.timestamp():.0f}")]
+            return [_request([month_of(now.date())], f"look {now.isoformat()}")]
     return dg.SkipReason("Nothing is ready.")
 
 
