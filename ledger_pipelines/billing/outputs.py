@@ -80,7 +80,10 @@ STATEMENTS = pa.schema(
         *_required(
             pa.field("contract_expired", pa.bool_()),
             *(pa.field(name, RATE) for name in (*RATES, *PREPAID)),
-            *(pa.field(name, HOURS) for name in ("hours_used", "hours_earlier_in_year", "billable_hours")),
+            *(
+                pa.field(name, HOURS)
+                for name in ("hours_used", "hours_earlier_in_year", "billable_hours", "late_hours")
+            ),
             *(pa.field(name, pa.int32()) for name in COUNTS),
             pa.field("backup_bytes", pa.int64()),
             pa.field("included_bytes", BYTES),
@@ -90,14 +93,34 @@ STATEMENTS = pa.schema(
     ]
 )
 TICKET_HOURS = pa.schema(
-    _required(
-        pa.field("month", pa.date32()),
-        pa.field("account_number", pa.string()),
-        pa.field("ticket_number", pa.string()),
-        pa.field("total_hours", HOURS),
-        pa.field("billed_before", HOURS),
-        pa.field("hours", HOURS),
-    )
+    [
+        *_required(
+            pa.field("month", pa.date32()),
+            pa.field("account_number", pa.string()),
+            pa.field("ticket_number", pa.string()),
+        ),
+        pa.field("ticket_month", pa.date32()),
+        *_required(
+            pa.field("total_hours", HOURS),
+            pa.field("billed_before", HOURS),
+            pa.field("hours", HOURS),
+        ),
+    ]
+)
+#: Late hours that no line bills: rate and amount are null where the company had no statement then.
+UNBILLED_HOURS = pa.schema(
+    [
+        *_required(
+            pa.field("month", pa.date32()),
+            pa.field("account_number", pa.string()),
+            pa.field("ticket_number", pa.string()),
+            pa.field("ticket_month", pa.date32()),
+            pa.field("hours", HOURS),
+        ),
+        pa.field("rate", RATE),
+        pa.field("amount", AMOUNT),
+        pa.field("reason", pa.string()),
+    ]
 )
 
 
@@ -105,12 +128,13 @@ TICKET_HOURS = pa.schema(
 class BillingResult:
     """The statements of some months.
 
-    `lines` (STATEMENT_LINES) and `ticket_hours` (TICKET_HOURS) come in no promised order, `statements`
-    (STATEMENTS) by month and account. `problems` are the records that could not be billed as they stand, in a
-    fixed order.
+    `lines` (STATEMENT_LINES), `ticket_hours` (TICKET_HOURS) and `unbilled_hours` (UNBILLED_HOURS) come in no promised
+    order, `statements` (STATEMENTS) by month and account. `problems` are the records that could not be billed as they
+    stand, in a fixed order.
     """
 
     lines: pa.Table
     statements: pa.Table
     ticket_hours: pa.Table
+    unbilled_hours: pa.Table
     problems: Sequence[Problem]

@@ -55,7 +55,7 @@ def run(
         today=today,
         console=console,
         title=f"Closing {describe_months(months)}",
-        settings={"codex": {"refresh_snapshots": True}} if refresh_snapshots else {},
+        settings={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise}},
     )
     _print_summary(database, months, outcome, console)
     for failure in outcome.failures[1:]:

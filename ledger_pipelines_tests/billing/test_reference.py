@@ -40,6 +40,11 @@ def test_every_line_statement_hour_and_problem_is_what_the_rule_reckoned_by_hand
         for row in result.ticket_hours.to_pylist()
     }
     assert hours == books.ticket_hours
+    assert {
+        (row["month"], row["account_number"], row["ticket_number"])
+        for row in result.unbilled_hours.to_pylist()
+        if (row["month"], row["account_number"]) in books.bills
+    } == books.unbilled
 
     problems = {(one.entity_type, one.external_id, one.month) for one in result.problems}
     assert problems == books.problems

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.billing import invariants
+from ledger_pipelines.billing import credits, invariants
 from ledger_pipelines.billing.differences import difference
 from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.findings import Finding, Invariant, rows_finding
+from ledger_pipelines.defs.findings import Finding, Invariant
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.months import format_month
@@ -62,12 +62,53 @@ _INVARIANTS: tuple[Invariant[StatementRun], ...] = (
     Invariant(
         "ticket_hours",
         "counted_once",
-        "A ticket's hours count for one company in a month.",
+        "No ticket hour is billed twice in a month.",
         lambda run: invariants.tickets_billed_twice(run.result.ticket_hours),
         "tickets count twice",
     ),
+    Invariant(
+        "ticket_hours",
+        "never_more_than_the_ticket",
+        "Closed months together have billed no more of a ticket than the hours that they knew of, in whole seconds.",
+        lambda run: _each_month(run, partial(invariants.tickets_billed_beyond_their_hours, _booked(run))),
+        "tickets had more hours billed than they ever had",
+        _WARN,
+    ),
+    Invariant(
+        "ticket_hours",
+        "credits_owed",
+        "No ticket has fewer hours than closed months billed; a person gives what is owed as a line item.",
+        lambda run: _each_month(run, partial(credits.credits_owed, run.inputs)),
+        "tickets have fewer hours than closed months billed, so that their companies are owed a credit",
+        _WARN,
+    ),
+    Invariant(
+        "ticket_hours",
+        "hours_vanished",
+        "No ticket that had hours shows none: Codex writes 0 while its PSA does not answer.",
+        lambda run: _each_month(run, partial(credits.hours_vanished, run.inputs, run.result.statements)),
+        "tickets that had hours show none, so that those are not billed, or owed as a credit if they are gone indeed",
+        _WARN,
+    ),
+    Invariant(
+        "ticket_hours",
+        "hours_not_billed",
+        "No hours of a closed month's tickets came to be known that no statement can bill.",
+        lambda run: run.result.unbilled_hours,
+        "tickets of closed months have hours that nobody is billed for",
+        _WARN,
+    ),
 )
-_BEYOND = "never_more_than_the_ticket"
+
+
+def _booked(run: StatementRun) -> pa.Table:
+    return run.inputs.booked_ticket_hours
+
+
+def _each_month(run: StatementRun, rows_of: Callable[[date], pa.Table]) -> pa.Table:
+    return pa.concat_tables(rows_of(month) for month in run.months)
+
+
 _CLOSED = "closed_month_unchanged"
 _KEYS = {
     "ticket_hours": ("month", "account_number", "ticket_number"),
@@ -78,11 +119,6 @@ _AMOUNTS = {"billing_statement_lines": "amount", "billing_statements": "total"}
 
 CHECKS = [
     *(invariant.spec for invariant in _INVARIANTS),
-    dg.AssetCheckSpec(
-        _BEYOND,
-        asset="ticket_hours",
-        description="Closed months together have billed no more of a ticket than its hours.",
-    ),
     *(
         dg.AssetCheckSpec(
             _CLOSED,
@@ -101,23 +137,12 @@ def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
         for month in run.months:
             yield invariant.finding(rows_of_months(rows, [month]), month)
     for month in run.months:
-        yield _beyond(run, month)
         for table, frame in zip(_KEYS, _frames(run), strict=True):
             yield _closed_month(step, table, rows_of_months(frame, [month]), month)
 
 
 def _frames(run: StatementRun) -> Sequence[pa.Table]:
     return run.result.ticket_hours, run.result.lines, run.result.statements
-
-
-def _beyond(run: StatementRun, month: date) -> Finding:
-    booked = run.inputs.booked_ticket_hours
-    rows = invariants.tickets_billed_beyond_their_hours(
-        booked.filter(pc.less_equal(booked["month"], pa.scalar(month, pa.date32()))), run.inputs.tickets
-    )
-    # A warning, for only hours that were lowered after their month was closed can do this: a person gives the credit.
-    told = "tickets had more hours billed than they have; their companies are owed a credit"
-    return rows_finding("ticket_hours", _BEYOND, month, rows, told=told, severity=_WARN)
 
 
 def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Finding:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
+import numpy as np
+import pyarrow as pa
 
+from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.snapshots import is_later_state
-from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.columns import array, column
+from ledger_pipelines.defs.findings import Finding, rows_finding
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.replacement import Change
+from ledger_pipelines.store.frames import months_in
+from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.snapshots import read_snapshots
 
 CLOSED_TICKETS = "closed_month_unchanged"
@@ -39,7 +44,7 @@ CHECKS = (
         dg.AssetCheckSpec(
             CLOSED_TICKETS,
             asset="tickets",
-            description="A closed month's tickets are still those of Codex; late ones are never billed by themselves.",
+            description="A closed month's tickets have the hours that Codex shows; what differs goes to an open one.",
         )
     ]
 )
@@ -80,24 +85,27 @@ def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def closed_ticket_findings(step: Step, changes: Mapping[date, Change]) -> list[Finding]:
-    """For the run's months and every closed month read along: whether Codex's tickets are still those booked."""
-    findings = []
-    for month in sorted({*step.months, *(month for month in changes if month in step.closed)}):
-        change = changes.get(month, Change()) if month in step.closed else Change()
-        differing = change.added + change.removed
-        told = f"{format_month(month)} is closed; {change.added:,} tickets came and {change.removed:,} left since."
-        findings.append(
-            Finding(
-                asset="tickets",
-                check=CLOSED_TICKETS,
-                month=month,
-                count=differing,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=told if differing else None,
-            )
+def closed_ticket_findings(step: Step, news: pa.Table) -> list[Finding]:
+    """For the run's months and every closed month with news: the tickets whose hours Codex shows otherwise now."""
+    own = array(own_months(news).astype(np.int32)).view(pa.date32())
+    dated = news.select(["account_number", "ticket_number"]).add_column(0, "month", own)
+    dated = dated.append_column("hours", column(news, "total_hours_spent"))
+    dated = dated.append_column("is_gone", column(news, "is_gone")).append_column(
+        "told_in", column(news, "month")
+    )
+    dated = dated.sort_by([("account_number", "ascending"), ("ticket_number", "ascending")])
+    with_news = [month for month in months_in(dated) if month in step.closed]
+    return [
+        rows_finding(
+            "tickets",
+            CLOSED_TICKETS,
+            month,
+            rows_of_months(dated, [month] if month in step.closed else []),
+            told="tickets came late, have other hours since or are gone",
+            severity=dg.AssetCheckSeverity.WARN,
         )
-    return findings
+        for month in sorted({*step.months, *with_news})
+    ]
 
 
 def _finding(table: str, check: str, month: date, passed: bool, text: str) -> Finding:
