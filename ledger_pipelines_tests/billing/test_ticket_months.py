@@ -7,12 +7,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.billing.credits import MISSING_HOURS, credits_owed, hours_vanished
+from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.outputs import BillingResult
+from ledger_pipelines.billing.ticket_months import KNOWN, Asked, shrunken_companies
 from ledger_pipelines_tests.billing.building import enabled, lines_of
 from ledger_pipelines_tests.billing.ticket_world import Row, TicketWorld, billed_hours, ticket
 
@@ -235,6 +238,47 @@ class TestHoursThatVanish:
         world.read([], MARCH, silent={"A1"})
         assert world.tickets[MARCH] == before
 
+    def test_a_ticket_whose_record_cannot_be_read_stays_as_it_was_and_is_not_gone(self) -> None:
+        world = closed_until_february(ticket("T1", FEBRUARY, "5"))
+        world.read([ticket("T2", MARCH, "2")], MARCH, unread={("A1", "T1")})
+        assert standing(world, MARCH) == ["T2"]
+        world.read([], MARCH, unread={("A1", "T1"), ("A1", "T2")})
+        assert [(row["ticket_number"], row["total_hours_spent"]) for row in world.tickets[MARCH]] == [
+            ("T2", 2)
+        ]
+
+
+class TestListsThatShrank:
+    def doubted(self, before: dict[str, int], now: dict[str, int], *, years: Any = None) -> Any:
+        """The companies that are doubted, of those with so many tickets in March before and now."""
+        frames = [
+            pa.Table.from_pylist(
+                [
+                    ticket(str(number), MARCH, "1", account_number=account)
+                    for account, count in counts.items()
+                    for number in range(count)
+                ],
+                schema=TICKETS,
+            )
+            for counts in (before, now)
+        ]
+        asked = Asked([MARCH], years, frozenset())
+        return shrunken_companies(frames[1], KNOWN.empty_table(), frames[0], asked)
+
+    def test_a_company_with_many_tickets_that_shows_few_or_none(self) -> None:
+        before = {"A1": 10, "A2": 12, "A3": 12, "A4": 50}
+        now = {"A2": 5, "A3": 6, "A4": 50}
+        assert self.doubted(before, now) == {"A1": (10, 0), "A2": (12, 5)}
+
+    def test_a_short_list_may_be_emptied(self) -> None:
+        assert self.doubted({"A1": 9, "A2": 9}, {"A2": 9}) == {}
+
+    def test_a_source_that_shows_no_ticket_at_all_is_doubted_as_a_whole(self) -> None:
+        assert self.doubted({"A1": 1}, {}) == {None: (1, 0)}
+
+    def test_what_was_not_asked_for_is_not_missing(self) -> None:
+        assert self.doubted({"A1": 20}, {}, years={2026}) == {}
+
 
 _MONTHS = (DECEMBER, JANUARY, FEBRUARY, MARCH, APRIL)
 _step = st.tuples(
@@ -244,7 +288,7 @@ _step = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.lists(_step, max_size=4), min_size=5, max_size=5),
     st.sets(st.sampled_from(_MONTHS[:4]), max_size=2),

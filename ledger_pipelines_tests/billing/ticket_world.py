@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -42,17 +42,14 @@ class TicketWorld:
     statements: dict[date, list[Row]] = field(default_factory=dict)
     closed: set[date] = field(default_factory=set)
 
-    def read(
-        self, shown: Sequence[Row], *months: date, silent: Collection[str] = (), years: Any = None
-    ) -> None:
+    def read(self, shown: Sequence[Row], *months: date, years: Any = None, **not_read: Any) -> None:
         """Takes what Codex shows for these months."""
         fetched = pa.Table.from_pylist(
             [{name: row.get(name) for name in _FETCHED} for row in shown],
             schema=pa.schema([TICKETS.field(name) for name in _FETCHED]),
         )
-        asked = Asked(
-            [month for month in months if month not in self.closed], years, frozenset(self.closed), silent
-        )
+        some = [month for month in months if month not in self.closed]
+        asked = Asked(some, years, frozenset(self.closed), **not_read)
         stored = [row for month, rows in self.tickets.items() if month not in self.closed for row in rows]
         placed = place_tickets(fetched, self._known(), pa.Table.from_pylist(stored, schema=TICKETS), asked)
         for month in asked.months:

@@ -76,7 +76,7 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     closed = sorted(month for month in step.closed if due.has_all or month.year >= due.years[0])
     known = read_known_tickets(step.connection, closed, KNOWN)
     open_months = step.open(sorted({*due.months, *due.asked_months}))
-    stored = read_months(step.connection, "tickets", open_months, TICKETS.names)
+    stored = read_months(step.connection, "tickets", open_months, TICKETS.names).cast(TICKETS)
     problems = [problem for problem in snapshot.problems if problem.operation == "tickets"]
     asked = Asked(
         due.months,
