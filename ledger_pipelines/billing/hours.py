@@ -175,10 +175,10 @@ def _ticket_hours(tickets: Reckoned, *, is_late: bool) -> pa.Table:
     return pa.Table.from_arrays(
         [
             *(column(tickets.frame, name) for name in ("month", "account_number", "ticket_number")),
-            own if is_late else pa.nulls(len(own), pa.date32()),
             units_in_hours(tickets.total),
             units_in_hours(tickets.before),
             units_in_hours(tickets.added),
+            own if is_late else pa.nulls(len(own), pa.date32()),
         ],
         schema=TICKET_HOURS,
     )

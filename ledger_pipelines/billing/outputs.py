@@ -80,15 +80,13 @@ STATEMENTS = pa.schema(
         *_required(
             pa.field("contract_expired", pa.bool_()),
             *(pa.field(name, RATE) for name in (*RATES, *PREPAID)),
-            *(
-                pa.field(name, HOURS)
-                for name in ("hours_used", "hours_earlier_in_year", "billable_hours", "late_hours")
-            ),
+            *(pa.field(name, HOURS) for name in ("hours_used", "hours_earlier_in_year", "billable_hours")),
             *(pa.field(name, pa.int32()) for name in COUNTS),
             pa.field("backup_bytes", pa.int64()),
             pa.field("included_bytes", BYTES),
             pa.field("overage_bytes", BYTES),
             *(pa.field(name, AMOUNT) for name in CHARGES),
+            pa.field("late_hours", HOURS),
         ),
     ]
 )
@@ -98,13 +96,11 @@ TICKET_HOURS = pa.schema(
             pa.field("month", pa.date32()),
             pa.field("account_number", pa.string()),
             pa.field("ticket_number", pa.string()),
-        ),
-        pa.field("ticket_month", pa.date32()),
-        *_required(
             pa.field("total_hours", HOURS),
             pa.field("billed_before", HOURS),
             pa.field("hours", HOURS),
         ),
+        pa.field("ticket_month", pa.date32()),
     ]
 )
 #: Late hours that no line bills: rate and amount are null where the company had no statement then.

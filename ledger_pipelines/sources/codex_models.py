@@ -10,7 +10,6 @@ a frame's columns. Fields that are not needed are not in them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Required
 
 import pyarrow as pa
@@ -250,13 +249,11 @@ def _describe_contact(record: Mapping[str, Any], owner: str | None) -> tuple[str
 
 
 def _describe_ticket(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
-    """With the company in its id, for two companies may have PSAs that number alike; and with its hours, if any."""
-    number, hours = record.get("ticket_number"), record.get("total_hours_spent")
-    is_number = isinstance(hours, int | Decimal) and not isinstance(hours, bool)
-    worked = f" ({hours} h)" if is_number else ""
+    """With the company in its id: two companies' PSAs may number alike."""
+    number = record.get("ticket_number")
     if isinstance(number, str) and number.strip():
-        return f"{owner}/{number.strip()}", f"Ticket {number.strip()} of company {owner}{worked}"
-    return None, f"A ticket of company {owner}{worked}"
+        return f"{owner}/{number.strip()}", f"Ticket {number.strip()} of company {owner}"
+    return None, f"A ticket of company {owner}"
 
 
 def _describe_plan(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:

@@ -152,8 +152,8 @@ def test_an_absurd_ticket_stands_alone_and_null_hours_are_none(ledger: CodexLedg
         ("good", Decimal("225.00")),
     ]
     assert [message for _, message in ledger.errors()] == [
-        "Ticket 1 of company absurd (9000000000.0 h) has the total_hours_spent 9000000000.0, which is too large.",
-        "Ticket 1 of company good (-3 h) has the total_hours_spent -3, which is negative.",
+        "Ticket 1 of company absurd has the total_hours_spent 9000000000.0, which is too large.",
+        "Ticket 1 of company good has the total_hours_spent -3, which is negative.",
     ]
 
 

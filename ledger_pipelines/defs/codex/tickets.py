@@ -64,9 +64,13 @@ def tickets_due(step: Step, today: date, *, all_tickets: bool) -> TicketsDue:
 
 @dataclass(frozen=True, slots=True)
 class TicketsRead:
-    """Where the tickets stand, and what could not be read or is not believed: those without a date apart."""
+    """Where the tickets stand, and what could not be read or is not believed: those without a date apart.
+
+    `kept_companies` are those whose rows of open months were left as they were.
+    """
 
     placed: Placed
+    kept_companies: list[str]
     problems: list[Problem]
     undated: list[Problem]
 
@@ -90,9 +94,8 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     asked = replace(asked, silent=sorted(account for account in silent if account is not None))
     undated = [problem for problem in problems if due.has_all and _is_undated(problem)]
     dated = [problem for problem in problems if problem not in undated]
-    return TicketsRead(
-        place_tickets(snapshot.tickets, known, stored, asked), [*dated, *doubts.values()], undated
-    )
+    placed = place_tickets(snapshot.tickets, known, stored, asked)
+    return TicketsRead(placed, list(asked.silent), [*dated, *doubts.values()], undated)
 
 
 def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue, *, is_complete: bool) -> None:
@@ -100,16 +103,17 @@ def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue, *, is
     months = due.asked_months
     step.record("codex", "tickets", in_months(read.problems, months), months=months, is_complete=is_complete)
     if due.has_all:
-        undated = [
-            replace(
-                problem,
-                operation=UNDATED,
-                message=f"{problem.message.removesuffix('.')}, so that it is of no month and not billed: "
-                "have it updated in the PSA.",
-            )
-            for problem in read.undated
-        ]
+        undated = [replace(one, operation=UNDATED, message=_undated_message(one)) for one in read.undated]
         step.record("codex", UNDATED, undated, is_complete=is_complete)
+
+
+def _undated_message(problem: Problem) -> str:
+    record = problem.details.get("record")
+    hours = record.get("total_hours_spent") if isinstance(record, Mapping) else None
+    return (
+        f"{problem.message.removesuffix('.')}, so that it is of no month and its {hours or 0} h are not billed: "
+        "have it updated in the PSA."
+    )
 
 
 def _doubts(
