@@ -72,6 +72,29 @@ def drawn_inputs(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def drawn_hours(draw: st.DrawFn) -> Drawn:
+    """Two companies with nothing but tickets, many of which are of closed months or were billed by them."""
+    months = [*MONTHS[3:]]
+    closed = frozenset(draw(st.sets(st.sampled_from(MONTHS[:4]), min_size=1)))
+    prepaid = st.sampled_from([None, Decimal("1.3333"), Decimal(4), Decimal(10)])
+    records: dict[str, list[dict[str, Any]]] = {
+        "companies": [
+            {"month": month, "account_number": account} for month in months for account in ACCOUNTS[:2]
+        ],
+        "plans": [{"month": month} for month in months],
+        "client_billing_overrides": [
+            {"account_number": "A1"}
+            | {name: draw(prepaid) for name in PREPAID}
+            | {f"{name}_enabled": True for name in PREPAID}
+        ],
+        "tickets": draw(_tickets(months, closed)) + draw(_tickets(MONTHS[:3], closed)),
+        "booked_ticket_hours": draw(_booked_hours(closed)),
+        "booked_statements": draw(_booked_statements(closed)),
+    }
+    return Drawn(make_inputs(closed_months=closed, **records), months, records, closed)
+
+
+@st.composite
 def _codex_plans(draw: st.DrawFn, month: date) -> list[dict[str, Any]]:
     """Gold in every term, Silver in some."""
     keys = [("Gold", term) for term in _TERMS] + [
