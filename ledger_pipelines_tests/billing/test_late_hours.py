@@ -152,6 +152,20 @@ class TestAllowances:
         )
         assert [line[1] for line in late_lines(result)] == [3]
 
+    def test_what_a_closed_month_found_late_is_among_the_hours_that_it_counted(self) -> None:
+        """10 h a year: January 2. February found 4 more of it, and with them counted 6 before its own 3, which were free.
+        Now January has 2 more: 8 before February's 3, of which one is billed.
+        """
+        january = {"month": JANUARY, "prepaid_hours_yearly": "10", "hours_used": "2"}
+        february = january | {"month": FEBRUARY, "hours_used": "3", "hours_earlier_in_year": "6"}
+        before = (
+            booked(JANUARY, "T1", "2"),
+            booked(FEBRUARY, "T1", "4", ticket_month=JANUARY),
+            booked(FEBRUARY, "T2", "3"),
+        )
+        result = march(of(JANUARY, "T1", "8"), booked=before, statements=(january, february))
+        assert [line[1] for line in late_lines(result)] == [1]
+
     def test_hours_of_december_use_up_nothing_of_the_new_year(self) -> None:
         december = {
             "month": DECEMBER,
