@@ -15,6 +15,7 @@ from benchmarks.databases import filled_database
 from ledger_pipelines.accruals.inputs import SCHEMAS
 from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
+from ledger_pipelines.invoicing.service_periods import ROW_COLUMNS
 from ledger_pipelines.months import add_months, month_range
 from ledger_pipelines.store.replacement import ensure_months, replace_month
 
@@ -89,7 +90,7 @@ def _run(connection: psycopg.Connection, months: Sequence[date]) -> float:
 def _reads(months: Sequence[date]) -> bare.Reads:
     """What the run reads: the columns of each table, and the months."""
     newest = [months[-1]]
-    periods = dict.fromkeys(["month", *SCHEMAS["periods"].names, "updated_at", "is_removed"])
+    periods = dict.fromkeys([*ROW_COLUMNS, *SCHEMAS["periods"].names])
     return {
         "contracts": (SCHEMAS["contracts"].names, months),
         "enrollments": (list(periods), months),

@@ -92,7 +92,7 @@ def _measure(
 
 def _transactions(ours: psycopg.Connection) -> pa.Table:
     query = sql.SQL(
-        """SELECT invoice_id, origin, invoice_number, client_name, billing_period, description, amount, currency,
+        """SELECT invoice_id, origin, invoice_number, client_name, billing_period, description, amount, currency, paid_in,
                   paid_at AT TIME ZONE 'UTC', 0 FROM v_paid_invoices ORDER BY invoice_id"""
     )
     return transactions_of(copy_out(ours, query, CLAIMED), *read_mappings(ours)).transactions

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import decimals
-from ledger_pipelines.invoicing.service_periods import month_periods
+from ledger_pipelines.invoicing.service_periods import Memberships, month_periods
 from ledger_pipelines.money import AMOUNT
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import table_schema
@@ -39,14 +39,9 @@ def fill(database: Database, months: Sequence[date], contracts: int, seed: int =
         _replace(connection, "contracts", months, _contracts(months, starts, programs, random))
         periods = _periods(months, starts, programs, random)
         nothing = table_schema(connection, "enrollments").empty_table()
-        rows = month_periods(
-            periods,
-            nothing,
-            nothing,
-            months=months,
-            closed=(),
-            first_month=months[0],
-        )
+        none = pa.array([], pa.int64())
+        found = Memberships(periods, without_period=none, unusable=none)
+        rows = month_periods(found, nothing, months=months, closed=frozenset())
         _replace(connection, "enrollments", months, rows)
         connection.execute("ANALYZE")
 
@@ -122,7 +117,10 @@ def _contracts(
             "currency": pa.repeat("EUR", row.size),
             "contract_date": month,
             "amount": decimals(random.integers(50_000, 400_000, row.size), AMOUNT),
-            "documents": pa.repeat(pa.scalar(1, pa.int32()), row.size),
+            "document_id": _names("document-", row.size),
+            "document_type": pa.repeat("invoice", row.size),
+            "document_date": month,
+            "made_from": pa.nulls(row.size, pa.string()),
         }
     )
 

@@ -100,6 +100,13 @@ def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
     return joined
 
 
+def joined(first: Column, second: Column) -> Column:
+    """The texts of two columns as one text each."""
+    parts: Any = (first, second)
+    texts: Column = pc.binary_join_element_wise(*parts, pa.scalar(""))
+    return texts
+
+
 def codes(values: Column) -> tuple[Int64s, list[Any]]:
     """Each value as a position in the list of the distinct values; null has one too."""
     encoded: Any = values.dictionary_encode(null_encoding="encode")
@@ -186,6 +193,13 @@ def half_up(units: Any, divisor: Any) -> Any:
 def exact(units: Int64s) -> Exact:
     """The same numbers, of any size from here on."""
     return units.astype(object)
+
+
+def summed_exactly(units: Int64s, groups: Int64s, count: int) -> Exact:
+    """Sums of numbers that are not negative and may pass 64 bits: the halves of each are added apart."""
+    low, high = summed(units & 0xFFFFFFFF, groups, count), summed(units >> 32, groups, count)
+    total: Exact = exact(high) * (1 << 32) + exact(low)
+    return total
 
 
 def summed(units: Int64s, groups: Int64s, count: int) -> Int64s:

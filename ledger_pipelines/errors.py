@@ -6,9 +6,15 @@ record, and what to do. Anything else that reaches a user is a defect of ours an
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ledger_pipelines.printable import one_line
+
+#: What an index takes of an id, whatever it is made of, beside the other columns of its row.
+_LONGEST_ID = 300
 
 
 class LedgerError(Exception):
@@ -43,7 +49,8 @@ class FrameError(LedgerError):
 class Problem:
     """One record that could not be used, to be kept as an integration error; the rest goes on.
 
-    `details` is the record as it came, or what helps to mend it; secrets are removed when it is stored.
+    `details` is the record as it came, or what helps to mend it; secrets are removed when it is stored. Message and id
+    are one line each without control characters, and a very long id ends in its digest: what they quote is not ours.
     `month` (`YYYY-MM`) is set where the problem belongs to a month's rule, and None where it belongs to
     the source's present state. `is_blocking` is false for a mere note: the record counts, and only a field that bears
     on nothing could not be read; no month stays open because of it.
@@ -57,3 +64,15 @@ class Problem:
     details: Mapping[str, Any] = field(default_factory=dict)
     month: str | None = None
     is_blocking: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", one_line(self.message))
+        object.__setattr__(self, "external_id", _short_id(self.external_id))
+
+
+def _short_id(text: str) -> str:
+    plain = one_line(text)
+    if len(plain) <= _LONGEST_ID:
+        return plain
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{plain[: _LONGEST_ID - 20]}… {digest}"

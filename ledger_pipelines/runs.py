@@ -30,7 +30,7 @@ _RANGE_END = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True, slots=True)
 class CheckOutcome:
-    """One check of a run: its asset and name, whether it passed, and what it says."""
+    """One check of a run: its asset and name, whether it passed, and what it says, a line for each month that fails."""
 
     asset: str
     check: str
@@ -41,11 +41,15 @@ class CheckOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended: its id, the sentences of what failed (none when it succeeded), and its checks."""
+    """How a run ended: its id, the sentences of what failed (none when it succeeded), and its checks.
+
+    `failed_steps` are the steps of the failures, in their order.
+    """
 
     run_id: str
     failures: list[str]
     checks: list[CheckOutcome]
+    failed_steps: list[str]
 
     @property
     def succeeded(self) -> bool:
@@ -98,10 +102,12 @@ def run_job(
             for evaluation in result.get_asset_check_evaluations()
             if evaluation.partition is None
         ]
-        failures = [failure_sentence(event) for event in result.all_events if event.is_step_failure]
+        failed = [event for event in result.all_events if event.is_step_failure]
+        failures = [failure_sentence(event) for event in failed]
     if INTERRUPTED in failures:
         raise KeyboardInterrupt
-    return RunOutcome(run_id=run_id, failures=failures, checks=checks)
+    steps = [event.step_key or "" for event in failed]
+    return RunOutcome(run_id=run_id, failures=failures, checks=checks, failed_steps=steps)
 
 
 def steps_of(job_name: str, assets: Sequence[str] | None = None) -> list[str]:

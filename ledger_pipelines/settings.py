@@ -46,18 +46,19 @@ class Settings(BaseSettings):
     fourgeeks_email: str | None = Field(None, validation_alias="FOURGEEKS_EMAIL")
     fourgeeks_password: SecretStr | None = Field(None, validation_alias="FOURGEEKS_PASSWORD")
     fourgeeks_academy: str = Field("6", validation_alias="FOURGEEKS_ACADEMY")
+    fourgeeks_timezone: str = Field("Europe/Madrid", validation_alias="FOURGEEKS_TIMEZONE")
     notion_url: str = Field("https://api.notion.com/v1", validation_alias="NOTION_URL")
     notion_token: SecretStr | None = Field(None, validation_alias="NOTION_TOKEN")
     notion_database_id: str | None = Field(None, validation_alias="NOTION_DATABASE_ID")
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0)
 
-    @field_validator("timezone")
+    @field_validator("timezone", "fourgeeks_timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{value!r} is not a time zone; write one like Europe/Oslo") from None
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is not a time zone; write one like Europe/Madrid") from None
         return value
 
     def missing_for(self, source: str) -> str | None:

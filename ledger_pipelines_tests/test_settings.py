@@ -91,3 +91,23 @@ def test_the_first_month_is_the_january_two_years_ago(
 def test_a_source_that_is_not_configured_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="set CODEX_URL and CORE_URL"):
         codex_client(read_settings(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["LEDGER_TIMEZONE", "FOURGEEKS_TIMEZONE"])
+@pytest.mark.parametrize("zone", ["Europe/Narnia", "Europe", "../etc/passwd", "Madrid time"])
+def test_a_zone_that_is_none_is_said_with_its_variable(
+    name: str, zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, zone)
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings(tmp_path)
+    assert str(refused.value) == (
+        f"{name} cannot be used: {zone!r} is not a time zone; write one like Europe/Madrid."
+    )
+
+
+def test_the_school_is_in_madrid_where_nobody_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FOURGEEKS_TIMEZONE", raising=False)
+    assert read_settings(tmp_path).fourgeeks_timezone == "Europe/Madrid"

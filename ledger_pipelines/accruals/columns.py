@@ -13,9 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import Column, Int64s, array, half_up, int64s
+from ledger_pipelines.emails import addresses
 
-#: A day, or a month, that never comes.
+#: A day, or a month, that never comes, and a month before all others.
 NEVER = 2**31 - 1
+ALWAYS = -(2**20)
+#: Days and months lie between -SPAN / 2 and SPAN / 2, so that one of them and a row number make one key.
+SPAN = 2**23
 #: The largest denominator with which `share` stays within 64 bits.
 LARGEST_DENOMINATOR = 2**31
 
@@ -39,6 +43,19 @@ def mapped(values: Column, change: Callable[[str], str]) -> Column:
 def folded(values: Column) -> Column:
     """E-mail addresses without surrounding space and in one case; a blank one is null."""
     return mapped(values, lambda text: text.strip().casefold())
+
+
+def addresses_of(values: Column) -> tuple[Int64s, Column]:
+    """Every comparable address in a column of e-mail fields: the row that each stands in, and the address."""
+    encoded: Any = values.dictionary_encode()
+    known = [addresses(text) for text in encoded.dictionary.to_pylist()]
+    sizes = np.array([len(one) for one in known], dtype=np.int64)
+    flat = array([address for one in known for address in one], pa.string())
+    code = int64s(encoded.indices, missing=-1)
+    rows = np.flatnonzero(code >= 0)
+    owner, place = runs(sizes[code[rows]])
+    starts = np.cumsum(sizes) - sizes
+    return rows[owner], flat.take(array(starts[code[rows]][owner] + place))
 
 
 def words(text: str) -> str:
@@ -67,6 +84,12 @@ def share(units: Int64s, numerators: Any, denominators: Any) -> Int64s:
     parts = (whole * numerators + half_up(rest * numerators, denominators)).astype(np.int64)
     shares: Int64s = np.where(units < 0, -parts, parts)
     return shares
+
+
+def keyed(rows: Int64s, times: Int64s) -> Int64s:
+    """Keys that are ordered by row and then by time (days or months), for np.searchsorted."""
+    keys: Int64s = rows * SPAN + np.clip(times, -SPAN // 2, SPAN // 2 - 1) + SPAN // 2
+    return keys
 
 
 def runs(sizes: Int64s) -> tuple[Int64s, Int64s]:

@@ -1,17 +1,19 @@
 """What should have been recognised by a day: the seven steps (rules/accruals.md, The cumulative rule).
 
-Steps 2 to 5 release everything that is left from some day on, which is known beforehand: the *release*. So a
-month's decision is a comparison of days.
+Steps 2 to 5 release everything that is left from some day on, which is known beforehand but for the contract's date: the
+*release*. So a month's decision is a comparison of days.
 
 Where the text leaves a choice:
 
 - Step 1 takes every negative amount, with periods or without. Without an amount and without periods nothing is
   left: what had been recognised comes back. Its reason is `negative`, its status CLOSED.
-- Step 2, no period: a client with a period that found no contract (see `assignment`), or who is not among the clients
-  (their record could not be read), has not resigned; nothing is
-  recognised until somebody settles it, unless Notion says that the client dropped or ended. An ended or dropped
-  status without a date releases nothing.
-- The last period is by start, then by id, future ones included. DROPPED without a change date releases nothing.
+- Step 2, no period: whoever cannot be said to have resigned for certain waits, whatever the time: a client with a period
+  that found no contract (see `assignment`), one who is not among the clients (their record could not be read), one who
+  has any membership, and everybody while something of the CRM could not be read. "Nothing yet" is nothing more than
+  was recognised before: revenue is not taken back because somebody is not found. An ended or dropped status without a
+  date releases nothing.
+- The deciding period is the one that stops last, future ones included (`schedule`). DROPPED without a change date
+  releases nothing.
 - Step 5: three months after a change date, and past its month, is the first day of the fourth month. A POSTPONED
   period before its change date is like an ACTIVE one. One that had delivered the whole contract by its change
   date is complete: there is nothing to pause.
@@ -21,17 +23,18 @@ Where the text leaves a choice:
   a booking counts, unless the amount then was not positive (step 1 looks at no period).
   "Nothing more" is what was recognised before, or the contract's amount if a credit note has made it less:
   otherwise more would be recognised than there is.
+- Where the deciding period's status is the one that a closed month booked the contract for (CANCELED: DROPPED or
+  POSTPONED; CLOSED: ENDED), all stays released, whatever its change date is now.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from ledger_pipelines.accruals.columns import NEVER, first_days, months_of, share
-from ledger_pipelines.accruals.contracts import Contracts
 from ledger_pipelines.accruals.notion import HAS_DROPPED, NotionStates
 from ledger_pipelines.accruals.outputs import (
     ACTIVE,
@@ -59,51 +62,69 @@ from ledger_pipelines.columns import Int64s, Mask
 DAYS_TO_ENROL = 15
 #: A postponed contract is cancelled on the first day of the month so many months after its change date's.
 MONTHS_TO_RESUME = 4
-#: `last_status` of a contract without periods, and the booked status of one that closed months do not know.
+#: `status` of a contract without periods, and the booked status of one that closed months do not know.
 NO_PERIOD = NOT_BOOKED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """Of each contract: the day from which all that is left is recognised, as what, and why."""
+class Standing:
+    """What is known of each contract's client: whether a period found no contract, whether they have any membership,
+    and whether they or the CRM could not be read.
+    """
 
-    day: Int64s
-    status: Int64s
-    reason: Int64s
+    unassigned: Mask
+    enrolled: Mask
+    unread: Mask
+
+    @property
+    def may_have_resigned(self) -> Mask:
+        """Where nothing speaks against it."""
+        return ~self.unassigned & ~self.enrolled & ~self.unread
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of each contract, whatever the month."""
+    """What is known of each version of a contract, whatever the month."""
 
     walk: Walk
-    #: The last period: its status, its change date, and its place in the schedule; -1 without periods.
-    last_status: Int64s
+    #: Of the period that decides: its status, its change date, and its place in the schedule; -1 without periods.
+    status: Int64s
     changed: Int64s
-    last_period: Int64s
+    deciding: Int64s
     notion: NotionStates
-    #: Whether the client has a period that found no contract.
-    unassigned: Mask
-    release: Release
-    #: The day that ends all waiting: the last one of service, or, without periods, the first too late for one.
+    standing: Standing
+    #: With periods: the day from which all that is left is recognised.
+    release: Int64s
+    #: The last day of service; NEVER without periods.
     runs_until: Int64s
 
     @property
     def without_period(self) -> Mask:
-        """Contracts that have no period."""
-        return self.last_period < 0
+        """Versions that have no period."""
+        return self.deciding < 0
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decision for each contract by a day: E, and what goes with it. `share` is the numerator of the walk."""
+    """The decision for each contract by a day: E, and what goes with it.
+
+    `numerator` and `denominator` are the walk's share. `waits`: there is no period, and nothing is recognised yet.
+    `release`: the day from which all is, or was, recognised; NEVER while no step releases it.
+    """
 
     cumulative: Int64s
     status: Int64s
     state: Int64s
     reason: Int64s
     released: Mask
-    share: Any
+    waits: Mask
+    release: Int64s
+    numerator: Any
+    denominator: Any
+
+    def of(self, rows: Int64s) -> Decided:
+        """The decisions at these rows."""
+        return Decided(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,94 +137,122 @@ class Bound:
     agreed: Mask
 
 
-def gather_facts(contracts: Contracts, walk: Walk, notion: NotionStates, unassigned: Mask) -> Facts:
-    """The facts of each contract; `notion` and `unassigned` are those of its client."""
-    schedule, count = walk.schedule, contracts.count
-    last = np.full(count, -1, dtype=np.int64)
-    last[schedule.owners] = schedule.last
+def gather_facts(walk: Walk, notion: NotionStates, standing: Standing) -> Facts:
+    """The facts of each version; `notion` and `standing` are those of its client."""
+    schedule, count = walk.schedule, walk.denominator.size
+    deciding = np.full(count, -1, dtype=np.int64)
+    deciding[schedule.owners] = schedule.deciding
     status = np.full(count, NO_PERIOD, dtype=np.int64)
-    status[schedule.owners] = schedule.status[schedule.last]
-    changed, end = (np.full(count, NEVER, dtype=np.int64) for _ in range(2))
-    changed[schedule.owners] = schedule.changed[schedule.last]
-    end[schedule.owners] = schedule.end[schedule.last]
-    runs_until = contracts.day + DAYS_TO_ENROL + 1
-    if schedule.owners.size:
-        # Whatever ended a period, it does not run on after that.
-        ended = np.where(schedule.status == ACTIVE, schedule.end, np.minimum(schedule.end, schedule.changed))
-        runs_until[schedule.owners] = np.maximum.reduceat(ended, schedule.first)
-    complete = (walk.delivered_in_the_end() == walk.denominator).astype(np.bool_)
-    with_period = _release_by_period(status, changed, end, complete)
-    without = _release_without_period(contracts.day, notion, unassigned)
-    release = Release(
-        *(
-            np.where(status == NO_PERIOD, getattr(without, name), getattr(with_period, name))
-            for name in ("day", "status", "reason")
-        )
-    )
-    return Facts(walk, status, changed, last, notion, unassigned, release, runs_until)
-
-
-def _release_by_period(status: Int64s, changed: Int64s, end: Int64s, complete: Mask) -> Release:
-    """Steps 3 to 5."""
+    changed, end, stop = (np.full(count, NEVER, dtype=np.int64) for _ in range(3))
+    at = deciding[schedule.owners]
+    status[schedule.owners] = schedule.status[at]
+    changed[schedule.owners] = schedule.changed[at]
+    end[schedule.owners] = schedule.end[at]
+    stop[schedule.owners] = schedule.stop[at]
     known = changed < NEVER
+    complete = (walk.delivered_in_the_end() == walk.denominator).astype(np.bool_)
     limit = first_days(months_of(np.where(known, changed, 0)) + MONTHS_TO_RESUME)
     choices = [status == DROPPED, status == ENDED, (status == POSTPONED) & known & ~complete]
-    return Release(
-        np.select(choices, [changed, np.where(known, changed, end), limit], NEVER),
-        np.where(status == ENDED, CLOSED, CANCELED),
-        np.select(choices, [BY_DROP, BY_END, BY_LIMIT], PORTION),
-    )
+    release = np.select(choices, [changed, np.where(known, changed, end), limit], NEVER)
+    return Facts(walk, status, changed, deciding, notion, standing, release, stop)
 
 
-def _release_without_period(contract_day: Int64s, notion: NotionStates, unassigned: Mask) -> Release:
-    """Step 2."""
-    resigned = np.where(unassigned, NEVER, contract_day + DAYS_TO_ENROL + 1)
-    dropped = notion.meaning == HAS_DROPPED
-    return Release(
-        np.where(notion.found, notion.day, resigned),
-        np.where(notion.found & ~dropped, CLOSED, CANCELED),
-        np.where(notion.found, np.where(dropped, BY_DROP, BY_END), RESIGNED),
-    )
-
-
-def decide(facts: Facts, amount: Int64s, day: int, month: int) -> Decided:
+def decide(facts: Facts, amount: Int64s, contract_day: Int64s, day: int, month: int) -> Decided:
     """All steps but the sixth. `amount` is A by the day, the last one of the month."""
-    walk = facts.walk
+    walk, notion = facts.walk, facts.notion
+    resigns = np.where(facts.standing.may_have_resigned, contract_day + DAYS_TO_ENROL + 1, NEVER)
+    release = np.where(facts.without_period, np.where(notion.found, notion.day, resigns), facts.release)
     delivered = walk.delivered(day, month)
     nothing = (amount < 0) | ((amount == 0) & facts.without_period)
-    released = ~nothing & (facts.release.day <= day)
+    released = ~nothing & (release <= day)
     whole = nothing | released
     numerator = np.where(whole, walk.denominator, delivered)
     complete = (numerator == walk.denominator).astype(np.bool_)
-    status = np.where(released, facts.release.status, np.where(complete, CLOSED, GOES_ON))
-    paused = (facts.last_status == POSTPONED) & (facts.changed <= day)
+    status = np.where(released, _status_by_release(facts), np.where(complete, CLOSED, GOES_ON))
+    paused = (facts.status == POSTPONED) & (facts.changed <= day)
     state = np.select(
         [status == CANCELED, status == CLOSED, paused],
         [STATE_CANCELED, STATE_COMPLETED, STATE_PAUSED],
         STATE_ACTIVE,
     )
-    reason = np.where(nothing, NEGATIVE, np.where(released, facts.release.reason, PORTION))
-    return Decided(share(amount, numerator, walk.denominator), status, state, reason, whole, numerator)
+    reason = np.where(nothing, NEGATIVE, np.where(released, _reason_of_release(facts), PORTION))
+    return Decided(
+        share(amount, numerator, walk.denominator),
+        status,
+        state,
+        reason,
+        whole,
+        facts.without_period & ~whole,
+        release,
+        numerator,
+        walk.denominator,
+    )
 
 
-def contradicted(facts: Facts, bound: Bound, decided: Decided, amount: Int64s) -> Mask:
-    """Step 6: where what a closed month booked and the last period's status now do not go together."""
-    last = facts.last_status
+def _status_by_release(facts: Facts) -> Int64s:
+    ended_in_notion = facts.notion.found & (facts.notion.meaning != HAS_DROPPED)
+    closes = np.where(facts.without_period, ended_in_notion, facts.status == ENDED)
+    return np.where(closes, CLOSED, CANCELED)
+
+
+def _reason_of_release(facts: Facts) -> Int64s:
+    in_notion = np.where(facts.notion.meaning == HAS_DROPPED, BY_DROP, BY_END)
+    without = np.where(facts.notion.found, in_notion, RESIGNED)
+    by_period = np.select([facts.status == DROPPED, facts.status == ENDED], [BY_DROP, BY_END], BY_LIMIT)
+    return np.where(facts.without_period, without, by_period)
+
+
+def contradicted(last: Int64s, bound: Bound, decided: Decided, amount: Int64s) -> Mask:
+    """Step 6: where what a closed month booked and the deciding period's status now do not go together."""
     canceled = (bound.status == CANCELED) & ((last == ACTIVE) | (last == ENDED))
     closed = (bound.status == CLOSED) & ((last == ACTIVE) | (last == POSTPONED) | (last == DROPPED))
     against: Mask = (canceled | closed) & ~bound.agreed & (bound.status != decided.status) & (amount >= 0)
     return against
 
 
+def confirmed(last: Int64s, bound: Bound, decided: Decided, amount: Int64s) -> Mask:
+    """Where the deciding period's status is the one that a closed month released the contract for."""
+    canceled = (bound.status == CANCELED) & ((last == DROPPED) | (last == POSTPONED))
+    closed = (bound.status == CLOSED) & (last == ENDED)
+    again: Mask = (canceled | closed) & ~decided.released & (amount >= 0)
+    return again
+
+
+def stay_released(decided: Decided, again: Mask, last: Int64s, bound: Bound, amount: Int64s) -> Decided:
+    """The decision where `again` is that all is recognised, as a closed month booked it."""
+    reasons = np.select([last == DROPPED, last == ENDED], [BY_DROP, BY_END], BY_LIMIT)
+    states = np.where(bound.status == CANCELED, STATE_CANCELED, STATE_COMPLETED)
+    return Decided(
+        np.where(again, amount, decided.cumulative),
+        np.where(again, bound.status, decided.status),
+        np.where(again, states, decided.state),
+        np.where(again, reasons, decided.reason),
+        decided.released | again,
+        decided.waits & ~again,
+        np.where(again, -NEVER, decided.release),
+        np.where(again, decided.denominator, decided.numerator),
+        decided.denominator,
+    )
+
+
 def held_back(decided: Decided, held: Mask, bound: Bound, before: Int64s, amount: Int64s) -> Decided:
-    """The decision where `held` is nothing more than was recognised before; PAUSED while money is left."""
-    cumulative = np.where(held, np.clip(before, 0, np.maximum(amount, 0)), decided.cumulative)
+    """The decision where `held` (or waiting) is nothing more than was recognised before.
+
+    While money is left, what is held is PAUSED; what waits for a period goes on, unless a closed month ended it.
+    """
+    still = held | (decided.waits & (before != 0))
+    cumulative = np.where(still, np.clip(before, 0, np.maximum(amount, 0)), decided.cumulative)
+    ends = still & (bound.status > GOES_ON)
     settled = np.where(bound.status == CANCELED, STATE_CANCELED, STATE_COMPLETED)
+    pausing = np.where(cumulative == amount, settled, STATE_PAUSED)
     return Decided(
         cumulative,
-        np.where(held, bound.status, decided.status),
-        np.where(held, np.where(cumulative == amount, settled, STATE_PAUSED), decided.state),
-        np.where(held, NEGATIVE, decided.reason),
+        np.where(ends, bound.status, decided.status),
+        np.where(ends, pausing, decided.state),
+        np.where(still, NEGATIVE, decided.reason),
         decided.released & ~held,
-        decided.share,
+        decided.waits,
+        np.where(held, NEVER, decided.release),
+        decided.numerator,
+        decided.denominator,
     )

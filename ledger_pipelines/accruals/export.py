@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.accruals.assignment import assign_periods
-from ledger_pipelines.accruals.contracts import read_contracts
+from ledger_pipelines.accruals.columns import NEVER
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import CONTRACT_KEY
+from ledger_pipelines.accruals.recognition import gather
 
 #: What a row says before its months.
 COLUMNS = (
@@ -30,16 +30,18 @@ COLUMNS = (
     "Pending to accrue",
     "Period start date",
     "Period end date",
+    "Currency",
 )
 
-_Contract = tuple[str, str, str]
+_Contract = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AccrualRow:
     """A contract and one of its service periods, with what each month recognised; in the order of COLUMNS.
 
-    The contract's own figures, as of the last month that it has a row in, are the same in all of its rows.
+    The contract's status and amounts are those of the last month that it has a row in. The amounts stand in its first
+    row only, so that the sum of a sheet's column is right.
     """
 
     contract_date: date
@@ -50,10 +52,11 @@ class AccrualRow:
     period: str | None
     period_status: str | None
     status_change_date: date | None
-    total: Decimal
-    pending: Decimal
+    total: Decimal | None
+    pending: Decimal | None
     start_date: date | None
     end_date: date | None
+    currency: str
     #: By month; a month in which nothing was recognised is not there.
     recognised: dict[date, Decimal]
 
@@ -77,7 +80,7 @@ def accrual_rows(inputs: AccrualInputs, accruals: pa.Table) -> Iterator[AccrualR
     latest: dict[_Contract, dict[str, Any]] = {}
     recognised: dict[_Contract, dict[int | None, dict[date, Decimal]]] = defaultdict(dict)
     for row in accruals.sort_by("month").to_pylist():
-        contract = (row["contact_id"], row["service_id"], row["currency"])
+        contract = tuple(row[name] for name in CONTRACT_KEY)
         latest[contract] = row
         of_period = recognised[contract].setdefault(row["period_id"], {})
         of_period[row["month"]] = of_period.get(row["month"], Decimal(0)) + row["recognised"]
@@ -88,9 +91,9 @@ def accrual_rows(inputs: AccrualInputs, accruals: pa.Table) -> Iterator[AccrualR
     for contract in sorted(latest):
         shown: list[int | None] = list(owned.get(contract, []))
         lost = [one for one in recognised[contract] if one not in shown]
-        for period in shown + lost:
+        for place, period in enumerate(shown + lost):
             yield _row(
-                latest[contract],
+                latest[contract] | ({} if place == 0 else {"contract_amount": None, "pending": None}),
                 clients.get(contract[0], {}),
                 services.get(contract[1], contract[1]),
                 periods.get(period, {}),
@@ -100,14 +103,17 @@ def accrual_rows(inputs: AccrualInputs, accruals: pa.Table) -> Iterator[AccrualR
 
 def _periods_of_contracts(inputs: AccrualInputs) -> dict[_Contract, list[int]]:
     """The ids of each contract's service periods, in the order of their starts."""
-    contracts = read_contracts(inputs)
-    assigned = assign_periods(contracts, inputs.read("clients"), inputs.read("periods"))
-    keys = [tuple(row[name] for name in CONTRACT_KEY) for row in contracts.keys.to_pylist()]
+    known = gather(inputs)
+    contracts, schedule = known.contracts, known.contracts.versions.schedule
+    keys = [tuple(row.values()) for row in contracts.keys.to_pylist()]
     ids = inputs.periods["id"].to_pylist()
-    owned: dict[_Contract, list[int]] = defaultdict(list)
-    for contract, period in zip(assigned.contract.tolist(), assigned.period.tolist(), strict=True):
-        owned[keys[contract]].append(ids[period])
-    return owned
+    of_version: dict[int, list[int]] = defaultdict(list)
+    for version, row in zip(schedule.owner.tolist(), schedule.row.tolist(), strict=True):
+        of_version[version].append(ids[row])
+    latest = contracts.version_at(NEVER - 1).tolist()
+    return {
+        key: of_version[version] for key, version in zip(keys, latest, strict=True) if version in of_version
+    }
 
 
 def _row(
@@ -130,5 +136,6 @@ def _row(
         accrual["pending"],
         period.get("start_date"),
         period.get("end_date"),
+        accrual["currency"],
         {month: amount for month, amount in recognised.items() if amount},
     )

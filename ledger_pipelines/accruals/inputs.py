@@ -22,8 +22,15 @@ def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
 
 _CONTRACT = _texts("contact_id", "service_id", "currency")
 
+#: What each document changes in a contract, in the month that takes it; `contract_date` is the document's own.
 CONTRACTS = pa.schema(
-    [_MONTH, *_CONTRACT, pa.field("contract_date", pa.date32()), pa.field("amount", AMOUNT)]
+    [
+        _MONTH,
+        *_CONTRACT,
+        pa.field("contract_date", pa.date32()),
+        pa.field("amount", AMOUNT),
+        *_texts("document_id", "made_from"),
+    ]
 )
 SERVICES = pa.schema(
     [
@@ -40,6 +47,8 @@ CLIENTS = pa.schema(
         pa.field("user_id", pa.int64()),
     ]
 )
+#: Who has any membership in 4Geeks, also one that is no period.
+ENROLLED = pa.schema([pa.field("user_id", pa.int64()), *_texts("email")])
 #: A service period; `enrollments` has these columns after its month.
 PERIODS = pa.schema(
     [
@@ -54,6 +63,8 @@ PERIODS = pa.schema(
         pa.field("updated_at", _INSTANT),
     ]
 )
+#: The same, with whether the membership is gone from 4Geeks (it counts as POSTPONED since then).
+KNOWN_PERIODS = PERIODS.append(pa.field("is_removed", pa.bool_()))
 PAGES = pa.schema(
     [
         *_texts("page_id", "email", "educational_status"),
@@ -66,6 +77,7 @@ BOOKED = pa.schema(
     [
         _MONTH,
         *_CONTRACT,
+        pa.field("contract_number", pa.int32()),
         pa.field("contract_date", pa.date32()),
         pa.field("contract_amount", AMOUNT),
         pa.field("recognised", AMOUNT),
@@ -82,14 +94,33 @@ STUDENTS = pa.schema(
         pa.field("created_at", _INSTANT),
     ]
 )
+#: The users of 4Geeks that contacts were matched to; `client_users` has these columns.
+CLIENT_USERS = pa.schema([*_texts("contact_id"), pa.field("user_id", pa.int64())])
 #: What `service_periods` reads of 4Geeks' cohort memberships.
 MEMBERSHIPS = pa.schema(
     [
-        *(PERIODS.field(name) for name in PERIODS.names[: PERIODS.names.index("start_date")]),
-        pa.field("kickoff_date", pa.date32()),
-        pa.field("ending_date", pa.date32()),
+        pa.field("id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+        *_texts("email"),
+        pa.field("cohort_id", pa.int64()),
+        *_texts("cohort_slug", "cohort_name", "program_slug", "program_name"),
+        pa.field("kickoff_at", _INSTANT),
+        pa.field("ending_at", _INSTANT),
         *_texts("educational_status"),
+        pa.field("is_of_micro_cohort", pa.bool_()),
+        pa.field("created_at", _INSTANT),
         pa.field("updated_at", _INSTANT),
+    ]
+)
+#: A membership that was seen with another status than before; `membership_statuses` has these columns.
+STATUS_SIGHTINGS = pa.schema(
+    [
+        pa.field("membership_id", pa.int64()),
+        pa.field("user_id", pa.int64()),
+        *_texts("email", "educational_status"),
+        pa.field("updated_at", _INSTANT),
+        pa.field("status_date", pa.date32()),
+        pa.field("first_seen_at", _INSTANT),
     ]
 )
 
@@ -101,11 +132,12 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "clients": pa.schema([CLIENTS.field(name) for name in ("contact_id", "name", "email", "user_id")]),
         "periods": pa.schema(
             [
-                PERIODS.field(name)
-                for name in PERIODS.names
-                if name not in ("cohort_slug", "cohort_name", "educational_status", "updated_at")
+                field
+                for field in KNOWN_PERIODS
+                if field.name not in ("cohort_slug", "cohort_name", "educational_status", "updated_at")
             ]
         ),
+        "enrolled": ENROLLED,
         "pages": PAGES,
         "booked": BOOKED,
     }
@@ -119,23 +151,27 @@ class AccrualInputs:
     What is known today, whatever the months asked for: that makes a month run alone equal the month in a
     range. Each frame has at least its `SCHEMAS`; more columns do no harm.
 
-    - `contracts`: the net change of each contract's amount by month, all months there are; key (month,
-      contact_id, service_id, currency).
+    - `contracts`: what each document changes, all months there are; key (month, contact_id, service_id, currency,
+      document_id). `made_from` is the invoice that a credit note was made from.
     - `services`: unique ids; a service that is not there, and a null, has 60 sessions, 3 a week, by sessions.
     - `clients` and `periods`: the latest state, unique by contact_id and id. `periods` of all times, future
       ones too.
+    - `enrolled`: everybody with a membership in 4Geeks, also one that cannot be used: nobody of them has resigned.
     - `pages`: Notion's pages.
     - `booked`: `monthly_accruals` of closed months; rows of other months are ignored, for a reopened month
       binds nobody.
+    - `crm_is_complete`: whether every client, membership and page could be read. Else nobody is taken for resigned.
     """
 
     contracts: pa.Table
     services: pa.Table
     clients: pa.Table
     periods: pa.Table
+    enrolled: pa.Table
     pages: pa.Table
     booked: pa.Table
     closed_months: frozenset[date] = frozenset()
+    crm_is_complete: bool = True
 
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads. Raises FrameError as `fitted` does."""

@@ -23,7 +23,17 @@ from ledger_pipelines.accruals.outputs import (
     STATE_COMPLETED,
     STATES,
 )
-from ledger_pipelines.columns import Int64s, Mask, array, column, int64s, kept, small_units
+from ledger_pipelines.columns import (
+    Int64s,
+    Mask,
+    array,
+    column,
+    int64s,
+    joined_text,
+    kept,
+    positions,
+    small_units,
+)
 from ledger_pipelines.money import AMOUNT
 
 
@@ -110,6 +120,19 @@ def accruals_and_deferred_revenue_that_disagree(accruals: pa.Table, deferred: pa
     )
     wrong = np.logical_or.reduce([_units(found, name) != 0 for name in names])
     return _offending(found, wrong, found.column_names)
+
+
+def revenue_taken_back(accruals: pa.Table, notices: pa.Table) -> pa.Table:
+    """Accruals that take revenue back, without a credit note in the month or a notice of the contract that says why.
+
+    Rows: ACCRUAL_KEY, contract_amount, recognised.
+    """
+    recognised, invoiced = _units(accruals, "recognised"), _units(accruals, "invoiced")
+    named = kept(notices, int64s(column(notices, "contract_number")) > 0)
+    keys = [joined_text(frame, ACCRUAL_KEY) for frame in (accruals, named)]
+    is_told = positions(keys[0], keys[1]) >= 0
+    wrong = (recognised < 0) & (invoiced >= 0) & ~is_told
+    return _offending(accruals, wrong, [*ACCRUAL_KEY, "contract_amount", "recognised"])
 
 
 def stalled_contracts(notices: pa.Table) -> pa.Table:

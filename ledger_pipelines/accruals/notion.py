@@ -8,47 +8,43 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import NEVER, folded, mapped, words
-from ledger_pipelines.columns import (
-    Column,
-    Int64s,
-    Mask,
-    array,
-    column,
-    int64s,
-    kept,
-    positions,
-    present,
-    take,
-)
+from ledger_pipelines.accruals.columns import NEVER, mapped, words
+from ledger_pipelines.accruals.people import same_address
+from ledger_pipelines.columns import Int64s, Mask, array, column, int64s, picked, positions, take
 
-DROPPED_STATUSES = ("dropped", "suspended")
+DROPPED_STATUSES = ("dropped", "early dropped", "suspended")
 ENDED_STATUSES = ("graduated", "certificated", "ended", "not completing")
 GOING_ON, HAS_DROPPED, HAS_ENDED = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class NotionStates:
-    """Of each client: whether it has a page, what the page's status means, and since which day.
+    """Of each client: whether it has a page, what the page's status means, since which day, and its Drop Date.
 
-    The day is NEVER while a status goes on, and where an ended or dropped one has no date.
+    The day is NEVER while a status goes on, and where an ended or dropped one has no date; so is a Drop Date that
+    there is not.
     """
 
     found: Mask
     meaning: Int64s
     day: Int64s
+    drop_day: Int64s
+
+    def of(self, rows: Int64s) -> NotionStates:
+        """The states at these rows."""
+        return NotionStates(self.found[rows], self.meaning[rows], self.day[rows], self.drop_day[rows])
 
 
-def read_notion(pages: pa.Table, emails: Column) -> NotionStates:
-    """The state of each client with these e-mails (folded; null is in Notion nowhere).
+def read_notion(pages: pa.Table, clients: pa.Table) -> NotionStates:
+    """The state of each of these clients (a column `email`, a field of any number of addresses).
 
-    Of several pages with one e-mail the one edited last counts (then the greatest page_id).
+    Of several pages with an address of the client the one edited last counts (then the greatest page_id).
     """
-    pages = pages.set_column(pages.column_names.index("email"), "email", folded(column(pages, "email")))
-    pages = kept(pages, present(column(pages, "email")))
-    newest = pc.sort_indices(pages, [("last_edited_at", "descending"), ("page_id", "descending")])
-    pages = pages.take(newest)
-    at = positions(emails, column(pages, "email"))
+    pages = picked(pages, _newest_first(pages))
+    page, client = same_address(pages, clients)
+    at = np.full(clients.num_rows, pages.num_rows, dtype=np.int64)
+    np.minimum.at(at, client, page)
+    at = np.where(at < pages.num_rows, at, -1)
     status = mapped(take(column(pages, "educational_status"), at), words)
     dropped = positions(status, array(DROPPED_STATUSES)) >= 0
     ended = positions(status, array(ENDED_STATUSES)) >= 0
@@ -57,5 +53,10 @@ def read_notion(pages: pa.Table, emails: Column) -> NotionStates:
     return NotionStates(
         found=at >= 0,
         meaning=np.where(dropped, HAS_DROPPED, np.where(ended, HAS_ENDED, GOING_ON)),
-        day=np.where(dropped, drops, np.where(ended, ends, NEVER)),
+        day=np.where(dropped | ended, np.where(drops < NEVER, drops, ends), NEVER),
+        drop_day=drops,
     )
+
+
+def _newest_first(pages: pa.Table) -> Int64s:
+    return int64s(pc.sort_indices(pages, [("last_edited_at", "descending"), ("page_id", "descending")]))

@@ -36,6 +36,10 @@ UNDATED_NOTION_STATUS = "undated_notion_status"
 NOT_CONGRUENT_STATUS = "not_congruent_status"
 STALLED = "stalled"
 UNASSIGNED_PERIOD = "unassigned_period"
+UNUSABLE_MEMBERSHIP = "unusable_membership"
+CRM_NOT_READ = "crm_not_read"
+MEMBERSHIP_GONE = "membership_gone"
+CHANGE_OF_ESTIMATE = "change_of_estimate"
 NOTICE_KINDS = (
     MISSING_CRM_DATA,
     NOT_IN_CRM,
@@ -43,6 +47,10 @@ NOTICE_KINDS = (
     NOT_CONGRUENT_STATUS,
     STALLED,
     UNASSIGNED_PERIOD,
+    UNUSABLE_MEMBERSHIP,
+    CRM_NOT_READ,
+    MEMBERSHIP_GONE,
+    CHANGE_OF_ESTIMATE,
 )
 
 
@@ -55,9 +63,11 @@ _KEY = _required(
     ("contact_id", pa.string()),
     ("service_id", pa.string()),
     ("currency", pa.string()),
+    ("contract_number", pa.int32()),
 )
-#: The columns that name a contract, and those that name its month.
-CONTRACT_KEY = ("contact_id", "service_id", "currency")
+#: The columns that name a contract, and those that name its month. Contracts of one client, service and currency are
+#: numbered from 1 in the order of their courses.
+CONTRACT_KEY = ("contact_id", "service_id", "currency", "contract_number")
 ACCRUAL_KEY = ("month", *CONTRACT_KEY)
 DEFERRED_KEY = ("month", "currency")
 NOTICE_KEY = (*ACCRUAL_KEY, "kind", "period_id")
@@ -109,9 +119,10 @@ class AccrualResult:
 
     `deferred_revenue` (DEFERRED_REVENUE): a row for each month and each currency that has had a contract.
 
-    `notices` (ACCRUAL_NOTICES): `service_id` and `currency` are empty, `amount` null, where a notice concerns
-    no contract alone; `period_id` is 0 where it concerns no period. `amount` is what is pending; of
-    `not_congruent_status`, what was recognised beyond what the rule would now recognise.
+    `notices` (ACCRUAL_NOTICES): `service_id` and `currency` are empty, `contract_number` 0, `amount` null, where a
+    notice concerns no contract alone; `period_id` is 0 where it concerns no period. `amount` is what is pending; of
+    `not_congruent_status`, what was recognised beyond what the rule would now recognise; of `change_of_estimate`, what
+    the month takes back.
     """
 
     accruals: pa.Table

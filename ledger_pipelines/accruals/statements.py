@@ -28,17 +28,23 @@ from ledger_pipelines.money import AMOUNT
 class MonthOfContracts:
     """A month (a number, with its last day) of all contracts; amounts in hundredths.
 
-    `amount` is A, `before` C of the month before, `by_rule` E without step 6, `held` where that step holds.
+    `version` and `contract_day` are those of the month. `amount` is A, `before` C of the month before, `by_rule` E
+    without step 6, `held` where that step holds, `undecided` where nothing more than before is recognised until a
+    person decides, and `missed` where closed months booked something else than they would now.
     """
 
     month: int
     day: int
+    version: Int64s
+    contract_day: Int64s
     amount: Int64s
     invoiced: Int64s
     before: Int64s
     decided: Decided
     reason: Int64s
     held: Mask
+    undecided: Mask
+    missed: Mask
     by_rule: Int64s
 
     @property
@@ -71,8 +77,8 @@ def _accruals(contracts: Contracts, facts: Facts, period_ids: Column, one: Month
     rows = np.flatnonzero((one.invoiced != 0) | (recognised != 0) | (pending != 0))
     at = array(rows)
     decided = one.decided
-    fraction = half_up(decided.share[rows] * 10**FRACTION.scale, facts.walk.denominator[rows])
-    days: Column = array(contracts.day[rows].astype(np.int32)).cast(pa.date32())
+    fraction = half_up(decided.numerator[rows] * 10**FRACTION.scale, decided.denominator[rows])
+    days: Column = array(one.contract_day[rows].astype(np.int32)).cast(pa.date32())
     columns: dict[str, Column] = {
         "month": one.months(rows.size),
         **{name: column(contracts.keys, name).take(at) for name in CONTRACT_KEY},
@@ -82,19 +88,22 @@ def _accruals(contracts: Contracts, facts: Facts, period_ids: Column, one: Month
         "recognised": decimals(recognised[rows], AMOUNT),
         "recognised_to_date": decimals(decided.cumulative[rows], AMOUNT),
         "pending": decimals(pending[rows], AMOUNT),
-        "fraction": decimals(fraction.astype(np.int64), FRACTION, where=~one.held[rows]),
+        "fraction": decimals(fraction.astype(np.int64), FRACTION, where=~one.undecided[rows]),
         "state": take(array(STATES), decided.state[rows]),
         "contract_status": take(array(CONTRACT_STATUSES), decided.status[rows]),
         "reason": take(array(REASONS), np.where(recognised != 0, one.reason, -1)[rows]),
-        "period_id": take(period_ids, _shown_at(facts, one.day)[rows]),
+        "period_id": take(period_ids, _shown_at(facts, one.day)[one.version[rows]]),
     }
     return pa.Table.from_arrays([columns[name] for name in MONTHLY_ACCRUALS.names], schema=MONTHLY_ACCRUALS)
 
 
 def _shown_at(facts: Facts, day: int) -> Int64s:
-    """The input row of the last period that has started by the day, else of the first; -1 without periods."""
+    """The input row of the last period that has started by the day, else of the first; -1 without periods.
+
+    Of each version.
+    """
     schedule = facts.walk.schedule
-    shown = np.full(facts.last_period.size, -1, dtype=np.int64)
+    shown = np.full(facts.deciding.size, -1, dtype=np.int64)
     if schedule.owners.size:
         started = np.add.reduceat((schedule.start <= day).astype(np.int64), schedule.first)
         shown[schedule.owners] = schedule.row[schedule.first + np.maximum(started - 1, 0)]
@@ -107,7 +116,8 @@ def deferred_table(contracts: Contracts, months: Sequence[MonthOfContracts]) -> 
 
 
 def _deferred(contracts: Contracts, one: MonthOfContracts) -> pa.Table:
-    count = len(contracts.currencies)
+    currencies = contracts.sales.currencies
+    count = len(currencies)
     there = np.zeros(count, dtype=np.bool_)
     there[contracts.currency[contracts.first_month <= one.month]] = True
     amounts = {
@@ -119,7 +129,7 @@ def _deferred(contracts: Contracts, one: MonthOfContracts) -> pa.Table:
     sums = {name: summed(units, contracts.currency, count)[there] for name, units in amounts.items()}
     columns: list[Column] = [
         one.months(int(there.sum())),
-        contracts.currencies.filter(array(there)),
+        currencies.filter(array(there)),
         *(decimals(units, AMOUNT) for units in sums.values()),
     ]
     return pa.Table.from_arrays(columns, schema=DEFERRED_REVENUE)

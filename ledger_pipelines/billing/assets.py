@@ -7,28 +7,31 @@ within a word too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 import pyarrow.compute as pc
 
 from ledger_pipelines.billing.index import StatementIndex
-from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.inputs import TERABYTES, BillingInputs
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
+from ledger_pipelines.billing.problems import billing_problem
+from ledger_pipelines.billing.storage import Stored, stored_by
 from ledger_pipelines.columns import (
     Column,
     Int64s,
     codes,
     column,
-    int64s,
     named,
-    positions,
     present,
     small_units,
     take,
     trimmed,
 )
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.months import format_month
 
 WORKSTATION, SERVER, VM, SWITCH, FIREWALL, NO_CHARGE = (
     "Workstation",
@@ -52,6 +55,7 @@ ASSET_TYPES = Vocabulary(
         CUSTOM: None,
         NO_CHARGE: None,
     },
+    described="{type}: {name}",
 )
 
 _MENTIONS = (("virtual", "vm"), ("server",), ("esxi",), ("switch",), ("firewall",))
@@ -60,27 +64,48 @@ _VIRTUAL, _SERVER, _ESXI, _SWITCH, _FIREWALL = (1 << place for place in range(le
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """The devices that the sources show, as the backup charge needs them: statement, type code, bytes backed
-    up.
-    """
+    """The devices that the sources show, as the backup charge needs them: statement, type code, what is backed up."""
 
     rows: Int64s
     types: Int64s
-    backup_bytes: Int64s
+    stored: Stored
 
 
 def charge_assets(inputs: BillingInputs, terms: Terms, currency: str) -> tuple[PricedCharges, Devices]:
     """A line for each device, those added by hand too, and the sources' devices for the backup charge."""
-    seen, backup_bytes = _from_sources(inputs, terms.index)
+    seen, stored = _from_sources(inputs, terms.index)
     charges = charge(terms, ASSET_TYPES, [seen, _by_hand(inputs, terms.index)], currency)
-    return charges, Devices(seen.rows, seen.types, backup_bytes)
+    contradicting = [
+        _contradicting(terms, seen, stored, row) for row in np.flatnonzero(stored.contradicts).tolist()
+    ]
+    charges = replace(charges, problems=[*charges.problems, *contradicting])
+    return charges, Devices(seen.rows, seen.types, stored)
 
 
-def _from_sources(inputs: BillingInputs, index: StatementIndex) -> tuple[Priced, Int64s]:
+def _contradicting(terms: Terms, devices: Priced, stored: Stored, row: int) -> Problem:
+    """A device whose TB are not those of its bytes."""
+    statement = terms.frame.slice(int(devices.rows[row]), 1).to_pylist()[0]
+    account, number, name = (
+        statement["account_number"],
+        str(devices.ids[row].as_py()),
+        devices.names[row].as_py(),
+    )
+    terabytes, in_bytes = Decimal(int(stored.terabytes[row])).scaleb(-TERABYTES.scale), int(stored.bytes[row])
+    return billing_problem(
+        "asset",
+        number,
+        f"The device {name!r} ({number}) of company {account} has {terabytes} TB of backup, which are not its "
+        f"{in_bytes:,} bytes, and is billed by the bytes: correct its backup in Codex.",
+        {"account_number": account, "name": name, "terabytes": str(terabytes), "bytes": in_bytes},
+        format_month(statement["month"]),
+    )
+
+
+def _from_sources(inputs: BillingInputs, index: StatementIndex) -> tuple[Priced, Stored]:
     assets, rows = index.billed(inputs.read("assets"))
-    overrides = inputs.read("asset_billing_overrides")
-    ids = column(assets, "id")
-    override = positions(ids, column(overrides, "asset_id"))
+    edits = index.edits(inputs.read("asset_billing_overrides"), "asset_id")
+    overrides, ids = edits.frame, column(assets, "id")
+    override = edits.rows("asset_id", index.month[rows], ids)
     chosen = take(trimmed(column(overrides, "billing_type")), override)
     written = pc.coalesce(chosen, trimmed(column(assets, "billing_type")))
     costs = take(column(overrides, "custom_cost"), override)
@@ -96,11 +121,13 @@ def _from_sources(inputs: BillingInputs, index: StatementIndex) -> tuple[Priced,
         costs=small_units(costs),
         costed=present(costs),
     )
-    return priced, int64s(column(assets, "backup_data_bytes").fill_null(0))
+    return priced, stored_by(assets)
 
 
 def _by_hand(inputs: BillingInputs, index: StatementIndex) -> Priced:
-    manual, rows = index.billed_every_month(inputs.read("manual_assets"))
+    manual, rows = index.billed_in_force(
+        index.edits(inputs.read("manual_assets"), "account_number", "hostname")
+    )
     ids, written = column(manual, "id"), trimmed(column(manual, "billing_type"))
     return Priced(
         source_type="manual_asset",

@@ -18,22 +18,23 @@ from ledger_pipelines.billing.hour_units import hours_in_units, quantities, unit
 from ledger_pipelines.billing.hours import charge_of
 from ledger_pipelines.billing.inputs import HOURS, BillingInputs
 from ledger_pipelines.billing.late_hours import LateHours, own_statements, still_billable
+from ledger_pipelines.billing.lines import amounts_of
 from ledger_pipelines.billing.month_hours import Reckoned, own_months, tickets_of
 from ledger_pipelines.columns import (
     Exact,
     Int64s,
     array,
     column,
-    decimals,
     int64s,
     joined_text,
     kept,
     mask,
     picked,
     positions,
+    same,
     small_units,
 )
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.money import CHARGE
 
 LOWERED, GONE = "has fewer hours now", "is gone from its source"
 BILLED, UNBILLED = "closed months billed them", "not billed yet"
@@ -44,14 +45,15 @@ _FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("ticket_number", pa.string()),
     pa.field("ticket_month", pa.date32()),
     pa.field("hours", HOURS),
-    pa.field("amount", AMOUNT),
+    pa.field("amount", CHARGE),
+    pa.field("currency", pa.string()),
     pa.field("reason", pa.string()),
 ]
 #: Hours that are owed or have vanished, what they are worth, and why.
 MISSING_HOURS = pa.schema(_FIELDS)
 
 
-def credits_owed(inputs: BillingInputs, month: date) -> pa.Table:
+def credits_owed(inputs: BillingInputs, month: date, currency: str) -> pa.Table:
     """Tickets of which closed months billed more hours than they have now (MISSING_HOURS), by company and number.
 
     Those that show no hours at all are not among them, unless they are gone: see `hours_vanished`.
@@ -61,10 +63,10 @@ def credits_owed(inputs: BillingInputs, month: date) -> pa.Table:
     owed = tickets.only((tickets.before > tickets.total) & (gone | (tickets.total > 0)))
     over = owed.before - owed.total
     reasons = np.where(mask(column(owed.frame, "is_gone")), GONE, LOWERED)
-    return _table(owed, over, _worth(owed, over, booked, statements), reasons)
+    return _table(owed, over, _worth(owed, over, booked, statements, currency), currency, reasons)
 
 
-def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date) -> pa.Table:
+def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date, currency: str) -> pa.Table:
     """Tickets that had hours and show none (MISSING_HOURS): billed by closed months, or not billed yet.
 
     `statements` are those of the month (STATEMENTS), by whose rates the unbilled hours are reckoned, before any
@@ -77,15 +79,12 @@ def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date) -> 
     gone, had = tickets.only(where), had[where]
     unbilled = np.maximum(had - gone.before, 0)
     at = positions(column(gone.frame, "account_number"), column(statements, "account_number"))
-    rates = (
-        np.where(at >= 0, small_units(column(statements, "per_hour_ticket_cost"))[at], 0)
-        if len(statements)
-        else 0
-    )
-    worth = _worth(gone, gone.before, booked, closed) + charge_of(
-        quantities(unbilled), np.zeros_like(at) + rates
-    )
-    return _table(gone, np.maximum(had, gone.before), worth, np.where(unbilled > 0, UNBILLED, BILLED))
+    rates = np.zeros_like(at)
+    rates[at >= 0] = small_units(column(statements, "per_hour_ticket_cost"))[at[at >= 0]]
+    worth = _worth(gone, gone.before, booked, closed, currency)
+    worth = worth + charge_of(quantities(unbilled), rates, currency)
+    reasons = np.where(unbilled > 0, UNBILLED, BILLED)
+    return _table(gone, np.maximum(had, gone.before), worth, currency, reasons)
 
 
 def companies_with_corrections(tickets: pa.Table, booked: pa.Table) -> list[str]:
@@ -99,8 +98,8 @@ def companies_with_corrections(tickets: pa.Table, booked: pa.Table) -> list[str]
     return sorted(accounts)
 
 
-def _worth(tickets: Reckoned, over: Int64s, booked: pa.Table, statements: pa.Table) -> Exact:
-    """What closed months charged for so many of each ticket's hours, in hundredths."""
+def _worth(tickets: Reckoned, over: Int64s, booked: pa.Table, statements: pa.Table, currency: str) -> Exact:
+    """What closed months charged for so many of each ticket's hours, in the currency's minor unit."""
     worth = np.zeros(over.size, dtype=object)
     keys = joined_text(tickets.frame, KEY)
     ticket = positions(joined_text(booked, KEY), keys)
@@ -121,7 +120,7 @@ def _worth(tickets: Reckoned, over: Int64s, booked: pa.Table, statements: pa.Tab
     statement, given = statement[known], given[known]
     charged = _from_first(statement, given, still_billable(statements, booked)[statement])
     rates = small_units(column(statements, "per_hour_ticket_cost"))[statement]
-    np.add.at(worth, ticket[known], charge_of(quantities(charged), rates))
+    np.add.at(worth, ticket[known], charge_of(quantities(charged), rates, currency))
     return worth
 
 
@@ -135,13 +134,14 @@ def _from_first(group: Int64s, units: Int64s, limit: Int64s) -> Int64s:
     return within
 
 
-def _table(tickets: Reckoned, units: Int64s, worth: Exact, reasons: object) -> pa.Table:
+def _table(tickets: Reckoned, units: Int64s, worth: Exact, currency: str, reasons: object) -> pa.Table:
     frame = pa.Table.from_arrays(
         [
             *(column(tickets.frame, name) for name in ("month", "account_number", "ticket_number")),
             array(tickets.own.astype(np.int32)).view(pa.date32()),
             units_in_hours(units),
-            decimals(worth, AMOUNT),
+            amounts_of(worth, currency),
+            same(currency, units.size),
             array(np.asarray(reasons).tolist(), pa.string()),
         ],
         schema=MISSING_HOURS,

@@ -22,7 +22,7 @@ from ledger_pipelines.columns import (
     positions,
     present,
 )
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.money import CHARGE
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 
@@ -93,7 +93,7 @@ def _differs(left: Column, right: Column) -> Mask:
 
 
 def _amounts(frame: pa.Table, name: str) -> Column | None:
-    return column(frame, name).cast(AMOUNT) if name in frame.column_names else None
+    return column(frame, name).cast(CHARGE) if name in frame.column_names else None
 
 
 def _part(
@@ -106,7 +106,7 @@ def _part(
     names: Sequence[str] | None = None,
 ) -> pa.Table:
     count = frame.num_rows
-    nothing = pa.nulls(count, AMOUNT)
+    nothing = pa.nulls(count, CHARGE)
     return pa.table(
         {
             **{name: column(frame, name) for name in key},

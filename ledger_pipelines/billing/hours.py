@@ -17,7 +17,15 @@ import pyarrow.compute as pc
 from ledger_pipelines.billing.hour_units import FROM_RATE, quantities, units_in_hours
 from ledger_pipelines.billing.inputs import BillingInputs
 from ledger_pipelines.billing.late_hours import billed_late, own_statements
-from ledger_pipelines.billing.lines import HOURLY_LABOR, ONE, Stated, statement_lines
+from ledger_pipelines.billing.lines import (
+    HOURLY_LABOR,
+    ONE,
+    RATE_UNIT,
+    Stated,
+    amounts_of,
+    charged,
+    statement_lines,
+)
 from ledger_pipelines.billing.month_hours import HourBooks, MonthHours, Reckoned
 from ledger_pipelines.billing.outputs import STATEMENT_LINES, TICKET_HOURS, UNBILLED_HOURS
 from ledger_pipelines.billing.plans import Terms
@@ -29,20 +37,17 @@ from ledger_pipelines.columns import (
     column,
     decimals,
     exact,
-    half_up,
     positions,
     same,
     small_units,
 )
-from ledger_pipelines.money import AMOUNT, RATE
-
-_RATE_UNIT = 10**RATE.scale
+from ledger_pipelines.money import CHARGE, RATE
 
 
 @dataclass(frozen=True, slots=True)
 class HourCharges:
     """Ticket hours (TICKET_HOURS), lines, and late hours that no line bills (UNBILLED_HOURS); by statement, hours in
-    units (`hour_units`) and charges in hundredths.
+    units (`hour_units`) and charges in the currency's minor unit.
 
     `late` are the billable hours of late tickets, which `used` and `billable` leave out; `charges` has both.
     """
@@ -64,18 +69,19 @@ def charge_hours(inputs: BillingInputs, terms: Terms, currency: str) -> HourChar
     computed anew, as if it were open and the later ones had not been.
     """
     books = HourBooks(inputs, terms)
-    charged = _Charged(terms, currency)
+    charges = _Charges(terms, currency)
     for position, month in enumerate(terms.months):
-        charged.add(books.month(month), terms.index.grid[position])
-    return charged.finish()
+        charges.add(books.month(month), terms.index.grid[position])
+    return charges.finish()
 
 
-def charge_of(quantity: Any, rate: Any) -> Any:
-    """Quantities in millionths times rates in ten-thousandths, in hundredths."""
-    return half_up(exact(quantity) * exact(rate), ONE * _RATE_UNIT // 100)
+def charge_of(quantity: Exact, rate: Int64s, currency: str) -> Exact:
+    """Quantities in millionths times rates in ten-thousandths, in the currency's minor unit."""
+    charge: Exact = charged(quantity * exact(rate), ONE * RATE_UNIT, currency)
+    return charge
 
 
-class _Charged:
+class _Charges:
     """Collects the months' charges."""
 
     def __init__(self, terms: Terms, currency: str) -> None:
@@ -97,7 +103,7 @@ class _Charged:
         is_billed = (statement >= 0) & (own >= 0)
         self._charge_late(month, month.late.only(is_billed), statement[is_billed], own[is_billed])
         left_out = ~is_billed & (month.late.added > 0)
-        self._unbilled.append(_unbilled(month, month.late.only(left_out), own[left_out]))
+        self._unbilled.append(_unbilled(month, month.late.only(left_out), own[left_out], self._currency))
 
     def _charge_regular(self, month: MonthHours, statement_of: Int64s) -> None:
         company = np.flatnonzero(statement_of >= 0)
@@ -128,7 +134,7 @@ class _Charged:
         self._ticket_hours.append(_ticket_hours(late, is_late=True))
 
     def _add_lines(self, named: _Named, rows: Int64s, quantity: Exact, rates: Int64s) -> None:
-        amounts = charge_of(quantity, rates)
+        amounts = charge_of(quantity, rates, self._currency)
         np.add.at(self._charges, rows, amounts)
         stated = Stated(rows, named.source, named.ids, "hours", named.types, HOURLY_LABOR, named.descriptions)
         lines = statement_lines(
@@ -184,11 +190,12 @@ def _ticket_hours(tickets: Reckoned, *, is_late: bool) -> pa.Table:
     )
 
 
-def _unbilled(month: MonthHours, late: Reckoned, own: Int64s) -> pa.Table:
+def _unbilled(month: MonthHours, late: Reckoned, own: Int64s, currency: str) -> pa.Table:
     """Late hours of a company that had no statement then, whose rate is not known, or has none now."""
     known = own >= 0
     rates = np.zeros(own.size, dtype=np.int64)
     rates[known] = small_units(column(month.statements, "per_hour_ticket_cost"))[own[known]]
+    amounts: Any = amounts_of(charge_of(quantities(late.added), rates, currency), currency)
     reasons = np.where(known, "no statement now", "no statement then")
     return pa.Table.from_arrays(
         [
@@ -196,7 +203,8 @@ def _unbilled(month: MonthHours, late: Reckoned, own: Int64s) -> pa.Table:
             array(late.own.astype(np.int32)).view(pa.date32()),
             units_in_hours(late.added),
             decimals(rates, RATE, where=known),
-            decimals(charge_of(quantities(late.added), rates), AMOUNT, where=known),
+            pc.if_else(array(known), amounts, pa.scalar(None, CHARGE)),
+            same(currency, own.size),
             array(reasons.tolist(), pa.string()),
         ],
         schema=UNBILLED_HOURS,

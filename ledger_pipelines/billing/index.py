@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from ledger_pipelines.billing.edits import Edits
 from ledger_pipelines.columns import Column, Int64s, column, int64s, kept, picked, positions
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -71,10 +72,14 @@ class StatementIndex:
         known = rows >= 0
         return kept(frame, known), rows[known]
 
-    def billed_every_month(self, frame: pa.Table) -> tuple[pa.Table, Int64s]:
-        """Records that count in every month: each once for each statement of its account, and that one."""
-        account = positions(column(frame, "account_number"), self.accounts)
+    def edits(self, frame: pa.Table, *key: str) -> Edits:
+        """Edited rows as the months have them; `key` names what a row is of."""
+        return Edits.of(frame, key, self.months)
+
+    def billed_in_force(self, edits: Edits) -> tuple[pa.Table, Int64s]:
+        """Edited records: each once for each statement of its account whose month has it, and that one."""
+        account = positions(column(edits.frame, "account_number"), self.accounts)
         known = np.flatnonzero(account >= 0)
-        rows = self.grid[:, account[known]]
+        rows = np.where(edits.in_force[:, known], self.grid[:, account[known]], -1)
         records = np.broadcast_to(known, rows.shape)
-        return picked(frame, records[rows >= 0]), rows[rows >= 0]
+        return picked(edits.frame, records[rows >= 0]), rows[rows >= 0]

@@ -34,8 +34,12 @@ RATES = (
 PREPAID = ("prepaid_hours_monthly", "prepaid_hours_yearly")
 #: Hours as the sources send them: unrounded, so with all digits of the number.
 HOURS = pa.decimal128(28, 18)
+#: TB as Codex writes them: a text with two decimals.
+TERABYTES = pa.decimal128(14, 2)
 
 _MONTH: pa.Field[pa.DataType] = pa.field("month", pa.date32())
+#: From when on what people edited holds; null: from ever.
+_FROM_MONTH: pa.Field[pa.DataType] = pa.field("from_month", pa.date32())
 _ACCOUNT: pa.Field[pa.DataType] = pa.field("account_number", pa.string())
 _RATE_FIELDS: list[pa.Field[pa.DataType]] = [pa.field(name, RATE) for name in RATES]
 _INSTANT = pa.timestamp("us", "UTC")
@@ -66,6 +70,7 @@ ASSETS = pa.schema(
         pa.field("online", pa.bool_()),
         pa.field("last_seen", _INSTANT),
         pa.field("backup_data_bytes", pa.int64()),
+        pa.field("backup_usage_tb", TERABYTES),
     ]
 )
 CONTACTS = pa.schema(
@@ -102,7 +107,12 @@ PLANS = pa.schema(
     ]
 )
 BILLING_PLANS = pa.schema(
-    [pa.field("id", pa.int64()), *_texts("billing_plan", "term_length", "support_level"), *_RATE_FIELDS]
+    [
+        pa.field("id", pa.int64()),
+        *_texts("billing_plan", "term_length", "support_level"),
+        *_RATE_FIELDS,
+        _FROM_MONTH,
+    ]
 )
 CLIENT_BILLING_OVERRIDES = pa.schema(
     [
@@ -114,16 +124,23 @@ CLIENT_BILLING_OVERRIDES = pa.schema(
             for name in (*RATES, *PREPAID)
             for field in (pa.field(name, RATE), pa.field(f"{name}_enabled", pa.bool_()))
         ),
+        _FROM_MONTH,
     ]
 )
 ASSET_BILLING_OVERRIDES = pa.schema(
-    [pa.field("asset_id", pa.int64()), *_texts("billing_type"), pa.field("custom_cost", RATE)]
+    [pa.field("asset_id", pa.int64()), *_texts("billing_type"), pa.field("custom_cost", RATE), _FROM_MONTH]
 )
 USER_BILLING_OVERRIDES = pa.schema(
-    [pa.field("user_id", pa.int64()), *_texts("payment_type"), pa.field("custom_cost", RATE)]
+    [pa.field("user_id", pa.int64()), *_texts("payment_type"), pa.field("custom_cost", RATE), _FROM_MONTH]
 )
 MANUAL_ASSETS = pa.schema(
-    [pa.field("id", pa.int64()), _ACCOUNT, *_texts("hostname", "billing_type"), pa.field("custom_cost", RATE)]
+    [
+        pa.field("id", pa.int64()),
+        _ACCOUNT,
+        *_texts("hostname", "billing_type"),
+        pa.field("custom_cost", RATE),
+        _FROM_MONTH,
+    ]
 )
 MANUAL_USERS = pa.schema(
     [
@@ -131,6 +148,7 @@ MANUAL_USERS = pa.schema(
         _ACCOUNT,
         *_texts("full_name", "payment_type"),
         pa.field("custom_cost", RATE),
+        _FROM_MONTH,
     ]
 )
 CUSTOM_LINE_ITEMS = pa.schema(
@@ -144,6 +162,7 @@ CUSTOM_LINE_ITEMS = pa.schema(
         pa.field("one_off_month", pa.int32()),
         pa.field("yearly_fee", RATE),
         pa.field("yearly_month", pa.int32()),
+        _FROM_MONTH,
     ]
 )
 BOOKED_TICKET_HOURS = pa.schema(
@@ -169,6 +188,8 @@ BOOKED_STATEMENTS = pa.schema(
     ]
 )
 
+SNAPSHOT_GAPS = pa.schema([_MONTH, *_texts("table_name"), _ACCOUNT])
+
 #: Every input by its name, with all columns of its table.
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {
@@ -186,6 +207,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "custom_line_items": CUSTOM_LINE_ITEMS,
         "booked_ticket_hours": BOOKED_TICKET_HOURS,
         "booked_statements": BOOKED_STATEMENTS,
+        "snapshot_gaps": SNAPSHOT_GAPS,
     }
 )
 
@@ -203,6 +225,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "device_type",
             "billing_type",
             "backup_data_bytes",
+            "backup_usage_tb",
         ),
         "contacts": ("month", "account_number", "id", "name", "active"),
         "tickets": (
@@ -233,6 +256,7 @@ class BillingInputs:
     hours on the statements of closed months; rows of a month that is not in `closed_months` are ignored, for
     a reopened month binds nobody. `booked_statements` are those of closed months of the companies that have
     tickets of closed months among a later month's, or that had more hours billed than a ticket has.
+    `snapshot_gaps` are the companies' parts that a month's snapshot could not read anew.
     """
 
     companies: pa.Table
@@ -249,6 +273,7 @@ class BillingInputs:
     custom_line_items: pa.Table
     booked_ticket_hours: pa.Table
     booked_statements: pa.Table
+    snapshot_gaps: pa.Table
     closed_months: frozenset[date] = frozenset()
 
     def read(self, name: str) -> pa.Table:

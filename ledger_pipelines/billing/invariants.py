@@ -17,13 +17,15 @@ import pyarrow.compute as pc
 from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
 from ledger_pipelines.billing.index import month_days, month_positions
 from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.plans import agree_terms
+from ledger_pipelines.billing.limits import billable_terms
 from ledger_pipelines.columns import array, column, int64s, joined_text, kept, mask, positions
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.money import CHARGE
 from ledger_pipelines.months import month_of
 
 #: Ids that are one company's own: another may have a line with the same.
 _OF_EACH_COMPANY = ("contact", "backup", "tickets", "ticket")
+#: What a line says of itself to a person.
+_BILLED = ("description", "amount", "currency")
 
 
 def statements_missing_or_doubled(
@@ -34,7 +36,7 @@ def statements_missing_or_doubled(
     Rows: month, account_number, statements (how many there are).
     """
     asked = sorted({month_of(month) for month in months})
-    terms, _ = agree_terms(inputs, asked)
+    terms, _ = billable_terms(inputs, asked)
     key = ["month", "account_number"]
     written = kept(statements, month_positions(column(statements, "month"), month_days(asked)) >= 0)
     counted = pa.concat_tables(
@@ -62,25 +64,28 @@ def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table
     sums = lines.select([*key, "amount"]).group_by(key).aggregate([("amount", "sum")])
     joined = statements.select([*key, "total"]).join(sums, keys=key, join_type="full outer")
     stated: Any = column(joined, "total")
-    added: Any = column(joined, "amount_sum").cast(AMOUNT).fill_null(Decimal(0))
+    added: Any = column(joined, "amount_sum").cast(CHARGE).fill_null(Decimal(0))
     frame = joined.select(key).append_column("total", stated).append_column("lines", added)
     same = mask(pc.equal(stated, added))
     return _sorted(kept(frame, ~same), key)
 
 
 def billed_twice(lines: pa.Table) -> pa.Table:
-    """What is on more than one line of a month.
+    """Lines that bill what another line of the month bills, too.
 
     An asset, a manual record and a line item may be billed once anywhere, a user, a backup charge and ticket
-    hours once to each company. Rows: month, source_type, source_id, lines (how many).
+    hours once to each company. Rows: month, source_type, source_id, account_number, description, amount, currency.
     """
     kinds: Any = column(lines, "source_type")
     of_each = pc.is_in(kinds, value_set=pa.array(_OF_EACH_COMPANY))
     owners = pc.if_else(of_each, column(lines, "account_number"), pa.scalar(""))
-    keyed = lines.select(["month", "source_type", "source_id"]).append_column("owner", owners)
-    counted = keyed.group_by(keyed.column_names).aggregate([([], "count_all")])
+    keyed = lines.append_column("owner", owners)
+    key = ["month", "source_type", "source_id", "owner"]
+    counted = keyed.select(key).group_by(key).aggregate([([], "count_all")])
     twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
-    return _renamed(twice, {"count_all": "lines"}, ["month", "source_type", "source_id"])
+    is_twice = positions(joined_text(keyed, key), joined_text(twice, key)) >= 0
+    columns = ["month", "source_type", "source_id", "account_number"]
+    return _sorted(kept(lines, is_twice).select([*columns, *_BILLED]), columns)
 
 
 def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
@@ -121,7 +126,7 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
     """Lines whose record is not in the month's snapshot of that company, nor among those kept by hand.
 
     Backup lines need a device with backup, hours a ticket of the month. Rows: month, account_number,
-    source_type, source_id.
+    source_type, source_id, description, amount, currency.
     """
     backed_up: Any = column(inputs.assets, "backup_data_bytes")
     monthly = ["month", "account_number"]
@@ -142,7 +147,8 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
         "tickets": monthly,
         "ticket": [*monthly, "source_id"],
     }
-    columns = ["month", "account_number", "source_type", "source_id"]
+    key = ["month", "account_number", "source_type", "source_id"]
+    columns = [*key, *_BILLED]
     types: Any = column(lines, "source_type")
     found = [lines.select(columns).filter(pc.invert(pc.is_in(types, value_set=pa.array(list(known)))))]
     for source_type, keys in known.items():
@@ -151,7 +157,7 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
             positions(joined_text(some, named_by.get(source_type, ["account_number", "source_id"])), keys) < 0
         )
         found.append(some.filter(array(missing)))
-    return _sorted(pa.concat_tables(found), columns)
+    return _sorted(pa.concat_tables(found), key)
 
 
 def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:

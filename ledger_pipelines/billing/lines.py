@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ledger_pipelines.billing.outputs import QUANTITY, STATEMENT_LINES
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.columns import Column, Exact, Int64s, decimals, same, take
-from ledger_pipelines.money import AMOUNT, RATE
+from ledger_pipelines.columns import Column, Exact, Int64s, decimals, half_up, same, take
+from ledger_pipelines.money import CHARGE, RATE, minor_unit
 
 MANAGED_SERVICES = "Managed Services"
 BACKUP_SERVICES = "Backup Services"
@@ -19,6 +20,27 @@ CUSTOM_CHARGE = "Custom Charge"
 
 #: One, in the smallest unit of a quantity.
 ONE = 10**QUANTITY.scale
+
+
+#: One, in the smallest unit of a rate.
+RATE_UNIT = 10**RATE.scale
+
+
+def charged(units: Any, divisor: int, currency: str) -> Any:
+    """`units / divisor` of a currency in its minor unit (cents, yen), rounded half-up: an amount of a line.
+
+    `units` is an `Int64s` or an `Exact`, and so is the result.
+    """
+    return half_up(units * 10 ** _decimals(currency), divisor)
+
+
+def amounts_of(minor: Int64s | Exact, currency: str) -> Column:
+    """Amounts in the currency's minor unit as a decimal column (CHARGE)."""
+    return decimals(minor * 10 ** (CHARGE.scale - _decimals(currency)), CHARGE)
+
+
+def _decimals(currency: str) -> int:
+    return min(minor_unit(currency), CHARGE.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +67,8 @@ def statement_lines(
 ) -> pa.Table:
     """The lines as a frame (STATEMENT_LINES).
 
-    `rates` in ten-thousandths, `amounts` in hundredths, `quantities` in millionths (one each when None).
+    `rates` in ten-thousandths, `amounts` in the currency's minor unit, `quantities` in millionths (one each when
+    None).
     """
     count = stated.rows.size
     many = np.full(count, ONE, dtype=np.int64) if quantities is None else quantities
@@ -61,7 +84,7 @@ def statement_lines(
             stated.descriptions,
             decimals(many, QUANTITY),
             decimals(rates, RATE),
-            decimals(amounts, AMOUNT),
+            amounts_of(amounts, currency),
             same(currency, count),
         ],
         schema=STATEMENT_LINES,

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ledger_pipelines.billing.inputs import HOURS, PREPAID, RATES
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.money import AMOUNT, RATE
+from ledger_pipelines.money import CHARGE, RATE
 
 QUANTITY = pa.decimal128(18, 6)
 #: Bytes with a fraction: the included quota is a decimal number of TB.
@@ -57,7 +57,7 @@ STATEMENT_LINES = pa.schema(
         pa.field("description", pa.string()),
         pa.field("quantity", QUANTITY),
         pa.field("rate", RATE),
-        pa.field("amount", AMOUNT),
+        pa.field("amount", CHARGE),
         pa.field("currency", pa.string()),
     )
 )
@@ -85,9 +85,10 @@ STATEMENTS = pa.schema(
             pa.field("backup_bytes", pa.int64()),
             pa.field("included_bytes", BYTES),
             pa.field("overage_bytes", BYTES),
-            *(pa.field(name, AMOUNT) for name in CHARGES),
+            *(pa.field(name, CHARGE) for name in CHARGES),
             pa.field("late_hours", HOURS),
         ),
+        pa.field("incomplete_parts", pa.string()),
     ]
 )
 TICKET_HOURS = pa.schema(
@@ -114,7 +115,8 @@ UNBILLED_HOURS = pa.schema(
             pa.field("hours", HOURS),
         ),
         pa.field("rate", RATE),
-        pa.field("amount", AMOUNT),
+        pa.field("amount", CHARGE),
+        pa.field("currency", pa.string()),
         pa.field("reason", pa.string()),
     ]
 )

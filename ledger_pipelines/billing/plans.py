@@ -1,8 +1,7 @@
 """Which plan a company is on, and at which rates (rules/billing.md, Which plan, which rates).
 
 Left open by the rule and decided here: names are compared exactly but for space around them; a rate that a
-plan does not state is 0; of two local plans with one key the later one (higher id) holds, of two of Codex's
-the one whose term is written in full; the support level is the override plan's where an override chose the
+plan does not state is 0; the support level is the override plan's where an override chose the
 plan, else the company's, else the plan's.
 """
 
@@ -17,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.catalogue import NO_PLAN, NOT_BILLED, Catalogue
 from ledger_pipelines.billing.contracts import normalise_term
+from ledger_pipelines.billing.edits import Edits
 from ledger_pipelines.billing.index import StatementIndex, month_days, month_positions
 from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
 from ledger_pipelines.billing.problems import company_problem
@@ -31,17 +32,12 @@ from ledger_pipelines.columns import (
     kept,
     mask,
     picked,
-    positions,
     present,
     small_units,
     take,
     trimmed,
 )
 from ledger_pipelines.errors import Problem
-
-_INACTIVE = "inactive"
-_NO_PLAN = -1
-_NOT_BILLED = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,16 @@ class Terms:
     frame: pa.Table
     rates: Mapping[str, Int64s]
 
+    def without(self, statements: Mask) -> Terms:
+        """The terms of the other statements."""
+        frame = kept(self.frame, ~statements)
+        index = StatementIndex.of(
+            self.index.months, self.index.month[~statements], column(frame, "account_number")
+        )
+        return Terms(
+            self.months, index, frame, {name: rate[~statements] for name, rate in self.rates.items()}
+        )
+
 
 def agree_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     """The terms of each company that gets a statement in these ascending months, and why others do not."""
@@ -65,19 +71,20 @@ def agree_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, l
     companies = _in_months(inputs.read("companies"), days)
     companies = companies.sort_by([("month", "ascending"), ("account_number", "ascending")])
     month = month_positions(column(companies, "month"), days)
-    overrides = inputs.read("client_billing_overrides")
-    override = positions(column(companies, "account_number"), column(overrides, "account_number"))
+    edits = Edits.of(inputs.read("client_billing_overrides"), ["account_number"], days)
+    overrides = edits.frame
+    override = edits.rows("account_number", month, column(companies, "account_number"))
     names, replaced = _plan_names(companies, overrides, override)
     terms = _normalised(column(companies, "contract_term_length"))
-    catalogue = _Catalogue.of(_in_months(inputs.read("plans"), days), inputs.read("billing_plans"), days)
+    catalogue = Catalogue.of(_in_months(inputs.read("plans"), days), inputs.read("billing_plans"), days)
     plan = _find_plans(catalogue, month, names, terms)
     nameless = ~present(trimmed(column(companies, "account_number")))
     billed = np.flatnonzero((plan >= 0) & ~nameless)
-    problems = [
+    problems = catalogue.choices + [
         company_problem(
             companies.slice(int(row), 1).to_pylist()[0], names[int(row)].as_py(), terms[int(row)].as_py()
         )
-        for row in np.flatnonzero((plan == _NO_PLAN) | (nameless & (plan != _NOT_BILLED)))
+        for row in np.flatnonzero((plan == NO_PLAN) | (nameless & (plan != NOT_BILLED)))
     ]
     billed_companies = picked(companies, billed)
     levels = _support_levels(billed_companies, take(catalogue.support_levels, plan[billed]), replaced[billed])
@@ -120,8 +127,8 @@ def _plan_names(companies: pa.Table, overrides: pa.Table, override: Int64s) -> t
     return pc.coalesce(others, own), present(others)
 
 
-def _find_plans(catalogue: _Catalogue, month: Int64s, names: Column, terms: Column) -> Int64s:
-    """The plan's row in the catalogue for each company, `_NO_PLAN`, or `_NOT_BILLED` when it is inactive."""
+def _find_plans(catalogue: Catalogue, month: Int64s, names: Column, terms: Column) -> Int64s:
+    """The plan's row in the catalogue for each company, `NO_PLAN`, or `NOT_BILLED` when it is inactive."""
     name_codes, distinct_names = codes(names)
     term_codes, distinct_terms = codes(terms)
     combined = (month * len(distinct_names) + name_codes) * len(distinct_terms) + term_codes
@@ -134,58 +141,13 @@ def _find_plans(catalogue: _Catalogue, month: Int64s, names: Column, terms: Colu
     return found[inverse]
 
 
-@dataclass(frozen=True, slots=True)
-class _Catalogue:
-    """Codex's plans of each month, and the local ones; `rates` by name, a row for each plan."""
-
-    codex: Mapping[tuple[int, str, str], int]
-    local: Mapping[tuple[str, str], int]
-    rates: Mapping[str, Int64s]
-    support_levels: Column
-
-    @classmethod
-    def of(cls, plans: pa.Table, billing_plans: pa.Table, days: Int64s) -> _Catalogue:
-        codex: dict[tuple[int, str, str], int] = {}
-        month = month_positions(column(plans, "month"), days).tolist()
-        rows = zip(
-            month,
-            plans["plan_name"].to_pylist(),
-            plans["term_length"].to_pylist(),
-            range(len(month)),
-            strict=True,
-        )
-        for at, name, term, row in sorted(
-            rows, key=lambda plan: (normalise_term(plan[2]) != plan[2], str(plan[1:3]))
-        ):
-            codex.setdefault((at, (name or "").strip(), normalise_term(term)), row)
-        local = {
-            ((plan["billing_plan"] or "").strip(), normalise_term(plan["term_length"])): plans.num_rows + row
-            for row, plan in sorted(
-                enumerate(billing_plans.to_pylist()), key=lambda numbered: numbered[1]["id"]
-            )
-        }
-        columns = {
-            name: np.concatenate([small_units(column(frame, name)) for frame in (plans, billing_plans)])
-            for name in RATES
-        }
-        levels = pa.concat_arrays([column(plans, "support_level"), column(billing_plans, "support_level")])
-        return cls(codex, local, columns, trimmed(levels))
-
-    def find(self, month: int, name: str | None, term: str) -> int:
-        if name is None:
-            return _NO_PLAN
-        if name.casefold() == _INACTIVE:
-            return _NOT_BILLED
-        return self.local.get((name, term), self.codex.get((month, name, term), _NO_PLAN))
-
-
 def _support_levels(companies: pa.Table, plans: Column, replaced: Mask) -> Column:
     own = trimmed(column(companies, "support_level"))
     level: Column = pc.if_else(array(replaced), pc.coalesce(plans, own), pc.coalesce(own, plans))
     return level
 
 
-def _rates(catalogue: _Catalogue, plan: Int64s, overrides: pa.Table, override: Int64s) -> dict[str, Int64s]:
+def _rates(catalogue: Catalogue, plan: Int64s, overrides: pa.Table, override: Int64s) -> dict[str, Int64s]:
     """The plan's rates, each replaced where the client's override is enabled and not null; zero counts."""
     rates: dict[str, Int64s] = {}
     for name in (*RATES, *PREPAID):

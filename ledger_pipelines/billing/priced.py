@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.lines import MANAGED_SERVICES, Stated, statement_lines
+from ledger_pipelines.billing.lines import MANAGED_SERVICES, RATE_UNIT, Stated, charged, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.problems import billing_problem
-from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, half_up, summed, take
+from ledger_pipelines.columns import Column, Int64s, Mask, array, codes, joined, summed, take
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 
@@ -23,12 +23,16 @@ CUSTOM = "Custom"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The types of a kind of record and the rate that each bills (None: nothing, or its own cost)."""
+    """The types of a kind of record and the rate that each bills (None: nothing, or its own cost).
+
+    `described` is what a line says of a record: `{type}: {name}`, or the name first.
+    """
 
     kind: str
     noun: str
     type_field: str
     rates: Mapping[str, str | None]
+    described: str
 
     @property
     def names(self) -> list[str]:
@@ -38,6 +42,12 @@ class Vocabulary:
     def code(self, name: str) -> int:
         """The code of a type of this vocabulary, as it is written here."""
         return self.names.index(name)
+
+    def descriptions(self, names: Column, types: Int64s) -> Column:
+        """What lines say of records with these names and types."""
+        label, leads = self.described.replace("{name}", ""), self.described.endswith("{name}")
+        labels = take(array([label.replace("{type}", name) for name in self.names]), types)
+        return joined(labels, names) if leads else joined(names, labels)
 
     def read(self, written: Column, otherwise: Callable[[], Int64s] | None = None) -> Int64s:
         """The code of each type, written in any case; where none is, what `otherwise` gives, or UNKNOWN."""
@@ -69,7 +79,8 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class PricedCharges:
-    """Lines and problems; by statement, how many there are of each type, and the sum in hundredths."""
+    """Lines and problems; by statement, how many there are of each type, and the sum in the currency's
+    minor unit."""
 
     lines: Sequence[pa.Table]
     counts: Int64s
@@ -94,7 +105,7 @@ def charge(terms: Terms, vocabulary: Vocabulary, sources: Sequence[Priced], curr
         cells = source.rows * width + source.types
         custom = source.types == vocabulary.code(CUSTOM)
         rates = np.where(custom, source.costs, prices.reshape(-1)[cells]) if cells.size else cells
-        amounts = half_up(rates, 100)
+        amounts = charged(rates, RATE_UNIT, currency)
         counts += np.bincount(cells, minlength=counts.size)
         totals += summed(amounts, source.rows, statements)
         stated = Stated(
@@ -104,7 +115,7 @@ def charge(terms: Terms, vocabulary: Vocabulary, sources: Sequence[Priced], curr
             vocabulary.kind,
             take(array(vocabulary.names), source.types),
             MANAGED_SERVICES,
-            source.names,
+            vocabulary.descriptions(source.names, source.types),
         )
         lines.append(statement_lines(terms, stated, rates=rates, amounts=amounts, currency=currency))
         unknown = source.types == width - 1

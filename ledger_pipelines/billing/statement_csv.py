@@ -1,6 +1,7 @@
 """Statements as a CSV file that accounting programs import (rules/billing.md, Statement).
 
-Dates are ISO (`2025-03-31`), amounts have two decimals, rates two to four, quantities as many as they need.
+Dates are ISO (`2025-03-31`), amounts have the decimals of their currency, rates these or more, quantities as many as
+they need.
 Statements come by month and account, their lines by kind, description and source.
 """
 
@@ -18,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import array, column, joined_text, kept, positions
-from ledger_pipelines.money import CENT
-from ledger_pipelines.spreadsheets import neutralised
+from ledger_pipelines.money import decimal_places
+from ledger_pipelines.spreadsheets import Money, neutralised
 
 COLUMNS = (
     "InvoiceNo",
@@ -35,6 +36,7 @@ COLUMNS = (
 
 _KINDS = ("user", "asset", "backup", "hours", "custom")
 _HEAD = ("statement_number", "company_name", "statement_date", "due_date")
+_STATED = ("item", "description", "quantity", "rate", "amount", "currency")
 _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
     (name, "ascending")
     for name in ("month", "account_number", "place", "description", "source_type", "source_id")
@@ -42,7 +44,7 @@ _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
 
 
 class StatementRow(NamedTuple):
-    """A line of a statement as the file states it, in the order of COLUMNS."""
+    """A line of a statement as the file states it, in the order of COLUMNS; its currency is in no column."""
 
     number: str
     customer: str
@@ -53,6 +55,7 @@ class StatementRow(NamedTuple):
     quantity: Decimal
     rate: Decimal
     amount: Decimal
+    currency: str
 
 
 def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementRow]:
@@ -69,7 +72,7 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
     ordered = (
         charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)
     )
-    stated = [ordered[name].to_pylist() for name in ("item", "description", "quantity", "rate", "amount")]
+    stated = [ordered[name].to_pylist() for name in _STATED]
     heading = [statements[name].to_pylist() for name in _HEAD]
     for head, *line in zip(ordered["head"].to_pylist(), *stated, strict=True):
         yield StatementRow(*(values[head] for values in heading), *line)
@@ -92,20 +95,21 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
                 row.due.isoformat(),
                 neutralised(row.item),
                 neutralised(row.description),
-                _shortest(row.quantity, Decimal(1)),
-                _shortest(row.rate, CENT),
-                f"{row.amount:.2f}",
+                _shortest(row.quantity, None),
+                _shortest(row.rate, row.currency),
+                str(Money(row.amount, row.currency)),
             ]
         )
     return text.getvalue()
 
 
 @lru_cache(maxsize=4096)
-def _shortest(value: Decimal, at_least: Decimal) -> str:
-    """The number without trailing zeros, but with the decimals of `at_least`."""
-    places = at_least.as_tuple().exponent
-    short = value.normalize()
-    exponent = short.as_tuple().exponent
-    if isinstance(places, int) and isinstance(exponent, int) and exponent > places:
-        short = short.quantize(at_least)
-    return f"{short:f}"
+def _shortest(value: Decimal, currency: str | None) -> str:
+    """The number without trailing zeros, but with the decimals of its currency, if it has one."""
+    places = decimal_places(value, currency) if currency is not None else max(0, -_exponent(value))
+    return f"{value:.{places}f}"
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,9 +18,11 @@ from ledger_pipelines.billing.contracts import contract_ends, term_years
 from ledger_pipelines.billing.hour_units import units_in_hours
 from ledger_pipelines.billing.hours import HourCharges, charge_hours
 from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
+from ledger_pipelines.billing.limits import billable_terms
 from ledger_pipelines.billing.line_items import LineItemCharges, charge_line_items
+from ledger_pipelines.billing.lines import amounts_of
 from ledger_pipelines.billing.outputs import BYTES, STATEMENT_LINES, STATEMENTS, BillingResult
-from ledger_pipelines.billing.plans import Terms, agree_terms
+from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.priced import CUSTOM, PricedCharges
 from ledger_pipelines.billing.users import FREE, PAID, USER_TYPES, charge_users
 from ledger_pipelines.columns import (
@@ -35,7 +38,7 @@ from ledger_pipelines.columns import (
     same,
 )
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.money import AMOUNT, RATE
+from ledger_pipelines.money import RATE
 from ledger_pipelines.months import last_day, month_of
 
 __all__ = ["BillingResult", "bill"]
@@ -57,10 +60,10 @@ def bill(inputs: BillingInputs, months: Sequence[date], *, currency: str) -> Bil
 
     The months come in any order and need not follow one another; a range gives what its months give one by
     one. Every active company with a plan has a statement, also one without a line. Raises FrameError when an
-    input lacks a column or has a wrong type, and LedgerError when a number is too large for a statement.
+    input lacks a column or has a wrong type.
     """
     asked = sorted({month_of(month) for month in months})
-    terms, problems = agree_terms(inputs, asked)
+    terms, problems = billable_terms(inputs, asked)
     users = charge_users(inputs, terms, currency)
     assets, devices = charge_assets(inputs, terms, currency)
     backup = charge_backup(terms, devices, currency)
@@ -76,7 +79,9 @@ def bill(inputs: BillingInputs, months: Sequence[date], *, currency: str) -> Bil
             line_items.lines,
         ]
     )
-    statements = _statements(terms, _Charges(users, assets, backup, hours, line_items), currency)
+    statements = _statements(
+        terms, _Charges(users, assets, backup, hours, line_items), currency
+    ).append_column(STATEMENTS.field("incomplete_parts"), _incomplete_parts(inputs, terms))
     found = _in_order([*problems, *users.problems, *assets.problems])
     return BillingResult(lines, statements, hours.ticket_hours, hours.unbilled, found)
 
@@ -112,9 +117,26 @@ def _statements(terms: Terms, charges: _Charges, currency: str) -> pa.Table:
         "backup_bytes": array(charges.backup.stored),
         "included_bytes": decimals(charges.backup.included, BYTES),
         "overage_bytes": decimals(charges.backup.overage, BYTES),
-        **{name: decimals(amounts, AMOUNT) for name, amounts in _amounts(charges).items()},
+        **{name: amounts_of(amounts, currency) for name, amounts in _amounts(charges).items()},
     }
-    return pa.Table.from_arrays([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
+    charged = STATEMENTS.remove(STATEMENTS.get_field_index("incomplete_parts"))
+    return pa.Table.from_arrays([columns[name] for name in charged.names], schema=charged)
+
+
+def _incomplete_parts(inputs: BillingInputs, terms: Terms) -> Column:
+    """The parts of each statement's company that could not be read anew, with commas; null where all were."""
+    gaps = inputs.read("snapshot_gaps")
+    if not gaps.num_rows:
+        return pa.nulls(terms.index.count, pa.string())
+    rows = terms.index.rows(column(gaps, "month"), column(gaps, "account_number"))
+    parts: dict[int, set[str]] = defaultdict(set)
+    names: list[Any] = gaps["table_name"].to_pylist()
+    for row, part in zip(rows.tolist(), names, strict=True):
+        parts[row].add(part)
+    return array(
+        [", ".join(sorted(parts[row])) if row in parts else None for row in range(terms.index.count)],
+        pa.string(),
+    )
 
 
 def _dates(terms: Terms, ends: Column) -> dict[str, Column]:
@@ -153,7 +175,7 @@ def _counts(charges: _Charges) -> dict[str, Column]:
 
 
 def _amounts(charges: _Charges) -> dict[str, Exact]:
-    """What each statement charges, in hundredths; the total leaves out overage, which the backup charge
+    """What each statement charges, in the currency's minor unit; the total leaves out overage, which the backup charge
     includes.
     """
     parts = {

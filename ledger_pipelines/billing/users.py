@@ -16,7 +16,6 @@ from ledger_pipelines.columns import (
     column,
     mask,
     named,
-    positions,
     present,
     small_units,
     take,
@@ -30,6 +29,7 @@ USER_TYPES = Vocabulary(
     noun="user",
     type_field="payment_type",
     rates={PAID: "per_user_cost", FREE: None, CUSTOM: None},
+    described="{name} ({type})",
 )
 
 
@@ -41,9 +41,9 @@ def charge_users(inputs: BillingInputs, terms: Terms, currency: str) -> PricedCh
 
 def _contacts(inputs: BillingInputs, index: StatementIndex) -> Priced:
     contacts, rows = index.billed(inputs.read("contacts"))
-    overrides = inputs.read("user_billing_overrides")
-    ids = column(contacts, "id")
-    override = positions(ids, column(overrides, "user_id"))
+    edits = index.edits(inputs.read("user_billing_overrides"), "user_id")
+    overrides, ids = edits.frame, column(contacts, "id")
+    override = edits.rows("user_id", index.month[rows], ids)
     written = take(trimmed(column(overrides, "payment_type")), override)
     costs = take(column(overrides, "custom_cost"), override)
     active = mask(column(contacts, "active").fill_null(True))
@@ -62,7 +62,9 @@ def _contacts(inputs: BillingInputs, index: StatementIndex) -> Priced:
 
 
 def _by_hand(inputs: BillingInputs, index: StatementIndex) -> Priced:
-    manual, rows = index.billed_every_month(inputs.read("manual_users"))
+    manual, rows = index.billed_in_force(
+        index.edits(inputs.read("manual_users"), "account_number", "full_name")
+    )
     ids, written = column(manual, "id"), trimmed(column(manual, "payment_type"))
     return Priced(
         source_type="manual_user",

@@ -19,7 +19,8 @@ def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
     return [_required(name, pa.string()) for name in names]
 
 
-#: Paid invoices. `origin` is `crypto` or `holded`; what else is missing makes the invoice refused.
+#: Paid invoices. `origin` is `crypto` or `holded`, `currency` that of `amount`; `paid_in` is what a crypto invoice was
+#: paid with, such as `0.5 BTC`. What is missing makes the invoice refused, but for `paid_in` of a Holded one.
 INVOICES = pa.schema(
     [
         _required("invoice_id", pa.int32()),
@@ -30,6 +31,7 @@ INVOICES = pa.schema(
         pa.field("description", pa.string()),
         pa.field("amount", AMOUNT),
         pa.field("currency", pa.string()),
+        pa.field("paid_in", pa.string()),
         pa.field("paid_at", _INSTANT),
     ]
 )

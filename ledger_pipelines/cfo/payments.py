@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 
+from ledger_pipelines.cfo.networks import network_of
 from ledger_pipelines.errors import LedgerError
 
 #: Of a crypto invoice.
@@ -50,8 +51,9 @@ def normalised_hash(transaction_hash: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment of an invoice, in the invoice's currency, as the chain tells it.
+    """A payment of an invoice, in the invoice's currency and on its network, as the chain tells it.
 
+    Its hash and `output` tell it from others: one transaction may pay by several outputs, or several invoices.
     `needed`: the confirmations that make it certain; `confirmed_at`: when it had them, and null until then.
     Raises LedgerError when the amount is not above zero, or the two contradict one another.
     """
@@ -61,6 +63,7 @@ class Payment:
     confirmations: int
     needed: int
     confirmed_at: datetime | None = None
+    output: str = ""
 
     def __post_init__(self) -> None:
         if not (self.amount.is_finite() and self.amount > 0):
@@ -91,12 +94,13 @@ class InvoiceState:
 def required_confirmations(currency: str, network: str | None) -> int:
     """Confirmations that make a payment certain (rules/cfo_sync.md, Invoices and payments).
 
-    Case and surrounding space do not matter. USDT on a network that has no number of its own needs what other
-    currencies do.
+    Neither case nor the spelling of the network matters. USDT on a network that has no number of its own, or on nobody
+    knows which, needs what other currencies do. Raises LedgerError when the network is not known.
     """
     code = _code(currency)
+    known = network_of(network) if network and network.strip() else ""
     if code == "USDT":
-        return _CONFIRMATIONS_OF_USDT.get(_code(network or ""), _OTHER_CONFIRMATIONS)
+        return _CONFIRMATIONS_OF_USDT.get(known, _OTHER_CONFIRMATIONS)
     return _CONFIRMATIONS.get(code, _OTHER_CONFIRMATIONS)
 
 
@@ -112,8 +116,9 @@ def _code(text: str) -> str:
 def invoice_state(status: str, amount: Decimal, currency: str, payments: Sequence[Payment]) -> InvoiceState:
     """What all payments of an invoice make of it (rules/cfo_sync.md, Invoices and payments).
 
-    `amount` is what is owed, in `currency`, as the payments are. Their order does not matter, and a hash that comes
-    twice counts once, with the greater number of confirmations. The bounds of the tolerance are within it.
+    `amount` is what is owed, in `currency`, as the payments are. Their order does not matter, and a hash and
+    output that come twice count once, with the greater number of confirmations. The bounds of the tolerance are
+    within it.
 
     - A complete or cancelled invoice, and one without payments, keeps its status.
     - Any other (a draft, an expired or overdue one, too) is paid or overpaid once confirmed payments reach the
@@ -147,10 +152,10 @@ def invoice_state(status: str, amount: Decimal, currency: str, payments: Sequenc
 
 
 def _once(payments: Sequence[Payment]) -> list[Payment]:
-    """Each transaction hash once, as it was told with the most confirmations; of equal ones the earliest."""
+    """Each hash and output once, as it was told with the most confirmations; of equal ones the earliest."""
     latest_first = sorted(payments, key=_instant, reverse=True)
     ordered = sorted(latest_first, key=lambda told: (told.confirmations, told.amount, told.needed))
-    known = {payment.transaction_hash: payment for payment in ordered}
+    known = {(payment.transaction_hash, payment.output): payment for payment in ordered}
     return list(known.values())
 
 
@@ -160,6 +165,6 @@ def _instant(payment: Payment) -> float:
 
 
 def _confirmed(payments: Sequence[Payment]) -> list[tuple[datetime, Payment]]:
-    """The confirmed payments in the order of their confirmations, of equal times by hash."""
+    """The confirmed payments in the order of their confirmations, of equal times by hash and output."""
     found = [(payment.confirmed_at, payment) for payment in payments if payment.confirmed_at is not None]
-    return sorted(found, key=lambda one: (one[0], one[1].transaction_hash))
+    return sorted(found, key=lambda one: (one[0], one[1].transaction_hash, one[1].output))

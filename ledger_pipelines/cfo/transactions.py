@@ -84,15 +84,16 @@ class Mapped:
 def transactions_of(invoices: pa.Table, mappings: pa.Table, categories: pa.Table) -> Mapped:
     """The transactions of paid invoices (INVOICES), by ENTITY_MAPPINGS and REVENUE_CATEGORIES.
 
-    Client, period and currency come without surrounding space; the number is as it stands, for it tells invoices
-    apart. A blank text is a missing one. Refused for good, each with all that is wrong with it, are invoices of an
-    unknown origin; without a number, client, currency or time of payment; with no amount above zero; that no
+    Client, period and currencies come without surrounding space; the number is as it stands, for it tells invoices
+    apart. A blank text is a missing one. The currency is that of the amount; what a crypto invoice was paid with stands
+    in the reason. Refused for good, each with all that is wrong with it, are invoices of an unknown origin; without a
+    number, client, currency or time of payment; of crypto without what was paid; with no amount above zero; that no
     mapping or no category matches; and those with a text that the CFO's table cannot keep (too long, or with a NUL).
 
     Raises FrameError when a frame is not as its schema says.
     """
     found = fitted("frame of invoices", invoices, INVOICES)
-    for name in ("client_name", "billing_period", "currency"):
+    for name in ("client_name", "billing_period", "currency", "paid_in"):
         place = found.column_names.index(name)
         found = found.set_column(place, INVOICES.field(name), trimmed(column(found, name)))
     drawn = _drawn(found, ordered_mappings(mappings), ordered_categories(categories))
@@ -119,9 +120,7 @@ def _drawn(found: pa.Table, mappings: pa.Table, categories: pa.Table) -> pa.Tabl
         "source_file": _joined(pc.if_else(is_crypto, "crypto_invoice_", "holded_invoice_"), numbers),
         "transaction_type": same(TRANSACTION_TYPE, count),
         "confidence": pa.repeat(pa.scalar(Decimal("1.00"), CONFIDENCE), count),
-        "classification_reason": _joined(
-            pc.if_else(is_crypto, "Crypto invoice payment from ", "Holded invoice payment from "), clients
-        ),
+        "classification_reason": _reason(is_crypto, clients, column(found, "paid_in")),
         "origin": pc.if_else(is_crypto, "External Account", "Holded"),
         "destination": same(DESTINATION, count),
         "identifier": numbers,
@@ -138,6 +137,14 @@ def _description(numbers: Column, clients: Column, periods: Column) -> Column:
     return described
 
 
+def _reason(is_crypto: Column, clients: Column, paid_in: Column) -> Column:
+    """`Crypto invoice payment from {client} (0.5 BTC)`; of a Holded invoice without what was paid."""
+    payment = pc.if_else(is_crypto, "Crypto invoice payment from ", "Holded invoice payment from ")
+    plain = _joined(payment, clients)
+    told: Column = pc.coalesce(_joined(plain, " (", paid_in, ")"), plain)
+    return told
+
+
 def _joined(*parts: str | Column) -> Column:
     """The parts of each text one after another; null where one is."""
     texts: Any = parts
@@ -147,6 +154,7 @@ def _joined(*parts: str | Column) -> Column:
 
 def _faults(found: pa.Table, drawn: pa.Table) -> list[_Fault]:
     """All that can be wrong with an invoice, and with which ones it is."""
+    is_crypto = mask(pc.equal(column(found, "origin"), pa.scalar("crypto")))
     known_origin = mask(pc.is_in(column(found, "origin"), value_set=pa.array(["crypto", "holded"])))
     has_client = present(column(found, "client_name"))
     faults: list[_Fault] = [
@@ -154,7 +162,10 @@ def _faults(found: pa.Table, drawn: pa.Table) -> list[_Fault]:
         ("it has no number", ~present(trimmed(column(found, "invoice_number")))),
         ("it has no client", ~has_client),
         ("its amount is missing or not above zero", small_units(column(found, "amount")) <= 0),
-        ("it has no currency", ~present(column(found, "currency"))),
+        (
+            "it has no currency",
+            ~present(column(found, "currency")) | (is_crypto & ~present(column(found, "paid_in"))),
+        ),
         ("it has no time of payment", ~present(column(found, "paid_at"))),
         ("no entity mapping matches its client", has_client & ~present(column(drawn, "classified_entity"))),
         ("no revenue category matches it and none is the default", ~present(column(drawn, "subcategory"))),

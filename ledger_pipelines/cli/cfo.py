@@ -56,3 +56,38 @@ def metrics() -> None:
     from ledger_pipelines.commands.cfo import print_metrics
 
     print_metrics(database, datetime.now(UTC), console)
+
+
+@app.command("verify")
+def verify(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended, in rows that came from here alone.")
+    ] = False,
+) -> None:
+    """Compares all that was handed over with the CFO's transactions; exit code 1 where a difference is left."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import verify as command
+
+    if not command(database, mend=repair, now=datetime.now(UTC), console=console):
+        raise typer.Exit(1)
+
+
+@app.command("payments")
+def payments() -> None:
+    """Payments that fit nothing: on another network, of a cancelled or complete invoice, lost after the hand-over."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import print_payments
+
+    print_payments(database, console)
+
+
+@app.command("settle")
+def settle(
+    payment: Annotated[str, typer.Argument(help="The payment's hash, with :OUTPUT where it has one.")],
+    note: Annotated[str, typer.Option(help="What was done about it.")],
+) -> None:
+    """Says what was done about a payment that fits nothing."""
+    database = enter()
+    from ledger_pipelines.commands.cfo import settle as command
+
+    command(database, payment, note=note, now=datetime.now(UTC), console=console)

@@ -7,15 +7,15 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_range, parse_month
 
 if TYPE_CHECKING:
     from ledger_pipelines.store.database import Database
 
-console = Console()
+console = PrintableConsole()
 
 Month = Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM or YYYY-MM-01.")]
 MonthEnd = Annotated[

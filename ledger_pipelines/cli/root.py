@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from ledger_pipelines.cli import cfo, errors, export
+from ledger_pipelines.cli import cfo, cohorts, errors, export
 from ledger_pipelines.cli.entering import Month, MonthEnd, console, enter, months_from, person, today
+from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import parse_month
 
@@ -26,11 +27,16 @@ app = typer.Typer(
 app.add_typer(export.app, name="export")
 app.add_typer(errors.app, name="errors")
 app.add_typer(cfo.app, name="cfo")
-_err = Console(stderr=True)
+app.add_typer(cohorts.app, name="cohorts")
+_err = PrintableConsole(stderr=True)
 
 
 def main() -> None:
     """Runs the command; what a person can mend is one sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no sign for a name's letter is told the rest.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(standalone_mode=True)
     except LedgerError as error:
@@ -69,7 +75,12 @@ def migrate() -> None:
     applied = apply(ledger_database(settings), first_month=settings.first_month_on(today()))
     for migration in applied:
         console.print(f"Applied {migration.version:04} {migration.name}.", highlight=False)
-    prepare_cfo_database(cfo_database(settings))
+    try:
+        notes = prepare_cfo_database(cfo_database(settings))
+    except LedgerError as error:
+        notes = [f"{error} Nothing else waits for it."]
+    for note in notes:
+        _err.print(f"[yellow]Warning:[/] {escape(note)}", highlight=False, soft_wrap=True)
     console.print("The database is up to date.")
 
 
@@ -144,6 +155,26 @@ def reopen(
             f"{month[:7]} billed of tickets that are theirs by now is billed in the first open month after them.",
             highlight=False,
         )
+
+
+@app.command()
+def history(
+    nothing_before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM", help="There is nothing to be read before this month; kept with your name."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why there is nothing.")] = None,
+) -> None:
+    """Says which months were read from the sources, or that there is nothing before one."""
+    month = None if nothing_before is None else parse_month(nothing_before)
+    database = enter()
+    from ledger_pipelines.commands import history as command
+
+    command.run(
+        database, nothing_before=month, reason=reason, person=person(), today=today(), console=console
+    )
 
 
 @app.command()

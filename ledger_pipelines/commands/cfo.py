@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,14 @@ from rich.table import Table
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
 from ledger_pipelines.cfo.retry import CLAIM_LIFETIME, MAX_RETRIES
 from ledger_pipelines.commands.progress import run_with_progress
+from ledger_pipelines.defs.cfo.run import release_lost
+from ledger_pipelines.defs.cfo.verifying import Difference, repair
+from ledger_pipelines.defs.cfo.verifying import verify as find_differences
 from ledger_pipelines.defs.partitions import nearest_month
+from ledger_pipelines.environment import cfo_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_of, month_range
+from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.cfo_metrics import (
     WaitingInvoice,
     ready_months,
@@ -26,6 +32,8 @@ from ledger_pipelines.store.cfo_metrics import (
     waiting_invoices,
 )
 from ledger_pipelines.store.cfo_sync import invoice_of, register_holded_invoices
+from ledger_pipelines.store.cfo_table import CFO_SCHEMA
+from ledger_pipelines.store.cfo_troubles import due_troubles, misfit_payments, settle_payment
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import run_executions
 
@@ -89,7 +97,7 @@ def print_status(database: Database, number: str, console: Console) -> None:
         "Number": invoice["invoice_number"] or "none",
         "Origin": invoice["origin"],
         "Client": invoice["client_name"],
-        "Amount": shown_amount(Decimal(str(invoice["amount"])), invoice["currency"], invoice["origin"]),
+        "Amount": shown_amount(Decimal(str(invoice["amount"])), invoice["currency"], invoice["paid_in"]),
         "Paid": invoice["paid_at"],
         "Invoice status": invoice["status"],
         "Sync status": sync.get("sync_status") or "not taken up",
@@ -112,6 +120,13 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
 
     Raises LedgerError when there is no such invoice, it cannot be taken now, or something was not handed over.
     """
+    try:
+        gone = release_lost(database, _cfo(database), clock=lambda: now)
+    except LedgerError as error:
+        console.print(f"[yellow]{escape(str(error))}[/]", highlight=False, soft_wrap=True)
+    else:
+        if gone:
+            console.print(f"[yellow]{gone:,} handed-over invoices are gone there and are ready again.[/]")
     with database.connect() as connection:
         register_holded_invoices(connection)
         state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
@@ -136,12 +151,13 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
         title=f"Handing over {describe_months(months)}",
         settings={"cfo_transactions": config},
     )
-    failed = 0
+    failed = waiting = 0
     with database.connect() as connection:
         for execution in run_executions(connection, outcome.run_id):
             counts = (f"{told} {execution.result.get(name, 0):,}" for name, told in _COUNTS.items())
             console.print(f"{', '.join(counts)}.", highlight=False)
             failed += execution.result.get("invoices_failed", 0)
+            waiting += execution.result.get("invoices_to_retry", 0)
         state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
@@ -151,6 +167,10 @@ def sync(database: Database, *, invoice: str | None, force: bool, now: datetime,
         raise LedgerError(f"Invoice {invoice} {_not_now(state, now, force=False)}")
     if failed:
         raise LedgerError(f"{failed:,} of the invoices have failed: `ledger cfo pending` says why.")
+    if waiting:
+        raise LedgerError(
+            f"{waiting:,} of the invoices are tried again later: `ledger cfo pending` says why."
+        )
 
 
 _COUNTS = {
@@ -197,6 +217,7 @@ def print_metrics(database: Database, now: datetime, console: Console) -> None:
         register_holded_invoices(connection)
         metrics = Metrics(*sync_metrics(connection, now))
         ready = ready_months(connection, now)
+        troubles = due_troubles(connection)
         failed = sum(one.sync_status == "failed" for one in waiting_invoices(connection))
     table = Table("Metric", "Value", title="CFO sync", title_justify="left")
     lag = "nothing synced" if metrics.lag_seconds is None else f"{metrics.lag_seconds:,.1f} s"
@@ -210,5 +231,62 @@ def print_metrics(database: Database, now: datetime, console: Console) -> None:
         "Ready by month", ", ".join(f"{format_month(one.month)}: {one.invoices:,}" for one in ready) or "none"
     )
     console.print(table)
-    for alert in due_alerts(metrics):
-        console.print(f"[yellow]{alert.kind}[/] {escape(alert.message)}", highlight=False)
+    alerts = [(alert.kind, alert.message) for alert in due_alerts(metrics)]
+    for kind, message in [*alerts, *((alert.kind, alert.message) for alert in troubles)]:
+        console.print(f"[yellow]{kind}[/] {escape(message)}", highlight=False)
+
+
+def _cfo(database: Database) -> Database:
+    """The CFO's database of the settings, beside this ledger."""
+    settings = read_settings()
+    return (
+        replace(database, schema=CFO_SCHEMA) if settings.cfo_database_url is None else cfo_database(settings)
+    )
+
+
+def print_payments(database: Database, console: Console) -> None:
+    """Payments that fit nothing, each with its amount and why."""
+    with database.connect() as connection:
+        misfits = misfit_payments(connection)
+    if not misfits:
+        console.print("Every payment fits its invoice.")
+    for one in misfits:
+        console.print(f"[bold]{escape(one.name)}[/] {one.amount} {escape(one.currency)}", highlight=False)
+        console.print(f"  {escape(one.told)}.", highlight=False, soft_wrap=True)
+
+
+def settle(database: Database, name: str, *, note: str, now: datetime, console: Console) -> None:
+    """Keeps what a person did about a payment that fits nothing. Raises LedgerError when it is none."""
+    with database.connect() as connection:
+        settle_payment(connection, name, note, now)
+    console.print(f"Payment {escape(name)} is settled.", highlight=False)
+
+
+def verify(database: Database, *, mend: bool, now: datetime, console: Console) -> bool:
+    """Prints each difference between what was handed over and the CFO's transactions; true where none is left.
+
+    `mend` mends what can be mended first. Raises LedgerError when the CFO's database does not let us look.
+    """
+    cfo = _cfo(database)
+    if mend:
+        mended = repair(database, cfo, clock=lambda: now)
+        _print_differences(mended, "found", console)
+    left = find_differences(database, cfo)
+    if mend and left:
+        _print_differences(left, "left, for a person to mend", console)
+    elif not mend:
+        _print_differences(left, "found; --repair mends those marked so", console)
+    if not left:
+        console.print("The CFO's transactions hold every paid invoice, once and as it is.")
+    return not left
+
+
+def _print_differences(differences: Sequence[Difference], told: str, console: Console) -> None:
+    if not differences:
+        return
+    table = Table("Invoice", "Transaction", "Difference", "Mendable", title_justify="left")
+    table.title = f"{len(differences):,} differences {told}"
+    for one in differences:
+        number = "" if one.transaction is None else str(one.transaction)
+        table.add_row(escape(one.invoice), number, escape(one.told), "yes" if one.is_mendable else "")
+    console.print(table)

@@ -8,26 +8,41 @@ from datetime import date
 from rich.console import Console
 from rich.markup import escape
 
+from ledger_pipelines.closing.readiness import (
+    BrokenInvariant,
+    Facts,
+    FailedStep,
+    OpenError,
+    reasons_against,
+    refusal,
+    refuse_unfinished,
+    warnings_of,
+)
+from ledger_pipelines.commands.history import history_to_read, refuse_unread
 from ledger_pipelines.commands.progress import run_with_progress
 from ledger_pipelines.commands.tables import (
     changes_table,
     print_checks,
     print_deferred_revenue,
     print_errors,
+    print_incomplete,
+    print_reasons,
     print_statements,
 )
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months, month_of
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.runs import RunOutcome
 from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.store.executions import others_meanwhile
+from ledger_pipelines.store.integration_errors import open_errors
+from ledger_pipelines.store.periods import close_months, closed_months
 from ledger_pipelines.store.summaries import (
     deferred_revenue,
+    incomplete_statements,
     month_summaries,
     run_changes,
     run_executions,
-    unread_parts,
 )
 
 
@@ -43,56 +58,90 @@ def run(
 ) -> None:
     """Materialises the months, prints what came of it and, with `finalise`, closes them.
 
-    Raises LedgerError when a step failed, or when months that are to be closed have an invariant broken or a
-    company that could be read in part only.
+    The first close reads the import steps' history, too. Raises LedgerError when a step failed or an invariant is broken,
+    and with `finalise` when anything else stands against closing the months for good, such as months before that were
+    never read; what is no matter of their books does not.
     """
     if finalise:
-        _refuse_unfinished(months, today)
+        refuse_unfinished(months, today)
+    title = f"Closing {describe_months(months)}{_history(database, months, console)}"
     outcome = run_with_progress(
         database,
         "month_close",
         months,
         today=today,
         console=console,
-        title=f"Closing {describe_months(months)}",
+        title=title,
         settings={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise}},
     )
     _print_summary(database, months, outcome, console)
+    if finalise:
+        refuse_unread(database, months)
+        _finalise(database, months, person, outcome, console)
+        return
     for failure in outcome.failures[1:]:
         console.print(f"[red]{escape(failure)}[/]")
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
-    _refuse_broken(months, outcome)
-    if finalise:
-        _finalise(database, months, person, console)
-
-
-def _refuse_unfinished(months: Sequence[date], today: date) -> None:
-    unfinished = [month for month in months if month >= month_of(today)]
-    if unfinished:
-        raise LedgerError(
-            f"{describe_months(unfinished)} cannot be closed before it has ended: leave --finalise out until then."
-        )
-
-
-def _refuse_broken(months: Sequence[date], outcome: RunOutcome) -> None:
-    broken = [check for check in outcome.checks if not check.passed and check.is_error]
+    broken = [reason for reason in reasons_against(_facts(months, outcome)) if reason.kind == "invariant"]
     if broken:
-        raise LedgerError(
-            f"{describe_months(months)} cannot be closed, {broken[0].asset} breaks {broken[0].check}: "
-            f"{broken[0].description or 'see the check in Dagster'}"
-        )
+        raise LedgerError(f"{describe_months(months)} cannot be closed, {broken[0].message}")
 
 
-def _finalise(database: Database, months: Sequence[date], person: str, console: Console) -> None:
+def _history(database: Database, months: Sequence[date], console: Console) -> str:
+    """Says from when on the history is read along, where it never was; nothing where it was."""
     with database.connect() as connection:
-        unread = unread_parts(connection)
-        if unread:
-            raise LedgerError(
-                f"{describe_months(months)} was not closed, {len(unread)} records are missing in it: {unread[0]} "
-                "Mend it and run again, or if it may stay so, `ledger errors list` and `ledger errors ignore`."
+        since = history_to_read(connection, read_settings(), months)
+    if since is None:
+        return ""
+    told = f"reading the history since {format_month(since)}"
+    console.print(f"First {told}: it was never read. A later close need not.", highlight=False)
+    return f", {told}"
+
+
+def _facts(months: Sequence[date], outcome: RunOutcome, errors: Sequence[OpenError] = ()) -> Facts:
+    return Facts(
+        months,
+        errors=errors,
+        invariants=[
+            BrokenInvariant(check.asset, check.check, check.description)
+            for check in outcome.checks
+            if not check.passed and check.is_error
+        ],
+        failures=[
+            FailedStep(step, message)
+            for step, message in zip(outcome.failed_steps, outcome.failures, strict=True)
+        ],
+    )
+
+
+def _finalise(
+    database: Database, months: Sequence[date], person: str, outcome: RunOutcome, console: Console
+) -> None:
+    """Closes the months where nothing stands against it; what was checked is what is closed."""
+    with database.connect() as connection:
+        errors = [
+            OpenError(number, integration, operation, kind, record, message, frozenset(troubled), is_blocking)
+            for number, integration, operation, kind, record, message, troubled, is_blocking in open_errors(
+                connection
             )
-        closed = close_months(connection, months, person=person)
+        ]
+        booked = closed_months(connection)
+        facts = _facts([month for month in months if month not in booked], outcome, errors)
+        reasons = reasons_against(facts)
+        if reasons:
+            print_reasons(reasons, console)
+            raise LedgerError(refusal(facts.months or months, reasons))
+        with connection.transaction():
+            closed = close_months(connection, months, person=person)
+            meanwhile = others_meanwhile(connection, outcome.run_id, closed)
+            if meanwhile:
+                raise LedgerError(
+                    f"{describe_months(months)} was not closed, another run executed {', '.join(meanwhile)} for it "
+                    "meanwhile: run again when that has ended."
+                )
+    for warning in warnings_of(facts):
+        console.print(f"[yellow]Not a matter of these books:[/] {escape(warning.message)}", highlight=False)
     already = len(months) - len(closed)
     text = f"Closed {describe_months(closed)}." if closed else "Nothing to close."
     console.print(text + (f" {already} of the months were closed before." if already else ""))
@@ -105,6 +154,7 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
         done = {execution.step_name for execution in executions if execution.status == "completed"}
         if "billing" in done:
             print_statements(month_summaries(connection, months), console)
+            print_incomplete(incomplete_statements(connection, months), console)
         if "accruals" in done:
             print_deferred_revenue(deferred_revenue(connection, months), console)
         console.print(changes_table(run_changes(connection, outcome.run_id)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import requests
 from rich.console import Console
 from rich.markup import escape
@@ -19,7 +20,8 @@ from ledger_pipelines.environment import (
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import SOURCES, Settings, read_settings
 from ledger_pipelines.sources.base import Source
-from ledger_pipelines.store.cfo_transactions import count_transactions
+from ledger_pipelines.store.cfo_lookup import count_transactions
+from ledger_pipelines.store.cfo_table import find_table, lag_of_ids
 
 #: Each source's name in the settings, what makes its client, and what it shows.
 _SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
@@ -68,12 +70,25 @@ def _ask_cfo(settings: Settings, table: Table) -> list[str]:
     try:
         with cfo_database(settings).connect(application_name="ledger doctor") as connection:
             user, count = count_transactions(connection)
+            faults = _faults(connection, cfo_database(settings).shown)
     except LedgerError as error:
         table.add_row("CFO's database", "[red]no[/]", "", "")
         return [str(error)]
     shown = "no transactions yet" if count is None else f"{count:,} transactions"
-    table.add_row("CFO's database", "[green]yes[/]", escape(user), shown)
-    return []
+    table.add_row("CFO's database", "[red]no[/]" if faults else "[green]yes[/]", escape(user), shown)
+    return faults
+
+
+def _faults(connection: psycopg.Connection, database: str) -> list[str]:
+    """What is wrong with the CFO's table, if there is one."""
+    try:
+        table = find_table(connection)
+        if table is None:
+            return []
+        lag = lag_of_ids(connection, table.require_fit(database))
+    except psycopg.Error as error:
+        return [f"The CFO's transactions cannot be looked at ({error.diag.message_primary})."]
+    return [] if lag is None else [lag]
 
 
 def sandbox_token(user: str, permission: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,8 +18,9 @@ from ledger_pipelines.billing.statement_csv import COLUMNS as STATEMENT_COLUMNS
 from ledger_pipelines.billing.statement_csv import statement_csv, statement_rows
 from ledger_pipelines.defs.accruals.run import read_inputs
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.files import replaced
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.spreadsheets import Cell, csv_text, write_workbook
+from ledger_pipelines.spreadsheets import Cell, Money, csv_text, write_workbook
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.integration_errors import ListedError, list_errors
@@ -73,7 +75,10 @@ def write_statements(
             file,
             "Statements",
             STATEMENT_COLUMNS,
-            statement_rows(lines, statements),
+            (
+                [*row[: len(STATEMENT_COLUMNS) - 1], Money(row.amount, row.currency)]
+                for row in statement_rows(lines, statements)
+            ),
             quantities=[STATEMENT_COLUMNS.index(name) for name in ("Qty", "Rate")],
         ),
     )
@@ -97,7 +102,7 @@ def write_accruals(
             f"There is no accrual in {describe_months(months)}: run `ledger close {format_month(months[0])}`."
         )
     rows: list[Sequence[Cell]] = [
-        [*row.facts, *(row.recognised.get(month) for month in months)]
+        _in_currency([*row.facts, *(row.recognised.get(month) for month in months)], row.currency)
         for row in accrual_rows(inputs, accruals)
     ]
     _write_rows(output, file_format, "Accruals", [*ACCRUAL_COLUMNS, *map(month_title, months)], rows)
@@ -111,6 +116,11 @@ def write_errors(
     with database.connect() as connection:
         errors = list_errors(connection, months)
     _write_rows(output, file_format, "Integration errors", ERROR_COLUMNS, map(_error_row, errors))
+
+
+def _in_currency(cells: Sequence[Cell], currency: str) -> list[Cell]:
+    """The cells with their amounts in this currency."""
+    return [Money(cell, currency) if isinstance(cell, Decimal) else cell for cell in cells]
 
 
 def _error_row(error: ListedError) -> Sequence[Cell]:
@@ -156,14 +166,20 @@ def _write_rows(
 def _write(
     output: Path | None, file_format: str, *, text: Callable[[], str], workbook: Callable[[Path], None]
 ) -> None:
+    """Writes the file beside the one that is there and moves it into its place; text is UTF-8, whatever the locale."""
     try:
         if output is None:
-            sys.stdout.write(text())
-        elif file_format == "csv":
-            output.write_text(text(), newline="")
-        else:
-            workbook(output)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text().encode())
+            sys.stdout.buffer.flush()
+            return
+        with replaced(output) as beside:
+            if file_format == "csv":
+                beside.write_bytes(text().encode())
+            else:
+                workbook(beside)
     except OSError as error:
+        where = "Standard output" if output is None else output
         raise LedgerError(
-            f"{output} cannot be written: {error.strerror}; choose another file with -o."
+            f"{where} cannot be written: {error.strerror}; choose another file with -o."
         ) from None

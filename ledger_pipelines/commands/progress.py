@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from rich.progress import (
 )
 
 from ledger_pipelines.runs import RunOutcome, run_job, steps_of
+from ledger_pipelines.sources.progress import listening
 from ledger_pipelines.store.database import Database
 
 #: What people read while a step is executed, by its name in Dagster.
@@ -43,7 +45,7 @@ def run_with_progress(
     assets: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> RunOutcome:
-    """Runs a job, or these of its assets, and shows which step is being executed."""
+    """Runs a job, or these of its assets, and shows which step is being executed, and how many answers it has."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -54,10 +56,23 @@ def run_with_progress(
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(title, total=len(steps_of(job, assets)))
 
+        answers: Counter[str] = Counter()
+        doing = title
+
         def on_step(step: str, state: str) -> None:
+            nonlocal doing
             if state == "started":
-                progress.update(task, description=f"{title}: {_TOLD.get(step, step)}")
+                answers.clear()
+                doing = f"{title}: {_TOLD.get(step, step)}"
+                progress.update(task, description=doing)
             else:
                 progress.advance(task)
 
-        return run_job(database, job, months, today=today, on_step=on_step, assets=assets, settings=settings)
+        def on_answer(_: str, route: str) -> None:
+            answers[route] += 1
+            progress.update(task, description=f"{doing}, {route} {answers[route]:,}")
+
+        with listening(on_answer):
+            return run_job(
+                database, job, months, today=today, on_step=on_step, assets=assets, settings=settings
+            )

@@ -8,11 +8,20 @@ import psycopg
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
+from ledger_pipelines.closing.readiness import Reason
+from ledger_pipelines.money import shown, told_amount
 from ledger_pipelines.months import format_month
 from ledger_pipelines.runs import CheckOutcome
-from ledger_pipelines.store.summaries import DeferredRevenue, MonthSummary, unresolved_errors
+from ledger_pipelines.store.summaries import (
+    DeferredRevenue,
+    IncompleteStatement,
+    MonthSummary,
+    unresolved_errors,
+)
 
 
 def print_statements(summaries: Sequence[MonthSummary], console: Console) -> None:
@@ -26,7 +35,7 @@ def print_statements(summaries: Sequence[MonthSummary], console: Console) -> Non
             "final" if month.is_closed else "draft",
             f"{month.statements:,}",
             f"{month.lines:,}",
-            f"{month.total:,.2f} {month.currency}",
+            told_amount(month.total, month.currency),
         )
     console.print(table)
 
@@ -40,7 +49,11 @@ def print_deferred_revenue(rows: Sequence[DeferredRevenue], console: Console) ->
     table.box = SIMPLE_HEAD
     for row in rows:
         amounts = (row.opening, row.invoiced, row.recognised, row.closing)
-        table.add_row(format_month(row.month), row.currency, *(f"{amount:,.2f}" for amount in amounts))
+        table.add_row(
+            format_month(row.month),
+            row.currency,
+            *(shown(amount, row.currency) for amount in amounts),
+        )
     console.print(table)
     notices = {format_month(row.month): row.notices for row in rows if row.notices}
     if notices:
@@ -66,8 +79,29 @@ def print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
     console.print(f"Checks: {', '.join(told)}.")
     for check in failed:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
+        console.print(f"[{colour}]{word}[/] {check.asset} {check.check}", highlight=False)
+        for line in check.description.splitlines():
+            # Under its heading, also where a narrow terminal wraps it.
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+
+
+def print_incomplete(statements: Sequence[IncompleteStatement], console: Console) -> None:
+    """A line for each statement that charges what was read before, because a part of its company could not be read."""
+    for one in statements:
         console.print(
-            f"[{colour}]{word}[/] {check.asset} {check.check}: {escape(check.description)}", highlight=False
+            f"[yellow]{format_month(one.month)} {escape(one.account_number)}:[/] {one.parts} could not be read, and are "
+            "billed as they were before.",
+            highlight=False,
+        )
+
+
+def print_reasons(reasons: Sequence[Reason], console: Console) -> None:
+    """A line for all that stands against closing months; errors with the number by which they can be ignored."""
+    for reason in reasons:
+        number = "" if reason.error_id is None else f" (error {reason.error_id})"
+        console.print(
+            f"[red]Stands against closing:[/] {escape(reason.subject)}{number}: {escape(reason.message)}",
+            highlight=False,
         )
 
 

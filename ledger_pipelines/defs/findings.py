@@ -1,7 +1,7 @@
 """Findings of an asset's checks, month by month, as Dagster shows them.
 
-A run over a range gets one check result for the whole range; each month's own result is reported beside it, so
-that a month's page shows what was found in that month.
+A run over a range gets one check result for the whole range, which says of each month that fails what was found in
+it; each month's own result is reported beside it, so that a month's page shows what was found in that month.
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ import pyarrow as pa
 
 from ledger_pipelines.defs.partitions import partition_key
 from ledger_pipelines.defs.presentation import preview
-from ledger_pipelines.months import format_month
+from ledger_pipelines.defs.telling import told_rows
+from ledger_pipelines.months import describe_months, format_month
+
+#: How many months' sentences the result of a range has; from how many on they are brief, with how many records each.
+_MONTHS_TOLD, _BRIEF_FROM, _NAMED_IN_RANGE = 12, 4, 2
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found in one month. `count` is how many records break the rule; 0 is a pass."""
+    """What a check found in one month. `count` is how many records break the rule; 0 is a pass.
+
+    `description` is a sentence that names the records; the month need not be said, it is put before. `brief` is a
+    shorter one, for a range in which many months fail.
+    """
 
     asset: str
     check: str
@@ -33,15 +41,24 @@ class Finding:
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    brief: str | None = None
 
     @property
     def passed(self) -> bool:
         return self.count == 0
 
+    @property
+    def is_error(self) -> bool:
+        return self.severity == dg.AssetCheckSeverity.ERROR
+
 
 @dataclass(frozen=True, slots=True)
 class Invariant(Generic[Result]):
-    """A rule that no result may break: the asset it is shown at, and the rows that break it."""
+    """A rule that no result may break: the asset it is shown at, and the rows that break it.
+
+    `told` says of the rows what they do, as a heading over them; `advice` is what a person should do about it, a
+    sentence.
+    """
 
     asset: str
     name: str
@@ -49,6 +66,7 @@ class Invariant(Generic[Result]):
     offending: Callable[[Result], pa.Table]
     told: str
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+    advice: str = ""
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
@@ -57,14 +75,30 @@ class Invariant(Generic[Result]):
     def finding(self, rows: pa.Table, month: date, severity: dg.AssetCheckSeverity | None = None) -> Finding:
         """What was found in a month, of which `rows` break the rule."""
         return rows_finding(
-            self.asset, self.name, month, rows, told=self.told, severity=severity or self.severity
+            self.asset,
+            self.name,
+            month,
+            rows,
+            told=self.told,
+            severity=severity or self.severity,
+            advice=self.advice,
         )
 
 
 def rows_finding(
-    asset: str, check: str, month: date, rows: pa.Table, *, told: str, severity: dg.AssetCheckSeverity
+    asset: str,
+    check: str,
+    month: date,
+    rows: pa.Table,
+    *,
+    told: str,
+    severity: dg.AssetCheckSeverity,
+    advice: str = "",
 ) -> Finding:
-    """What a check found in a month, where each of these rows breaks its rule; `told` says what they do."""
+    """What a check found in a month, where each of these rows breaks its rule.
+
+    `told` says what they do, as a heading over them, and the rows are named by their columns; `advice` follows.
+    """
     broken = rows.num_rows > 0
     return Finding(
         asset=asset,
@@ -72,9 +106,15 @@ def rows_finding(
         month=month,
         count=rows.num_rows,
         severity=severity,
-        description=f"{format_month(month)}: {rows.num_rows:,} {told}." if broken else None,
+        description=listing(told, told_rows(rows), advice) if broken else None,
         metadata={"rows": preview(rows, rows.column_names)} if broken else {},
+        brief=listing(told, told_rows(rows, most=_NAMED_IN_RANGE)) if broken else None,
     )
+
+
+def listing(told: str, names: str, advice: str = "") -> str:
+    """The sentence of a finding: what the records do, which they are, and what to do about it."""
+    return f"{told[:1].upper()}{told[1:]}: {names.removesuffix('.')}.{' ' * bool(advice)}{advice}"
 
 
 def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> Iterator[dg.AssetCheckResult]:
@@ -89,13 +129,12 @@ def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> It
             for finding in found:
                 _report_month(context, finding)
         failed = [finding for finding in found if not finding.passed]
-        worst = next((finding for finding in failed if finding.description), None)
         yield dg.AssetCheckResult(
             asset_key=asset,
             check_name=check,
             passed=not failed,
             severity=_severity(failed or found),
-            description=None if worst is None else worst.description,
+            description=_told(failed),
             metadata={
                 "months_checked": len(found),
                 "months_that_fail": ", ".join(format_month(finding.month) for finding in failed) or "none",
@@ -107,18 +146,47 @@ def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> It
 
 def _severity(findings: Sequence[Finding]) -> dg.AssetCheckSeverity:
     """The worst of them: a closed month may only warn of what is an error in an open one."""
-    error = dg.AssetCheckSeverity.ERROR
-    return error if any(finding.severity == error for finding in findings) else findings[0].severity
+    worst = next((finding for finding in findings if finding.is_error), findings[0])
+    return worst.severity
+
+
+def _told(failed: Sequence[Finding]) -> str | None:
+    """A line for each month that fails; months of which the same is to be said share one, errors come first."""
+    shared = _shared(failed, lambda finding: finding.description)
+    if len(shared) >= _BRIEF_FROM:
+        shared = _shared(failed, lambda finding: finding.brief or finding.description)
+    lines = [_of_months(months, description) for description, months in shared.items()]
+    if len(lines) > _MONTHS_TOLD:
+        rest = [month for months in list(shared.values())[_MONTHS_TOLD:] for month in months]
+        lines = [*lines[:_MONTHS_TOLD], f"The same check fails in {describe_months(rest)}."]
+    return "\n".join(lines) or None
+
+
+def _shared(failed: Sequence[Finding], told: Callable[[Finding], str | None]) -> dict[str, list[date]]:
+    shared: dict[str, list[date]] = {}
+    for finding in sorted(failed, key=lambda finding: not finding.is_error):
+        description = told(finding)
+        if description:
+            shared.setdefault(description, []).append(finding.month)
+    return shared
+
+
+def _of_months(months: Sequence[date], description: str) -> str:
+    """The sentence with its months before it, where it does not begin with one."""
+    if description.startswith(format_month(months[0])):
+        return description
+    return f"{describe_months(months)}: {description}"
 
 
 def _report_month(context: dg.AssetExecutionContext, finding: Finding) -> None:
+    told = None if finding.description is None else _of_months([finding.month], finding.description)
     context.log_event(
         dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(finding.asset),
             check_name=finding.check,
             passed=finding.passed,
             severity=finding.severity,
-            description=finding.description,
+            description=told,
             metadata={"records": finding.count, **finding.metadata},
             partition=partition_key(finding.month),
         )

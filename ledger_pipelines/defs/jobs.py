@@ -7,6 +7,7 @@ import dagster as dg
 
 from ledger_pipelines.defs.partitions import first_partition, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.defs.steps import MONTH_CLOSE
 from ledger_pipelines.months import add_months, first_open_after, month_of
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.sync import ACCRUAL_STEP, IMPORT_STEPS
@@ -14,9 +15,10 @@ from ledger_pipelines.sync import ACCRUAL_STEP, IMPORT_STEPS
 _ZONE = os.environ.get("LEDGER_TIMEZONE") or "UTC"
 
 month_close = dg.define_asset_job(
-    "month_close",
+    MONTH_CLOSE,
     selection=dg.AssetSelection.groups("codex", "billing", "invoicing", "crm", "accruals", "cfo"),
-    description="Everything of a month: read the sources, bill, accrue, hand paid invoices to the CFO, check.",
+    description="Everything of a month: read the sources (the import steps' history, too, where it was never read), "
+    "bill, accrue, hand paid invoices to the CFO, check.",
 )
 import_steps = dg.define_asset_job(
     "import_steps",

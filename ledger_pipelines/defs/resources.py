@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -78,6 +79,11 @@ class FourGeeksResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # i
     @property
     def missing(self) -> str | None:
         return read_settings().missing_for("4geeks")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The school's time zone, in which cohorts begin and end."""
+        return ZoneInfo(read_settings().fourgeeks_timezone)
 
     def client(self) -> FourGeeksClient:
         return fourgeeks_client(read_settings())

@@ -13,11 +13,12 @@ import psycopg
 import pyarrow as pa
 
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
-from ledger_pipelines.defs.partitions import months_of, partition_key
+from ledger_pipelines.defs.partitions import first_partition, months_of, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.errors import LedgerError, Problem, SourceUnavailableError
-from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.months import add_months, describe_months, format_month, month_range
 from ledger_pipelines.store.executions import Execution, recorded_execution
+from ledger_pipelines.store.history import unread_history
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.replacement import (
@@ -28,6 +29,8 @@ from ledger_pipelines.store.replacement import (
     rows_of_months,
 )
 
+#: The job that reads what was never read of the months before, too (rules/sync_management.md bounds a sync's dates).
+MONTH_CLOSE = "month_close"
 #: What a step says that somebody stopped.
 INTERRUPTED = "It was interrupted."
 #: Attended runs of this process that somebody stopped: their other steps are not begun.
@@ -36,13 +39,18 @@ _interrupted_runs: set[str] = set()
 
 @dataclass(slots=True)
 class Step:
-    """A step that is being executed for some months."""
+    """A step that is being executed for some months.
+
+    `asked` are the months that the run is for, `months` those that the step reads: of a source's history that was never
+    read the first close reads all.
+    """
 
     context: dg.AssetExecutionContext
     connection: psycopg.Connection
     execution: Execution
     months: list[date]
     closed: frozenset[date]
+    asked: list[date]
 
     def open(self, months: Sequence[date]) -> list[date]:
         """Those of the months that may be written."""
@@ -103,7 +111,18 @@ class Step:
             counts = {"closed": True, "rows_that_differ": change.added + change.removed}
         else:
             counts |= {"rows_added": change.added, "rows_removed": change.removed}
-        self.context.add_asset_metadata(counts | more, asset_key=table, partition_key=partition_key(month))
+        if month in self.asked:
+            self.context.add_asset_metadata(
+                counts | more, asset_key=table, partition_key=partition_key(month)
+            )
+        else:
+            self.tell_of_other(table, month, counts | more)
+
+    def tell_of_other(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
+        """Says that a month that was not asked for was materialised by this run, too."""
+        self.context.log_event(
+            dg.AssetMaterialization(asset_key=table, partition=partition_key(month), metadata=metadata)
+        )
 
     def _note(self, table: str, changes: Mapping[date, Change]) -> None:
         total = sum((changes[month] for month in self.open(list(changes))), Change())
@@ -154,25 +173,39 @@ def not_configured(
         )
 
 
+def with_history(connection: psycopg.Connection, table: str, months: Sequence[date]) -> list[date]:
+    """The months, and all before them from the first on of which the table was never read: one span, for one fetch."""
+    unread = unread_history(connection, table, first_partition(), months[-1])
+    return month_range(min([*months, *unread]), add_months(months[-1], 1))
+
+
 @contextmanager
-def executed_step(context: dg.AssetExecutionContext, ledger: LedgerResource, name: str) -> Iterator[Step]:
+def executed_step(
+    context: dg.AssetExecutionContext, ledger: LedgerResource, name: str, *, history_of: str | None = None
+) -> Iterator[Step]:
     """The body of a step: recorded in sync_executions, with what fails told in one sentence.
+
+    `history_of` is a table that is read month by month: in a month's close, the months from the first that was never
+    read are the step's, too.
 
     A LedgerError becomes Dagster's Failure. Only a source that could not be reached is tried again, and only
     where nobody waits for the run: bad data or a refused credential does not mend itself.
     """
     if context.run.run_id in _interrupted_runs:
         raise dg.Failure(INTERRUPTED, allow_retries=False)
-    months = months_of(context)
+    asked = months_of(context)
     database = ledger.database
-    metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run.run_id}
     with database.connect(application_name=f"ledger {name}") as connection:
         settle_abandoned_runs(context.instance, database)
+        months = asked
+        if history_of is not None and context.run.job_name == MONTH_CLOSE:
+            months = with_history(connection, history_of, asked)
+        metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run.run_id}
         is_attended = context.run.tags.get(ATTENDED_TAG) == context.run.run_id
         try:
             with recorded_execution(database, name, metadata) as execution, _telling_interruptions():
                 context.log.info(f"{name}: {describe_months(months)}")
-                yield Step(context, connection, execution, months, closed_months(connection))
+                yield Step(context, connection, execution, months, closed_months(connection), asked)
         except LedgerError as error:
             may_retry = isinstance(error, SourceUnavailableError) and not is_attended
             raise dg.Failure(description=str(error), allow_retries=may_retry) from error

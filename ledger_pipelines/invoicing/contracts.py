@@ -1,9 +1,12 @@
 """What a month's documents change in the contracts (rules/accruals.md, Contracts).
 
-A contract is a client, a service and a currency: amounts in two currencies cannot be added.
+A row for each client, service, currency and document: which course of the client's a document belongs to, and so
+which contract, is decided by its date. Amounts in two currencies cannot be added.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +14,10 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.columns import (
     Column,
-    Int64s,
     Mask,
-    array,
     column,
     decimals,
+    joined_text,
     kept,
     mask,
     picked,
@@ -24,99 +26,122 @@ from ledger_pipelines.columns import (
     small_units,
     take,
 )
-from ledger_pipelines.errors import Problem
-from ledger_pipelines.invoicing.documents import Documents
+from ledger_pipelines.invoicing.amounts import Amounts
+from ledger_pipelines.invoicing.documents import Documents, counting, newest
 from ledger_pipelines.invoicing.frames import first_of_month
 from ledger_pipelines.money import AMOUNT
 
-_KEY = ["month", "contact_id", "service_id", "currency"]
-_COLUMNS: dict[str, pa.DataType] = {
-    "month": pa.date32(),
-    "contact_id": pa.string(),
-    "service_id": pa.string(),
-    "currency": pa.string(),
-    "contract_date": pa.date32(),
-    "amount": AMOUNT,
-    "documents": pa.int32(),
-}
-CONTRACTS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _COLUMNS.items()])
-
-
-def contract_movements(documents: Documents, superseded: Documents, services: pa.Table) -> pa.Table:
-    """Each contract's change in each month (CONTRACTS), in the order of its key.
-
-    `documents` has each id once. `superseded` are documents as closed months hold them, which rows of `documents`
-    restate: they are taken off in the month that restates them. Credit notes are negative; drafts, cancelled
-    and removed documents, documents without a client and lines of no service do not count.
-    """
-    now = _amounts(documents, column(documents.headers, "month"), services, sign=1)
-    restating = positions(superseded.ids, documents.ids)
-    moved = column(documents.headers, "month").take(array(restating))
-    both = pa.concat_tables([now, _amounts(superseded, moved, services, sign=-1)])
-    sums = both.group_by(_KEY, use_threads=False).aggregate(
-        [("date", "min"), ("amount", "sum"), ("invoice_id", "count_distinct"), ("is_own", "max")]
-    )
-    # News that changes no amount, such as a payment, is no movement.
-    sums = kept(sums, mask(column(sums, "is_own_max")) | (small_units(column(sums, "amount_sum")) != 0))
-    columns = [*_KEY, "date_min", "amount_sum", "invoice_id_count_distinct"]
-    frame = sums.select(columns).rename_columns(CONTRACTS.names)
-    return frame.cast(CONTRACTS).sort_by([(name, "ascending") for name in _KEY])
-
-
-def documents_without_client(documents: Documents, services: pa.Table) -> list[Problem]:
-    """Documents that sell a service to nobody: what they invoice belongs to no contract, so it is never recognised."""
-    headers = documents.headers
-    is_lost = _counting(headers) & ~present(column(headers, "contact_id"))
-    lost = documents.of(column(kept(headers, is_lost), "id"))
-    sold = kept(lost.lines, _service_rows(column(lost.lines, "account_id"), services) >= 0)
-    found = lost.of(column(sold, "invoice_id")).headers
-    return [
-        Problem(
-            "holded",
-            "invoices",
-            row["document_type"],
-            row["id"],
-            f"{row['document_number']} of {row['date']} over {row['total']} {row['currency']} has no contact, so it "
-            "belongs to no contract and is not accrued: set its contact in Holded.",
-        )
-        for row in found.to_pylist()
+_KEY = ("month", "contact_id", "service_id", "currency", "document_id")
+_CONTRACT = _KEY[1:]
+#: `document_id` is empty in months that were closed before documents were told apart; only there the last three are null.
+CONTRACTS = pa.schema(
+    [
+        *(
+            pa.field(name, kind, nullable=False)
+            for name, kind in (
+                ("month", pa.date32()),
+                *((name, pa.string()) for name in _CONTRACT),
+                ("contract_date", pa.date32()),
+                ("amount", AMOUNT),
+            )
+        ),
+        pa.field("document_type", pa.string()),
+        pa.field("document_date", pa.date32()),
+        pa.field("made_from", pa.string()),
     ]
+)
 
 
-def _amounts(documents: Documents, months: Column, services: pa.Table, *, sign: int) -> pa.Table:
-    """A row for each line that counts: its contract, signed net amount and document; `months` are the headers'."""
-    counts = _counting(documents.headers) & present(column(documents.headers, "contact_id"))
-    lines = documents.lines
-    owners = positions(column(lines, "invoice_id"), documents.ids)
-    service_rows = _service_rows(column(lines, "account_id"), services)
-    is_counted = (service_rows >= 0) & (owners >= 0)
-    is_counted[is_counted] = counts[owners[is_counted]]
-    lines, owners, service_rows = kept(lines, is_counted), owners[is_counted], service_rows[is_counted]
+def contract_movements(documents: Documents, booked: pa.Table, services: pa.Table) -> pa.Table:
+    """What each document changes in its month (CONTRACTS), in the order of the key.
+
+    `documents` has each id once. `booked` are rows of closed months (CONTRACTS): what they hold of a document is
+    taken off in the month that restates it, so that a document's rows always add up to what it now comes to. What
+    a line comes to is said in `amounts`; drafts, cancelled and removed documents, documents without a client and
+    lines of no service do not count.
+    """
+    amounts = _amounts(documents, services)
+    held = _held(documents, booked)
+    both = pa.concat_tables([amounts, held.select(amounts.column_names).cast(amounts.schema)])
+    sums = both.group_by(list(_CONTRACT), use_threads=False).aggregate([("amount", "sum"), ("is_now", "max")])
+    owners = positions(column(sums, "document_id"), documents.ids)
     headers = picked(documents.headers, owners)
-    signs = np.where(mask(pc.equal(column(headers, "document_type"), pa.scalar("creditnote"))), -sign, sign)
-    dates, month = column(headers, "date"), take(months, owners)
-    is_own = pc.equal(first_of_month(dates), month)
+    dates = column(headers, "date")
+    is_credit = pc.equal(column(headers, "document_type"), pa.scalar("creditnote"))
+    sources = pc.if_else(is_credit, column(headers, "source_document_id"), pa.scalar(None, pa.string()))
+    rows = pa.table(
+        {
+            "month": column(headers, "month"),
+            **{name: column(sums, name) for name in _CONTRACT},
+            "contract_date": dates,
+            "amount": column(sums, "amount_sum"),
+            "document_type": column(headers, "document_type"),
+            "document_date": dates,
+            "made_from": sources,
+        }
+    )
+    is_own = mask(pc.equal(first_of_month(dates), column(headers, "month"))) & mask(
+        column(sums, "is_now_max")
+    )
+    rows = kept(rows, is_own | (small_units(column(sums, "amount_sum")) != 0) | _is_told_anew(rows, booked))
+    return rows.cast(CONTRACTS).sort_by([(name, "ascending") for name in _KEY])
+
+
+def told_apart(booked: pa.Table, closed: Documents, services: pa.Table) -> pa.Table:
+    """The rows of closed months (CONTRACTS) with a document each; `closed` are all documents that those months hold.
+
+    A month that was closed before documents were told apart holds one row of them all. In its place stand what its
+    documents came to.
+    """
+    is_whole = mask(pc.equal(column(booked, "document_id"), pa.scalar("")))
+    if not is_whole.any():
+        return booked
+    months: list[Any] = pc.unique(column(kept(booked, is_whole), "month")).to_pylist()
+    nothing = CONTRACTS.empty_table()
+    then = contract_movements(newest(closed.of_months(months)), nothing, services)
+    return pa.concat_tables([kept(booked, ~is_whole).select(CONTRACTS.names).cast(CONTRACTS), then])
+
+
+def _amounts(documents: Documents, services: pa.Table) -> pa.Table:
+    """A row for each line that counts: its contract, document and what it comes to."""
+    amounts = Amounts(documents, services)
+    owners, service_rows = amounts.lines.owners, amounts.lines.services
+    counts = counting(documents.headers) & present(column(documents.headers, "contact_id"))
+    is_counted = (service_rows >= 0) & counts[owners]
+    headers = picked(documents.headers, owners[is_counted])
     return pa.table(
         {
-            "month": month,
             "contact_id": column(headers, "contact_id"),
-            "service_id": take(column(services, "id"), service_rows),
+            "service_id": take(column(services, "id"), service_rows[is_counted]),
             "currency": column(headers, "currency"),
-            "date": dates,
-            # A superseded document is none of the month's own.
-            "invoice_id": column(headers, "id") if sign > 0 else pa.nulls(len(owners), pa.string()),
-            "amount": decimals(small_units(column(lines, "net_amount")) * signs, AMOUNT),
-            "is_own": is_own if sign > 0 else pa.repeat(pa.scalar(False), len(owners)),
+            "document_id": column(headers, "id"),
+            "amount": decimals(amounts.shares[is_counted], AMOUNT),
+            "is_now": pa.repeat(pa.scalar(True), headers.num_rows),
         }
     )
 
 
-def _counting(headers: pa.Table) -> Mask:
-    unwanted = [mask(column(headers, name)) for name in ("is_draft", "is_cancelled", "is_removed")]
-    return ~unwanted[0] & ~unwanted[1] & ~unwanted[2]
+def _held(documents: Documents, booked: pa.Table) -> pa.Table:
+    """What closed months hold of these documents, to be taken off."""
+    held = kept(booked, positions(column(booked, "document_id"), documents.ids) >= 0)
+    amounts = decimals(-small_units(column(held, "amount")), AMOUNT)
+    held = held.set_column(held.schema.get_field_index("amount"), "amount", amounts)
+    return held.append_column("is_now", pa.repeat(pa.scalar(False), held.num_rows))
 
 
-def _service_rows(accounts: Column, services: pa.Table) -> Int64s:
-    """The row of the service that each account names, by the sales channel's id or account number; -1 for none."""
-    by_id = positions(accounts, column(services, "id"))
-    return np.where(by_id >= 0, by_id, positions(accounts, column(services, "account_number")))
+def _is_told_anew(rows: pa.Table, booked: pa.Table) -> Mask:
+    """Where the newest closed month that holds the row's contract and document says another date, source or kind."""
+    newest = booked.sort_by([("month", "descending")])
+    known = positions(_joined(rows), _joined(newest))
+    is_known = known >= 0
+    differs = np.zeros(rows.num_rows, dtype=bool)
+    for name in ("document_date", "made_from", "document_type"):
+        now = column(rows, name)
+        before = take(column(newest, name), known)
+        is_same = mask(pc.equal(now, before)) | (~present(now) & ~present(before))
+        differs |= ~is_same
+    return is_known & differs
+
+
+def _joined(rows: pa.Table) -> Column:
+    return joined_text(rows, list(_CONTRACT))

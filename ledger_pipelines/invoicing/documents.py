@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, column, kept, mask, picked, positions, take
+from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions, take
 from ledger_pipelines.invoicing.frames import (
     MONTH,
     changed_keys,
@@ -18,6 +18,7 @@ from ledger_pipelines.invoicing.frames import (
     marked,
     rows_with,
     rows_without,
+    where_in,
 )
 from ledger_pipelines.months import first_open_after
 
@@ -95,7 +96,33 @@ def month_documents(
         result += news.in_month(month)
         others = [one for one in before if one not in months]
         result += _restated_before(stored, month, others).without(result.ids)
-    return result
+    return result + _news_that_holds(fetched, known, [month for month in months if month in closed], present)
+
+
+def missing_documents(
+    fetched: Documents,
+    stored: Documents,
+    known: Documents,
+    *,
+    months: Sequence[date],
+    unreadable: Collection[str] = (),
+) -> tuple[pa.Table, int]:
+    """The headers of documents of these months that count and that the source did not show; and of how many.
+
+    The arguments are those of `month_documents`. A document that seems gone may be there all the same: the source is
+    asked for it before anything is taken back.
+    """
+    both = pa.concat_tables([stored.headers, known.headers.select(stored.headers.column_names)])
+    was_asked = where_in(
+        both.append_column("dated_in", first_of_month(column(both, "date"))),
+        "dated_in",
+        pa.array(sorted(months), pa.date32()),
+    )
+    live = kept(both, was_asked & counting(both))
+    ids = column(live, "id")
+    live = picked(live, positions(pc.unique(ids), ids))
+    shown = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
+    return rows_without(live, "id", shown).sort_by("id"), live.num_rows
 
 
 def _closed_by_landing(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
@@ -129,6 +156,30 @@ def _restated_before(stored: Documents, month: date, closed: Sequence[date]) -> 
     return here.of(column(kept(here.headers, of_closed), "id"))
 
 
+def _news_that_holds(
+    fetched: Documents, known: Documents, closed: Sequence[date], present: Column
+) -> Documents:
+    """News that one of these closed months took of an earlier one, and that the source still says."""
+    dates = first_of_month(column(known.headers, "date"))
+    is_news = ~mask(pc.equal(dates, column(known.headers, "month")))
+    in_closed = where_in(known.headers, "month", pa.array(closed, pa.date32()))
+    taken = known.of(column(kept(known.headers, is_news & in_closed), "id"))
+    return taken.without(_changed(fetched, taken)).without(_gone(taken, closed, present).ids)
+
+
+def own_and_news(documents: Documents) -> tuple[Documents, Documents]:
+    """Those that stand in the month of their date, and those that another month took as news. An id may be in both."""
+    headers = documents.headers
+    is_own = mask(pc.equal(first_of_month(column(headers, "date")), column(headers, "month")))
+    keys = ["month", "invoice_id"]
+    parts = []
+    for chosen in (kept(headers, is_own), kept(headers, ~is_own)):
+        named = joined_text(chosen.select(["month", "id"]).rename_columns(keys), keys)
+        lines = kept(documents.lines, positions(joined_text(documents.lines, keys), named) >= 0)
+        parts.append(Documents(chosen, lines))
+    return parts[0], parts[1]
+
+
 def newest(documents: Documents) -> Documents:
     """Of each document the row of its latest month, with that month's lines."""
     headers = documents.headers.sort_by([("month", "descending")])
@@ -137,3 +188,9 @@ def newest(documents: Documents) -> Documents:
     owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
     months = take(column(headers, "month"), owners)
     return Documents(headers, kept(documents.lines, mask(pc.equal(column(documents.lines, "month"), months))))
+
+
+def counting(headers: pa.Table) -> Mask:
+    """Which documents count: no drafts, none that is cancelled, none that the source has no more."""
+    unwanted = [mask(column(headers, name)) for name in ("is_draft", "is_cancelled", "is_removed")]
+    return ~unwanted[0] & ~unwanted[1] & ~unwanted[2]

@@ -12,6 +12,7 @@ from ledger_pipelines.columns import Column, Mask, column, kept, mask
 
 MONTH = pa.field("month", pa.date32(), nullable=False)
 IS_REMOVED = pa.field("is_removed", pa.bool_(), nullable=False)
+IS_PERIOD = pa.field("is_period", pa.bool_(), nullable=False)
 
 
 def first_of_month(days: Column) -> Column:

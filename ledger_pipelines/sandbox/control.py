@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ledger_pipelines.sandbox.degraded import Degradation, UnknownWayError
+from ledger_pipelines.sandbox.holded_lists import FAULTS, LISTS, HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformed
 from ledger_pipelines.sandbox.refusals import json_answer
@@ -24,14 +26,19 @@ class Controls:
 
     malformed: Mapping[str, list[Malformed]]
     journal: Journal
+    degradation: Degradation
     heal: Callable[[], None]
     tell_news: Callable[[], int]
     expire_logins: Callable[[], None]
+    holded_lists: HoldedLists
 
 
 def control_app(controls: Controls) -> Starlette:
-    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news` and
-    `/expire-logins`. All without authorisation. `/malformed` shows Codex's records unless told otherwise."""
+    """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins`;
+    `/degrade` with a `list` and a `way` (`degraded`), until it is healed; `/holded-lists`, which gives a `list` of
+    Holded's a `fault` (none of the parameters: ends them all). All without authorisation. `/malformed` shows Codex's
+    records unless told otherwise.
+    """
 
     async def list_malformed(request: Request) -> Response:
         system = request.query_params.get("system", _FIRST_SYSTEM)
@@ -49,9 +56,29 @@ def control_app(controls: Controls) -> Starlette:
     async def tell(_: Request) -> Response:
         return json_answer({"status": "told", "news": controls.tell_news()})
 
+    async def degrade(request: Request) -> Response:
+        name, way = (request.query_params.get(what, "") for what in ("list", "way"))
+        try:
+            controls.degradation.begin(name, way)
+        except UnknownWayError as error:
+            return json_answer({"error": str(error)}, 400)
+        return json_answer({"status": "degraded", "list": name, "way": way})
+
     async def expire(_: Request) -> Response:
         controls.expire_logins()
         return json_answer({"status": "expired"})
+
+    async def spoil_list(request: Request) -> Response:
+        wanted, fault = request.query_params.get("list"), request.query_params.get("fault")
+        lists = controls.holded_lists
+        if wanted is None and fault is None:
+            lists.heal()
+        elif wanted not in LISTS or fault not in FAULTS:
+            told = f"list must be one of: {', '.join(LISTS)}; fault one of: {', '.join(FAULTS)}"
+            return json_answer({"error": told}, 400)
+        else:
+            lists.faults[wanted] = fault
+        return json_answer({"faults": lists.faults})
 
     return Starlette(
         routes=[
@@ -59,6 +86,8 @@ def control_app(controls: Controls) -> Starlette:
             Route("/requests", list_requests),
             Route("/heal", mend, methods=["POST"]),
             Route("/news", tell, methods=["POST"]),
+            Route("/degrade", degrade, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
+            Route("/holded-lists", spoil_list, methods=["POST"]),
         ]
     )

@@ -22,6 +22,7 @@ from ledger_pipelines.sandbox.access import (
 )
 from ledger_pipelines.sandbox.compression import compressed
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.fourgeeks_pages import paged
 from ledger_pipelines.sandbox.school import MembershipRow, School, StudentRow
 from ledger_pipelines.sandbox.school_refusals import fourgeeks_answer, fourgeeks_refusal
@@ -62,9 +63,14 @@ class Logins:
         self._good.clear()
 
 
-def fourgeeks_app(school: School, config: SandboxConfig, logins: Logins | None = None) -> Starlette:
+def fourgeeks_app(
+    school: School,
+    config: SandboxConfig,
+    logins: Logins | None = None,
+    degradation: Degradation | None = None,
+) -> Starlette:
     """4Geeks, to be mounted under its prefix."""
-    fourgeeks = _FourGeeks(school, logins or Logins(config.seed))
+    fourgeeks = _FourGeeks(school, logins or Logins(config.seed), degradation or Degradation())
     guarded = {
         "/auth/academy/student": fourgeeks.students,
         "/auth/academy/member/{email}": fourgeeks.member,
@@ -93,9 +99,10 @@ async def _method(request: Request, _: Exception) -> Response:
 class _FourGeeks:
     """The endpoints over one school."""
 
-    def __init__(self, school: School, logins: Logins) -> None:
+    def __init__(self, school: School, logins: Logins, degradation: Degradation) -> None:
         self._school = school
         self._logins = logins
+        self._degradation = degradation
 
     def guarded(self, endpoint: _Endpoint) -> _Endpoint:
         """`endpoint` behind the token and the academy, in the real one's order."""
@@ -138,7 +145,7 @@ class _FourGeeks:
     async def students(self, request: Request) -> Response:
         params = request.query_params
         rows = self._school.students if _fresh(params) else self._school.cached.students
-        return _listed(request, [row.row for row in _matching_students(rows, params)])
+        return self._listed(request, "students", [row.row for row in _matching_students(rows, params)])
 
     async def member(self, request: Request) -> Response:
         wanted = request.path_params["email"].strip().casefold()
@@ -156,7 +163,16 @@ class _FourGeeks:
             key = _SORTS.get(sort.removeprefix("-"))
             if key is not None:
                 rows.sort(key=key, reverse=sort.startswith("-"))
-        return _listed(request, [row.row for row in rows])
+        return self._listed(request, "memberships", [row.row for row in rows])
+
+    def _listed(self, request: Request, name: str, rows: list[bytes]) -> Response:
+        rows = self._degradation.rows(name, rows)
+        body, headers = paged(request.url, rows, self._degradation.way(name))
+        body, encoding = compressed(body, request.headers.get("accept-encoding", ""))
+        if encoding is not None:
+            headers["Content-Encoding"] = encoding
+        headers["Vary"] = "Accept-Encoding"
+        return Response(body, headers=headers, media_type="application/json")
 
 
 def _fresh(params: QueryParams) -> bool:
@@ -189,12 +205,3 @@ def _matching_memberships(rows: Iterable[MembershipRow], params: QueryParams) ->
         if (cohorts and not cohorts & row.cohort) or (statuses and row.status not in statuses):
             continue
         yield row
-
-
-def _listed(request: Request, rows: list[bytes]) -> Response:
-    body, headers = paged(request.url, rows)
-    body, encoding = compressed(body, request.headers.get("accept-encoding", ""))
-    if encoding is not None:
-        headers["Content-Encoding"] = encoding
-    headers["Vary"] = "Accept-Encoding"
-    return Response(body, headers=headers, media_type="application/json")

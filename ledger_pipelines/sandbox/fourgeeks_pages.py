@@ -11,8 +11,11 @@ from starlette.datastructures import URL
 DEFAULT_LIMIT = 20
 
 
-def paged(url: URL, rows: list[bytes]) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers for the page that `url` asks for."""
+def paged(url: URL, rows: list[bytes], way: str | None = None) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers for the page that `url` asks for.
+
+    Degraded in the `way` named "cut", the list ends in the middle of a page; "hole", its first page is empty.
+    """
     params = parse_qs(url.query)
     if not ({"limit", "offset"} & set(params)):
         return _array(rows[:DEFAULT_LIMIT]), {}
@@ -21,8 +24,13 @@ def paged(url: URL, rows: list[bytes]) -> tuple[bytes, dict[str, str]]:
     total = len(rows)
     places = _places(total, limit, offset)
     links = {name: _at(url, limit, place) for name, place in places.items()}
+    shown = rows[offset : offset + limit]
+    if way == "cut":
+        shown, links["next"] = shown[: len(shown) // 2], None
+    elif way == "hole" and offset == 0:
+        shown, links["next"] = [], _at(url, limit, limit)
     envelope = orjson.dumps({"count": total, **links})
-    body = envelope[:-1] + b',"results":' + _array(rows[offset : offset + limit]) + b"}"
+    body = envelope[:-1] + b',"results":' + _array(shown) + b"}"
     relations = [f'<{link}>; rel="{name}"' for name, link in links.items() if link]
     headers = {
         "X-Total-Count": str(total),

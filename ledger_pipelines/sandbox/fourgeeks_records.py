@@ -44,9 +44,16 @@ def student_record(person: Person, profile_id: int, user_id: int) -> Record:
 
 
 def membership_record(
-    enrolment: Enrolment, *, membership_id: int, user: Record, cohort_id: int, until: date
+    enrolment: Enrolment,
+    *,
+    membership_id: int,
+    user: Record,
+    cohort_id: int,
+    until: date,
+    macro_id: int | None = None,
 ) -> Record:
-    """A student's membership of a cohort."""
+    """A student's membership of a cohort; `macro_id` is that of the macro cohort that brought it."""
+    macro = enrolment.brought_by
     return {
         "id": membership_id,
         "user": user,
@@ -57,6 +64,9 @@ def membership_record(
         "watching": False,
         "created_at": _written(enrolment.created, membership_id),
         "updated_at": _written(enrolment.changed, membership_id + 1),
+        "source_macro_cohort": None
+        if macro is None
+        else {"id": macro_id, "slug": macro.slug, "name": macro.name},
     }
 
 
@@ -96,6 +106,7 @@ def cohort_record(cohort: Cohort, cohort_id: int, until: date) -> Record:
         "ending_date": None if cohort.ending is None else f"{cohort.ending}T20:00:00Z",
         "stage": stage,
         "available_as_saas": cohort.ending is None,
+        "micro_cohorts": [],
         "syllabus_version": {
             "id": program.id * 10 + 1,
             "version": 1,

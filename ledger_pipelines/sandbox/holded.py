@@ -14,14 +14,14 @@ from starlette.routing import Route
 
 from ledger_pipelines.sandbox.access import HOLDED_API_KEY, HOLDED_BLOCKED_KEY
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.holded_lists import HoldedLists
 from ledger_pipelines.sandbox.holded_records import local_midnight
 from ledger_pipelines.sandbox.limits import RateLimit
 from ledger_pipelines.sandbox.school import ContactRow, DocumentRow, School
 from ledger_pipelines.sandbox.school_refusals import JSON, holded_page, holded_refusal
 
+_Rows = Sequence[ContactRow] | Sequence[DocumentRow]
 _Endpoint = Callable[[Request], Awaitable[Response]]
-#: Records on a page, whatever `limit` says.
-PAGE_SIZE = 500
 _EVERYTHING = "everything"
 #: Other sorts of document, of which this school has none.
 _UNUSED = frozenset(
@@ -29,14 +29,15 @@ _UNUSED = frozenset(
 )
 
 
-def holded_app(school: School, config: SandboxConfig) -> Starlette:
+def holded_app(school: School, config: SandboxConfig, lists: HoldedLists) -> Starlette:
     """Holded, to be mounted under its prefix."""
-    holded = _Holded(school, config)
+    holded = _Holded(school, config, lists)
     guarded = {
         "/saleschannels": holded.channels,
         "/contacts": holded.contacts,
         "/contacts/{id}": holded.contact,
         "/documents/{kind}": holded.documents,
+        "/documents/{kind}/{id}": holded.document,
     }
     app = Starlette(
         routes=[Route(path, holded.guarded(endpoint)) for path, endpoint in guarded.items()],
@@ -53,8 +54,9 @@ async def _unknown(_: Request, __: Exception) -> Response:
 class _Holded:
     """The endpoints over one school."""
 
-    def __init__(self, school: School, config: SandboxConfig) -> None:
+    def __init__(self, school: School, config: SandboxConfig, lists: HoldedLists) -> None:
         self._school = school
+        self._lists = lists
         self._year = config.until.year
         self._limit = RateLimit(None if config.rate_limit is None else config.holded_rate_limit)
 
@@ -75,23 +77,24 @@ class _Holded:
         return answer
 
     async def channels(self, request: Request) -> Response:
-        return _page(self._school.channels, request.query_params)
+        return self._page("saleschannels", self._school.channels, request.query_params)
 
     async def contacts(self, request: Request) -> Response:
-        return _page(self._school.contacts, request.query_params)
+        return self._page("contacts", self._school.contacts, request.query_params)
 
     async def contact(self, request: Request) -> Response:
-        wanted = request.path_params["id"]
-        for row in self._school.contacts:
-            if row.id == wanted:
-                return Response(row.row, media_type=JSON)
-        # The real one cannot make up its mind either.
-        return holded_refusal(200 if crc32(wanted.encode()) % 2 else 400, "not found")
+        return self._record("contacts", self._school.contacts, request.path_params["id"])
+
+    async def document(self, request: Request) -> Response:
+        kind = request.path_params["kind"]
+        if kind not in self._school.documents:
+            return holded_page()
+        return self._record(kind, self._school.documents[kind], request.path_params["id"])
 
     async def documents(self, request: Request) -> Response:
         kind, params = request.path_params["kind"], request.query_params
         if kind in _UNUSED:
-            return _page([], params)
+            return Response(b"[]", media_type=JSON)
         if kind not in self._school.documents:
             return holded_page()
         first, last = self._window(params)
@@ -105,7 +108,19 @@ class _Holded:
         ]
         if params.get("sort") != "created-asc":
             rows.reverse()
-        return _page(rows, params)
+        return self._page(kind, rows, params)
+
+    def _page(self, name: str, rows: _Rows, params: QueryParams) -> Response:
+        """The page asked for, the first if none is; an empty array beyond the last."""
+        page = max(_whole(params.get("page")) or 1, 1)
+        return Response(b"[" + b",".join(self._lists.page(name, rows, page)) + b"]", media_type=JSON)
+
+    def _record(self, name: str, rows: _Rows, wanted: str) -> Response:
+        for row in rows:
+            if row.id == wanted:
+                return Response(self._lists.record(name, row), media_type=JSON)
+        # The real one cannot make up its mind either.
+        return holded_refusal(200 if crc32(wanted.encode()) % 2 else 400, "not found")
 
     def _window(self, params: QueryParams) -> tuple[int, int]:
         """The window asked for, its end included; the current year's unless both ends are given."""
@@ -122,10 +137,3 @@ def _bad_key_status(key: str) -> int:
 
 def _whole(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdecimal() else None
-
-
-def _page(rows: Sequence[ContactRow] | Sequence[DocumentRow], params: QueryParams) -> Response:
-    """The page asked for, the first if none is; an empty array beyond the last."""
-    page = max(_whole(params.get("page")) or 1, 1)
-    chosen = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    return Response(b"[" + b",".join([row.row for row in chosen]) + b"]", media_type=JSON)

@@ -135,6 +135,25 @@ def document_record(
     return record
 
 
+def as_some_have_it(record: Record, document: Document, place: int) -> Record:
+    """The same document, worth the same, as some schools write theirs.
+
+    A line's service may be told by the document's sales channel alone, a discount may be the whole document's, and a
+    credit note may take units back. `place` is the document's among all.
+    """
+    products = record["products"]
+    channel = record["salesChannelId"]
+    if place % 9 == 4 and {product["account"] for product in products} == {channel}:
+        products = [product | {"account": None} for product in products]
+    if place % 12 == 7 and len(products) == 1 and document.lines[0].price % 4 == 0:
+        # Four fifths of five fourths: the same to the cent.
+        products = [products[0] | {"price": number(document.lines[0].price * 5 // 4, 10_000)}]
+        record = record | {"discount": 20}
+    if document.kind == "creditnote" and place % 2:
+        products = [product | {"units": -product["units"]} for product in products]
+    return record | {"products": products}
+
+
 def _status(document: Document, paid: int, total: int, place: int) -> int:
     """3 is cancelled; whether the others say the truth about payment is a matter of chance."""
     if document.cancelled:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ledger_pipelines.sandbox.access import NOTION_DATA_SOURCE_ID, NOTION_DATABASE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.limits import Allowance
 from ledger_pipelines.sandbox.notion_query import MOST_RESULTS, Query, QueryRefusedError, read_query
 from ledger_pipelines.sandbox.notion_records import STATUSES
@@ -27,12 +28,14 @@ VERSION = "2025-09-03"
 _RETRY_SECONDS = 1
 #: How many queries' results are kept, so that each of their pages need not find them anew.
 _KEPT = 16
+#: How many results a query of a list gives that is degraded by a lower cap.
+_FEW = 40
 _INCOMPLETE = {"type": "incomplete", "incomplete_reason": "query_result_limit_reached"}
 
 
-def notion_app(school: School, config: SandboxConfig) -> Starlette:
+def notion_app(school: School, config: SandboxConfig, degradation: Degradation | None = None) -> Starlette:
     """Notion, to be mounted under its prefix."""
-    notion = _Notion(school, config)
+    notion = _Notion(school, config, degradation or Degradation())
     app = Starlette(
         routes=[
             Route("/users/me", notion.guarded(notion.who)),
@@ -53,8 +56,9 @@ async def _unknown(_: Request, __: Exception) -> Response:
 class _Notion:
     """The endpoints over one school."""
 
-    def __init__(self, school: School, config: SandboxConfig) -> None:
+    def __init__(self, school: School, config: SandboxConfig, degradation: Degradation) -> None:
         self._school = school
+        self._degradation = degradation
         self._seed = config.seed
         self._allowance = Allowance(None if config.rate_limit is None else config.notion_rate_limit)
         self._results: dict[int, list[PageRow]] = {}
@@ -138,22 +142,31 @@ class _Notion:
         return self._page(query)
 
     def _page(self, query: Query) -> Response:
-        results = self._chosen(query)
-        shown = results[:MOST_RESULTS]
+        way = self._degradation.way("pages")
+        rows = [row.row for row in self._chosen(query)]
+        if way == "capped_for_good":
+            # Whatever is asked, the same few.
+            rows = [row.row for row in self._school.pages]
+        rows = self._degradation.rows("pages", rows)
+        most = _FEW if way in ("capped", "capped_for_good") else MOST_RESULTS
+        shown = rows[:most]
         end = min(query.start + self._length(query), len(shown))
+        if way == "hole" and not query.after_hole:
+            end = query.start
         more = end < len(shown)
+        cursor = query.cursor(end, after_hole=end == query.start) if more else None
         envelope: dict[str, Any] = {
             "object": "list",
-            "next_cursor": query.cursor(end) if more else None,
-            "has_more": more,
+            "next_cursor": None if way == "cut" else cursor,
+            "has_more": more or way == "cut",
             "type": "page_or_data_source",
             "page_or_data_source": {},
             "request_id": str(uuid4()),
         }
-        if len(results) > MOST_RESULTS:
+        if len(rows) > most:
             envelope["request_status"] = _INCOMPLETE
-        rows = b",".join([row.row for row in shown[query.start : end]])
-        return Response(orjson.dumps(envelope)[:-1] + b',"results":[' + rows + b"]}", media_type=JSON)
+        results = b",".join(shown[query.start : end])
+        return Response(orjson.dumps(envelope)[:-1] + b',"results":[' + results + b"]}", media_type=JSON)
 
     def _length(self, query: Query) -> int:
         """How many results are on the page: now and then fewer than were asked for."""

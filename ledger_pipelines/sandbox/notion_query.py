@@ -25,6 +25,7 @@ MOST_RESULTS = 10_000
 LARGEST_PAGE = 100
 _DEPTH = 2
 _MASK = (1 << 64) - 1
+_HOLE = 1 << 40
 _FIELDS = frozenset(
     {"filter", "sorts", "start_cursor", "page_size", "archived", "in_trash", "is_archived", "result_type"}
 )
@@ -48,13 +49,17 @@ class QueryRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that Notion accepts. `key` is the same for the same filter and sorts."""
+    """A query that Notion accepts. `key` is the same for the same filter and sorts.
+
+    `after_hole`: it goes on after an empty page, which a degraded list has before each other.
+    """
 
     matches: _Test
     sorts: tuple[tuple[_Key, bool], ...]
     page_size: int
     start: int
     key: int
+    after_hole: bool = False
 
     def choose(self, pages: list[PageRow]) -> list[PageRow]:
         """The pages that match, in the order asked for; in none that means anything if none is."""
@@ -65,9 +70,10 @@ class Query:
             rows.sort(key=key, reverse=descending)
         return rows
 
-    def cursor(self, start: int) -> str:
+    def cursor(self, start: int, *, after_hole: bool = False) -> str:
         """The cursor with which this query goes on at `start`."""
-        return str(UUID(int=(self.key << 64) | (start ^ (self.key & _MASK))))
+        place = start | (_HOLE if after_hole else 0)
+        return str(UUID(int=(self.key << 64) | (place ^ (self.key & _MASK))))
 
 
 def read_query(body: dict[str, Any]) -> Query:
@@ -86,26 +92,33 @@ def read_query(body: dict[str, Any]) -> Query:
         raise QueryRefusedError("body.sorts should be an array.")
     text = orjson.dumps([wanted, sorts], option=orjson.OPT_SORT_KEYS)
     key = int.from_bytes(hashlib.sha256(text).digest()[:8])
-    start = _start(body.get("start_cursor"), key)
-    return Query(matches, tuple(_sort(sort) for sort in sorts), page_size, start, key)
+    place = _place(body.get("start_cursor"), key)
+    return Query(
+        matches,
+        tuple(_sort(sort) for sort in sorts),
+        page_size,
+        place & ~_HOLE,
+        key,
+        after_hole=bool(place & _HOLE),
+    )
 
 
 def _everything(_: PageRow) -> bool:
     return True
 
 
-def _start(cursor: Any, key: int) -> int:
-    """Where the query goes on."""
+def _place(cursor: Any, key: int) -> int:
+    """Where the query goes on, and whether after a hole."""
     if cursor is None:
         return 0
     try:
         number = UUID(cursor).int
     except (ValueError, AttributeError, TypeError):
         raise QueryRefusedError("body.start_cursor should be a valid uuid.") from None
-    start = (number & _MASK) ^ (key & _MASK)
-    if number >> 64 != key or start >= MOST_RESULTS:
+    place = (number & _MASK) ^ (key & _MASK)
+    if number >> 64 != key or place & ~_HOLE >= MOST_RESULTS:
         raise QueryRefusedError(f"The start_cursor provided is invalid: {cursor}")
-    return start
+    return place
 
 
 def _filter(wanted: Any, depth: int) -> _Test:

@@ -287,3 +287,14 @@ def two_currencies(t: Timeline) -> People:
     documents = (invoice(FULL_STACK, 3000, start), invoice(FULL_STACK, 1500, start, currency="usd"))
     course = enrolment(name, _FULL_STACK, start, start + FULL_COURSE)
     return (client(name, *documents, enrolments=(course,)),)
+
+
+@case
+def macro_cohort(t: Timeline) -> People:
+    """Sits a macro cohort that put them into two micro cohorts, each ending on its own: one course alone."""
+    start, middle, name = t.day(4, 1), t.day(4, 1) + timedelta(days=70), "macro_cohort"
+    course = enrolment(name, _FULL_STACK, start, start + FULL_COURSE)
+    first = enrolment(f"{name}_first", _FULL_STACK, start, middle, status="GRADUATED", changed=middle)
+    second = enrolment(f"{name}_second", _FULL_STACK, middle, start + FULL_COURSE)
+    parts = tuple(replace(part, brought_by=course.cohort) for part in (first, second))
+    return (client(name, invoice(FULL_STACK, 6000, start), enrolments=(course, *parts)),)

@@ -110,6 +110,8 @@ class _History:
                 place=place,
                 until=self._until,
             )
+            if not people[owner].named:
+                record = holded.as_some_have_it(record, document, place)
             row = _document_row(record, named=people[owner].named)
             rows = self.school.documents[document.kind]
             if late:
@@ -172,9 +174,12 @@ class _History:
     def _membership(
         self, person: Person, enrolment: Enrolment, membership_id: int, user_id: int
     ) -> MembershipRow:
-        keys = self._keys(enrolment.cohort)
+        keys, macro = self._keys(enrolment.cohort), enrolment.brought_by
+        if macro is not None:
+            self._keys(macro)
         record = fourgeeks.membership_record(
             enrolment,
+            macro_id=None if macro is None else self._cohorts[macro],
             membership_id=membership_id,
             user=fourgeeks.user_record(user_id, person.first, person.last, person.email),
             cohort_id=self._cohorts[enrolment.cohort],

@@ -86,7 +86,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """A membership of a cohort. `former` is its state until noon of the last day, `later` that of the news."""
+    """A membership of a cohort. `former` is its state until noon of the last day, `later` that of the news.
+
+    `brought_by` is the macro cohort that put the student into this one of its micro cohorts.
+    """
 
     cohort: Cohort
     status: str | None
@@ -94,6 +97,7 @@ class Enrolment:
     changed: datetime
     former: Enrolment | None = None
     later: Enrolment | None = None
+    brought_by: Cohort | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,12 @@ from ledger_pipelines.sandbox.codex import codex_app
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.control import Controls, control_app
 from ledger_pipelines.sandbox.core import core_app
+from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.faults import Faults
 from ledger_pipelines.sandbox.fourgeeks import Logins, fourgeeks_app
 from ledger_pipelines.sandbox.generate import generate
 from ledger_pipelines.sandbox.holded import holded_app
+from ledger_pipelines.sandbox.holded_lists import HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.malformed import Malformation, Malformed, malform
 from ledger_pipelines.sandbox.notion import notion_app
@@ -53,6 +55,8 @@ class _Parts:
     school: School
     school_malformation: dict[str, Malformation]
     logins: Logins
+    holded_lists: HoldedLists
+    degradation: Degradation = field(default_factory=Degradation)
     journal: Journal = field(default_factory=Journal)
     faults: Faults | None = None
 
@@ -63,9 +67,11 @@ class _Parts:
         return {system: malformation.records for system, malformation in broken.items()}
 
     def heal(self) -> None:
-        """Ends all faults and makes every malformed record whole."""
+        """Ends all faults and degradation, and makes every malformed record whole."""
+        self.degradation.end()
         if self.faults is not None:
             self.faults.rate = 0.0
+        self.holded_lists.heal()
         self.malformation.mend()
         self.world.index()
         for malformation in self.school_malformation.values():
@@ -81,6 +87,7 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
         school,
         malform_school(school, faults=config.faults, seed=config.seed),
         Logins(config.seed),
+        HoldedLists(school),
     )
 
     def with_faults(app: ASGIApp) -> ASGIApp:
@@ -90,13 +97,21 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     middleware = [Middleware(with_faults), Middleware(_CorrelationId)]
     if config.gzip:
         middleware.append(Middleware(GZipMiddleware, compresslevel=1))
-    controls = Controls(parts.malformed, parts.journal, parts.heal, school.tell_news, parts.logins.expire)
+    controls = Controls(
+        parts.malformed,
+        parts.journal,
+        parts.degradation,
+        parts.heal,
+        school.tell_news,
+        parts.logins.expire,
+        parts.holded_lists,
+    )
     routes = [
         Mount("/core", core_app()),
         Mount("/codex", codex_app(world, config)),
-        Mount(_HOLDED, holded_app(school, config)),
-        Mount(_FOURGEEKS, fourgeeks_app(school, config, parts.logins)),
-        Mount(_NOTION, notion_app(school, config)),
+        Mount(_HOLDED, holded_app(school, config, parts.holded_lists)),
+        Mount(_FOURGEEKS, fourgeeks_app(school, config, parts.logins, parts.degradation)),
+        Mount(_NOTION, notion_app(school, config, parts.degradation)),
         Mount("/sandbox", control_app(controls)),
     ]
     tokens.signing_key()
@@ -185,7 +200,7 @@ def environment(base_url: str) -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """A running sandbox and what it knows of itself. `malformed` are Codex's records, `malformed_in` has
-    those of each system by its name: codex, holded, 4geeks, notion."""
+    those of each system by its name: codex, holded, 4geeks, notion; `holded_lists` are what Holded's lists leave out."""
 
     base_url: str
     config: SandboxConfig
@@ -196,6 +211,9 @@ class Sandbox:
     malformed_in: dict[str, list[Malformed]]
     heal: Callable[[], None]
     expire_logins: Callable[[], None]
+    holded_lists: HoldedLists
+    #: Degrades a list in a way (`degraded`), until it is healed.
+    degrade: Callable[[str, str], None]
 
     @property
     def core_url(self) -> str:
@@ -245,6 +263,8 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
                 malformed_in=parts.malformed,
                 heal=parts.heal,
                 expire_logins=parts.logins.expire,
+                holded_lists=parts.holded_lists,
+                degrade=parts.degradation.begin,
             )
         finally:
             server.should_exit = True

@@ -7,7 +7,8 @@ company endpoints are read one way or the other (`codex_companies`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -17,19 +18,32 @@ from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
 from ledger_pipelines.sources.base import SourceCheck
 from ledger_pipelines.sources.bodies import UnreadableBodyError, read_json, read_list
 from ledger_pipelines.sources.clock import Clock
-from ledger_pipelines.sources.codex_companies import INTEGRATION, CompanyReading, read_bulk, read_each
+from ledger_pipelines.sources.codex_companies import (
+    INTEGRATION,
+    CompanyReading,
+    MissedPart,
+    read_bulk,
+    read_each,
+)
 from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
 from ledger_pipelines.sources.core import FixedKey, ServiceTokens
 from ledger_pipelines.sources.failures import Address, AnswerError
 from ledger_pipelines.sources.frames import RecordReader
-from ledger_pipelines.sources.http import HttpSource
+from ledger_pipelines.sources.http import Bounds, HttpSource
 from ledger_pipelines.sources.retries import RetryPolicy
 
 #: Of the companies' endpoints, the ones that `read_bulk` and `read_each` are for.
 _OF_COMPANIES = frozenset({"assets", "contacts", "tickets"})
 _WORKERS = 8
-#: Codex writes the whole bulk answer before it sends the first byte.
+#: Codex writes the whole bulk answer before it sends the first byte: it may be silent for so many timeouts, and
+#: then send for as long again.
 _BULK_PATIENCE = 4
+#: Bytes of a bulk answer, which is read company by company: a hundred times what a thousand companies have.
+_LARGEST_BULK = 2 << 30
+#: A bulk answer that fails at all nearly always has a broken record in it (wire/codex.md, Habits).
+_BULK_ATTEMPTS = {int(HTTPStatus.INTERNAL_SERVER_ERROR): 2}
+#: Codex allows 10,000 requests an hour on each route; the rest is left for requests that arrive late.
+_REQUESTS_PER_HOUR = 9_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,8 @@ class CodexSnapshot:
     """What Codex showed: frames of `SCHEMAS`, empty where they were not asked for, each sorted by its key.
 
     `complete` are the entities of which every part was read: what is not in their frames, nor named by a
-    problem, is not in Codex. Tickets are complete for the years that were asked for.
+    problem, is not in Codex. Tickets are complete for the years that were asked for. `accounts` are the companies
+    that Codex showed where it was asked for any, `missed` the parts of them that could not be read.
     """
 
     companies: pa.Table
@@ -47,6 +62,8 @@ class CodexSnapshot:
     plans: pa.Table
     problems: list[Problem]
     complete: frozenset[str]
+    accounts: frozenset[str] = frozenset()
+    missed: frozenset[MissedPart] = frozenset()
 
 
 class CodexClient:
@@ -95,11 +112,17 @@ class CodexClient:
         else:
             raise ConfigurationError("Set CORE_URL, or give an api_key: Codex wants to know who we are.")
         address = Address(self.name, codex_url, "CODEX_URL", advice, ca_file, "CODEX_CA_FILE")
-        self._bulk_timeout = _BULK_PATIENCE * timeout
+        self._bulk = Bounds(
+            silence=_BULK_PATIENCE * timeout,
+            whole=2 * _BULK_PATIENCE * timeout,
+            largest=_LARGEST_BULK,
+            retries=replace(retries or RetryPolicy(), attempts_at=_BULK_ATTEMPTS),
+        )
         self._source = HttpSource(
             address,
             credential=self._credential,
             requests_per_minute=requests_per_minute,
+            requests_per_hour=_REQUESTS_PER_HOUR,
             read_timeout=timeout,
             connections=_WORKERS,
             retries=retries,
@@ -146,12 +169,15 @@ class CodexClient:
         frames = {name: schema.empty_table() for name, schema in SCHEMAS.items()}
         problems: list[Problem] = []
         complete: set[str] = set()
+        accounts: frozenset[str] = frozenset()
+        missed: frozenset[MissedPart] = frozenset()
         if entities - {"plans"}:
             years = None if ticket_years is None else sorted(set(ticket_years))
             reading = self._read_companies(entities - {"plans"}, years)
             frames |= reading.frames
             problems += reading.problems
             complete |= reading.complete
+            accounts, missed = reading.accounts, reading.missed
         if "plans" in entities:
             reader = RecordReader(INTEGRATION, ENTITIES["plans"])
             reader.add(self._source.get("/billing-plans/api/plans", _plans_of))
@@ -159,13 +185,15 @@ class CodexClient:
             problems += reader.problems
             complete.add("plans")
         problems.sort(key=lambda problem: (problem.operation, problem.external_id, problem.message))
-        return CodexSnapshot(**frames, problems=problems, complete=frozenset(complete))
+        return CodexSnapshot(
+            **frames, problems=problems, complete=frozenset(complete), accounts=accounts, missed=missed
+        )
 
     def _read_companies(self, entities: frozenset[str], years: list[int] | None) -> CompanyReading:
         if not entities & _OF_COMPANIES:
             return read_each(self._source, entities, years, workers=_WORKERS)
         try:
-            return read_bulk(self._source, entities, years, read_timeout=self._bulk_timeout)
+            return read_bulk(self._source, entities, years, bounds=self._bulk)
         except AnswerError as error:
             # Old servers have no bulk endpoint, and one broken record anywhere makes it fail as a whole.
             # A web page or a redirect is another matter: that is not Codex.

@@ -21,7 +21,7 @@ from ledger_pipelines.sources.bodies import iterate_list, read_list
 from ledger_pipelines.sources.codex_models import ENTITIES, account_of
 from ledger_pipelines.sources.failures import AnswerError
 from ledger_pipelines.sources.frames import RecordReader, latest_of
-from ledger_pipelines.sources.http import HttpSource
+from ledger_pipelines.sources.http import Bounds, HttpSource
 from ledger_pipelines.sources.limits import run_concurrently
 
 INTEGRATION = "codex"
@@ -31,19 +31,35 @@ _HOPELESS = 25
 
 
 @dataclass(frozen=True, slots=True)
+class MissedPart:
+    """A part (`assets`, `contacts`, `tickets`) of a company that could not be read; of tickets, those of a year."""
+
+    part: str
+    account: str
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompanyReading:
-    """Frames by entity, with what could not be read, and the entities of which every part was."""
+    """Frames by entity, with what could not be read, and the entities of which every part was.
+
+    `accounts` are the companies that Codex showed, `missed` the parts of them that it did not.
+    """
 
     frames: dict[str, pa.Table]
     problems: list[Problem]
     complete: frozenset[str]
+    accounts: frozenset[str]
+    missed: frozenset[MissedPart]
 
 
 class _Reading:
     """Collects companies and their parts, with the tickets of one year."""
 
-    def __init__(self, entities: frozenset[str]) -> None:
+    def __init__(self, entities: frozenset[str], year: int | None) -> None:
         self._entities = entities
+        self._year = year
+        self._accounts: set[str] = set()
         # Companies are always read: one without a number is a problem even where only its parts are wanted.
         self._readers = {
             name: RecordReader(INTEGRATION, ENTITIES[name])
@@ -60,7 +76,9 @@ class _Reading:
         if account is None:
             self._incomplete |= set(_PARTS)
             self._nameless.add([company])
-        elif "companies" in self._readers:
+            return None
+        self._accounts.add(account)
+        if "companies" in self._readers:
             self._readers["companies"].add([company])
         return account
 
@@ -85,13 +103,21 @@ class _Reading:
         found = [
             problem for reader in (*self._readers.values(), self._nameless) for problem in reader.problems
         ]
+        missed = (
+            MissedPart(part, account, self._year if part == "tickets" else None)
+            for part, account in self._missed
+        )
         return CompanyReading(
-            frames, [*found, *self._missed.values()], frozenset(self._entities - self._incomplete)
+            frames,
+            [*found, *self._missed.values()],
+            frozenset(self._entities - self._incomplete),
+            frozenset(self._accounts),
+            frozenset(missed),
         )
 
 
 def read_bulk(
-    source: HttpSource, entities: frozenset[str], years: Sequence[int] | None, *, read_timeout: float
+    source: HttpSource, entities: frozenset[str], years: Sequence[int] | None, *, bounds: Bounds
 ) -> CompanyReading:
     """The companies by the bulk endpoint, one call for each year of tickets (one call where none are wanted, or all:
     `years` None).
@@ -106,13 +132,13 @@ def read_bulk(
         wanted = entities if position == 0 else frozenset({"tickets"})
         params = {"include_tickets": "true"} if "tickets" in wanted else {}
         params |= {} if year is None else {"year": str(year)}
-        parse = partial(_read_entries, wanted)
-        readings.append(source.get("/api/companies/bulk", parse, params=params, read_timeout=read_timeout))
+        parse = partial(_read_entries, wanted, year)
+        readings.append(source.get("/api/companies/bulk", parse, params=params, bounds=bounds))
     return _joined(readings, years)
 
 
-def _read_entries(entities: frozenset[str], body: IO[bytes]) -> CompanyReading:
-    reading = _Reading(entities)
+def _read_entries(entities: frozenset[str], year: int | None, body: IO[bytes]) -> CompanyReading:
+    reading = _Reading(entities, year)
     parts = [part for part in _PARTS if part in entities]
     for entry in iterate_list(body):
         fields = entry if isinstance(entry, Mapping) else {}
@@ -137,7 +163,9 @@ def read_each(
     no company at all.
     """
     first, *further = _years_asked(entities, years)
-    readings = {first: _Reading(entities)} | {year: _Reading(frozenset({"tickets"})) for year in further}
+    readings = {first: _Reading(entities, first)} | {
+        year: _Reading(frozenset({"tickets"}), year) for year in further
+    }
     accounts = {readings[first].add_company(company) for company in source.get("/api/companies", read_list)}
     calls = [
         _PartCall(source, account, part, year)
@@ -198,4 +226,5 @@ def _joined(readings: Sequence[CompanyReading], years: Sequence[int] | None) -> 
     complete = readings[0].complete.intersection(
         *(reading.complete | (readings[0].complete - {"tickets"}) for reading in readings[1:])
     )
-    return CompanyReading(frames, list(problems.values()), complete)
+    missed = frozenset[MissedPart]().union(*(reading.missed for reading in readings))
+    return CompanyReading(frames, list(problems.values()), complete, readings[0].accounts, missed)

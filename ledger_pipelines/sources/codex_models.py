@@ -10,7 +10,7 @@ a frame's columns. Fields that are not needed are not in them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Required
+from typing import Annotated, Any, Required
 
 import pyarrow as pa
 from pydantic import ConfigDict, TypeAdapter, with_config
@@ -18,17 +18,23 @@ from typing_extensions import TypedDict
 
 from ledger_pipelines.money import RATE
 from ledger_pipelines.sources.frames import Entity, frame_schema
+from ledger_pipelines.sources.sparing import Spared
 from ledger_pipelines.sources.wire_types import (
-    Bytes,
-    Hours,
     Id,
     Instant,
-    JsonText,
     KeyText,
-    OptionalDate,
-    OptionalInstant,
+    OptionalHours,
     OptionalRate,
+    SparedBytes,
+    SparedDate,
+    SparedFlag,
+    SparedId,
+    SparedInstant,
+    SparedJsonText,
+    SparedText,
+    Terabytes,
     Term,
+    key_of,
 )
 
 _STRICT = ConfigDict(strict=True)
@@ -49,39 +55,60 @@ RATES = (
 )
 
 
+_FLAGS = {0: False, 1: True, "false": False, "true": True}
+
+
+def _active(value: object) -> bool:
+    """Whether a person is active: one who is not known to be inactive is. Raises ValueError for any other word."""
+    if value is None:
+        return True
+    flag = _FLAGS.get(value.strip().casefold() if isinstance(value, str) else value)
+    if flag is None:
+        raise ValueError("is neither true nor false")
+    return bool(flag)
+
+
 @with_config(_STRICT)
 class CompanyRow(TypedDict, total=False):
-    """A company. The term is kept as Codex sends it; a company without a name is called by its number."""
+    """A company. The term is kept as Codex sends it; a company without a name is called by its number.
+
+    No charge bears on its dates. A plan that cannot be read is none: the rule then asks for one, or an override gives
+    one. A term that cannot be read is none, which is month to month.
+    """
 
     account_number: Required[KeyText]
-    name: str | None
-    billing_plan: str | None
-    contract_term_length: str | None
-    contract_start_date: OptionalDate
-    contract_end_date: OptionalDate
-    support_level: str | None
-    compliance_level: str | None
-    profit_or_non_profit: str | None
-    company_main_number: str | None
-    company_start_date: OptionalDate
-    domains: JsonText
-    phone_system: str | None
-    email_system: str | None
+    name: SparedText
+    billing_plan: Annotated[str | None, Spared(told="without a plan of its own")]
+    contract_term_length: Annotated[str | None, Spared(told="month to month")]
+    contract_start_date: SparedDate
+    contract_end_date: SparedDate
+    support_level: SparedText
+    compliance_level: SparedText
+    profit_or_non_profit: SparedText
+    company_main_number: SparedText
+    company_start_date: SparedDate
+    domains: SparedJsonText
+    phone_system: SparedText
+    email_system: SparedText
 
 
 @with_config(_STRICT)
 class AssetRow(TypedDict, total=False):
-    """A device. `billing_type` is none of today's fields of Codex, and is taken where it comes."""
+    """A device. `billing_type` is none of today's fields of Codex, and is taken where it comes.
+
+    Its types bear on its price: a device whose type is no text is not billed, and an error.
+    """
 
     id: Required[Id]
-    hostname: str | None
+    hostname: SparedText
     hardware_type: str | None
     device_type: str | None
     billing_type: str | None
-    operating_system: str | None
-    online: bool | None
-    last_seen: OptionalInstant
-    backup_data_bytes: Bytes
+    operating_system: SparedText
+    online: SparedFlag
+    last_seen: SparedInstant
+    backup_data_bytes: SparedBytes
+    backup_usage_tb: Terabytes
 
 
 @with_config(_STRICT)
@@ -89,28 +116,31 @@ class ContactRow(TypedDict, total=False):
     """A person of a company. One id may stand under several companies."""
 
     id: Required[Id]
-    name: str | None
-    email: str | None
-    title: str | None
-    employment_type: str | None
-    active: Required[bool]
+    name: SparedText
+    email: SparedText
+    title: SparedText
+    employment_type: SparedText
+    active: Required[Annotated[bool, Spared(_active, "with active {}")]]
 
 
 @with_config(_STRICT)
 class TicketRow(TypedDict, total=False):
-    """A ticket, known by its `ticket_number`: `ticket_id` means different things on different servers."""
+    """A ticket, known by its `ticket_number`: `ticket_id` means different things on different servers.
+
+    Null hours are none.
+    """
 
     ticket_number: Required[KeyText]
-    ticket_id: int | None
-    subject: str | None
-    status: str | None
-    priority: str | None
-    requester_email: str | None
-    requester_name: str | None
-    created_at: OptionalInstant
+    ticket_id: SparedId
+    subject: SparedText
+    status: SparedText
+    priority: SparedText
+    requester_email: SparedText
+    requester_name: SparedText
+    created_at: SparedInstant
     last_updated_at: Required[Instant]
-    closed_at: OptionalInstant
-    total_hours_spent: Required[Hours]
+    closed_at: SparedInstant
+    total_hours_spent: Required[OptionalHours]
 
 
 @with_config(_STRICT)
@@ -119,7 +149,7 @@ class PlanRow(TypedDict, total=False):
 
     plan_name: Required[KeyText]
     term_length: Required[Term]
-    support_level: str | None
+    support_level: SparedText
     per_user_cost: Required[OptionalRate]
     per_workstation_cost: Required[OptionalRate]
     per_server_cost: Required[OptionalRate]
@@ -131,8 +161,8 @@ class PlanRow(TypedDict, total=False):
     backup_base_fee_server: Required[OptionalRate]
     backup_included_tb: Required[OptionalRate]
     backup_per_tb_fee: Required[OptionalRate]
-    features: JsonText
-    feature_display_names: JsonText
+    features: SparedJsonText
+    feature_display_names: SparedJsonText
 
 
 _TEXT, _DATE, _INSTANT, _INT, _BOOL = (
@@ -142,6 +172,9 @@ _TEXT, _DATE, _INSTANT, _INT, _BOOL = (
     pa.int64(),
     pa.bool_(),
 )
+
+#: TB as Codex writes them: with two decimals.
+TERABYTES = pa.decimal128(14, 2)
 
 #: The frame of each kind of record. None has a month: Codex shows the present only.
 SCHEMAS: Mapping[str, pa.Schema] = {
@@ -172,6 +205,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         online=_BOOL,
         last_seen=_INSTANT,
         backup_data_bytes_=_INT,
+        backup_usage_tb=TERABYTES,
     ),
     "contacts": frame_schema(
         account_number_=_TEXT,
@@ -208,9 +242,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 def account_of(company: object) -> str | None:
-    """The account number of a company as it came; None where it has none."""
-    number = company.get("account_number") if isinstance(company, Mapping) else None
-    return (number.strip() or None) if isinstance(number, str) else None
+    """The account number of a company as it came; None where it has none that can be used."""
+    return key_of(company.get("account_number")) if isinstance(company, Mapping) else None
 
 
 def _describe_company(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:
@@ -276,6 +309,7 @@ ENTITIES: Mapping[str, Entity] = {
         _describe_company,
         stand_ins={"name": "account_number"},
         texts=frozenset({"description"}),
+        model=CompanyRow,
     ),
     "assets": Entity(
         "assets",
@@ -286,6 +320,7 @@ ENTITIES: Mapping[str, Entity] = {
         _describe_asset,
         owner_column="account_number",
         defaults={"backup_data_bytes": 0},
+        model=AssetRow,
     ),
     "contacts": Entity(
         "contacts",
@@ -295,6 +330,7 @@ ENTITIES: Mapping[str, Entity] = {
         ("account_number", "id"),
         _describe_contact,
         owner_column="account_number",
+        model=ContactRow,
     ),
     "tickets": Entity(
         "tickets",
@@ -306,6 +342,7 @@ ENTITIES: Mapping[str, Entity] = {
         owner_column="account_number",
         prefer="last_updated_at",
         texts=frozenset({"description", "description_text", "conversations", "notes"}),
+        model=TicketRow,
     ),
     "plans": Entity(
         "plans",
@@ -314,5 +351,6 @@ ENTITIES: Mapping[str, Entity] = {
         SCHEMAS["plans"],
         ("plan_name", "term_length"),
         _describe_plan,
+        model=PlanRow,
     ),
 }

@@ -21,6 +21,8 @@ from ledger_pipelines.sources.failures import Address, AnswerError
 from ledger_pipelines.sources.http import HttpSource
 from ledger_pipelines.sources.retries import RetryPolicy
 
+#: The year 5138: what claims to last longer means nothing.
+_NO_END = 10**11
 #: A token with less than this left is not sent any more: it could end on its way (wire/codex.md, Auth).
 _SPARE = timedelta(seconds=60)
 
@@ -115,7 +117,7 @@ class ServiceTokens:
         return _Token(
             text,
             subject if isinstance(subject, str) else None,
-            float(expires) if isinstance(expires, int | float) else 0.0,
+            float(expires) if isinstance(expires, int | float) and expires < _NO_END else 0.0,
         )
 
 
@@ -127,7 +129,7 @@ def _claims(token: str) -> Mapping[str, Any]:
     """
     try:
         claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
         return {}
     return claims
 

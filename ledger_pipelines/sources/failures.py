@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from requests.exceptions import ConnectTimeout
 from urllib3.exceptions import NameResolutionError
 
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.sources.redaction import redact_text, safe_url
 
 _LONGEST_QUOTE = 160
@@ -102,6 +104,37 @@ class Address:
             reason="timeout",
         )
 
+    def too_long(self, url: str, seconds: float) -> AnswerError:
+        """The answer came, a little at a time, and did not end within the time allowed for the whole."""
+        return AnswerError(
+            f"{self.name} had not sent the whole answer after {seconds:g} s at {safe_url(url)}: "
+            f"check that it is not overloaded, then try again.",
+            reason="timeout",
+        )
+
+    def too_large(self, url: str, limit: int) -> AnswerError:
+        """The answer, after it was expanded, is larger than any that the source has reason to send."""
+        return AnswerError(
+            f"{self.name} sent more than {limit >> 20:,} MB at {safe_url(url)}, which is more than is read: "
+            f"check {self.url_setting}, and look into {self.name}'s log.",
+            reason="body",
+        )
+
+    def expanding(self, url: str, limit: int) -> AnswerError:
+        """The answer came compressed, and what it holds is nothing but large."""
+        return AnswerError(
+            f"{self.name}'s answer at {safe_url(url)} grows to more than {limit} times the size that was sent: "
+            f"check {self.url_setting}, and look into {self.name}'s log.",
+            reason="body",
+        )
+
+    def no_room(self, url: str, error: OSError) -> SourceUnavailableError:
+        """The answer could not be kept on this machine while it came."""
+        return SourceUnavailableError(
+            f"{self.name}'s answer at {safe_url(url)} could not be kept in {tempfile.gettempdir()} "
+            f"({error.strerror or type(error).__name__}): make room there, or set TMPDIR, then try again."
+        )
+
     def dropped(self, url: str) -> AnswerError:
         """The connection ended before the answer was whole."""
         return AnswerError(
@@ -121,15 +154,16 @@ class Address:
         """Something other than JSON came, such as a web page."""
         found = "a web page" if "html" in content_type.lower() else (content_type or "no Content-Type")
         return AnswerError(
-            f"{self.name} answered with {found[:_LONGEST_QUOTE]} instead of JSON at {safe_url(url)}: "
+            f"{self.name} answered with {one_line(found[:_LONGEST_QUOTE])} instead of JSON at {safe_url(url)}: "
             f"check {self.url_setting}.",
             reason="content type",
         )
 
     def redirected(self, url: str, status: int, location: str) -> AnswerError:
         """The source points elsewhere; it is not followed, since that would carry the credential along."""
+        shown = one_line(safe_url(location)[:_LONGEST_QUOTE]) or "nowhere"
         return AnswerError(
-            f"{self.name} points from {safe_url(url)} to {safe_url(location) or 'nowhere'} "
+            f"{self.name} points from {safe_url(url)} to {shown} "
             f"({status_text(status)}): check {self.url_setting}.",
             reason="redirect",
             status=status,
@@ -179,7 +213,7 @@ def own_words(body: Any, secrets: Mapping[str, str]) -> str:
     sent = [part for value in secrets.values() for part in (value, value.rpartition(" ")[2])]
     for words in _said(body):
         if isinstance(words, str) and words.strip():
-            plain = " ".join(redact_text(words, sent).split()).rstrip(".")
+            plain = one_line(" ".join(redact_text(words, sent).split())).rstrip(".")
             return plain if len(plain) <= _LONGEST_QUOTE else plain[:_LONGEST_QUOTE] + "…"
     return ""
 

@@ -57,33 +57,32 @@ class Login:
         return redact_text(text, [self.password])
 
 
-class AcademyToken:
-    """The credential of one academy: the token given, or one by login, and another login when it is refused.
+class Session:
+    """The token of all academies: the one given, or one by login, and another login when it is refused.
 
     `source` is where logins go, and is closed with this. For several threads.
     """
 
-    def __init__(self, academy: str, token: str | None, login: Login | None, source: HttpSource) -> None:
-        self._academy = academy
+    def __init__(self, token: str | None, login: Login | None, source: HttpSource) -> None:
         self._token = token
         self._login = login
         self._source = source
         self._lock = Lock()
 
-    def headers(self) -> Mapping[str, str]:
-        """The headers with the token, after a login where there is none yet."""
+    def token(self) -> str:
+        """The token, after a login where there is none yet."""
         # Held while we log in: other threads want that token too.
         with self._lock:
             if self._token is None and self._login is not None:
                 self._token = self._login.token(self._source)
-            return self._with(self._token or "")
+            return self._token or ""
 
-    def renew(self, refused: Mapping[str, str]) -> bool:
+    def renew(self, refused: str) -> bool:
         """Forgets the refused token where a login can give another; False where none can."""
         if self._login is None:
             return False
         with self._lock:
-            if self._token is not None and self._with(self._token) == dict(refused):
+            if self._token == refused:
                 self._token = None
         return True
 
@@ -91,5 +90,18 @@ class AcademyToken:
         """Gives the connections back."""
         self._source.close()
 
-    def _with(self, token: str) -> dict[str, str]:
-        return {"Authorization": f"Token {token}", "Academy": self._academy}
+
+class AcademyToken:
+    """The credential of one academy: the session's token, and the academy's number."""
+
+    def __init__(self, academy: str, session: Session) -> None:
+        self._academy = academy
+        self._session = session
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers with the token, after a login where there is none yet."""
+        return {"Authorization": f"Token {self._session.token()}", "Academy": self._academy}
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Forgets the refused token where a login can give another; False where none can."""
+        return self._session.renew(refused["Authorization"].removeprefix("Token "))

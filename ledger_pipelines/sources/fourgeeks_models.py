@@ -7,10 +7,11 @@ Here: wire models, schemas, and what each kind of record is called. Not here: ho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Required
 
 import pyarrow as pa
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, with_config
+from pydantic import AfterValidator, ConfigDict, PlainValidator, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from ledger_pipelines.sources.frames import Entity, frame_schema
@@ -20,10 +21,27 @@ from ledger_pipelines.sources.wire_types import (
     OptionalEmail,
     OptionalInstant,
     OptionalText,
-    OptionalUtcDate,
+    utc_instant,
 )
 
 _STRICT = ConfigDict(strict=True)
+_BARE_DATE = len("2024-01-31")
+
+
+def _moment(value: object) -> datetime | None:
+    """A timestamp; of a bare date its noon in UTC, which is that day in every zone of the Americas, Europe and Asia."""
+    if value is None or value == "":
+        return None
+    moment = utc_instant(value)
+    return moment + timedelta(hours=12) if len(str(value)) == _BARE_DATE else moment
+
+
+def _is_given(value: object) -> bool:
+    """Whether something stands there: an object, an id, a slug."""
+    return bool(value)
+
+
+OptionalMoment = Annotated[datetime | None, PlainValidator(_moment)]
 
 
 @with_config(_STRICT)
@@ -65,24 +83,28 @@ class SyllabusWire(TypedDict, total=False):
 
 @with_config(_STRICT)
 class CohortWire(TypedDict, total=False):
-    """A cohort. One that never ends has no `ending_date`."""
+    """A cohort. One that never ends has no `ending_date`; which day a time is depends on the school's zone."""
 
     id: Required[Id]
     slug: OptionalText
     name: OptionalText
-    kickoff_date: OptionalUtcDate
-    ending_date: OptionalUtcDate
+    kickoff_date: OptionalMoment
+    ending_date: OptionalMoment
     syllabus_version: SyllabusWire | None
 
 
 @with_config(_STRICT)
 class MembershipWire(TypedDict, total=False):
-    """A student's membership of a cohort. `educational_status` stays as it was sent."""
+    """A student's membership of a cohort. `educational_status` stays as it was sent.
+
+    `source_macro_cohort` is the cohort that put the student into this one of its micro cohorts.
+    """
 
     id: Required[Id]
     user: UserWire | None
     cohort: Required[CohortWire]
     educational_status: OptionalText
+    source_macro_cohort: Annotated[bool, PlainValidator(_is_given)]
     created_at: OptionalInstant
     updated_at: Required[Instant]
 
@@ -101,12 +123,13 @@ def _membership_row(membership: MembershipWire) -> dict[str, Any]:
         "cohort_name": cohort.get("name"),
         "program_slug": program.get("slug"),
         "program_name": program.get("name"),
-        "kickoff_date": cohort.get("kickoff_date"),
-        "ending_date": cohort.get("ending_date"),
+        "kickoff_at": cohort.get("kickoff_date"),
+        "ending_at": cohort.get("ending_date"),
+        "is_of_micro_cohort": membership.get("source_macro_cohort", False),
     }
 
 
-_TEXT, _INT, _DATE, _INSTANT = pa.string(), pa.int64(), pa.date32(), pa.timestamp("us", "UTC")
+_TEXT, _INT, _INSTANT = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
 
 STUDENTS = frame_schema(
     id_=_INT,
@@ -117,7 +140,6 @@ STUDENTS = frame_schema(
     status=_TEXT,
     created_at_=_INSTANT,
 )
-#: Dates are the days in UTC.
 MEMBERSHIPS = frame_schema(
     id_=_INT,
     user_id=_INT,
@@ -127,9 +149,10 @@ MEMBERSHIPS = frame_schema(
     cohort_name=_TEXT,
     program_slug=_TEXT,
     program_name=_TEXT,
-    kickoff_date=_DATE,
-    ending_date=_DATE,
+    kickoff_at=_INSTANT,
+    ending_at=_INSTANT,
     educational_status=_TEXT,
+    is_of_micro_cohort_=pa.bool_(),
     created_at=_INSTANT,
     updated_at_=_INSTANT,
 )

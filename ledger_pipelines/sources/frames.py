@@ -11,7 +11,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -19,14 +18,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
-from ledger_pipelines.errors import Problem
-from ledger_pipelines.sources.redaction import redact
+from ledger_pipelines.errors import Problem, SourceUnavailableError
+from ledger_pipelines.sources.redaction import redact, redact_text
+from ledger_pipelines.sources.sparing import Mended, mended
 
 #: Few enough that Python's garbage collection finds little to walk through; it cost a quarter of the time.
 _BATCH = 2_000
 _LONGEST_TEXT = 500
 _LONGEST_LIST = 20
+_LONGEST_LABEL = 200
+#: Pages of one list: a list that has more has no end.
+_MOST_PAGES = 20_000
 _NO_RECORD = "is not a record"
+#: What a frame raises for a value that fits its model and not its column.
+_UNFIT = (pa.ArrowException, ArithmeticError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Entity:
     that the record is known by (None when it has none) and its name in a sentence, from a record of any
     quality and its owner. Of several records with one key, the one that `prefer` puts highest is kept.
     `texts` are fields that are too large for a problem's details. `operation` is what its problems are filed
-    under, the plural where it is None.
+    under, the plural where it is None. `model` is the wire model whose marks say which fields a record can do
+    without (`sparing`); without it a record can do without none.
     """
 
     plural: str
@@ -54,11 +60,12 @@ class Entity:
     prefer: str | None = None
     texts: frozenset[str] = frozenset()
     operation: str | None = None
+    model: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A frame, sorted by its key, and a problem for each record that it lacks or had to choose."""
+    """A frame, sorted by its key, and a problem for each record that it lacks, had to choose or spared a field of."""
 
     frame: pa.Table
     problems: list[Problem]
@@ -99,22 +106,65 @@ class RecordReader:
         return self._distinct(sort_by(table, self._entity.key))
 
     def _flush(self) -> None:
-        if not self._records:
-            return
         records, owners = self._records, self._owners
         self._records, self._owners = [], []
+        spared = [False] * len(records)
+        while records:
+            try:
+                rows = self._entity.rows.validate_python(records)
+            except ValidationError as error:
+                records, owners, spared = self._without_faults(records, owners, spared, error)
+            else:
+                self._batches.append(self._fitting(rows, owners))
+                return
+
+    def _without_faults(
+        self, records: list[Any], owners: list[str | None], spared: list[bool], error: ValidationError
+    ) -> tuple[list[Any], list[str | None], list[bool]]:
+        """The records that are left: those without faults, and those that can do without the faulty fields.
+
+        A record that has a fault again, after its fields were left out, is not mended a second time.
+        """
+        faults: dict[int, list[Any]] = defaultdict(list)
+        for detail in error.errors(include_url=False, include_context=False):
+            faults[int(detail["loc"][0])].append(detail)
+        kept: list[tuple[Any, str | None, bool]] = []
+        for index, (record, owner, is_spared) in enumerate(zip(records, owners, spared, strict=True)):
+            details = faults.get(index)
+            if details is None:
+                kept.append((record, owner, is_spared))
+                continue
+            repaired = None if is_spared else mended(self._entity.model, record, details)
+            self.problems.append(self._faulty(record, owner, details, repaired))
+            if repaired is not None:
+                kept.append((repaired.record, owner, True))
+        return [row[0] for row in kept], [row[1] for row in kept], [row[2] for row in kept]
+
+    def _fitting(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
+        """The rows as a batch, without those that hold more than a column takes."""
         try:
-            rows = self._entity.rows.validate_python(records)
-        except ValidationError as error:
-            faults: dict[int, list[Any]] = defaultdict(list)
-            for detail in error.errors(include_url=False, include_context=False):
-                faults[int(detail["loc"][0])].append(detail)
-            for index, details in faults.items():
-                self.problems.append(self._unreadable(records[index], owners[index], details))
-            readable = [index for index in range(len(records)) if index not in faults]
-            rows = self._entity.rows.validate_python([records[index] for index in readable])
-            owners = [owners[index] for index in readable]
-        self._batches.append(self._batch(rows, owners))
+            return self._batch(rows, owners)
+        except _UNFIT:
+            return self._batch(*self._fit(rows, owners))
+
+    def _fit(
+        self, rows: list[Mapping[str, Any]], owners: list[str | None]
+    ) -> tuple[list[Mapping[str, Any]], list[str | None]]:
+        """The rows that a frame takes, with their owners; a problem for each other."""
+        kept: list[int] = []
+        for index, (row, owner) in enumerate(zip(rows, owners, strict=True)):
+            try:
+                self._batch([row], [owner])
+            except _UNFIT:
+                name, label = self._entity.describe(row, owner)
+                message = f"{_short(label)} holds a value that is larger than can be kept."
+                details = {"account_number": owner, "record": row} if owner else {"record": row}
+                self.problems.append(
+                    problem(self._integration, self._entity, name or _nameless(row, owner), message, details)
+                )
+            else:
+                kept.append(index)
+        return [rows[index] for index in kept], [owners[index] for index in kept]
 
     def _batch(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
         arrays = []
@@ -129,16 +179,21 @@ class RecordReader:
             arrays.append(_array(values, column.type))
         return pa.RecordBatch.from_arrays(arrays, schema=self._entity.schema)
 
-    def _unreadable(self, record: object, owner: str | None, details: Iterable[Any]) -> Problem:
+    def _faulty(
+        self, record: object, owner: str | None, details: Iterable[Any], repaired: Mended | None
+    ) -> Problem:
+        """What is wrong with a record: an error, or a mere note where it counts without what bears on nothing."""
         known = record if isinstance(record, Mapping) else {}
         name, label = self._entity.describe(known, owner)
-        faults = sorted({_fault(detail) for detail in details})
+        faults = " and ".join(sorted({_fault(detail) for detail in details}))
+        counts = f": it counts {repaired.told}" if repaired else ""
         return problem(
             self._integration,
             self._entity,
             name if name is not None else _nameless(record, owner),
-            f"{label} {' and '.join(faults)}.",
+            f"{_short(label)} {faults}{counts}.",
             {"account_number": owner, "record": record} if owner else {"record": record},
+            is_blocking=repaired is None,
         )
 
     def _distinct(self, table: pa.Table) -> pa.Table:
@@ -153,19 +208,32 @@ class RecordReader:
             kept[start:end] = False
             kept[start + best] = True
             rows.sort(key=self._preference, reverse=True)
-            owner = rows[0].get(self._entity.owner_column or "")
-            name, label = self._entity.describe(rows[0], owner)
-            which = f"the one with the latest {self._entity.prefer}" if self._entity.prefer else "one of them"
-            self.problems.append(
-                problem(
-                    self._integration,
-                    self._entity,
-                    name or _nameless(rows[0], owner),
-                    f"{label} came {end - start} times in one answer, and {which} is kept.",
-                    {"records": rows},
-                )
-            )
+            self.problems.append(self._repeated(rows))
         return table.filter(pa.array(kept))
+
+    def _repeated(self, rows: list[dict[str, Any]]) -> Problem:
+        """Several records with one key, the kept one first: which it is.
+
+        A mere note where all say the same, or where there is a reason for the choice.
+        """
+        kept = rows[0]
+        owner = kept.get(self._entity.owner_column or "")
+        name, label = self._entity.describe(kept, owner)
+        differing = [column for column in kept if any(row[column] != kept[column] for row in rows)]
+        if not differing:
+            which = "the same each time, and counts once"
+        elif self._entity.prefer in differing:
+            which = f"and the one with the latest {self._entity.prefer} is kept"
+        else:
+            which = f"and the one with the {differing[0]} {_shown(kept[differing[0]])} is kept"
+        return problem(
+            self._integration,
+            self._entity,
+            name or _nameless(kept, owner),
+            f"{label} came {len(rows)} times in one answer, {which}.",
+            {"records": rows},
+            is_blocking=bool(differing) and self._entity.prefer not in differing,
+        )
 
     def _preference(self, row: Mapping[str, Any]) -> tuple[str, str]:
         first = str(row[self._entity.prefer]) if self._entity.prefer else ""
@@ -186,7 +254,12 @@ class PageReader:
         self._problems: list[Problem] = []
 
     def add(self, records: Sequence[object]) -> None:
-        """Takes the records of the next page."""
+        """Takes the records of the next page. Raises SourceUnavailableError when there is no end of them."""
+        if len(self._frames) > _MOST_PAGES:
+            raise SourceUnavailableError(
+                f"The list of {self._entity.plural} from {self._integration} has no end: {_MOST_PAGES:,} pages were "
+                "read, and more follow; check the address in its settings, and look into its log."
+            )
         reader = RecordReader(self._integration, self._entity)
         reader.add(records)
         self._frames.append(reader.frame())
@@ -204,16 +277,23 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def problem(
-    integration: str, entity: Entity, external_id: str, message: str, details: Mapping[str, Any]
+    integration: str,
+    entity: Entity,
+    external_id: str,
+    message: str,
+    details: Mapping[str, Any],
+    *,
+    is_blocking: bool = True,
 ) -> Problem:
     """A problem with one record, its details without secrets and without large texts, fit for JSON."""
     return Problem(
         integration=integration,
         operation=entity.operation or entity.plural,
         entity_type=entity.singular,
-        external_id=_plain_text(external_id, _LONGEST_TEXT),
-        message=_plain_text(message, 2 * _LONGEST_TEXT),
+        external_id=external_id,
+        message=_plain_text(redact_text(message), 2 * _LONGEST_TEXT),
         details=redact(_plain(details, entity.texts)),
+        is_blocking=is_blocking,
     )
 
 
@@ -288,7 +368,7 @@ def _fault(detail: Mapping[str, Any]) -> str:
     """One validation error as the second half of a sentence."""
     path, kind, value = detail["loc"][1:], detail["type"], detail["input"]
     if not path:
-        return _NO_RECORD
+        return _which(kind, detail["msg"]) if kind == "value_error" else _NO_RECORD
     name = ".".join(map(str, path))
     if kind == "missing" or value is None or (isinstance(value, str) and not value.strip()):
         return f"has no {name}"
@@ -304,6 +384,8 @@ def _which(kind: str, message: str) -> str:
         "bool_type": "is neither true nor false",
         "greater_than_equal": "is negative",
         "less_than": "is too large",
+        "string_too_long": "is longer than 200 characters",
+        "string_pattern_mismatch": "has control characters in it",
     }
     return (
         message.removeprefix("Value error, ") if kind == "value_error" else known.get(kind, "cannot be read")
@@ -311,8 +393,17 @@ def _which(kind: str, message: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
+    """A value within a sentence; of what holds others only that it does, since a secret may be among them."""
+    if isinstance(value, Mapping):
+        return "{…}"
+    if isinstance(value, list | tuple):
+        return "[…]"
+    text = repr(redact_text(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:60] + "…"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else label[:_LONGEST_LABEL] + "…"
 
 
 def _nameless(record: object, owner: str | None) -> str:

@@ -6,23 +6,24 @@ look, which is `holded_models`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.errors import CredentialRefusedError, LedgerError, Problem
+from ledger_pipelines.errors import CredentialRefusedError, LedgerError, Problem, SourceUnavailableError
 from ledger_pipelines.sources.base import SourceCheck
 from ledger_pipelines.sources.bodies import UnreadableBodyError, read_json
 from ledger_pipelines.sources.clock import Clock
 from ledger_pipelines.sources.credentials import HeaderKey, usable_key
 from ledger_pipelines.sources.failures import Address, AnswerError, own_words
-from ledger_pipelines.sources.frames import PageReader, Reading, in_order, latest_of, without_nul
+from ledger_pipelines.sources.frames import Entity, PageReader, Reading, in_order, latest_of, without_nul
 from ledger_pipelines.sources.holded_models import (
     CONTACT,
     DOCUMENTS,
@@ -30,16 +31,19 @@ from ledger_pipelines.sources.holded_models import (
     INVOICES,
     LINES_COLUMN,
     SALES_CHANNEL,
+    DocumentType,
+    is_draft,
 )
 from ledger_pipelines.sources.holded_values import epoch_seconds, local_midnight
 from ledger_pipelines.sources.http import HttpSource
 from ledger_pipelines.sources.retries import RetryPolicy, TransientError
 
+T = TypeVar("T")
+
 INTEGRATION = "holded"
-#: Records on every page but the last.
-PAGE_SIZE = 500
 #: Holded counts all requests of an account together.
 _ROUTE = "*"
+_TYPES: Mapping[str, DocumentType] = {name: name for name in DOCUMENTS}
 _IDENTITY = "the holder of HOLDED_API_KEY"
 
 
@@ -53,6 +57,26 @@ class Documents:
     invoices: pa.Table
     invoice_lines: pa.Table
     problems: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What Holded said of records that were asked for by their ids and that it did not send.
+
+    `gone` are ids that it does not know, `unanswered` those that it did not answer for, and `why` what kept it.
+    """
+
+    gone: frozenset[str]
+    unanswered: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAnswers:
+    """Documents that were asked for by their ids, and what Holded said of those that it did not send."""
+
+    found: Documents
+    others: Answers
 
 
 class HoldedClient:
@@ -103,7 +127,7 @@ class HoldedClient:
     def check(self) -> SourceCheck:
         """Whether Holded answers, and how many sales channels it shows; raises no LedgerError."""
         try:
-            count = sum(map(len, self._pages("/saleschannels", {})))
+            count = sum(map(len, self._pages("/saleschannels", {}, SALES_CHANNEL, [])))
         except LedgerError as error:
             return SourceCheck(self.name, False, None, None, str(error))
         detail = f"{self.name} at {self._source.shown_url} shows {count:,} sales channels to {_IDENTITY}."
@@ -111,17 +135,11 @@ class HoldedClient:
 
     def sales_channels(self) -> Reading:
         """Every sales channel (`SALES_CHANNELS`); the services are those whose account number begins with 7050."""
-        reader = PageReader(INTEGRATION, SALES_CHANNEL)
-        for page in self._pages("/saleschannels", {}):
-            reader.add(page)
-        return reader.reading()
+        return self._list("/saleschannels", SALES_CHANNEL)
 
     def contacts(self) -> Reading:
         """Every contact (`CONTACTS`)."""
-        reader = PageReader(INTEGRATION, CONTACT)
-        for page in self._pages("/contacts", {}):
-            reader.add(page)
-        return reader.reading()
+        return self._list("/contacts", CONTACT)
 
     def documents(self, first: date, end: date) -> Documents:
         """Invoices and credit notes dated from `first` to the day before `end`, by their day in Madrid.
@@ -132,9 +150,9 @@ class HoldedClient:
         if first >= end:
             raise ValueError(f"there is no day from {first} to before {end}")
         window = range(local_midnight(first), local_midnight(end))
-        readings = []
-        for document_type, entity in DOCUMENTS.items():
-            reader = PageReader(INTEGRATION, entity)
+        readers = {document_type: _DocumentReader(entity) for document_type, entity in DOCUMENTS.items()}
+        gaps: list[Problem] = []
+        for document_type, reader in readers.items():
             params = {
                 # Without either of the two, Holded answers with the current year.
                 "starttmp": str(window.start),
@@ -142,27 +160,105 @@ class HoldedClient:
                 # Documents that come into being meanwhile are then at the end, and move no other.
                 "sort": "created-asc",
             }
-            for page in self._pages(f"/documents/{document_type}", params):
+            entity = DOCUMENTS[document_type]
+            for page in self._pages(f"/documents/{document_type}", params, entity, gaps):
                 reader.add([record for record in page if _may_be_in(window, record)])
-            readings.append(reader.reading())
-        table = latest_of([reading.frame for reading in readings], DOCUMENTS["invoice"])
-        problems = in_order(problem for reading in readings for problem in reading.problems)
-        return Documents(table.select(INVOICES.names).cast(INVOICES), _lines_of(table), problems)
+        return _documents(readers.values(), gaps)
 
-    def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[Any]]:
-        """The pages of a list. One that is not full is the last; after a full one there may be an empty one."""
+    def documents_by_id(self, wanted: Sequence[tuple[str, str]]) -> DocumentAnswers:
+        """These documents (type and id), each asked for alone, whatever their dates.
+
+        When Holded does not answer for one, the rest is not asked for: each failure takes a minute.
+        """
+        readers = {document_type: _DocumentReader(entity) for document_type, entity in DOCUMENTS.items()}
+        records, answers = self._by_id([(f"/documents/{kind}", document_id) for kind, document_id in wanted])
+        kinds = {document_id: kind for kind, document_id in wanted}
+        gone = set(answers.gone)
+        for document_id, record in records.items():
+            # A draft without a date counts for nothing, and belongs to no month.
+            if is_draft(record) and epoch_seconds(record.get("date")) is None:
+                gone.add(document_id)
+            else:
+                readers[_TYPES[kinds[document_id]]].add([record])
+        return DocumentAnswers(_documents(readers.values(), []), replace(answers, gone=frozenset(gone)))
+
+    def contacts_by_id(self, wanted: Sequence[str]) -> tuple[Reading, Answers]:
+        """These contacts, each asked for alone, as `documents_by_id` asks."""
+        reader = PageReader(INTEGRATION, CONTACT)
+        records, answers = self._by_id([("/contacts", contact_id) for contact_id in wanted])
+        reader.add(list(records.values()))
+        return reader.reading(), answers
+
+    def _by_id(self, wanted: Sequence[tuple[str, str]]) -> tuple[dict[str, Mapping[str, Any]], Answers]:
+        """The records that Holded has of these lists' paths and ids, by id, and what it said of the others."""
+        found: dict[str, Mapping[str, Any]] = {}
+        gone: set[str] = set()
+        for place, (path, record_id) in enumerate(wanted):
+            try:
+                record = self._record(path, record_id)
+            except SourceUnavailableError as error:
+                rest = tuple(other for _, other in wanted[place:])
+                return found, Answers(frozenset(gone), rest, str(error))
+            if record is None:
+                gone.add(record_id)
+            else:
+                found[record_id] = record
+        return found, Answers(frozenset(gone))
+
+    def _record(self, list_path: str, record_id: str) -> Mapping[str, Any] | None:
+        """A record as Holded has it; None where it says that it has none of this id."""
+        path = f"{list_path}/{quote(record_id, safe='')}"
+
+        def parse(body: IO[bytes]) -> Mapping[str, Any] | None:
+            value = read_json(body)
+            if isinstance(value, Mapping) and "info" in value and "id" not in value:
+                if _is_absence(str(value["info"])):
+                    return None
+                raise self._failure_within(self._source.url(path), value)
+            if not isinstance(value, Mapping) or value.get("id") != record_id:
+                raise UnreadableBodyError("a record was promised, and something else came")
+            return value
+
+        try:
+            return self._ask(path, parse, {})
+        except AnswerError as error:
+            is_absent = error.status == HTTPStatus.BAD_REQUEST and _is_absence(error.said)
+            if error.status == HTTPStatus.NOT_FOUND or is_absent:
+                return None
+            raise
+
+    def _list(self, path: str, entity: Entity) -> Reading:
+        reader = PageReader(INTEGRATION, entity)
+        gaps: list[Problem] = []
+        for page in self._pages(path, {}, entity, gaps):
+            reader.add(page)
+        reading = reader.reading()
+        return Reading(reading.frame, in_order([*reading.problems, *gaps]))
+
+    def _pages(
+        self, path: str, params: Mapping[str, str], entity: Entity, gaps: list[Problem]
+    ) -> Iterator[list[Any]]:
+        """The pages of a list that have records, until two that have none follow each other.
+
+        An empty page ends the list, and no short one does: Holded leaves out records that it does not show us. An
+        empty page that another follows is one that was not read; it is added to `gaps`.
+        """
         number, previous = 1, None
         while True:
             page = self._get(path, {**params, "page": str(number)})
-            if page and page == previous:
+            if not page:
+                number += 1
+                page = self._get(path, {**params, "page": str(number)})
+                if not page:
+                    return
+                gaps.append(_gap(path, number - 1, entity))
+            if page == previous:
                 raise AnswerError(
                     f"{self.name} sent page {number - 1} again as page {number} at {self._source.url(path)}, "
                     "so that the rest cannot be read: check HOLDED_URL.",
                     reason="body",
                 )
             yield page
-            if len(page) < PAGE_SIZE:
-                return
             number, previous = number + 1, page
 
     def _get(self, path: str, params: Mapping[str, str]) -> list[Any]:
@@ -176,6 +272,10 @@ class HoldedClient:
                 raise UnreadableBodyError("a page was promised, and something else came")
             return value
 
+        return self._ask(path, parse, params)
+
+    def _ask(self, path: str, parse: Callable[[IO[bytes]], T], params: Mapping[str, str]) -> T:
+        url = self._source.url(path)
         try:
             return self._source.get(path, parse, route=_ROUTE, params=params)
         except AnswerError as error:
@@ -195,6 +295,45 @@ class HoldedClient:
 
 def _is_about_the_key(words: str) -> bool:
     return "invalid key" in words.casefold()
+
+
+def _is_absence(words: str) -> bool:
+    return "not found" in words.casefold()
+
+
+def _gap(path: str, number: int, entity: Entity) -> Problem:
+    """A page that came without records, though another followed it."""
+    return Problem(
+        INTEGRATION,
+        entity.operation or entity.plural,
+        "page",
+        f"{path} {number}",
+        f"Holded showed nothing on page {number} of {path} and more on the next, so {entity.plural} may be missing: "
+        "run the step again.",
+    )
+
+
+class _DocumentReader:
+    """Reads documents of one kind. Nothing is wrong with a draft that cannot be read: it counts for nothing."""
+
+    def __init__(self, entity: Entity) -> None:
+        self.drafts = PageReader(INTEGRATION, entity)
+        self.others = PageReader(INTEGRATION, entity)
+
+    def add(self, records: Sequence[object]) -> None:
+        """Takes the records of the next page."""
+        self.drafts.add([record for record in records if is_draft(record)])
+        self.others.add([record for record in records if not is_draft(record)])
+
+
+def _documents(readers: Iterable[_DocumentReader], gaps: Sequence[Problem]) -> Documents:
+    """What the readers of all kinds have read."""
+    readers = list(readers)
+    drafts = [reader.drafts.reading().frame for reader in readers]
+    readings = [reader.others.reading() for reader in readers]
+    table = latest_of([*drafts, *(reading.frame for reading in readings)], DOCUMENTS["invoice"])
+    problems = in_order([*gaps, *(problem for reading in readings for problem in reading.problems)])
+    return Documents(table.select(INVOICES.names).cast(INVOICES), _lines_of(table), problems)
 
 
 def _may_be_in(window: range, record: object) -> bool:

@@ -21,7 +21,8 @@ from typing_extensions import TypedDict
 from ledger_pipelines.money import AMOUNT, CENT
 from ledger_pipelines.sources import holded_values as values
 from ledger_pipelines.sources.frames import Entity, frame_schema
-from ledger_pipelines.sources.wire_types import KeyText, OptionalEmail, OptionalText
+from ledger_pipelines.sources.sparing import SPARED, Spared
+from ledger_pipelines.sources.wire_types import KeyText, OptionalEmail, OptionalText, SparedText
 
 DocumentType = Literal["invoice", "creditnote"]
 
@@ -30,10 +31,12 @@ _ZERO = Decimal(0)
 _MILLIONTH = Decimal("0.000001")
 
 _Number = Annotated[Decimal, PlainValidator(values.meant_number)]
-_Money = Annotated[Decimal, PlainValidator(values.money)]
 _OptionalId = Annotated[str | None, PlainValidator(values.optional_id)]
+_SparedId = Annotated[_OptionalId, SPARED]
 _OptionalCode = Annotated[str | None, PlainValidator(values.optional_code)]
-_Name = Annotated[str, PlainValidator(values.name)]
+_SparedCode = Annotated[_OptionalCode, SPARED]
+_Percent = Annotated[Decimal, PlainValidator(values.percentage)]
+_NO_PERCENT = Spared(lambda _: 0, "with a discount of {} %")
 
 
 @with_config(_STRICT)
@@ -41,7 +44,7 @@ class SalesChannelRow(TypedDict, total=False):
     """A sales channel. Its account number is a number or text, under one of two names."""
 
     id: Required[KeyText]
-    name: OptionalText
+    name: SparedText
     account_number: Required[
         Annotated[
             str,
@@ -53,15 +56,18 @@ class SalesChannelRow(TypedDict, total=False):
 
 @with_config(_STRICT)
 class ContactRow(TypedDict, total=False):
-    """A contact. One without a name is called by its id."""
+    """A contact. One without a name is called by its id.
+
+    Clients are matched by e-mail: one that cannot be read is not taken for none.
+    """
 
     id: Required[KeyText]
-    name: OptionalText
+    name: SparedText
     email: OptionalEmail
-    code: _OptionalCode
-    type: _OptionalCode
+    code: _SparedCode
+    type: _SparedCode
     country_code: Annotated[
-        str | None, PlainValidator(values.country_within), Field(validation_alias="billAddress")
+        str | None, PlainValidator(values.country_within), Field(validation_alias="billAddress"), SPARED
     ]
 
 
@@ -69,13 +75,14 @@ class ContactRow(TypedDict, total=False):
 class LineWire(TypedDict, total=False):
     """A line of a document, its numbers as they were meant."""
 
-    line_id: _OptionalId
-    name: _Name
-    account_id: Annotated[_OptionalId, Field(validation_alias="account")]
-    sku: _OptionalCode
+    line_id: _SparedId
+    name: Annotated[str, PlainValidator(values.name), SPARED]
+    account_id: Annotated[_OptionalCode, Field(validation_alias="account")]
+    sku: _SparedCode
     price: Required[_Number]
     units: Required[_Number]
-    discount: Annotated[Decimal, PlainValidator(values.percentage)]
+    discount: _Percent
+    retention: _Percent
 
 
 def _line_row(line: LineWire) -> dict[str, Any]:
@@ -87,6 +94,7 @@ def _line_row(line: LineWire) -> dict[str, Any]:
         "price": values.rounded(price, _MILLIONTH),
         "units": values.rounded(units, _MILLIONTH),
         "discount": values.rounded(discount, values.PERCENT_UNIT),
+        "retention": values.rounded(abs(line.get("retention", _ZERO)), values.PERCENT_UNIT),
         "net_amount": values.net_amount(price, units, discount),
     }
 
@@ -95,52 +103,78 @@ def _line_row(line: LineWire) -> dict[str, Any]:
 class DocumentWire(TypedDict, total=False):
     """An invoice or a credit note; a credit note's amounts are positive, as on the document.
 
-    `status` cannot be trusted but for a cancelled document.
+    `status` cannot be trusted but for a cancelled document. What bears on no amount, date or client, and does not say
+    whether the document counts, costs it nothing.
     """
 
     id: Required[KeyText]
     document_number: Annotated[_OptionalCode, Field(validation_alias="docNumber")]
     contact_id: Annotated[_OptionalId, Field(validation_alias="contact")]
-    contact_name: Annotated[OptionalText, Field(validation_alias="contactName")]
+    contact_name: Annotated[OptionalText, Field(validation_alias="contactName"), SPARED]
     date: Required[Annotated[date, PlainValidator(values.day)]]
-    due_date: Annotated[date | None, PlainValidator(values.optional_day), Field(validation_alias="dueDate")]
+    due_date: Annotated[
+        date | None, PlainValidator(values.optional_day), Field(validation_alias="dueDate"), SPARED
+    ]
     currency: Required[Annotated[str, PlainValidator(values.currency)]]
     exchange_rate: Annotated[
-        Decimal | None, PlainValidator(values.optional_rate), Field(validation_alias="currencyChange")
+        Decimal | None, PlainValidator(values.optional_rate), Field(validation_alias="currencyChange"), SPARED
     ]
-    subtotal: Required[_Money]
-    tax: Required[_Money]
-    total: Required[_Money]
-    payments_total: Required[Annotated[_Money, Field(validation_alias="paymentsTotal")]]
+    discount: Annotated[_Percent, _NO_PERCENT]
+    subtotal: Required[_Number]
+    tax: Required[_Number]
+    total: Required[_Number]
+    payments_total: Annotated[_Number, Field(validation_alias="paymentsTotal"), SPARED]
     payments_pending: Required[Annotated[_Number, Field(validation_alias="paymentsPending")]]
     payment_dates: Annotated[
-        list[int], PlainValidator(values.payment_instants), Field(validation_alias="paymentsDetail")
+        list[int],
+        PlainValidator(values.payment_instants),
+        Field(validation_alias="paymentsDetail"),
+        Spared(values.readable_payments, "with the payments whose date can be read"),
     ]
+    draft: Annotated[bool, PlainValidator(values.truth)]
     is_cancelled: Annotated[bool, PlainValidator(values.is_cancelled), Field(validation_alias="status")]
     approved_at: Annotated[
-        datetime | None, PlainValidator(values.optional_instant), Field(validation_alias="approvedAt")
+        datetime | None,
+        PlainValidator(values.optional_instant),
+        Field(validation_alias="approvedAt"),
+        Spared(told="as approved"),
     ]
-    description: Annotated[OptionalText, Field(validation_alias="desc")]
+    description: Annotated[OptionalText, Field(validation_alias="desc"), SPARED]
     source_document_id: Annotated[
         str | None, PlainValidator(values.id_within), Field(validation_alias="from")
     ]
-    sales_channel_id: Annotated[_OptionalId, Field(validation_alias="salesChannelId")]
+    sales_channel_id: Annotated[_OptionalId, Field(validation_alias="salesChannelId"), SPARED]
     lines: Required[
         Annotated[list[Annotated[LineWire, AfterValidator(_line_row)]], Field(validation_alias="products")]
     ]
 
 
 def _document_row(document: DocumentWire) -> dict[str, Any]:
-    """A document with what follows from its fields (wire/holded.md, Invoice), its lines numbered from 1."""
-    is_draft = document.get("document_number") is None or document.get("approved_at") is None
+    """A document with what follows from its fields (wire/holded.md, Invoice), its lines numbered from 1.
+
+    Raises ValueError for an amount that the books cannot keep.
+    """
+    # A document without `approvedAt` is no draft for that: Holded's own example is such a one.
+    is_draft = (
+        document.get("document_number") is None
+        or document.get("draft", False)
+        or ("approved_at" in document and document["approved_at"] is None)
+    )
     is_cancelled = document.get("is_cancelled", False)
     pending = document["payments_pending"]
     paid_on = document.get("payment_dates")
     lines: list[Any] = document["lines"]
+    currency = document["currency"]
     for number, line in enumerate(lines, 1):
         line["line_number"] = number
+        line["net_amount"] = values.in_currency(line["net_amount"], currency)
     return {
         **document,
+        "subtotal": values.in_currency(document["subtotal"], currency),
+        "tax": values.in_currency(document["tax"], currency),
+        "total": values.in_currency(document["total"], currency),
+        "payments_total": values.in_currency(document.get("payments_total", _ZERO), currency),
+        "discount": values.rounded(document.get("discount", _ZERO), values.PERCENT_UNIT),
         "payments_pending": values.rounded(pending, CENT),
         "is_draft": is_draft,
         "is_cancelled": is_cancelled,
@@ -149,11 +183,21 @@ def _document_row(document: DocumentWire) -> dict[str, Any]:
     }
 
 
+def is_draft(record: object) -> bool:
+    """Whether a record says itself that it is a draft: it counts for nothing, whatever else it says."""
+    if not isinstance(record, Mapping):
+        return False
+    is_unnumbered = record.get("docNumber") in (None, "")
+    is_unapproved = "approvedAt" in record and record["approvedAt"] in (None, "", 0)
+    return is_unnumbered or is_unapproved or record.get("draft") is True
+
+
 _DOCUMENTS = TypeAdapter(list[Annotated[DocumentWire, AfterValidator(_document_row)]])
 
 
 _TEXT, _DATE, _BOOL = pa.string(), pa.date32(), pa.bool_()
 _PRECISE = pa.decimal128(18, 6)
+_PERCENT = pa.decimal128(9, 4)
 
 SALES_CHANNELS = frame_schema(id_=_TEXT, name_=_TEXT, account_number_=_TEXT)
 CONTACTS = frame_schema(id_=_TEXT, name_=_TEXT, email=_TEXT, code=_TEXT, type=_TEXT, country_code=_TEXT)
@@ -167,6 +211,7 @@ INVOICES = frame_schema(
     due_date=_DATE,
     currency_=_TEXT,
     exchange_rate=pa.decimal128(18, 8),
+    discount_=_PERCENT,
     subtotal_=AMOUNT,
     tax_=AMOUNT,
     total_=AMOUNT,
@@ -181,7 +226,7 @@ INVOICES = frame_schema(
     source_document_id=_TEXT,
     sales_channel_id=_TEXT,
 )
-#: `account_id` is a sales channel's id; `discount` a percentage.
+#: `account_id` is a sales channel's id; `discount` and `retention` are percentages.
 INVOICE_LINES = frame_schema(
     invoice_id_=_TEXT,
     line_number_=pa.int32(),
@@ -191,7 +236,8 @@ INVOICE_LINES = frame_schema(
     sku=_TEXT,
     price_=_PRECISE,
     units_=_PRECISE,
-    discount_=pa.decimal128(9, 4),
+    discount_=_PERCENT,
+    retention_=_PERCENT,
     net_amount_=AMOUNT,
 )
 #: Within a document's row, before the lines have a frame of their own.
@@ -221,6 +267,7 @@ def _documents(document_type: DocumentType, plural: str, kind: str) -> Entity:
         lambda record, _: _described(record, kind, "docNumber", "document_number"),
         defaults={"document_type": document_type, "is_cancelled": False},
         operation="invoices",
+        model=DocumentWire,
     )
 
 
@@ -239,6 +286,7 @@ SALES_CHANNEL = Entity(
     lambda record, _: _described(record, "Sales channel"),
     stand_ins={"name": "id"},
     operation="services",
+    model=SalesChannelRow,
 )
 
 CONTACT = Entity(
@@ -250,4 +298,5 @@ CONTACT = Entity(
     lambda record, _: _described(record, "Contact"),
     stand_ins={"name": "id"},
     operation="invoices",
+    model=ContactRow,
 )

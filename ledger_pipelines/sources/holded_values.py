@@ -6,13 +6,16 @@ Here: from one JSON value to an exact Python value. The message of each ValueErr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from ledger_pipelines.money import CENT
+from ledger_pipelines.money import CENT, minor_unit
+from ledger_pipelines.sources.wire_types import key_of
 
 #: Where Holded's days begin.
 MADRID = ZoneInfo("Europe/Madrid")
@@ -23,6 +26,17 @@ _HUNDRED = Decimal(100)
 PERCENT_UNIT = Decimal("0.0001")
 _RATE_UNIT = Decimal("0.00000001")
 _LONGEST_AMOUNT = 16
+#: A number that came as text. A comma may stand for a point or for nothing, so one with a comma is none.
+_NUMBER_TEXT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
+_TRUTHS: dict[object, bool] = {
+    True: True,
+    False: False,
+    "": False,
+    "0": False,
+    "1": True,
+    "false": False,
+    "true": True,
+}
 _CANCELLED = 3
 #: The year 3000: what is later counts milliseconds, or nothing.
 _LATEST_EPOCH = 32_503_680_000
@@ -33,8 +47,10 @@ _MEANT = Context(prec=15, rounding=ROUND_HALF_UP)
 
 
 def epoch_seconds(value: object) -> int | None:
-    """A whole number of seconds since the epoch, in this millennium or the last; None for anything else."""
-    if type(value) is Decimal and value.is_finite() and value == value.to_integral_value():
+    """The whole seconds since the epoch, in this millennium or the last; None for anything else."""
+    if type(value) is str and _NUMBER_TEXT.fullmatch(value.strip()):
+        value = Decimal(value.strip())
+    if type(value) is Decimal and value.is_finite() and 0 < value < _LATEST_EPOCH:
         value = int(value)
     return value if type(value) is int and 0 < value < _LATEST_EPOCH else None
 
@@ -80,12 +96,16 @@ def optional_instant(value: object) -> datetime | None:
 def meant_number(value: object) -> Decimal:
     """A JSON number as it was meant, without what binary arithmetic left behind its fifteenth digit.
 
-    Empty text is 0, as Holded writes it. Raises ValueError for anything else, and from 10^10 on.
+    One that came as text ("6000.00") is that number, and empty text is 0, as Holded writes it. Raises ValueError for
+    anything else, and from 10^10 on.
     """
     if type(value) is int:
         number = Decimal(value)
     elif type(value) is Decimal and value.is_finite():
-        number = _MEANT.plus(value)
+        # The context takes no exponent of seven digits.
+        number = _MEANT.plus(value) if value.adjusted() < 10 else value
+    elif type(value) is str and _NUMBER_TEXT.fullmatch(value.strip()):
+        number = _MEANT.create_decimal(value.strip())
     elif value == "":
         return _ZERO
     else:
@@ -100,9 +120,19 @@ def rounded(number: Decimal, unit: Decimal) -> Decimal:
     return number.quantize(unit, ROUND_HALF_UP, _EXACT)
 
 
-def money(value: object) -> Decimal:
-    """An amount, to the cent."""
-    return rounded(meant_number(value), CENT)
+def in_currency(amount: Decimal, currency: str) -> Decimal:
+    """The amount to the least amount of its currency, half-up, with two digits after the point.
+
+    Raises ValueError where the currency has more digits than the books keep, and the amount needs them.
+    """
+    digits = minor_unit(currency)
+    least = rounded(amount, Decimal(1).scaleb(-digits))
+    kept = rounded(least, CENT)
+    if kept != least:
+        raise ValueError(
+            f"has the amount {least} {currency}, and the books keep no more than two digits of it"
+        )
+    return kept
 
 
 def optional_rate(value: object) -> Decimal | None:
@@ -114,7 +144,7 @@ def optional_rate(value: object) -> Decimal | None:
 
 
 def percentage(value: object) -> Decimal:
-    """A discount in percent; none is 0."""
+    """A discount, or what is withheld, in percent; none is 0."""
     number = _ZERO if value is None else meant_number(value)
     if rounded(number, PERCENT_UNIT).adjusted() >= 5:
         raise ValueError("is too large")
@@ -122,13 +152,13 @@ def percentage(value: object) -> Decimal:
 
 
 def net_amount(price: Decimal, units: Decimal, discount: Decimal) -> Decimal:
-    """price x units less discount (percent), net of tax, rounded half-up to the cent once (rules/accruals.md, Contracts).
+    """price x units less discount (percent), net of tax, not rounded yet (rules/accruals.md, Contracts).
 
     Raises ValueError where it does not fit an amount of 16 digits.
     """
     exact = _EXACT.multiply(_EXACT.multiply(price, units), _EXACT.subtract(_HUNDRED, discount))
-    amount = rounded(exact.scaleb(-2, _EXACT), CENT)
-    if amount.adjusted() >= _LONGEST_AMOUNT:
+    amount = exact.scaleb(-2, _EXACT)
+    if rounded(amount, CENT).adjusted() >= _LONGEST_AMOUNT:
         raise ValueError("is worth too much for a line")
     return amount
 
@@ -138,6 +168,8 @@ def optional_id(value: object) -> str | None:
     if _is_blank(value):
         return None
     text = _text(value)
+    if text is not None and key_of(text) is None:
+        raise ValueError("is too long for an id, or has control characters in it")
     return None if text == "0" else text
 
 
@@ -175,6 +207,24 @@ def currency(value: object) -> str:
     return text.upper()
 
 
+def truth(value: object) -> bool:
+    """Whether a field says yes; null and what is empty say no."""
+    if value is None:
+        return False
+    found = (
+        _TRUTHS.get(value.strip().casefold() if isinstance(value, str) else value)
+        if _is_plain(value)
+        else None
+    )
+    if found is None:
+        raise ValueError("is neither true nor false")
+    return found
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, bool | int | str)
+
+
 def is_cancelled(value: object) -> bool:
     """Whether a status says cancelled; what else it says cannot be trusted."""
     return value in (_CANCELLED, str(_CANCELLED))
@@ -199,3 +249,11 @@ def payment_instants(value: object) -> list[int]:
     if not isinstance(value, list) or not all(isinstance(payment, Mapping) for payment in value):
         raise ValueError("is not a list of payments")
     return [_seconds(payment["date"]) for payment in value if not _is_blank(payment.get("date"))]
+
+
+def readable_payments(value: object) -> list[Any]:
+    """Those payments of a list whose date can be read; none of what is no list."""
+    payments = value if isinstance(value, list) else []
+    return [
+        payment for payment in payments if isinstance(payment, Mapping) and epoch_seconds(payment.get("date"))
+    ]

@@ -20,15 +20,21 @@ T = TypeVar("T")
 class RateLimit:
     """At most so many requests in any 60 seconds, or in any `seconds`, whichever thread asks.
 
-    Waits; refuses nothing.
+    With `per_hour`, at most so many in any hour, too. Waits; refuses nothing.
 
     The bucket is used without the library's own limiter, which sleeps by a clock of its own and keeps a
     thread running for as long as the process.
     """
 
-    def __init__(self, requests: int, clock: Clock | None = None, *, seconds: float = 60.0) -> None:
+    def __init__(
+        self, requests: int, clock: Clock | None = None, *, seconds: float = 60.0, per_hour: int | None = None
+    ) -> None:
         self._clock = clock or Clock()
-        self._bucket = InMemoryBucket([Rate(requests, round(seconds * Duration.SECOND))])
+        rates = [Rate(requests, round(seconds * Duration.SECOND))]
+        # The library takes no limit that another one keeps anyway.
+        if per_hour is not None and requests < per_hour < requests * 3600 / seconds:
+            rates.append(Rate(per_hour, int(Duration.HOUR)))
+        self._bucket = InMemoryBucket(rates)
         self._lock = Lock()
 
     def wait(self) -> None:
@@ -52,8 +58,9 @@ class RateLimit:
 class RouteLimits:
     """A `RateLimit` for each route: systems such as Codex count every route for itself."""
 
-    def __init__(self, per_minute: int, clock: Clock | None = None) -> None:
+    def __init__(self, per_minute: int, clock: Clock | None = None, *, per_hour: int | None = None) -> None:
         self._per_minute = per_minute
+        self._per_hour = per_hour
         self._clock = clock
         self._limits: dict[str, RateLimit] = {}
         self._lock = Lock()
@@ -61,7 +68,10 @@ class RouteLimits:
     def wait(self, route: str) -> None:
         """Returns when one more request may go out on this route."""
         with self._lock:
-            limit = self._limits.setdefault(route, RateLimit(self._per_minute, self._clock))
+            limit = self._limits.get(route)
+            if limit is None:
+                limit = RateLimit(self._per_minute, self._clock, per_hour=self._per_hour)
+                self._limits[route] = limit
         limit.wait()
 
 

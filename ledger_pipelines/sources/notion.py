@@ -7,20 +7,22 @@ Here: what is asked of Notion, window by window and page by page. Not here: a si
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from ledger_pipelines.errors import ConfigurationError, LedgerError, SourceUnavailableError
+from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
 from ledger_pipelines.sources.base import SourceCheck
 from ledger_pipelines.sources.bodies import UnreadableBodyError
 from ledger_pipelines.sources.clock import Clock
 from ledger_pipelines.sources.credentials import usable_key
 from ledger_pipelines.sources.failures import Address, AnswerError
-from ledger_pipelines.sources.frames import PageReader, Reading
+from ledger_pipelines.sources.frames import PageReader
+from ledger_pipelines.sources.lists import ListReading, incomplete_list
 from ledger_pipelines.sources.notion_exchange import NotionExchange
-from ledger_pipelines.sources.notion_models import PAGE
+from ledger_pipelines.sources.notion_models import NEEDED_PROPERTIES, PAGE
 from ledger_pipelines.sources.retries import RetryPolicy
 from ledger_pipelines.sources.wire_types import utc_instant
 
@@ -29,18 +31,50 @@ PAGE_SIZE = 100
 #: Notion shows no more of one query, however many there are.
 LONGEST_QUERY = 10_000
 
+#: How many names of properties are told.
+_MOST_NAMES = 20
 _IDENTITY = "the holder of NOTION_TOKEN"
 #: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
 _OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
+#: What a query may show beside pages.
+_OTHER_OBJECTS = ("data_source", "database")
 _ID = re.compile(r"[0-9A-Za-z-]+")
+
+
+class MissingPropertyError(LedgerError):
+    """No page has a property that is needed: it was renamed, or the database is another one. `problem` says which."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
 class _Results:
-    """One answer of a query: its results, and where the next one begins, None after the last."""
+    """One answer of a query: its results, where the next one begins (None after the last), and whether there may
+    be more that a query does not show.
+    """
 
     results: list[Any]
     next_cursor: str | None
+    is_capped: bool
+
+
+@dataclass(slots=True)
+class _Pages:
+    """The pages of a data source as they come: how many there are, and have each property; and whether all were shown."""
+
+    readable: int = 0
+    properties: Counter[str] = field(default_factory=Counter)
+    is_whole: bool = True
+
+    def note(self, records: list[Any]) -> None:
+        """Counts these pages and the properties that they have."""
+        for record in records:
+            properties = record.get("properties") if isinstance(record, Mapping) else None
+            if isinstance(properties, Mapping):
+                self.readable += 1
+                self.properties.update(map(str, properties))
 
 
 class NotionClient:
@@ -101,13 +135,57 @@ class NotionClient:
         detail = f"{self.name} at {self._exchange.url('')} shows {count} pages to {_IDENTITY}."
         return SourceCheck(self.name, True, _IDENTITY, shown if is_all else None, detail)
 
-    def pages(self) -> Reading:
-        """Every page of the database that is neither archived nor in the trash (`PAGES`, sorted by page_id)."""
+    def pages(self) -> ListReading:
+        """Every page of the database that is neither archived nor in the trash (`PAGES`, sorted by page_id).
+
+        Raises MissingPropertyError where there are pages and none has a property that is needed.
+        """
         reader = PageReader(INTEGRATION, PAGE)
+        found: dict[str, _Pages] = {}
         for source_id in self._data_sources():
-            for results in self._all_results(source_id):
-                reader.add([record for record in results if _is_in_use(record)])
-        return reader.reading()
+            found[source_id] = _Pages()
+            for results in self._all_results(source_id, found[source_id]):
+                records = [record for record in results if _is_in_use(record)]
+                found[source_id].note(records)
+                reader.add(records)
+        self._require_properties(list(found.values()))
+        reading = reader.reading()
+        lists = [
+            problem for source_id, pages in found.items() for problem in self._list_problems(source_id, pages)
+        ]
+        shown = reading.frame.num_rows + sum(problem.is_blocking for problem in reading.problems)
+        return ListReading(reading.frame, reading.problems + lists, {PAGE.plural: shown})
+
+    def _require_properties(self, found: list[_Pages]) -> None:
+        """Raises MissingPropertyError where no page of any data source has a property that is needed."""
+        names: Counter[str] = sum((pages.properties for pages in found), Counter())
+        missing = [name for name in NEEDED_PROPERTIES if name not in names]
+        pages = sum(pages.readable for pages in found)
+        if not pages or not missing:
+            return
+        told = " or ".join(f'"{name}"' for name in missing)
+        message = (
+            f"None of the {pages:,} pages of {self.name}'s database {self._database_id} has a property {told}; they have "
+            f"{', '.join(sorted(names)[:_MOST_NAMES]) or 'none'}: name it so again in {self.name}, or check "
+            "NOTION_DATABASE_ID."
+        )
+        raise MissingPropertyError(incomplete_list(INTEGRATION, PAGE, "properties", message))
+
+    def _list_problems(self, source_id: str, pages: _Pages) -> Iterator[Problem]:
+        """What keeps a data source's pages from being taken for all that there are."""
+        if not pages.is_whole:
+            message = (
+                f"{self.name} shows no more than {LONGEST_QUERY:,} results of a query, and some pages of the data source "
+                f"{source_id} cannot be reached by their time of creation, so that nobody is taken for missing: move "
+                "pages of one time to another database."
+            )
+            yield incomplete_list(INTEGRATION, PAGE, f"pages of {source_id}", message)
+        if pages.readable and "Email" not in pages.properties:
+            message = (
+                f'None of the {pages.readable:,} pages of the data source {source_id} has a property "Email", though '
+                "pages of another one have it: name it so there, too, or ignore this if they are of no clients."
+            )
+            yield incomplete_list(INTEGRATION, PAGE, f"property Email of {source_id}", message)
 
     def _data_sources(self) -> list[str]:
         """The ids of the database's data sources: in this protocol, the pages are theirs."""
@@ -123,45 +201,44 @@ class NotionClient:
             )
         return ids
 
-    def _all_results(self, source_id: str) -> Iterator[list[Any]]:
+    def _all_results(self, source_id: str, pages: _Pages) -> Iterator[list[Any]]:
         """All results of a data source, an answer at a time; from one window to the next some come again.
 
         A window begins with the time at which the one before it ended: others may be of that very time.
         """
         since: str | None = None
         while True:
-            seen, latest = 0, since
-            for results in self._window(source_id, since):
-                seen += len(results)
-                latest = _latest_of(results) or latest
-                yield results
-            if seen < LONGEST_QUERY:
+            seen, latest, is_capped = 0, since, False
+            for answer in self._window(source_id, since):
+                seen += len(answer.results)
+                latest = _latest_of(answer.results) or latest
+                is_capped |= answer.is_capped
+                yield answer.results
+            if seen < LONGEST_QUERY and not is_capped:
                 return
-            if latest == since:
-                raise SourceUnavailableError(
-                    f"{self.name} has more than {LONGEST_QUERY:,} pages of the same time of creation at "
-                    f"{self._exchange.url(_query_path(source_id))}, and shows no more: "
-                    "move some of them to another database."
-                )
+            if latest is None or (since is not None and utc_instant(latest) <= utc_instant(since)):
+                pages.is_whole = False
+                return
             since = latest
 
-    def _window(self, source_id: str, since: str | None) -> Iterator[list[Any]]:
+    def _window(self, source_id: str, since: str | None) -> Iterator[_Results]:
         """The results from a time of creation on, as many as Notion shows of one query."""
         cursor: str | None = None
-        seen = 0
+        seen, cursors = 0, set[str]()
         while True:
             answer = self._query(source_id, since, cursor)
-            yield answer.results
+            yield answer
             seen += len(answer.results)
-            if answer.next_cursor is None or seen >= LONGEST_QUERY:
+            cursor = answer.next_cursor
+            if cursor is None or seen >= LONGEST_QUERY:
                 return
-            if answer.next_cursor == cursor:
+            if cursor in cursors:
                 raise AnswerError(
                     f"{self.name} sent the same place to go on from again at "
                     f"{self._exchange.url(_query_path(source_id))}: try again later.",
                     reason="body",
                 )
-            cursor = answer.next_cursor
+            cursors.add(cursor)
 
     def _query(self, source_id: str, since: str | None, cursor: str | None) -> _Results:
         body: dict[str, Any] = {"sorts": _OLDEST_FIRST, "page_size": PAGE_SIZE}
@@ -189,16 +266,22 @@ def _source_ids(answer: object) -> list[str]:
 def _results_of(answer: object) -> _Results:
     fields = answer if isinstance(answer, Mapping) else {}
     results, has_more, next_cursor = (fields.get(name) for name in ("results", "has_more", "next_cursor"))
-    if not isinstance(results, list) or (has_more and not isinstance(next_cursor, str)):
+    if (
+        not isinstance(results, list)
+        or type(has_more) is not bool
+        or has_more != isinstance(next_cursor, str)
+    ):
         raise UnreadableBodyError("results were promised, and something else came")
-    return _Results(results, next_cursor if has_more else None)
+    status = fields.get("request_status")
+    is_complete = status is None or (isinstance(status, Mapping) and status.get("type") == "complete")
+    return _Results(results, next_cursor, is_capped=not is_complete)
 
 
 def _is_in_use(record: object) -> bool:
     """Whether a result is for the wire model: no page that was put away, and no other kind of object."""
     if not isinstance(record, Mapping):
         return True
-    return record.get("object", "page") == "page" and not (
+    return record.get("object") not in _OTHER_OBJECTS and not (
         record.get("archived") is True or record.get("in_trash") is True
     )
 

@@ -15,81 +15,37 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdap
 from typing_extensions import TypedDict
 
 from ledger_pipelines.sources.frames import Entity, frame_schema
-from ledger_pipelines.sources.wire_types import (
-    Instant,
-    KeyText,
-    OptionalDate,
-    OptionalEmail,
-    OptionalInstant,
-    OptionalText,
-)
+from ledger_pipelines.sources.notion_values import property_addresses, property_date, property_text
+from ledger_pipelines.sources.wire_types import Instant, KeyText, OptionalInstant, OptionalText
 
 _STRICT = ConfigDict(strict=True)
 
 
-def plain_title(value: object) -> str | None:
-    """The text of a title, which comes in pieces of one style each. Raises ValueError for anything else."""
-    if value is None:
+#: The properties that say who a page is of and what became of them: where no page has one, it was renamed.
+NEEDED_PROPERTIES = ("Email", "Educational Status", "Drop Date", "Certificated At")
+
+
+def _name(value: object) -> str | None:
+    """A page's title, which bears on nothing: one that is none costs the page nothing."""
+    try:
+        return property_text(value)
+    except ValueError:
         return None
-    if isinstance(value, list):
-        texts = [piece.get("plain_text") if isinstance(piece, Mapping) else None for piece in value]
-        plain = [text for text in texts if isinstance(text, str)]
-        if len(plain) == len(texts):
-            return "".join(plain).strip() or None
-    raise ValueError("is not a title")
-
-
-@with_config(_STRICT)
-class TitleWire(TypedDict, total=False):
-    """A property that is the page's title."""
-
-    title: Required[Annotated[str | None, PlainValidator(plain_title)]]
-
-
-@with_config(_STRICT)
-class EmailWire(TypedDict, total=False):
-    """A property that is an e-mail address."""
-
-    email: Required[OptionalEmail]
-
-
-@with_config(_STRICT)
-class OptionWire(TypedDict, total=False):
-    """One of a select's options."""
-
-    name: Required[OptionalText]
-
-
-@with_config(_STRICT)
-class SelectWire(TypedDict, total=False):
-    """A property that is one of a list of options."""
-
-    select: Required[OptionWire | None]
-
-
-@with_config(_STRICT)
-class SpanWire(TypedDict, total=False):
-    """A date, or the first of two."""
-
-    start: Required[OptionalDate]
-
-
-@with_config(_STRICT)
-class DateWire(TypedDict, total=False):
-    """A property that is a date."""
-
-    date: Required[SpanWire | None]
 
 
 @with_config(_STRICT)
 class PropertiesWire(TypedDict, total=False):
     """The properties that are used, by the names that people gave them; a page may lack any of them."""
 
-    name: Annotated[TitleWire, Field(validation_alias="Name")]
-    email: Annotated[EmailWire, Field(validation_alias="Email")]
-    educational_status: Annotated[SelectWire, Field(validation_alias="Educational Status")]
-    drop_date: Annotated[DateWire, Field(validation_alias="Drop Date")]
-    certificated_at: Annotated[DateWire, Field(validation_alias="Certificated At")]
+    name: Annotated[str | None, PlainValidator(_name), Field(validation_alias="Name")]
+    email: Annotated[str | None, PlainValidator(property_addresses), Field(validation_alias="Email")]
+    educational_status: Annotated[
+        str | None, PlainValidator(property_text), Field(validation_alias="Educational Status")
+    ]
+    drop_date: Annotated[date | None, PlainValidator(property_date), Field(validation_alias="Drop Date")]
+    certificated_at: Annotated[
+        date | None, PlainValidator(property_date), Field(validation_alias="Certificated At")
+    ]
 
 
 @with_config(_STRICT)
@@ -105,23 +61,7 @@ class PageWire(TypedDict, total=False):
 
 def _page_row(page: PageWire) -> dict[str, Any]:
     """A page with its properties' values."""
-    properties = page["properties"]
-    title, email = properties.get("name"), properties.get("email")
-    status = properties.get("educational_status")
-    option = status["select"] if status else None
-    return {
-        **page,
-        "name": title["title"] if title else None,
-        "email": email["email"] if email else None,
-        "educational_status": option["name"] if option else None,
-        "drop_date": _start(properties.get("drop_date")),
-        "certificated_at": _start(properties.get("certificated_at")),
-    }
-
-
-def _start(value: DateWire | None) -> date | None:
-    span = value["date"] if value else None
-    return span["start"] if span else None
+    return {**page, **page["properties"]}
 
 
 _TEXT, _DATE, _INSTANT = pa.string(), pa.date32(), pa.timestamp("us", "UTC")

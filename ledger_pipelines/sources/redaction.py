@@ -70,7 +70,11 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
 
 def safe_url(url: str) -> str:
     """The address as it may be shown: no user, no password, no secret parameter, no fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # What cannot be taken apart may hold a secret anywhere.
+        return "(an address that cannot be read)"
     query = "&".join(
         f"{quote(name)}={REDACTED if is_secret_name(name) else quote(value)}"
         for name, value in parse_qsl(parts.query, keep_blank_values=True)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 import requests
 
+from ledger_pipelines.sources.deadlines import DeadlineAdapter, whole_answer_within
+from ledger_pipelines.sources.http import UnfollowingSession
+
 _TIMEOUT = 5.0
 
 
@@ -15,11 +18,20 @@ def post_to_webhook(url: str, body: Mapping[str, object], *, key: str) -> str | 
     `key` is the same whenever the same thing is told again, so that the receiver can know it.
     """
     try:
-        with requests.Session() as session:
+        with whole_answer_within(_TIMEOUT), UnfollowingSession() as session:
             session.trust_env = False
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, DeadlineAdapter())
+            # Only the status is wanted: streamed, the body is not waited for.
             answer = session.post(
-                url, json=body, timeout=_TIMEOUT, allow_redirects=False, headers={"Idempotency-Key": key}
+                url,
+                json=body,
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+                headers={"Idempotency-Key": key},
             )
+            answer.close()
     except requests.RequestException as error:
         return f"it cannot be reached ({type(error).__name__})"
     # A redirect is not followed, so it was not taken either.

@@ -57,6 +57,11 @@ def keep_alerts(
     return events + [AlertEvent(*row) for row in cleared]
 
 
+def raise_alert(connection: psycopg.Connection, alert: DueAlert, at: datetime) -> None:
+    """Raises one alert, unless it is open; whoever looks at its kind clears it when it is over."""
+    keep_alerts(connection, [], [alert], at)
+
+
 def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertEvent]:
     """What the webhook has not heard of yet, in order.
 

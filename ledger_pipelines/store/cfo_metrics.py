@@ -35,6 +35,7 @@ class WaitingInvoice:
     error: str | None
     next_attempt_at: datetime | None
     retryable: bool
+    paid_in: str | None
 
     @property
     def shown(self) -> str:
@@ -43,13 +44,13 @@ class WaitingInvoice:
 
     @property
     def shown_amount(self) -> str:
-        """Its amount: a crypto invoice's is in USD, whatever it is paid in."""
-        return shown_amount(self.amount, self.currency, self.origin)
+        """Its amount, and what a crypto invoice was paid with."""
+        return shown_amount(self.amount, self.currency, self.paid_in)
 
 
-def shown_amount(amount: Decimal, currency: str, origin: str) -> str:
-    """`1,234.50 EUR`; of a crypto invoice, which is in USD, with what it is paid in: `1,234.50 USD in BTC`."""
-    return f"{amount:,.2f} USD in {currency}" if origin == "crypto" else f"{amount:,.2f} {currency}"
+def shown_amount(amount: Decimal, currency: str, paid_in: str | None) -> str:
+    """`1,234.50 EUR`; of a crypto invoice with what it was paid with: `43,250.00 USD (0.5 BTC)`."""
+    return f"{amount:,.2f} {currency}" + (f" ({paid_in})" if paid_in else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def waiting_invoices(
     """Paid invoices that are not synced, the oldest first; those paid in these months, or all."""
     rows = connection.execute(
         """SELECT invoice_id, origin, invoice_number, client_name, amount_usd, currency, paid_at, sync_status,
-                  retry_count, sync_error, next_attempt_at, retryable
+                  retry_count, sync_error, next_attempt_at, retryable, paid_in
            FROM v_crypto_invoices_pending_sync
            WHERE %(months)s::date[] IS NULL
               OR date_trunc('month', paid_at AT TIME ZONE 'UTC')::date = ANY (%(months)s)
@@ -95,8 +96,10 @@ def waiting_invoices(
 
 def sync_metrics(
     connection: psycopg.Connection, at: datetime
-) -> tuple[Decimal | None, Decimal | None, int, int]:
-    """Mean lag in seconds (24 hours), success rate in percent (7 days), how many wait, how many have failed thrice.
+) -> tuple[Decimal | None, Decimal | None, int, int, int]:
+    """Mean lag in seconds (24 hours), success rate in percent (7 days), how many wait, have failed thrice, wait for long.
+
+    Those that wait for long have been known for more than two minutes.
 
     What a sync hands over for the first time at this moment has neither succeeded nor failed, and does not count in the
     rate.
@@ -110,11 +113,12 @@ def sync_metrics(
                               AND claimed_at >= %(at)s - interval '5 minutes')),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync
-                   WHERE sync_status = 'failed' AND retry_count >= 3)""",
+                   WHERE sync_status = 'failed' AND retry_count >= 3),
+                  (SELECT count(*) FROM v_crypto_invoices_pending_sync WHERE known_at < %(at)s - interval '2 minutes')""",
         {"at": at},
     ).fetchall()
-    lag, success_rate, pending, exhausted = row
-    return lag, success_rate, pending, exhausted
+    lag, success_rate, pending, exhausted, overdue = row
+    return lag, success_rate, pending, exhausted, overdue
 
 
 def month_figures(

@@ -27,6 +27,7 @@ CLAIMED = schema_of(
         "description": pa.string(),
         "amount": pa.decimal128(18, 2),
         "currency": pa.string(),
+        "paid_in": pa.string(),
         "paid_at": _INSTANT,
         "retry_count": pa.int32(),
     }
@@ -37,7 +38,7 @@ OUTCOMES = schema_of(
     {
         "invoice_id": pa.int32(),
         "sync_status": pa.string(),
-        "cfo_transaction_id": pa.int32(),
+        "cfo_transaction_id": pa.int64(),
         "is_new": pa.bool_(),
         "linked_entity": pa.string(),
         "error": pa.string(),
@@ -127,6 +128,7 @@ def record_outcomes(
                    retry_count = a.retry_count, retryable = a.retryable, next_attempt_at = a.next_attempt_at,
                    entity_mapped = coalesce(a.linked_entity, a.classified_entity),
                    subcategory_mapped = a.subcategory,
+                   identifier_mapped = CASE WHEN a.sync_status = 'synced' THEN a.identifier END,
                    category_mapped = CASE WHEN a.sync_status = 'synced' THEN 'Revenue' END,
                    confidence_score = CASE WHEN a.sync_status = 'synced' THEN 1.0 END
                FROM attempts a WHERE s.invoice_id = a.invoice_id AND s.claim = %(token)s""",
@@ -159,7 +161,7 @@ def _stage_attempts(connection: psycopg.Connection, attempts: pa.Table, payload:
     texts = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in payload)
     connection.execute(
         sql.SQL(
-            """CREATE TEMPORARY TABLE attempts (invoice_id integer, sync_status text, cfo_transaction_id integer,
+            """CREATE TEMPORARY TABLE attempts (invoice_id integer, sync_status text, cfo_transaction_id bigint,
                    is_new boolean, linked_entity text, error text, retry_count integer, retryable boolean,
                    next_attempt_at timestamptz, was_sent boolean, {}) ON COMMIT DROP"""
         ).format(texts)
@@ -176,7 +178,7 @@ def read_mappings(connection: psycopg.Connection) -> tuple[pa.Table, pa.Table]:
 
 def withdrawn_invoices(connection: psycopg.Connection) -> pa.Table:
     """Synced invoices that are paid no longer, or are gone: invoice_id and cfo_transaction_id."""
-    schema = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int32()})
+    schema = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int64()})
     query = sql.SQL(
         """SELECT invoice_id, cfo_transaction_id FROM crypto_invoice_cfo_sync s
            WHERE sync_status = 'synced' AND NOT EXISTS (SELECT FROM v_paid_invoices p WHERE p.invoice_id = s.invoice_id)
@@ -200,7 +202,7 @@ SYNCED = schema_of(
         "invoice_number": pa.string(),
         "client_name": pa.string(),
         "amount": pa.decimal128(18, 2),
-        "cfo_transaction_id": pa.int32(),
+        "cfo_transaction_id": pa.int64(),
         "entity_mapped": pa.string(),
     }
 )
@@ -220,7 +222,7 @@ def record_corrections(connection: psycopg.Connection, corrections: pa.Table, *,
     """Sets `entity_mapped` and logs each; `corrections` have invoice_id, cfo_transaction_id and entity."""
     with connection.transaction():
         connection.execute(
-            "CREATE TEMPORARY TABLE corrections (invoice_id integer, cfo_transaction_id integer, entity text) "
+            "CREATE TEMPORARY TABLE corrections (invoice_id integer, cfo_transaction_id bigint, entity text) "
             "ON COMMIT DROP"
         )
         copy_in(connection, sql.Identifier("pg_temp", "corrections"), corrections)
@@ -242,7 +244,7 @@ def record_corrections(connection: psycopg.Connection, corrections: pa.Table, *,
 
 def owners_of(connection: psycopg.Connection, transaction_ids: Column) -> pa.Table:
     """Which synced invoices these transactions are: cfo_transaction_id and invoice_id, the first synced first."""
-    schema = schema_of({"cfo_transaction_id": pa.int32(), "invoice_id": pa.int32()})
+    schema = schema_of({"cfo_transaction_id": pa.int64(), "invoice_id": pa.int32()})
     query = sql.SQL(
         """SELECT cfo_transaction_id, invoice_id FROM crypto_invoice_cfo_sync
            WHERE sync_status = 'synced' AND cfo_transaction_id = ANY ({}) ORDER BY sync_timestamp, invoice_id"""

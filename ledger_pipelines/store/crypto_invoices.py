@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,14 +9,13 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from ledger_pipelines.errors import LedgerError
 
 
 @dataclass(frozen=True, slots=True)
 class CryptoInvoice:
-    """An invoice as a payment finds it: `amount` in its own currency."""
+    """An invoice as a payment finds it: `amount` in its own currency; whether the CFO has it, or a sync is at it."""
 
     id: int
     number: str
@@ -25,6 +23,29 @@ class CryptoInvoice:
     currency: str
     amount: Decimal
     network: str | None
+    paid_at: datetime | None
+    is_handed_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPayment:
+    """A payment as it is kept: with an empty `output` nobody has said which of the transaction's it is.
+
+    `counts` is false of one on another network than the invoice's; `is_unexpected` says that it came when the invoice
+    was cancelled or complete already.
+    """
+
+    id: int
+    invoice_id: int
+    transaction_hash: str
+    output: str
+    amount: Decimal
+    confirmations: int
+    needed: int
+    confirmed_at: datetime | None
+    lost_at: datetime | None
+    counts: bool
+    is_unexpected: bool
 
 
 def add_invoice(connection: psycopg.Connection, client: str, **values: Any) -> int:
@@ -54,83 +75,133 @@ def lock_invoice(connection: psycopg.Connection, number: str, currency: str) -> 
     Raises LedgerError when there is none, or it is in another currency.
     """
     row = connection.execute(
-        """SELECT id, invoice_number, status, crypto_currency, crypto_amount, crypto_network FROM crypto_invoices
-           WHERE invoice_number = %s FOR UPDATE""",
+        """SELECT id, invoice_number, status, crypto_currency, crypto_amount, crypto_network, paid_at,
+                  EXISTS (SELECT FROM crypto_invoice_cfo_sync s
+                          WHERE s.invoice_id = i.id AND s.sync_status IN ('synced', 'pending'))
+           FROM crypto_invoices i WHERE invoice_number = %s FOR UPDATE""",
         [number],
     ).fetchone()
     if row is None:
         raise LedgerError(f"There is no crypto invoice {number}: check its number.")
     invoice = CryptoInvoice(*row)
-    if invoice.currency.casefold() != currency.casefold():
+    if invoice.currency.strip().casefold() != currency.strip().casefold():
         raise LedgerError(
             f"Invoice {number} is in {invoice.currency}, the payment in {currency}: check which it pays."
         )
     return invoice
 
 
-def store_payment(
+def payments_of_transaction(connection: psycopg.Connection, transaction_hash: str) -> list[StoredPayment]:
+    """All payments of one transaction, whichever invoices they are of."""
+    return _payments(connection, "transaction_hash", transaction_hash)
+
+
+def payments_of(connection: psycopg.Connection, invoice: CryptoInvoice) -> list[StoredPayment]:
+    """The invoice's payments, in the order in which they were detected."""
+    return _payments(connection, "invoice_id", invoice.id)
+
+
+def _payments(connection: psycopg.Connection, by: str, value: str | int) -> list[StoredPayment]:
+    query = sql.SQL(
+        """SELECT id, invoice_id, transaction_hash, output, amount, confirmations, needed, confirmed_at, lost_at,
+                  counts, is_unexpected
+           FROM crypto_payment_transactions WHERE {} = %s ORDER BY id"""
+    ).format(sql.Identifier(by))
+    rows = connection.execute(query, [value]).fetchall()
+    return [StoredPayment(*row) for row in rows]
+
+
+def add_payment(
     connection: psycopg.Connection,
     invoice: CryptoInvoice,
     *,
     transaction_hash: str,
+    output: str,
     currency: str,
     network: str | None,
     amount: Decimal,
     confirmations: int,
     needed: int,
+    counts: bool,
+    is_unexpected: bool,
     at: datetime,
 ) -> None:
-    """Keeps a payment, or the confirmations that it has gained; `at` is when it reached those it needs.
+    """Keeps a payment that was not told before; `at` is when it was.
 
-    Raises LedgerError when its hash was told of another invoice or with another amount.
+    Raises LedgerError when it was told of another invoice at this moment.
     """
-    confirmed_at = at if confirmations >= needed else None
     row = connection.execute(
-        """INSERT INTO crypto_payment_transactions AS p
-               (invoice_id, transaction_hash, currency, network, amount, confirmations, needed, detected_at, confirmed_at)
-           VALUES (%(invoice)s, %(hash)s, %(currency)s, %(network)s, %(amount)s, %(confirmations)s, %(needed)s, %(at)s,
-                   %(confirmed_at)s)
-           ON CONFLICT (transaction_hash) DO UPDATE
-           SET confirmations = greatest(p.confirmations, excluded.confirmations),
-               confirmed_at = CASE WHEN greatest(p.confirmations, excluded.confirmations) >= p.needed
-                                   THEN coalesce(p.confirmed_at, %(at)s) END
-           RETURNING invoice_id, amount""",
+        """INSERT INTO crypto_payment_transactions
+               (invoice_id, transaction_hash, output, currency, network, amount, confirmations, needed, counts,
+                is_unexpected, detected_at, confirmed_at)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+           ON CONFLICT (transaction_hash, output) DO NOTHING RETURNING id""",
+        [
+            invoice.id,
+            transaction_hash,
+            output,
+            currency,
+            network,
+            amount,
+            confirmations,
+            needed,
+            counts,
+            is_unexpected,
+            at,
+            at if confirmations >= needed else None,
+        ],
+    ).fetchone()
+    if row is None:
+        raise LedgerError(
+            f"The payment {transaction_hash} was told of another invoice just now: tell its output."
+        )
+
+
+def renew_payment(
+    connection: psycopg.Connection,
+    payment: StoredPayment,
+    *,
+    output: str,
+    network: str | None,
+    confirmations: int,
+    needed: int,
+    counts: bool,
+    is_unexpected: bool,
+    at: datetime,
+) -> None:
+    """Keeps what is told of a payment now: its confirmations may be more or fewer than before."""
+    connection.execute(
+        """UPDATE crypto_payment_transactions
+           SET output = %(output)s, network = %(network)s, confirmations = %(confirmations)s, needed = %(needed)s,
+               counts = %(counts)s, is_unexpected = is_unexpected OR %(is_unexpected)s,
+               confirmed_at = CASE WHEN %(is_confirmed)s THEN coalesce(confirmed_at, %(at)s) END,
+               lost_at = CASE WHEN %(is_confirmed)s THEN NULL
+                              WHEN confirmed_at IS NOT NULL THEN %(at)s ELSE lost_at END
+           WHERE id = %(id)s""",
         {
-            "invoice": invoice.id,
-            "hash": transaction_hash,
-            "currency": currency,
+            "id": payment.id,
+            "output": output,
             "network": network,
-            "amount": amount,
             "confirmations": confirmations,
             "needed": needed,
+            "counts": counts,
+            "is_unexpected": is_unexpected,
+            "is_confirmed": confirmations >= needed,
             "at": at,
-            "confirmed_at": confirmed_at,
         },
-    ).fetchone()
-    if row != (invoice.id, amount):
-        raise LedgerError(
-            f"The payment {transaction_hash} was told before, of another invoice or with another amount: "
-            f"it cannot pay {invoice.number}."
-        )
-
-
-def payments_of(connection: psycopg.Connection, invoice: CryptoInvoice) -> list[Mapping[str, Any]]:
-    """The invoice's payments, in the order in which they were detected."""
-    cursor = connection.cursor(row_factory=dict_row)
-    return list(
-        cursor.execute(
-            """SELECT transaction_hash, amount, confirmations, needed, confirmed_at
-               FROM crypto_payment_transactions WHERE invoice_id = %s ORDER BY id""",
-            [invoice.id],
-        )
     )
 
 
 def set_state(
-    connection: psycopg.Connection, invoice: CryptoInvoice, status: str, paid_at: datetime | None
+    connection: psycopg.Connection,
+    invoice: CryptoInvoice,
+    *,
+    status: str,
+    paid_at: datetime | None,
+    received: Decimal | None,
 ) -> None:
-    """Gives the invoice this status; the instant of payment stays what it was first."""
+    """Gives the invoice this status, the instant of payment and what payments made it paid, each null where it is not."""
     connection.execute(
-        "UPDATE crypto_invoices SET status = %s, paid_at = coalesce(paid_at, %s) WHERE id = %s",
-        [status, paid_at, invoice.id],
+        "UPDATE crypto_invoices SET status = %s, paid_at = %s, received = %s WHERE id = %s",
+        [status, paid_at, received, invoice.id],
     )

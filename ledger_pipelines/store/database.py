@@ -87,10 +87,17 @@ class Database:
 
 def _is_readable(url: str) -> bool:
     try:
-        conninfo_to_dict(url)
+        ports = str(conninfo_to_dict(url).get("port") or "")
     except (psycopg.Error, ValueError):
         return False
-    return True
+    # A `/` or `@` of the password that is not encoded ends it early, and what follows passes for a host, a port or a
+    # name of a database, which we show.
+    authority, _, name = url.partition("://")[2].partition("?")[0].partition("/")
+    return (
+        authority.count("@") <= 1
+        and "@" not in name
+        and all(map(str.isdigit, filter(None, ports.split(","))))
+    )
 
 
 def _reason(error: psycopg.Error) -> str:

@@ -6,14 +6,16 @@ the server frees the lock; `fail_abandoned` then finds the running row that nobo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
 
 _LOCK_SPACE = 7433
@@ -99,6 +101,19 @@ def fail_abandoned(connection: psycopg.Connection) -> list[Abandoned]:
             if found.rowcount:
                 abandoned.append(Abandoned(*row))
     return abandoned
+
+
+def others_meanwhile(connection: psycopg.Connection, run_id: str, months: Sequence[date]) -> list[str]:
+    """The steps that other runs executed for one of these months since this run began."""
+    rows = connection.execute(
+        """SELECT DISTINCT step_name FROM sync_executions
+           WHERE metadata->>'dagster_run_id' <> %(run)s AND metadata->'months' ?| %(months)s AND step_name <> 'cfo-sync'
+                 AND coalesce(completed_at, now()) >= (
+                     SELECT min(started_at) FROM sync_executions WHERE metadata->>'dagster_run_id' = %(run)s)
+           ORDER BY 1""",
+        {"run": run_id, "months": [format_month(month) for month in months]},
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _run_lock(run_id: str) -> str:

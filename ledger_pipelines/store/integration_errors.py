@@ -60,6 +60,28 @@ def list_errors(connection: psycopg.Connection, months: Sequence[date] = ()) -> 
     return [ListedError(*row) for row in rows]
 
 
+def open_errors(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    """The errors that are neither resolved nor ignored, in order.
+
+    Each: id, integration, operation, entity type, external id, message, months, whether it blocks.
+    """
+    return connection.execute(
+        """SELECT id, integration_name, operation_type, entity_type, external_id, error_message, months, is_blocking
+           FROM integration_errors WHERE NOT is_resolved AND NOT is_ignored ORDER BY id"""
+    ).fetchall()
+
+
+def open_messages(connection: psycopg.Connection, integration: str, operation: str, month: date) -> list[str]:
+    """What is wrong and neither mended nor ignored, of one operation, in the present state or in this month."""
+    rows = connection.execute(
+        """SELECT error_message FROM integration_errors
+           WHERE integration_name = %s AND operation_type = %s AND NOT is_resolved AND NOT is_ignored
+                 AND (months = '{}' OR %s = ANY (months)) ORDER BY id""",
+        [integration, operation, month],
+    ).fetchall()
+    return [message for (message,) in rows]
+
+
 def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:
     """Ignores an error from now on, also where it is seen again; its message. Raises LedgerError when there is none."""
     return _decide(
@@ -103,6 +125,23 @@ def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
         [problem.integration, problem.operation, problem.entity_type, problem.external_id],
     ).fetchone()
     return row is not None
+
+
+def without_ignored(connection: psycopg.Connection, problems: Iterable[Problem]) -> list[Problem]:
+    """Those of the problems that no person has ignored."""
+    found = list(problems)
+    ignored = set(
+        connection.execute(
+            """SELECT integration_name, operation_type, entity_type, external_id FROM integration_errors
+               WHERE is_ignored AND integration_name = ANY(%s)""",
+            [sorted({problem.integration for problem in found})],
+        ).fetchall()
+    )
+    return [
+        problem
+        for problem in found
+        if (problem.integration, problem.operation, problem.entity_type, problem.external_id) not in ignored
+    ]
 
 
 def _decide(

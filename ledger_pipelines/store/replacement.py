@@ -201,6 +201,11 @@ def _same_row(key: Sequence[str], rest: Sequence[str]) -> sql.Composable:
     return sql.SQL("{} AND ROW({}) IS NOT DISTINCT FROM ROW({})").format(_equal(key), *sides)
 
 
+def key_columns(connection: psycopg.Connection, table: str) -> list[str]:
+    """The columns of the table's primary key, in the table's order."""
+    return _columns(connection, table)[0]
+
+
 def _columns(connection: psycopg.Connection, table: str) -> tuple[list[str], list[str]]:
     """The table's key columns and its other columns."""
     rows = connection.execute(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
 import pyarrow as pa
+from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
@@ -34,30 +35,80 @@ def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> li
     return [Snapshot(*row) for row in rows]
 
 
-def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table | None:
-    """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
+def newest_snapshot(connection: psycopg.Connection, table: str) -> date | None:
+    """The month whose rows of the table were read from the source last; None if none ever was."""
     row = connection.execute(
         "SELECT month FROM month_snapshots WHERE table_name = %s ORDER BY snapshot_at DESC, month DESC LIMIT 1",
         [table],
     ).fetchone()
-    return None if row is None else read_months(connection, table, row).drop_columns(["month"])
+    return None if row is None else row[0]
+
+
+def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table | None:
+    """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
+    month = newest_snapshot(connection, table)
+    return None if month is None else read_months(connection, table, [month]).drop_columns(["month"])
+
+
+def count_by_account(connection: psycopg.Connection, table: str, months: Sequence[date]) -> dict[str, int]:
+    """How many rows of these months each account has in a table."""
+    query = sql.SQL("SELECT account_number, count(*) FROM {} WHERE month = ANY(%s) GROUP BY 1")
+    return dict(connection.execute(query.format(sql.Identifier(table)), [list(months)]).fetchall())
+
+
+def read_gaps(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:
+    """The companies' parts that these months' snapshots could not read anew: month, table_name, account_number."""
+    rows = connection.execute(
+        "SELECT month, table_name, account_number FROM snapshot_gaps WHERE month = ANY(%s) ORDER BY 1, 2, 3",
+        [list(months)],
+    ).fetchall()
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    return pa.table(
+        {
+            "month": pa.array(columns[0], pa.date32()),
+            "table_name": pa.array(columns[1], pa.string()),
+            "account_number": pa.array(columns[2], pa.string()),
+        }
+    )
+
+
+def record_gaps(
+    connection: psycopg.Connection, table: str, months: Sequence[date], gaps: Collection[tuple[date, str]]
+) -> None:
+    """Makes these the gaps of the table in these months: month and account number."""
+    connection.execute(
+        "DELETE FROM snapshot_gaps WHERE table_name = %s AND month = ANY(%s)", [table, list(months)]
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO snapshot_gaps (month, table_name, account_number) VALUES (%s, %s, %s)",
+            [(month, table, account) for month, account in sorted(gaps)],
+        )
+
+
+def newest_are_complete(connection: psycopg.Connection, tables: Sequence[str]) -> bool:
+    """Whether all records could be read when each of these tables was read last; one that never was says nothing."""
+    row = connection.execute(
+        """SELECT coalesce(bool_and(is_complete), true) FROM (
+               SELECT DISTINCT ON (table_name) is_complete FROM month_snapshots WHERE table_name = ANY(%s)
+               ORDER BY table_name, snapshot_at DESC, month DESC) AS newest""",
+        [list(tables)],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def read_times(connection: psycopg.Connection, table: str) -> dict[date, datetime]:
+    """When each month's rows of the table were read from their source; months that never were are not there."""
+    rows = connection.execute(
+        "SELECT month, snapshot_at FROM month_snapshots WHERE table_name = %s", [table]
+    ).fetchall()
+    return dict(rows)
 
 
 def accrued_months(connection: psycopg.Connection) -> list[date]:
     """The months whose accruals were ever computed, in order."""
     rows = connection.execute(
         "SELECT month FROM month_snapshots WHERE table_name = 'monthly_accruals' ORDER BY 1"
-    ).fetchall()
-    return [month for (month,) in rows]
-
-
-def unread_months(connection: psycopg.Connection, table: str, last: date) -> list[date]:
-    """Months up to `last` of which the table was never read, though an earlier month's was."""
-    rows = connection.execute(
-        """SELECT m::date FROM generate_series(
-               (SELECT min(month) FROM month_snapshots WHERE table_name = %(table)s), %(last)s, interval '1 month') AS m
-           WHERE NOT EXISTS (SELECT FROM month_snapshots s WHERE s.month = m AND s.table_name = %(table)s) ORDER BY 1""",
-        {"table": table, "last": last},
     ).fetchall()
     return [month for (month,) in rows]
 

@@ -11,14 +11,14 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.money import CHARGE
 from ledger_pipelines.store.frames import copy_out, select_list
 
 _TOTAL_FIELDS: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
     pa.field("kind", pa.string()),
     pa.field("currency", pa.string()),
-    pa.field("amount", AMOUNT),
+    pa.field("amount", CHARGE),
 ]
 _TOTALS = pa.schema(_TOTAL_FIELDS)
 
@@ -65,6 +65,17 @@ def read_booked_statements(
         sql.SQL(", ").join(map(sql.Literal, accounts)),
     )
     return copy_out(connection, query, schema)
+
+
+def read_billed_items(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:
+    """The custom line items on the statements of these months: month, source_id."""
+    fields: list[pa.Field[Any]] = [pa.field("month", pa.date32()), pa.field("source_id", pa.string())]
+    if not months:
+        return pa.schema(fields).empty_table()
+    query = sql.SQL(
+        "SELECT month, source_id FROM billing_statement_lines WHERE source_type = 'line_item' AND month IN ({})"
+    ).format(sql.SQL(", ").join(map(sql.Literal, months)))
+    return copy_out(connection, query, pa.schema(fields))
 
 
 def totals_by_kind(connection: psycopg.Connection, first: date, last: date) -> pa.Table:

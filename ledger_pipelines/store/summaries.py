@@ -71,19 +71,25 @@ def unresolved_errors(connection: psycopg.Connection) -> list[tuple[str, str, in
     ).fetchall()
 
 
-def unread_parts(connection: psycopg.Connection) -> list[str]:
-    """Messages of what is missing and would make a closed month wrong for good.
+@dataclass(frozen=True, slots=True)
+class IncompleteStatement:
+    """A statement whose company could be read in part only: its month, account, and the parts that are not of today."""
 
-    A company's devices, people or tickets that could not be read; and a person of the school's who could not: their
-    contract would look like one of somebody who never came.
-    """
+    month: date
+    account_number: str
+    parts: str
+
+
+def incomplete_statements(
+    connection: psycopg.Connection, months: Sequence[date]
+) -> list[IncompleteStatement]:
+    """The statements of these months that charge what was read before, in order."""
     rows = connection.execute(
-        """SELECT error_message FROM integration_errors WHERE NOT is_resolved AND NOT is_ignored
-           AND (entity_type = 'company' AND operation_type IN ('assets', 'contacts', 'tickets')
-                OR integration_name IN ('holded', '4geeks', 'notion')
-                   AND entity_type IN ('sales_channel', 'contact', 'student', 'page')) ORDER BY id"""
+        """SELECT month, account_number, incomplete_parts FROM billing_statements
+           WHERE month = ANY(%s) AND incomplete_parts IS NOT NULL ORDER BY 1, 2""",
+        [list(months)],
     ).fetchall()
-    return [message for (message,) in rows]
+    return [IncompleteStatement(*row) for row in rows]
 
 
 def run_changes(connection: psycopg.Connection, dagster_run_id: str) -> dict[str, dict[str, int]]:

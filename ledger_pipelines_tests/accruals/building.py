@@ -13,8 +13,9 @@ from ledger_pipelines.accruals.inputs import (
     BOOKED,
     CLIENTS,
     CONTRACTS,
+    ENROLLED,
+    KNOWN_PERIODS,
     PAGES,
-    PERIODS,
     SERVICES,
     AccrualInputs,
 )
@@ -29,7 +30,8 @@ _SCHEMAS = {
     "contracts": CONTRACTS,
     "services": SERVICES,
     "clients": CLIENTS,
-    "periods": PERIODS,
+    "periods": KNOWN_PERIODS,
+    "enrolled": ENROLLED,
     "pages": PAGES,
     "booked": BOOKED,
 }
@@ -38,9 +40,16 @@ _FILLED: Mapping[str, Record] = {
     "contracts": _CONTRACT,
     "services": {"id": BOOTCAMP, "name": "ES - Full Stack Bootcamp"},
     "clients": {"contact_id": ANN, "name": "Ann Lee", "email": "ann@example.com", "user_id": 7},
-    "periods": {"user_id": 7, "email": "ann@example.com", "program_name": "Full Stack", "status": "ACTIVE"},
+    "periods": {
+        "user_id": 7,
+        "email": "ann@example.com",
+        "program_name": "Full Stack",
+        "status": "ACTIVE",
+        "is_removed": False,
+    },
+    "enrolled": {"user_id": 7, "email": "ann@example.com"},
     "pages": {"email": "ann@example.com", "last_edited_at": datetime(2024, 1, 1, tzinfo=UTC)},
-    "booked": {**_CONTRACT, "contract_amount": "6000", "contract_status": "ACTIVE"},
+    "booked": {**_CONTRACT, "contract_number": 1, "contract_amount": "6000", "contract_status": "ACTIVE"},
 }
 
 
@@ -62,6 +71,7 @@ def make_frame(name: str, records: Iterable[Record]) -> pa.Table:
         if name == "contracts":
             filled.setdefault("contract_date", filled["month"])
             filled["month"] = month_of(_value(schema.field("month"), filled["month"]))
+            filled.setdefault("document_id", f"document {number}")
         if name == "booked":
             filled.setdefault("contract_date", filled["month"])
         unknown = set(filled) - set(schema.names)
@@ -78,17 +88,20 @@ def _value(field: pa.Field[Any], value: Any) -> Any:
     return value
 
 
-def make_inputs(*, closed: Iterable[str | date] = (), **records: Sequence[Record]) -> AccrualInputs:
+def make_inputs(
+    *, closed: Iterable[str | date] = (), complete: bool = True, **records: Sequence[Record]
+) -> AccrualInputs:
     """Ann's contract for a bootcamp of 60 sessions, 3 a week, unless others are given.
 
-    A contract is given by its month or date and amount; a period by start_date, end_date and what differs from
-    an ACTIVE one of Ann's.
+    A document is given by its month or date and amount; a period by start_date, end_date and what differs from
+    an ACTIVE one of Ann's. `complete`: whether all of the CRM could be read.
     """
     records.setdefault("services", [{}])
     records.setdefault("clients", [{}])
     return AccrualInputs(
         **{name: make_frame(name, records.get(name, ())) for name in _SCHEMAS},
         closed_months=frozenset(day(one) if isinstance(one, str) else one for one in closed),
+        crm_is_complete=complete,
     )
 
 

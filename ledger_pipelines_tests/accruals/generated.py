@@ -38,9 +38,11 @@ class Drawn:
     records: dict[str, Any]
     closed: frozenset[date]
 
+    complete: bool = True
+
     def changed(self, closed: Sequence[date] | frozenset[date] = (), **records: Any) -> AccrualInputs:
         """The inputs with other records of some kinds, and other closed months."""
-        return make_inputs(closed=closed, **{**self.records, **records})
+        return make_inputs(closed=closed, complete=self.complete, **{**self.records, **records})
 
 
 @st.composite
@@ -60,14 +62,17 @@ def drawn_inputs(draw: st.DrawFn, *, tidy: bool = False) -> Drawn:
         "clients": [
             {"contact_id": "ann", "name": "Ann Lee", "email": "ann@example.com", "user_id": 1},
             {"contact_id": "bob", "name": None, "email": "bob@example.com", "user_id": draw(_users)},
-            {"contact_id": "eve", "name": "Eve", "email": "ANN@example.com", "user_id": None},
+            {"contact_id": "eve", "name": "Eve", "email": "eve@x.test; ANN@example.com", "user_id": None},
         ],
         "periods": draw(st.lists(_period(), max_size=6)),
+        "enrolled": [] if tidy else draw(st.lists(_enrolled(), max_size=1)),
         "pages": draw(st.lists(_page(), max_size=2)),
         "booked": draw(_bookings(sorted(closed), contracts)),
     }
+    complete = tidy or draw(st.integers(0, 4)) > 0
     asked = draw(st.just(MONTHS) | st.sets(st.sampled_from(MONTHS), min_size=1, max_size=6))
-    return Drawn(make_inputs(closed=closed, **records), sorted(asked), records, closed)
+    inputs = make_inputs(closed=closed, complete=complete, **records)
+    return Drawn(inputs, sorted(asked), records, closed, complete)
 
 
 _users = st.sampled_from([1, 1, 1, 2, None])
@@ -83,18 +88,34 @@ def _key(draw: st.DrawFn) -> dict[str, str]:
 
 @st.composite
 def _contracts(draw: st.DrawFn, values: st.SearchStrategy[Decimal]) -> list[dict[str, Any]]:
-    found = {}
-    for _ in range(draw(st.integers(1, 5))):
+    found: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 6))):
         key = _key(draw)
         month = draw(st.sampled_from(MONTHS))
         early = draw(st.sampled_from([0, 0, 14, 19, 40]))
-        found[month, *key.values()] = {
-            **key,
-            "month": month,
-            "contract_date": month + timedelta(days=draw(st.sampled_from([0, 12, 14, 15, 27])) - early),
-            "amount": draw(values),
-        }
-    return list(found.values())
+        found.append(
+            {
+                **key,
+                "month": month,
+                "contract_date": month + timedelta(days=draw(st.sampled_from([0, 12, 14, 15, 27])) - early),
+                "amount": draw(values),
+                "document_id": f"d{number}" if draw(st.integers(0, 9)) else "",
+                "made_from": f"d{draw(st.integers(0, 3))}" if draw(st.integers(0, 4)) == 0 else None,
+            }
+        )
+    # One row of a month, contract and document; of one document all rows have one date, and none was made from
+    # another that was made from a third.
+    rows = {(row["month"], *(row[name] for name in _KEY), row["document_id"]): row for row in found}
+    made = {row["document_id"] for row in rows.values() if row["made_from"]}
+    return [row | ({"made_from": None} if row["made_from"] in made else {}) for row in rows.values()]
+
+
+_KEY = ("contact_id", "service_id", "currency")
+
+
+@st.composite
+def _enrolled(draw: st.DrawFn) -> dict[str, Any]:
+    return {"user_id": draw(_users), "email": draw(_emails)}
 
 
 def _terms() -> st.SearchStrategy[dict[str, Any]]:
@@ -124,6 +145,7 @@ def _period(draw: st.DrawFn) -> dict[str, Any]:
         "end_date": start + timedelta(days=length),
         "status": status,
         "status_change_date": changed,
+        "is_removed": draw(st.integers(0, 9)) == 0,
     }
 
 
@@ -149,9 +171,11 @@ def _bookings(
     for _ in range(draw(st.integers(1, 6))):
         month = draw(st.sampled_from([*closed, MONTHS[-1]]))
         key = draw(st.sampled_from(contracts)) if draw(st.integers(0, 4)) else _key(draw)
-        key = {name: key[name] for name in ("contact_id", "service_id", "currency")}
-        found[month, *key.values()] = {
+        key = {name: key[name] for name in _KEY}
+        number = draw(st.sampled_from([1, 1, 1, 2]))
+        found[month, *key.values(), number] = {
             **key,
+            "contract_number": number,
             "month": month,
             "contract_amount": draw(st.sampled_from(["6000", "6000", "100", "-100"])),
             "recognised": draw(st.sampled_from(["100", "-50", "0", "6000"])),

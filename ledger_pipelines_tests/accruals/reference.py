@@ -17,14 +17,16 @@ from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.months import add_months, last_day, month_of, month_range
 
 Row = dict[str, Any]
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, int]
 NOTHING = Decimal("0.00")
 ONE_DAY = timedelta(days=1)
 
 
 @dataclass
 class Books:
-    """Accruals by month and contract, deferred revenue by month and currency, notices as keys with amounts."""
+    """Accruals by month and contract (client, service, currency and number), deferred revenue by month and currency,
+    notices as keys with amounts.
+    """
 
     accruals: dict[tuple[date, Key], Row] = field(default_factory=dict)
     deferred: dict[tuple[date, str], tuple[Decimal, ...]] = field(default_factory=dict)
@@ -33,21 +35,21 @@ class Books:
 
 @dataclass
 class Contract:
-    """One contract and everything known of it."""
+    """One contract as of a month, and everything known of it."""
 
     key: Key
     day: date
-    first_month: date
-    changes: dict[date, Decimal]
-    booked: dict[date, Row]
+    amount: Decimal
     service: Row
     periods: list[Row]
     page: Row | None
     unassigned: bool
+    enrolled: bool
+    unread: bool
 
-    def amount(self, month: date) -> Decimal:
-        """A at the month's end."""
-        return sum((change for when, change in self.changes.items() if when <= month), NOTHING)
+    @property
+    def may_resign(self) -> bool:
+        return not (self.unassigned or self.enrolled or self.unread)
 
 
 @dataclass
@@ -60,88 +62,210 @@ class Answer:
     reason: str
     fraction: Fraction | None
     waits: bool = False
+    held: bool = False
+    confirmed: bool = False
 
 
 def reckon(inputs: AccrualInputs, months: Sequence[date]) -> Books:
     """The books of these months."""
-    books = Books()
     records = {
         name: getattr(inputs, name).to_pylist()
-        for name in ("contracts", "services", "clients", "periods", "pages", "booked")
+        for name in ("contracts", "services", "clients", "periods", "enrolled", "pages", "booked")
     }
     records["booked"] = [row for row in records["booked"] if row["month"] in inputs.closed_months]
-    contracts, unassigned = _contracts(records)
-    if not contracts:
+    books = Books()
+    known = [*records["contracts"], *records["booked"]]
+    if not known:
         return books
-    start = min([*(one.first_month for one in contracts), *inputs.closed_months, *months])
-    for contract in contracts:
-        _reckon_contract(contract, start, months, inputs.closed_months, books, unassigned)
+    start = min([*(row["month"] for row in known), *months])
+    walked = month_range(start, add_months(max(months), 1))
+    world = World(records, complete=inputs.crm_is_complete)
+    standing = {month: world.contracts_of(month) for month in walked}
+    keys = sorted({key for contracts in standing.values() for key in contracts} | set(world.booked))
+    for key in keys:
+        _reckon_contract(world, key, standing, months, inputs.closed_months, books)
+    for month in months:
+        _notify_unassigned(world, books, month)
     return books
 
 
 # Contracts and their periods
 
 
-def _contracts(records: dict[str, list[Row]]) -> tuple[list[Contract], dict[str, list[int]]]:
-    rows: dict[Key, list[Row]] = {}
-    for row in (*records["contracts"], *records["booked"]):
-        rows.setdefault((row["contact_id"], row["service_id"], row["currency"]), []).append(row)
-    services = {row["id"]: row for row in records["services"]}
-    clients = {row["contact_id"]: row for row in records["clients"]}
-    taken, unassigned = _assign(rows, services, records)
-    contracts = []
-    for key, mine in rows.items():
-        client = clients.get(key[0])
-        service = services.get(key[1], {})
-        contracts.append(
-            Contract(
-                key,
-                min(row["contract_date"] for row in mine),
-                min(row["month"] for row in mine),
-                {row["month"]: row["amount"] for row in mine if "amount" in row},
-                {row["month"]: row for row in mine if "recognised" in row},
-                {
-                    "sessions": service.get("total_sessions") or 60,
-                    "per_week": service.get("sessions_per_week") or 3,
-                    "method": service.get("method") or "sessions",
-                },
-                sorted(taken.get(key[:2], []), key=lambda one: (one["start_date"], one["id"])),
-                _page(client, records["pages"]),
-                key[0] in unassigned or client is None,
-            )
-        )
-    return contracts, unassigned
+class World:
+    """The records, and what they come to as of a month."""
+
+    def __init__(self, records: dict[str, list[Row]], *, complete: bool) -> None:
+        self.records = records
+        self.complete = complete
+        self.services = {row["id"]: row for row in records["services"]}
+        self.clients = {row["contact_id"]: row for row in records["clients"]}
+        self.booked: dict[Key, dict[date, Row]] = {}
+        self._assigned: dict[int, Any] = {}
+        for row in records["booked"]:
+            key = (row["contact_id"], row["service_id"], row["currency"], row["contract_number"])
+            self.booked.setdefault(key, {})[row["month"]] = row
+
+    def documents(self, month: date) -> list[Row]:
+        return [row for row in self.records["contracts"] if row["month"] <= month]
+
+    def service(self, service_id: str) -> Row:
+        service = self.services.get(service_id, {})
+        return {
+            "sessions": service.get("total_sessions") or 60,
+            "per_week": service.get("sessions_per_week") or 3,
+            "method": service.get("method") or "sessions",
+        }
+
+    def offers(self, contact: str) -> set[str]:
+        """The services that a client ever had anything to do with."""
+        rows = (*self.records["contracts"], *self.records["booked"])
+        return {row["service_id"] for row in rows if row["contact_id"] == contact}
+
+    def assign(self, month: date) -> tuple[dict[tuple[str, str], list[Row]], dict[str, list[int]]]:
+        """The periods of each client and service, and those of each client that found none."""
+        # The same documents give the same answer.
+        key = len(self.documents(month))
+        if key not in self._assigned:
+            self._assigned[key] = self._assign(month)
+        return self._assigned[key]
+
+    def _assign(self, month: date) -> tuple[dict[tuple[str, str], list[Row]], dict[str, list[int]]]:
+        taken: dict[tuple[str, str], list[Row]] = {}
+        unassigned: dict[str, list[int]] = {}
+        for period in self.records["periods"]:
+            for client in _whose(period, self.records["clients"]):
+                contact = client["contact_id"]
+                offers = self.offers(contact)
+                sums: dict[str, Decimal] = {}
+                for row in self.documents(month):
+                    if row["contact_id"] == contact:
+                        sums[row["service_id"]] = sums.get(row["service_id"], NOTHING) + row["amount"]
+                rich = {service for service, total in sums.items() if total > 0}
+                service = _service_of(period, rich or offers, self.services)
+                if len(offers) == 1:
+                    service = next(iter(offers))
+                if service is not None:
+                    taken.setdefault((contact, service), []).append(period)
+                elif offers:
+                    unassigned.setdefault(contact, []).append(period["id"])
+        for periods in taken.values():
+            periods.sort(key=lambda one: (one["start_date"], one["id"]))
+        return taken, unassigned
+
+    def contracts_of(self, month: date) -> dict[Key, Contract]:
+        """All contracts as of the month."""
+        taken, unassigned = self.assign(month)
+        documents = self.documents(month)
+        found: dict[Key, Contract] = {}
+        for contact, service in {(row["contact_id"], row["service_id"]) for row in documents}:
+            mine = [row for row in documents if (row["contact_id"], row["service_id"]) == (contact, service)]
+            client = self.clients.get(contact)
+            page = _page(client, self.records["pages"])
+            periods = [
+                _with_drop_date(one, page, taken[contact, service])
+                for one in taken.get((contact, service), [])
+            ]
+            courses = _courses(periods, self.service(service))
+            for number, (rows, course) in enumerate(_made(courses, mine), start=1):
+                for currency in {row["currency"] for row in rows}:
+                    own = [row for row in rows if row["currency"] == currency]
+                    key = (contact, service, currency, number)
+                    found[key] = Contract(
+                        key,
+                        min(
+                            row["contract_date"]
+                            for row in (*own, *self.booked.get(key, {}).values())
+                            if row["month"] <= month
+                        ),
+                        sum((row["amount"] for row in own), NOTHING),
+                        self.service(service),
+                        course,
+                        page,
+                        contact in unassigned,
+                        client is not None and any(_same(client, one) for one in self.records["enrolled"]),
+                        client is None or not self.complete,
+                    )
+        return found
 
 
-def _email(text: str | None) -> str | None:
-    return (text or "").strip().casefold() or None
+def _same(client: Row, other: Row) -> bool:
+    if client["user_id"] is not None and client["user_id"] == other["user_id"]:
+        return True
+    return bool(_emails(client["email"]) & _emails(other["email"]))
 
 
-def _assign(
-    rows: dict[Key, list[Row]], services: dict[str, Row], records: dict[str, list[Row]]
-) -> tuple[dict[tuple[str, str], list[Row]], dict[str, list[int]]]:
-    taken: dict[tuple[str, str], list[Row]] = {}
-    unassigned: dict[str, list[int]] = {}
-    for period in records["periods"]:
-        clients = records["clients"]
-        whose = [one for one in clients if one["user_id"] is not None and one["user_id"] == period["user_id"]]
-        if not whose:
-            email = _email(period["email"])
-            whose = [one for one in clients if email and _email(one["email"]) == email]
-        for client in whose:
-            contact = client["contact_id"]
-            mine = {key[1] for key in rows if key[0] == contact}
-            rich = {
-                key[1]
-                for key, those in rows.items()
-                if key[0] == contact and sum(row.get("amount", NOTHING) for row in those) > 0
-            }
-            service = _service_of(period, rich or mine, services)
-            if service is not None:
-                taken.setdefault((contact, service), []).append(period)
-            elif mine:
-                unassigned.setdefault(contact, []).append(period["id"])
-    return taken, unassigned
+def _emails(text: str | None) -> set[str]:
+    return {one.strip().casefold() for one in (text or "").split(";") if "@" in one}
+
+
+def _whose(period: Row, clients: list[Row]) -> list[Row]:
+    by_user = [one for one in clients if one["user_id"] is not None and one["user_id"] == period["user_id"]]
+    return by_user or [one for one in clients if _emails(one["email"]) & _emails(period["email"])]
+
+
+def _with_drop_date(period: Row, page: Row | None, periods: list[Row]) -> Row:
+    """Where Notion's Drop Date is earlier than the change date, and means this period, it is that."""
+    dropped = page["drop_date"] if page else None
+    changed = period["status_change_date"]
+    if dropped is None or period["status"] == "ACTIVE" or (changed is not None and changed <= dropped):
+        return period
+    at = periods.index(period)
+    if at > 0 and period["start_date"] > dropped:
+        return period
+    follows = at + 1 < len(periods) and periods[at + 1]["start_date"] <= dropped
+    if period["end_date"] < dropped and follows:
+        return period
+    return {**period, "status_change_date": dropped}
+
+
+def _courses(periods: list[Row], service: Row) -> list[list[Row]]:
+    """Each period belongs to the course before it, unless that was over before it starts."""
+    courses: list[list[Row]] = []
+    for period in periods:
+        if courses and not _is_over(courses[-1], service, period["start_date"]):
+            courses[-1].append(period)
+        else:
+            courses.append([period])
+    return courses
+
+
+def _is_over(course: list[Row], service: Row, by: date) -> bool:
+    """Before this day: all is delivered, or the deciding period is dropped or ended."""
+    last = deciding(course)
+    if last["status"] == "DROPPED" and last["status_change_date"] is not None:
+        if last["status_change_date"] < by:
+            return True
+    elif last["status"] == "ENDED" and (last["status_change_date"] or last["end_date"]) < by:
+        return True
+    stops = [stop_of(one) for one in course if stop_of(one) >= one["start_date"]]
+    return bool(stops) and max(stops) < by and fraction(course, service, date.max) == 1
+
+
+def _made(courses: list[list[Row]], documents: list[Row]) -> list[tuple[list[Row], list[Row]]]:
+    """The contracts that documents and courses make: each one's documents and periods."""
+    if not courses:
+        return [(documents, [])]
+    by_id = {row["document_id"]: row for row in documents if row["document_id"]}
+    of: list[list[Row]] = [[] for _ in courses]
+    for row in documents:
+        of[_course_of(by_id.get(row["made_from"], row), courses)].append(row)
+    invoiced = [any(row["amount"] > 0 for row in rows) for rows in of]
+    made: list[tuple[list[Row], list[Row]]] = []
+    for rows, course, has_invoice in zip(of, courses, invoiced, strict=True):
+        # The first contract begins with the first course, and each invoiced one after it begins the next.
+        if not made or (has_invoice and any(invoiced[: courses.index(course)])):
+            made.append((list(rows), list(course)))
+        else:
+            made[-1][0].extend(rows)
+            made[-1][1].extend(course)
+    return made
+
+
+def _course_of(document: Row, courses: list[list[Row]]) -> int:
+    until = document["contract_date"] + timedelta(days=60)
+    started = [number for number, course in enumerate(courses) if course[0]["start_date"] <= until]
+    return started[-1] if started else 0
 
 
 def _words(text: str | None) -> list[str]:
@@ -167,8 +291,7 @@ def _contains(name: list[str], part: list[str]) -> bool:
 
 
 def _page(client: Row | None, pages: list[Row]) -> Row | None:
-    email = _email(client["email"]) if client else None
-    mine = [page for page in pages if email and _email(page["email"]) == email]
+    mine = [page for page in pages if client and _emails(client["email"]) & _emails(page["email"])]
     return max(mine, key=lambda page: (page["last_edited_at"], page["page_id"])) if mine else None
 
 
@@ -178,21 +301,35 @@ def _page(client: Row | None, pages: list[Row]) -> Row | None:
 def stop_of(period: Row) -> date:
     """The last day on which a period delivers something."""
     end: date = period["end_date"]
-    if period["status"] != "POSTPONED" or period["status_change_date"] is None:
+    if period["status"] == "ACTIVE" or period["status_change_date"] is None:
         return end
     return min(end, period["status_change_date"])
 
 
-def served_days(period: Row, by: date) -> int:
-    """The days of a period on which it has delivered something."""
-    return max(0, (min(by, stop_of(period)) - period["start_date"]).days + 1)
+def deciding(periods: list[Row]) -> Row:
+    """The period that stops last."""
+    return max(periods, key=lambda one: (stop_of(one), one["start_date"], one["id"]))
 
 
-def fraction(contract: Contract, by: date) -> Fraction:
-    """By the contract's method."""
-    return {"sessions": _by_sessions, "days": _by_days, "even_months": _by_months}[
-        contract.service["method"]
-    ](contract, by)
+def own_days(periods: list[Row]) -> list[list[date]]:
+    """Of each period the days that no earlier one has served, to its end."""
+    served: set[date] = set()
+    own = []
+    for period in periods:
+        own.append([one for one in _days(period["start_date"], period["end_date"]) if one not in served])
+        served |= set(_days(period["start_date"], stop_of(period)))
+    return own
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + ONE_DAY * index for index in range((last - first).days + 1)]
+
+
+def fraction(periods: list[Row], service: Row, by: date) -> Fraction:
+    """By the service's method."""
+    return {"sessions": _by_sessions, "days": _by_days, "even_months": _by_months}[service["method"]](
+        periods, service, by
+    )
 
 
 def _whole(value: Fraction) -> int:
@@ -200,41 +337,57 @@ def _whole(value: Fraction) -> int:
     return int((value + Fraction(1, 2)).__floor__())
 
 
-def _by_sessions(contract: Contract, by: date) -> Fraction:
-    total, gone, delivered = contract.service["sessions"], 0, 0
-    for period in contract.periods:
-        days = (period["end_date"] - period["start_date"]).days + 1
-        planned = min(_whole(Fraction(days, 7) * contract.service["per_week"]), total - gone)
-        delivered += _whole(Fraction(planned * served_days(period, by), days))
-        gone += _whole(Fraction(planned * served_days(period, date.max), days))
+def _served(days: list[date], period: Row, by: date) -> int:
+    return sum(1 for one in days if one <= min(by, stop_of(period)))
+
+
+def _by_sessions(periods: list[Row], service: Row, by: date) -> Fraction:
+    total, gone, delivered = service["sessions"], 0, 0
+    for period, days in zip(periods, own_days(periods), strict=True):
+        if not days:
+            continue
+        planned = min(_whole(Fraction(len(days), 7) * service["per_week"]), total - gone)
+        delivered += _whole(Fraction(planned * _served(days, period, by), len(days)))
+        gone += _whole(Fraction(planned * _served(days, period, date.max), len(days)))
     return Fraction(delivered, total)
 
 
-def _by_days(contract: Contract, by: date) -> Fraction:
+def _by_days(periods: list[Row], service: Row, by: date) -> Fraction:
+    """Those that share stand together up to and with the next that was stopped."""
     left, delivered = Fraction(1), Fraction(0)
-    for period in contract.periods:
-        days = (period["end_date"] - period["start_date"]).days + 1
-        delivered += left * Fraction(served_days(period, by), days)
-        left -= left * Fraction(served_days(period, date.max), days)
+    sharing: list[tuple[Row, list[date]]] = []
+    parts = [(period, days) for period, days in zip(periods, own_days(periods), strict=True) if days]
+    parts = [
+        (period, days)
+        for period, days in parts
+        if stop_of(period) == period["end_date"] or _served(days, period, date.max)
+    ]
+    for place, (period, days) in enumerate(parts):
+        sharing.append((period, days))
+        is_stopped = stop_of(period) < period["end_date"]
+        if not is_stopped and place < len(parts) - 1:
+            continue
+        total = sum(len(one) for _, one in sharing)
+        delivered += sum((left * Fraction(_served(one, who, by), total) for who, one in sharing), Fraction(0))
+        left = left * Fraction(len(days) - _served(days, period, date.max), total)
+        sharing = []
     return delivered
 
 
-def _by_months(contract: Contract, by: date) -> Fraction:
+def _by_months(periods: list[Row], service: Row, by: date) -> Fraction:
     served: set[date] = set()
     touched: set[date] = set()
-    for period in contract.periods:
+    for period in periods:
         end = stop_of(period)
-        if period is contract.periods[-1]:
+        if period is deciding(periods):
             touched |= _months(period["start_date"], period["end_date"])
-        else:
-            touched |= _months(period["start_date"], end)
+        touched |= _months(period["start_date"], end)
         served |= _months(period["start_date"], min(end, by))
     return Fraction(len(served), len(touched)) if touched else Fraction(0)
 
 
 def _months(first: date, last: date) -> set[date]:
-    days = (first + ONE_DAY * index for index in range((last - first).days + 1))
-    return {month_of(one) for one in days}
+    return {month_of(one) for one in _days(first, last)}
 
 
 # The steps
@@ -246,10 +399,10 @@ def three_months_after(day: date) -> date:
     return min(month + ONE_DAY * (day.day - 1), last_day(month))
 
 
-def answer(contract: Contract, month: date) -> Answer:
-    """All steps but the sixth."""
-    amount, by = contract.amount(month), last_day(month)
-    if amount < 0 or (amount == 0 and not contract.periods):
+def answer(contract: Contract | None, month: date) -> Answer:
+    """All steps but the sixth. A contract that the month does not know is one of nothing."""
+    amount, by = contract.amount if contract else NOTHING, last_day(month)
+    if contract is None or amount < 0 or (amount == 0 and not contract.periods):
         return Answer(amount, "CLOSED", "COMPLETED", "negative", Fraction(1))
     settled = _settled(contract, by) if contract.periods else _without_period(contract, by)
     if settled is not None:
@@ -258,25 +411,26 @@ def answer(contract: Contract, month: date) -> Answer:
         return Answer(amount, status, state, reason, Fraction(1))
     if not contract.periods:
         return Answer(NOTHING, "ACTIVE", "ACTIVE", "portion", Fraction(0), waits=True)
-    delivered = fraction(contract, by)
-    last = contract.periods[-1]
+    delivered = fraction(contract.periods, contract.service, by)
+    last = deciding(contract.periods)
     changed = last["status_change_date"]
     state = "PAUSED" if last["status"] == "POSTPONED" and changed is not None and changed <= by else "ACTIVE"
-    exact = Fraction(amount) * delivered
-    cumulative = Decimal(_whole(exact * 100)).scaleb(-2)
+    cumulative = Decimal(_whole(Fraction(amount) * delivered * 100)).scaleb(-2)
     if delivered == 1:
         return Answer(cumulative, "CLOSED", "COMPLETED", "portion", delivered)
     return Answer(cumulative, "ACTIVE", state, "portion", delivered)
 
 
 def _settled(contract: Contract, by: date) -> tuple[str, str] | None:
-    last = contract.periods[-1]
+    last = deciding(contract.periods)
     status, changed = last["status"], last["status_change_date"]
     if status == "DROPPED" and changed is not None and changed <= by:
         return "CANCELED", "dropped"
     if status == "ENDED" and (changed or last["end_date"]) <= by:
         return "CLOSED", "ended"
-    if status != "POSTPONED" or changed is None or fraction(contract, date.max) == 1:
+    if status != "POSTPONED" or changed is None:
+        return None
+    if fraction(contract.periods, contract.service, date.max) == 1:
         return None
     return ("CANCELED", "postponed_limit") if month_of(by) > three_months_after(changed) else None
 
@@ -284,10 +438,11 @@ def _settled(contract: Contract, by: date) -> tuple[str, str] | None:
 def notion_of(page: Row) -> tuple[str | None, date | None]:
     """Whether a page says that its client dropped or ended, and the date of that."""
     status = " ".join(_words(page["educational_status"]))
-    if status in {"dropped", "suspended"}:
-        return "dropped", page["drop_date"]
+    when = page["drop_date"] or page["certificated_at"]
+    if status in {"dropped", "early dropped", "suspended"}:
+        return "dropped", when
     if status in {"graduated", "certificated", "ended", "not completing"}:
-        return "ended", page["certificated_at"]
+        return "ended", when
     return None, None
 
 
@@ -297,74 +452,114 @@ def _without_period(contract: Contract, by: date) -> tuple[str, str] | None:
         if meaning is None or when is None or when > by:
             return None
         return ("CANCELED" if meaning == "dropped" else "CLOSED"), meaning
-    if contract.unassigned or (by - contract.day).days <= 15:
+    if not contract.may_resign or (by - contract.day).days <= 15:
         return None
     return "CANCELED", "resigned"
 
 
-def contradicts(contract: Contract, before: Iterable[date], now: Answer) -> str | None:
-    """Step 6: the status that a closed month booked and the last period contradicts."""
-    bookings = [month for month in before if month in contract.booked]
-    bookings = [month for month in bookings if contract.booked[month]["contract_amount"] > 0]
-    if not bookings or not contract.periods:
-        return None
-    month = max(bookings)
-    status = contract.booked[month]["contract_status"]
-    last = contract.periods[-1]["status"]
-    against = {"CANCELED": {"ACTIVE", "ENDED"}, "CLOSED": {"ACTIVE", "POSTPONED", "DROPPED"}}
-    if last not in against.get(status, set()) or status in {answer(contract, month).status, now.status}:
-        return None
-    return str(status)
+_FOR = {"CANCELED": {"DROPPED", "POSTPONED"}, "CLOSED": {"ENDED"}}
+
+
+def with_step_six(
+    world: World,
+    key: Key,
+    standing: dict[date, dict[Key, Contract]],
+    closed: list[date],
+    month: date,
+    now: Answer,
+) -> tuple[Answer, str | None]:
+    """What closed months booked goes before: the answer, and the status that binds."""
+    contract = standing[month].get(key)
+    booked = world.booked.get(key, {})
+    bookings = [one for one in closed if one in booked and booked[one]["contract_amount"] > 0]
+    if not bookings:
+        return now, None
+    when = max(bookings)
+    status = booked[when]["contract_status"]
+    bound = status if status in _FOR else None
+    amount = contract.amount if contract else NOTHING
+    if contract is None or not contract.periods or bound is None or amount < 0:
+        return now, bound
+    last = deciding(contract.periods)["status"]
+    if last not in _FOR[status]:
+        agreed = status in {answer(standing[when].get(key), when).status, now.status}
+        return (
+            (now, bound)
+            if agreed
+            else (Answer(NOTHING, status, "PAUSED", "negative", None, held=True), bound)
+        )
+    if now.reason == "portion":
+        reason = {"DROPPED": "dropped", "ENDED": "ended"}.get(last, "postponed_limit")
+        state = "CANCELED" if status == "CANCELED" else "COMPLETED"
+        return Answer(amount, status, state, reason, Fraction(1), confirmed=True), bound
+    return now, bound
 
 
 def _reckon_contract(
-    contract: Contract,
-    start: date,
+    world: World,
+    key: Key,
+    standing: dict[date, dict[Key, Contract]],
     months: Sequence[date],
     closed: frozenset[date],
     books: Books,
-    unassigned: dict[str, list[int]],
 ) -> None:
-    before, missed = NOTHING, False
-    walked = month_range(start, add_months(max(months), 1))
-    for month in walked:
-        now = by_rule = answer(contract, month)
-        amount = contract.amount(month)
-        closed_before = [one for one in walked if one < month and one in closed]
-        held = contradicts(contract, closed_before, now) if amount >= 0 else None
-        if held:
+    before, amount_before, missed, day = NOTHING, NOTHING, False, date.max
+    booked = world.booked.get(key, {})
+    known_since = min(
+        [month for month, contracts in standing.items() if key in contracts] + list(booked), default=date.max
+    )
+    for month in sorted(standing):
+        contract = standing[month].get(key)
+        by_rule = answer(contract, month)
+        amount = contract.amount if contract else NOTHING
+        closed_before = [one for one in standing if one < month and one in closed]
+        now, bound = with_step_six(world, key, standing, closed_before, month, by_rule)
+        still = now.held or (now.waits and before != 0)
+        if still:
             cumulative = max(NOTHING, min(amount, before))
-            settled = "CANCELED" if held == "CANCELED" else "COMPLETED"
-            now = Answer(cumulative, held, settled if cumulative == amount else "PAUSED", "negative", None)
-        if month in months:
-            reason = "catch_up" if missed and not held else now.reason
-            _enter(books, contract, month, before, now, reason)
-            _notify(books, contract, month, now, by_rule, unassigned)
+            status, state = now.status, now.state
+            if bound:
+                settled = "CANCELED" if bound == "CANCELED" else "COMPLETED"
+                status, state = bound, settled if cumulative == amount else "PAUSED"
+            now = Answer(cumulative, status, state, "negative", None, now.waits, now.held)
+        days = [one["contract_date"] for when, one in booked.items() if when <= month]
+        day = min([day, *days, *([contract.day] if contract else [])])
+        if month in months and known_since <= month:
+            reason = "catch_up" if missed and not still and not now.confirmed else now.reason
+            _enter(books, key, contract, month, day, amount - amount_before, before, now, reason)
+            _notify(books, key, contract, month, before, now, by_rule, missed=missed)
+        amount_before = amount
         if month in closed:
-            before += contract.booked[month]["recognised"] if month in contract.booked else NOTHING
+            before += booked[month]["recognised"] if month in booked else NOTHING
             missed = now.cumulative != before
         else:
             before, missed = now.cumulative, False
 
 
-def _enter(books: Books, contract: Contract, month: date, before: Decimal, now: Answer, reason: str) -> None:
-    amount = contract.amount(month)
-    invoiced = contract.changes.get(month, NOTHING)
+def _enter(
+    books: Books,
+    key: Key,
+    contract: Contract | None,
+    month: date,
+    day: date,
+    invoiced: Decimal,
+    before: Decimal,
+    now: Answer,
+    reason: str,
+) -> None:
+    amount = contract.amount if contract else NOTHING
     recognised, pending = now.cumulative - before, amount - now.cumulative
-    if contract.first_month <= month:
-        opening = amount - invoiced - before
-        sums = books.deferred.get((month, contract.key[2]), (NOTHING,) * 4)
-        added = (opening, invoiced, recognised, pending)
-        books.deferred[month, contract.key[2]] = tuple(
-            one + other for one, other in zip(sums, added, strict=True)
-        )
+    sums = books.deferred.get((month, key[2]), (NOTHING,) * 4)
+    added = (amount - invoiced - before, invoiced, recognised, pending)
+    books.deferred[month, key[2]] = tuple(one + other for one, other in zip(sums, added, strict=True))
     if not (invoiced or recognised or pending):
         return
-    started = [one for one in contract.periods if one["start_date"] <= last_day(month)]
-    shown = (started or contract.periods[:1] or [{"id": None}])[-1]["id"]
+    periods = contract.periods if contract else []
+    started = [one for one in periods if one["start_date"] <= last_day(month)]
+    shown = (started or periods[:1] or [{"id": None}])[-1]["id"]
     part = None if now.fraction is None else Decimal(_whole(now.fraction * 10**6)).scaleb(-6)
-    books.accruals[month, contract.key] = {
-        "contract_date": contract.day,
+    books.accruals[month, key] = {
+        "contract_date": day,
         "contract_amount": amount,
         "invoiced": invoiced,
         "recognised": recognised,
@@ -383,58 +578,72 @@ def _enter(books: Books, contract: Contract, month: date, before: Decimal, now: 
 
 def _notify(
     books: Books,
-    contract: Contract,
+    key: Key,
+    contract: Contract | None,
     month: date,
+    before: Decimal,
     now: Answer,
     by_rule: Answer,
-    unassigned: dict[str, list[int]],
+    *,
+    missed: bool,
 ) -> None:
-    amount, by = contract.amount(month), last_day(month)
-    pending = amount - now.cumulative
-    period = contract.periods[-1]["id"] if contract.periods else 0
-    late = (by - contract.day).days > 15
+    by = last_day(month)
+    amount = contract.amount if contract else NOTHING
+    pending, recognised = amount - now.cumulative, now.cumulative - before
+    last = deciding(contract.periods) if contract and contract.periods else None
 
     def notify(kind: str, value: Decimal) -> None:
-        books.notices[month, *contract.key, kind, period] = value
+        books.notices[month, *key, kind, last["id"] if last else 0] = value
 
-    if now.waits:
+    if contract is not None and now.waits and pending and amount > 0:
+        late = (by - contract.day).days > 15
         if contract.page is not None:
             meaning, when = notion_of(contract.page)
             if late:
                 notify("not_in_crm", pending)
             if meaning and when is None:
                 notify("undated_notion_status", pending)
-        elif not contract.unassigned:
+        elif contract.unassigned:
+            pass
+        elif contract.enrolled:
+            notify("unusable_membership", pending)
+        elif contract.unread and late:
+            notify("crm_not_read", pending)
+        else:
             notify("missing_crm_data", pending)
-    if now.fraction is None:
+    if now.held:
         notify("not_congruent_status", now.cumulative - by_rule.cumulative)
-    if pending and _never_released(contract, by, held=now.fraction is None):
+    if last and last["is_removed"] and pending:
+        notify("membership_gone", pending)
+    if recognised < 0 and missed and last and amount > 0 and now.fraction is not None:
+        notify("change_of_estimate", recognised)
+    if contract is not None and pending and _never_released(contract, by, held=now.held):
         notify("stalled", pending)
-    if pending:
-        for one in unassigned.get(contract.key[0], []):
-            books.notices[month, contract.key[0], "", "", "unassigned_period", one] = None
 
 
-def _runs_on(period: Row, by: date) -> bool:
-    changed = period["status_change_date"]
-    is_over = period["status"] != "ACTIVE" and changed is not None and changed <= by
-    return bool(period["end_date"] > by and not is_over)
+def _notify_unassigned(world: World, books: Books, month: date) -> None:
+    _, unassigned = world.assign(month)
+    with_money = {key[0] for (when, key), row in books.accruals.items() if when == month and row["pending"]}
+    for contact, periods in unassigned.items():
+        if contact in with_money:
+            for one in periods:
+                books.notices[month, contact, "", "", 0, "unassigned_period", one] = None
 
 
 def _never_released(contract: Contract, by: date, *, held: bool) -> bool:
     if not contract.periods:
         late = (by - contract.day).days > 15
-        return late and (
-            contract.unassigned if contract.page is None else notion_of(contract.page)[1] is None
-        )
-    if any(_runs_on(one, by) for one in contract.periods):
+        page = contract.page
+        waits_for_ever = notion_of(page)[1] is None if page is not None else not contract.may_resign
+        return late and waits_for_ever and not contract.unread
+    if any(stop_of(one) > by for one in contract.periods):
         return False
     if held:
         return True
-    last = contract.periods[-1]
+    last = deciding(contract.periods)
     changed = last["status_change_date"]
     if last["status"] == "ENDED":
         return False
     if last["status"] == "POSTPONED" and changed is not None:
-        return fraction(contract, date.max) == 1
+        return fraction(contract.periods, contract.service, date.max) == 1
     return last["status"] == "ACTIVE" or changed is None

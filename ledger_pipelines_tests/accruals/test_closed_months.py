@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines_tests.accruals.building import (
     accruals_of,
@@ -208,3 +210,44 @@ class TestStatusesThatDoNotGoTogether:
         )
         result = accrue(inputs, months("2024-04", 1))
         assert [row["recognised"] for row in accruals_of(result)] == amounts(1300)
+
+
+class TestWhatWasReleasedStaysReleased:
+    """`updated_at` moves whenever attendance is recorded: revenue is never taken back because of it."""
+
+    @pytest.mark.parametrize(
+        ("booked", "status"),
+        [(CANCELED_IN_MARCH, "DROPPED"), (CANCELED_IN_MARCH, "POSTPONED"), (CLOSED_IN_MARCH, "ENDED")],
+    )
+    def test_when_the_change_date_moves(self, booked: Any, status: str) -> None:
+        inputs = quarter(booked, {"status": status, "status_change_date": "2024-04-25"})
+        assert recognised(inputs, "2024-04", 3) == amounts(0, 0, 0)
+        assert notices_of(inputs, "2024-04") == []
+
+    def test_and_a_later_invoice_is_recognised_at_once(self) -> None:
+        late = {"month": "2024-04-02", "amount": "1000"}
+        moved = {"status": "DROPPED", "status_change_date": "2024-05-25"}
+        inputs = quarter(CANCELED_IN_MARCH, moved, contracts=[INVOICE, late])
+        assert recognised(inputs, "2024-04", 2) == amounts(1000, 0)
+        assert row_of(inputs, "2024-04")["reason"] == "dropped"
+
+
+class TestNewsOfAMembership:
+    BOOKED = tuple({"month": f"2024-0{month}", "recognised": "1300"} for month in (1, 2, 3))
+
+    def test_gone_it_counts_as_postponed_and_is_named(self) -> None:
+        gone = {"status": "POSTPONED", "status_change_date": "2024-03-31", "is_removed": True}
+        inputs = quarter(self.BOOKED, gone)
+        assert recognised(inputs, "2024-04", 4) == amounts(0, 0, 0, 2100)
+        assert notices_of(inputs, "2024-04") == [("membership_gone", Decimal(2100))]
+
+    def test_moved_to_another_cohort_the_rest_is_planned_there(self) -> None:
+        """39 sessions were delivered; 21 are left for 140 days."""
+        gone = {"status": "POSTPONED", "status_change_date": "2024-03-31", "is_removed": True}
+        inputs = quarter(self.BOOKED, gone, {"start_date": "2024-04-01", "end_date": "2024-08-18"})
+        assert recognised(inputs, "2024-04", 1) == amounts(500)
+
+    def test_extended_the_estimate_changes_and_a_notice_says_so(self) -> None:
+        inputs = quarter(self.BOOKED, {"end_date": "2024-07-28"})
+        assert recognised(inputs, "2024-04", 1) == amounts(-400)
+        assert notices_of(inputs, "2024-04") == [("change_of_estimate", Decimal(-400))]

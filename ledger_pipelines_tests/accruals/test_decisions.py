@@ -14,6 +14,7 @@ from ledger_pipelines_tests.accruals.building import (
     amounts,
     day,
     make_inputs,
+    months,
     notices_of,
     recognised,
     row_of,
@@ -115,15 +116,20 @@ class TestWithoutAPeriod:
         "status", ["Graduated", "Certificated", "Ended", "Not Completing", "NOT_COMPLETING"]
     )
     def test_ended_in_notion_by_the_months_end(self, status: str) -> None:
-        inputs = self.in_notion(
-            educational_status=status, certificated_at="2024-03-01", drop_date="2024-01-25"
-        )
+        inputs = self.in_notion(educational_status=status, certificated_at="2024-03-01")
         assert recognised(inputs, "2024-01", 3) == amounts(0, 0, 1000)
         assert status_of(inputs, "2024-03") == ("COMPLETED", "CLOSED", "ended")
         assert notices_of(inputs, "2024-02") == [("not_in_crm", Decimal(1000))]
 
+    @pytest.mark.parametrize("status", ["Dropped", "Early Dropped", "Graduated", "Not Completing"])
+    def test_the_drop_date_goes_before_the_certificate(self, status: str) -> None:
+        inputs = self.in_notion(
+            educational_status=status, drop_date="2024-02-10", certificated_at="2024-01-25"
+        )
+        assert recognised(inputs, "2024-01", 3) == amounts(0, 1000, 0)
+
     def test_ended_in_notion_on_no_day(self) -> None:
-        inputs = self.in_notion(educational_status="Graduated", drop_date="2024-01-25")
+        inputs = self.in_notion(educational_status="Graduated")
         assert recognised(inputs, "2024-01", 3) == amounts(0, 0, 0)
         assert notices_of(inputs, "2024-01") == [("undated_notion_status", Decimal(1000))]
         assert [kind for kind, _ in notices_of(inputs, "2024-02")] == [
@@ -201,17 +207,19 @@ class TestPostponed:
 
 
 class TestSeveralPeriods:
-    def test_the_last_one_by_start_decides_although_another_runs_on(self) -> None:
+    def test_who_runs_on_in_another_cohort_has_not_dropped(self) -> None:
         inputs = course(
             {"end_date": "2024-12-31"},
             {"start_date": "2024-02-01", "status": "DROPPED", "status_change_date": "2024-03-10"},
         )
-        assert recognised(inputs, "2024-01", 4) == amounts(500, 500, 5000, 0)
+        assert recognised(inputs, "2024-01", 4) == amounts(500, 500, 500, 500)
 
-    def test_of_two_with_one_start_the_greater_id_is_the_last(self) -> None:
-        dropped = {"id": 5, "status": "DROPPED", "status_change_date": "2024-01-10"}
-        assert recognised(course(dropped, {"id": 4}), "2024-01", 1) == amounts(6000)
-        assert recognised(course(dropped, {"id": 6}), "2024-01", 1) < amounts(6000)
+    def test_of_two_that_stop_on_one_day_the_later_then_the_greater_id_decides(self) -> None:
+        stops = {"status": "DROPPED", "status_change_date": "2024-01-10"}
+        ends = {"end_date": "2024-01-10"}
+        for dropped, other, released in ((5, 4, True), (5, 6, False)):
+            inputs = course({"id": dropped, **stops}, {"id": other, **ends})
+            assert (recognised(inputs, "2024-01", 1) == amounts(6000)) is released
 
     def test_a_postponed_one_leaves_the_rest_to_the_next(self) -> None:
         inputs = course(
@@ -221,13 +229,13 @@ class TestSeveralPeriods:
         assert recognised(inputs, "2024-01", 7) == amounts(600, 0, 1100, 1100, 1200, 1200, 800)
 
     @pytest.mark.parametrize("status", ["DROPPED", "ENDED"])
-    def test_one_that_ended_otherwise_is_walked_to_its_end_when_another_follows(self, status: str) -> None:
-        """The rule stops a postponed period alone."""
+    def test_one_that_ended_otherwise_stops_too_when_another_follows(self, status: str) -> None:
+        """15 of 140 days are 6 sessions; 54 are left for 140 days."""
         inputs = course(
             {"status": status, "status_change_date": "2024-01-15"},
             {"start_date": "2024-03-04", "end_date": "2024-07-21"},
         )
-        assert recognised(inputs, "2024-01", 6) == amounts(1300, 1300, 1300, 1300, 800, 0)
+        assert recognised(inputs, "2024-01", 7) == amounts(600, 0, 1100, 1100, 1200, 1200, 800)
 
     def test_two_short_ones_leave_no_more_than_they_do_not_plan(self) -> None:
         inputs = course({"end_date": "2024-01-28"}, {"start_date": "2024-02-05", "end_date": "2024-03-03"})
@@ -315,7 +323,124 @@ class TestTerms:
 
 
 def test_of_a_client_who_is_not_known_nobody_can_say_that_they_never_came() -> None:
-    """Their record could not be read: nothing is recognised, and the money is told to be stalled."""
+    """Their record could not be read: nothing is recognised, and the money is named."""
     inputs = make_inputs(contracts=[{"month": "2024-01", "amount": "1000"}], clients=[])
     assert recognised(inputs, "2024-01", 3) == amounts(0, 0, 0)
-    assert notices_of(inputs, "2024-02") == [("stalled", Decimal(1000))]
+    assert notices_of(inputs, "2024-02") == [("crm_not_read", Decimal(1000))]
+
+
+class TestNobodyIsTakenForResigned:
+    """What could not be read is not absent."""
+
+    SALE = ({"month": "2024-01-02", "amount": "4000"},)
+
+    def test_while_not_everything_could_be_read(self) -> None:
+        inputs = make_inputs(contracts=self.SALE, complete=False)
+        assert recognised(inputs, "2024-01", 6) == amounts(*[0] * 6)
+        assert notices_of(inputs, "2024-03") == [("crm_not_read", Decimal(4000))]
+
+    def test_who_has_a_membership_that_cannot_be_used(self) -> None:
+        for person in ({"user_id": 7, "email": None}, {"user_id": None, "email": " ANN@example.com"}):
+            inputs = make_inputs(contracts=self.SALE, enrolled=[person])
+            assert recognised(inputs, "2024-01", 6) == amounts(*[0] * 6)
+            assert ("unusable_membership", Decimal(4000)) in notices_of(inputs, "2024-03")
+
+    def test_who_was_booked_as_resigned_keeps_it_when_the_next_reading_is_incomplete(self) -> None:
+        booked = [{"month": "2024-01", "recognised": "4000", "contract_status": "CANCELED"}]
+        inputs = make_inputs(contracts=self.SALE, booked=booked, closed=["2024-01"], complete=False)
+        assert recognised(inputs, "2024-02", 3) == amounts(0, 0, 0)
+        inputs = make_inputs(
+            contracts=self.SALE, booked=booked, closed=["2024-01"], pages=[{"educational_status": "Active"}]
+        )
+        assert recognised(inputs, "2024-02", 3) == amounts(0, 0, 0)
+
+    def test_whose_money_is_waited_for_keeps_what_was_recognised_of_it(self) -> None:
+        """The client buys a second service, and the period's program fits neither: nothing is taken back."""
+        services = [{}, {"id": "data", "name": "Data"}]
+        second = {"month": "2024-03-05", "service_id": "data", "amount": "900"}
+        inputs = make_inputs(
+            services=services,
+            contracts=[INVOICE, second],
+            periods=[{**COURSE, "program_name": "Cooking"}],
+        )
+        rows = accruals_of(accrue(inputs, months("2024-01", 5)), service_id="bootcamp")
+        assert [row["recognised"] for row in rows] == amounts(1300, 1300, 0, 0, 0)
+
+
+class TestCourses:
+    RENEWED = ({**COURSE}, {"start_date": "2025-01-13", "end_date": "2025-06-01"})
+    AGAIN = ({"month": "2025-01-10", "amount": "6000"},)
+
+    def by_number(self, inputs: Any, first: str, count: int) -> dict[int, list[Decimal]]:
+        found: dict[int, list[Decimal]] = {}
+        for row in accruals_of(accrue(inputs, months(first, count))):
+            found.setdefault(row["contract_number"], []).append(row["recognised"])
+        return found
+
+    def test_a_later_purchase_changes_no_earlier_month(self) -> None:
+        before = accrue(course(*self.RENEWED), months("2024-01", 12))
+        after = accrue(course(*self.RENEWED, contracts=[INVOICE, *self.AGAIN]), months("2024-01", 12))
+        assert before == after
+
+    def test_sixty_days_before_it_begins_a_document_is_for_the_next_course(self) -> None:
+        for invoiced_on, number in (("2024-11-14", 2), ("2024-11-13", 1)):
+            late = {"month": invoiced_on, "amount": "500"}
+            inputs = course(*self.RENEWED, contracts=[INVOICE, late, *self.AGAIN])
+            rows = accruals_of(accrue(inputs, months("2024-01", 24)))
+            assert {row["contract_number"] for row in rows if row["invoiced"] == 500} == {number}
+
+    def test_a_late_instalment_stays_with_its_course_and_is_recognised_at_once(self) -> None:
+        late = {"month": "2024-08-05", "amount": "500"}
+        inputs = course(*self.RENEWED, contracts=[INVOICE, late, *self.AGAIN])
+        rows = accruals_of(accrue(inputs, [day("2024-08")]))
+        assert [(row["contract_number"], row["recognised"]) for row in rows] == [(1, Decimal(500))]
+
+    def test_a_credit_note_belongs_to_the_course_of_its_invoice(self) -> None:
+        credit = {"month": "2025-03-05", "amount": "-1500", "made_from": "document 1"}
+        inputs = course(*self.RENEWED, contracts=[INVOICE, *self.AGAIN, credit])
+        (row,) = [row for row in accruals_of(accrue(inputs, [day("2025-03")])) if row["contract_number"] == 1]
+        assert (row["recognised"], row["invoiced"]) == (Decimal(-1500), Decimal(-1500))
+
+    def test_dropped_out_and_bought_again(self) -> None:
+        """The second course has its own money, so the first one's is released by the drop."""
+        dropped = {"status": "DROPPED", "status_change_date": "2024-02-10"}
+        again = {"start_date": "2024-09-02", "end_date": "2025-01-19"}
+        inputs = course(dropped, again, contracts=[INVOICE, {"month": "2024-08-20", "amount": "6000"}])
+        found = self.by_number(inputs, "2024-01", 12)
+        # As long as nothing was invoiced for the second course, the client could have come back on the first one's money.
+        assert sum(found[1]) == Decimal(6000)
+        assert found[2][-4:] == amounts(1200, 1400, 1300, 1300)
+
+    def test_modules_paid_at_once_are_one_contract(self) -> None:
+        first = {"end_date": "2024-02-11", "status": "ENDED", "status_change_date": "2024-02-11"}
+        inputs = course(first, {"start_date": "2024-02-12"})
+        assert self.by_number(inputs, "2024-01", 5) == {1: amounts(1300, 1300, 1300, 1300, 800)}
+
+
+class TestTheDropDateInNotion:
+    def test_earlier_than_the_change_it_is_the_change(self) -> None:
+        dropped = {"status": "DROPPED", "status_change_date": "2024-04-10"}
+        inputs = course(dropped, pages=[{"educational_status": "Dropped", "drop_date": "2024-02-20"}])
+        assert recognised(inputs, "2024-01", 4) == amounts(1300, 4700, 0, 0)
+
+    def test_later_than_the_change_it_is_nothing(self) -> None:
+        dropped = {"status": "DROPPED", "status_change_date": "2024-02-20"}
+        inputs = course(dropped, pages=[{"educational_status": "Dropped", "drop_date": "2024-04-10"}])
+        assert recognised(inputs, "2024-01", 4) == amounts(1300, 4700, 0, 0)
+
+    def test_of_an_active_period_it_is_nothing(self) -> None:
+        inputs = course({}, pages=[{"educational_status": "Active", "drop_date": "2024-02-10"}])
+        assert recognised(inputs, "2024-01", 3) == amounts(1300, 1300, 1300)
+
+    def test_it_is_the_first_ones_and_not_the_one_that_began_later(self) -> None:
+        inputs = course(
+            {"status": "DROPPED", "status_change_date": "2024-02-20"},
+            {
+                "start_date": "2024-03-04",
+                "end_date": "2024-07-21",
+                "status": "ENDED",
+                "status_change_date": "2024-07-21",
+            },
+            pages=[{"educational_status": "Graduated", "drop_date": "2024-02-10"}],
+        )
+        assert recognised(inputs, "2024-01", 4) == amounts(1300, 500, 800, 900)

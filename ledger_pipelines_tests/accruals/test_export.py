@@ -43,6 +43,7 @@ def test_a_contract_that_was_resumed_has_a_row_for_each_period() -> None:
         "Pending to accrue": Decimal("0.00"),
         "Period start date": date(2024, 1, 1),
         "Period end date": date(2024, 5, 19),
+        "Currency": "EUR",
     }
     assert one.recognised == {date(2024, 1, 1): Decimal("600.00")}
     assert (two.period, two.period_status) == ("spain-42", "ACTIVE")
@@ -58,7 +59,8 @@ def test_of_some_months_only_their_amounts_and_the_contract_as_it_stands_after_t
     one, two = sheet("2024-03", 2, periods=RESUMED)
     assert one.recognised == {}
     assert two.recognised == {date(2024, 3, 1): Decimal("1100.00"), date(2024, 4, 1): Decimal("1100.00")}
-    assert one.pending == two.pending == Decimal("3200.00")
+    assert (one.pending, two.pending) == (Decimal("3200.00"), None)
+    assert (one.total, two.total) == (Decimal("6000.00"), None)
 
 
 def test_a_contract_without_a_period_has_one_row() -> None:

@@ -43,7 +43,7 @@ def test_a_contradicted_status_is_named_with_the_one_of_today() -> None:
     found = messages("2024-02", contracts=[INVOICE], periods=[course], booked=booked, closed=["2024-01"])
     assert found == {
         "not_congruent_status": "ES - Full Stack Bootcamp of Ann Lee was booked as CANCELED in a closed month, but "
-        "the last period is now ACTIVE: nothing more is recognised. 900.00 EUR are recognised beyond what the "
+        "the period that decides is now ACTIVE: nothing more is recognised. 900.00 EUR are recognised beyond what the "
         "period gives. Correct the status in 4Geeks, or reopen the month."
     }
 
@@ -53,7 +53,17 @@ def test_clients_and_services_without_a_name_are_named_by_their_ids() -> None:
     (message,) = messages("2024-01", contracts=[INVOICE], clients=clients, services=[]).values()
     assert message.startswith("ann bought bootcamp and")
     (message,) = messages("2024-02", contracts=[INVOICE], clients=[], services=[]).values()
-    assert message.startswith("1000.00 EUR of bootcamp of ann are left")
+    assert message.startswith("ann bought bootcamp and was not found")
+
+
+def test_a_client_who_cannot_be_said_to_have_resigned_is_named_with_the_reason() -> None:
+    unusable = messages("2024-01", contracts=[INVOICE], enrolled=[{}])
+    assert "has a membership in 4Geeks, but none that is a period" in unusable["unusable_membership"]
+    unread = messages("2024-02", contracts=[INVOICE], complete=False)
+    assert "nobody is taken for resigned" in unread["crm_not_read"]
+    gone = {"start_date": "2024-01-01", "end_date": "2024-05-19", "is_removed": True}
+    told = messages("2024-02", contracts=[INVOICE], periods=[{**gone, "status": "POSTPONED"}])
+    assert "is in 4Geeks no more" in told["membership_gone"]
 
 
 def test_an_unassigned_period_is_named_with_its_program() -> None:

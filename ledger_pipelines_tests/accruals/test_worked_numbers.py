@@ -5,9 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines_tests.accruals.building import (
+    accruals_of,
     amounts,
+    day,
     make_inputs,
+    months,
     notices_of,
     recognised,
     row_of,
@@ -130,3 +136,105 @@ def test_a_drop_back_dated_into_a_closed_month_is_caught_up_in_the_first_open_on
     assert recognised(inputs, "2024-03", 3) == amounts(3400, 0, 0)
     row = row_of(inputs, "2024-03")
     assert (row["reason"], row["contract_status"]) == ("catch_up", "CANCELED")
+
+
+DROPPED = {"status": "DROPPED"}
+
+
+def test_dropped_and_back_in_a_later_cohort() -> None:
+    inputs = make_inputs(
+        contracts=[SIX_THOUSAND],
+        periods=[
+            {**COURSE, **DROPPED, "status_change_date": "2024-02-10"},
+            {"start_date": "2024-03-04", "end_date": "2024-07-21"},
+        ],
+    )
+    assert recognised(inputs, "2024-01", 8) == amounts(1300, 500, 800, 900, 1000, 900, 600, 0)
+
+
+def test_moved_to_another_cohort_with_five_days_in_both() -> None:
+    inputs = make_inputs(
+        contracts=[SIX_THOUSAND],
+        periods=[
+            {**COURSE, **DROPPED, "status_change_date": "2024-02-10"},
+            {"start_date": "2024-02-05", "end_date": "2024-06-23"},
+        ],
+    )
+    assert recognised(inputs, "2024-01", 7) == amounts(1300, 1100, 1000, 900, 1000, 700, 0)
+
+
+def test_put_into_a_second_cohort_by_mistake() -> None:
+    inputs = make_inputs(
+        contracts=[SIX_THOUSAND],
+        periods=[
+            COURSE,
+            {
+                "start_date": "2024-02-05",
+                "end_date": "2024-06-23",
+                **DROPPED,
+                "status_change_date": "2024-02-06",
+            },
+        ],
+    )
+    assert recognised(inputs, "2024-01", 6) == amounts(1300, 1300, 1300, 1300, 800, 0)
+
+
+def test_a_renewal_is_a_contract_of_its_own() -> None:
+    inputs = make_inputs(
+        contracts=[SIX_THOUSAND, {"month": "2025-01-10", "amount": "6000"}],
+        periods=[COURSE, {"start_date": "2025-01-13", "end_date": "2025-06-01"}],
+    )
+    rows = accrue(inputs, months("2024-01", 18)).accruals.to_pylist()
+    first = [row["recognised"] for row in rows if row["contract_number"] == 1]
+    second = [row["recognised"] for row in rows if row["contract_number"] == 2]
+    assert first == amounts(1300, 1300, 1300, 1300, 800)
+    assert second == amounts(800, 1200, 1300, 1300, 1400)
+
+
+def test_by_days_two_periods_that_overlap_share_by_their_own_days() -> None:
+    inputs = make_inputs(
+        services=[{"method": "days"}],
+        contracts=[{"month": "2024-01-01", "amount": "120"}],
+        periods=[
+            {"start_date": "2024-01-01", "end_date": "2024-01-31"},
+            {"start_date": "2024-01-16", "end_date": "2024-02-14"},
+        ],
+    )
+    assert recognised(inputs, "2024-01", 3) == amounts("82.67", "37.33", 0)
+
+
+@pytest.mark.parametrize("ids", [(1, 2), (2, 1)])
+def test_by_days_a_year_and_a_january_beside_it(ids: tuple[int, int]) -> None:
+    inputs = make_inputs(
+        services=[{"method": "days"}],
+        contracts=[{"month": "2024-01-01", "amount": "1200"}],
+        periods=[
+            {"id": ids[0], "start_date": "2024-01-01", "end_date": "2024-12-31"},
+            {"id": ids[1], "start_date": "2024-01-01", "end_date": "2024-01-31"},
+        ],
+    )
+    assert recognised(inputs, "2024-01", 2) == amounts("101.64", "95.08")
+
+
+def test_by_days_through_february() -> None:
+    inputs = by_method("days", "290", "2024-02-01", "2024-02-29")
+    assert recognised(inputs, "2024-01", 2) == amounts(0, 290)
+
+
+def test_enrolled_in_a_cohort_without_an_end_and_not_in_notion() -> None:
+    inputs = make_inputs(contracts=[SIX_THOUSAND], enrolled=[{}])
+    assert recognised(inputs, "2024-01", 12) == amounts(*[0] * 12)
+    assert ("unusable_membership", Decimal(6000)) in notices_of(inputs, "2024-02")
+
+
+@pytest.mark.parametrize(
+    ("status", "drop_date", "month"),
+    [("Early Dropped", "2024-02-10", "2024-02"), ("Not Completing", "2024-03-10", "2024-03")],
+)
+def test_dropped_early_or_not_completing_in_notion(status: str, drop_date: str, month: str) -> None:
+    inputs = make_inputs(
+        contracts=[{"month": "2024-01-08", "amount": "4000"}],
+        pages=[{"educational_status": status, "drop_date": drop_date}],
+    )
+    rows = {row["month"]: row["recognised"] for row in accruals_of(accrue(inputs, months("2024-01", 4)))}
+    assert {when: amount for when, amount in rows.items() if amount} == {day(month): Decimal(4000)}

@@ -29,6 +29,15 @@ _TERMS = ("1 Year", "2 Year", "3 Year", "Month to Month")
 _plan_names = st.sampled_from(["Gold", "Gold", "Gold", "Silver", "Legacy", "INACTIVE", None])
 _terms = st.sampled_from(["1 Year", "1-Year", "2 year", "3 Year", "Month to Month", "", "  ", None])
 _bytes = st.sampled_from([0, 1, TERABYTE // 2, TERABYTE, 3 * TERABYTE // 2]) | st.integers(0, 5 * TERABYTE)
+_written = st.decimals("0", "4", places=2)
+#: Bytes alone, TB with the bytes that were cut from a float of them, and two that are at odds.
+_backups = (
+    st.tuples(st.none(), _bytes)
+    | _written.map(lambda written: (written, int(float(written) * TERABYTE)))
+    | st.tuples(_written, st.just(7 * TERABYTE))
+)
+_from_month = st.none() | st.sampled_from(MONTHS)
+_beginnings = st.sets(_from_month, min_size=1, max_size=2)
 _days = st.none() | st.dates(date(2020, 1, 1), date(2026, 12, 31)) | st.just(date(2024, 2, 29))
 _account = st.sampled_from(ACCOUNTS)
 
@@ -56,11 +65,12 @@ def drawn_inputs(draw: st.DrawFn) -> Drawn:
         "companies": [company for month in months for company in draw(_companies(month))],
         "plans": [plan for month in months for plan in draw(_codex_plans(month))],
         "billing_plans": [
-            {"billing_plan": name, "term_length": term, **draw(_rate_card())}
-            for name, term in draw(_plan_keys(["Gold", "Legacy"]))
+            {"billing_plan": name, "term_length": term, "from_month": begins, **draw(_rate_card())}
+            for (name, term), begins in draw(_begun(_plan_keys(["Gold", "Legacy"])))
         ],
         "client_billing_overrides": [
-            draw(_client_override(account)) for account in sorted(draw(st.sets(_account)))
+            {**draw(_client_override(account)), "from_month": begins}
+            for account, begins in draw(_begun(st.lists(_account, unique=True)))
         ],
         **_assets_and_users(draw, months),
         "tickets": draw(_tickets(MONTHS, closed)),
@@ -92,6 +102,13 @@ def drawn_hours(draw: st.DrawFn) -> Drawn:
         "booked_statements": draw(_booked_statements(closed)),
     }
     return Drawn(make_inputs(closed_months=closed, **records), months, records, closed)
+
+
+@st.composite
+def _begun(draw: st.DrawFn, things: st.SearchStrategy[list[Any]]) -> list[tuple[Any, date | None]]:
+    """Each thing with the months from which its rows hold: one row for each, in any order."""
+    rows = [(thing, begins) for thing in draw(things) for begins in sorted(draw(_beginnings), key=str)]
+    return draw(st.permutations(rows))
 
 
 @st.composite
@@ -155,7 +172,7 @@ def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list
                 [None, "Virtual Server", "server vm", "Managed switch", "FireWall"]
             ),
             "billing_type": st.none() | st.none() | billing_type,
-            "backup_data_bytes": _bytes,
+            "backup": _backups,
         }
     )
     contact = st.fixed_dictionaries(
@@ -166,10 +183,15 @@ def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list
             "active": st.booleans(),
         }
     )
-    both = {"account_number": _account, "custom_cost": _costs}
+    both = {"account_number": _account, "custom_cost": _costs, "from_month": _from_month}
     return {
         "assets": draw(
-            st.lists(device, unique_by=lambda one: (one["month"], one["id"]), min_size=2, max_size=12)
+            st.lists(
+                device.map(_with_backup),
+                unique_by=lambda one: (one["month"], one["id"]),
+                min_size=2,
+                max_size=12,
+            )
         ),
         "contacts": draw(
             st.lists(
@@ -177,18 +199,34 @@ def _assets_and_users(draw: st.DrawFn, months: Sequence[date]) -> dict[str, list
             )
         ),
         "asset_billing_overrides": [
-            {"asset_id": number, "billing_type": draw(st.none() | billing_type), "custom_cost": draw(_costs)}
-            for number in sorted(draw(st.sets(st.integers(1, 12), max_size=4)))
+            {
+                "asset_id": number,
+                "billing_type": draw(st.none() | billing_type),
+                "custom_cost": draw(_costs),
+                "from_month": begins,
+            }
+            for number, begins in draw(_begun(st.lists(st.integers(1, 12), unique=True, max_size=4)))
         ],
         "user_billing_overrides": [
-            {"user_id": number, "payment_type": draw(st.none() | payment), "custom_cost": draw(_costs)}
-            for number in sorted(draw(st.sets(st.integers(1, 8), max_size=4)))
+            {
+                "user_id": number,
+                "payment_type": draw(st.none() | payment),
+                "custom_cost": draw(_costs),
+                "from_month": begins,
+            }
+            for number, begins in draw(_begun(st.lists(st.integers(1, 8), unique=True, max_size=4)))
         ],
         "manual_assets": draw(
             st.lists(st.fixed_dictionaries({**both, "billing_type": billing_type}), max_size=3)
         ),
         "manual_users": draw(st.lists(st.fixed_dictionaries({**both, "payment_type": payment}), max_size=3)),
     }
+
+
+def _with_backup(device: dict[str, Any]) -> dict[str, Any]:
+    written, stored = device["backup"]
+    rest = {name: value for name, value in device.items() if name != "backup"}
+    return {**rest, "backup_usage_tb": written, "backup_data_bytes": stored}
 
 
 _identity: dict[str, st.SearchStrategy[Any]] = {
@@ -268,11 +306,16 @@ def _booked_statements(draw: st.DrawFn, closed: frozenset[date]) -> list[dict[st
 @st.composite
 def _line_item(draw: st.DrawFn) -> dict[str, Any]:
     fee = draw(st.decimals("-50", "500", places=4))
-    item: dict[str, Any] = {"account_number": draw(_account)}
+    item: dict[str, Any] = {
+        "account_number": draw(_account),
+        "name": draw(st.sampled_from(["Hosting", "Audit"])),
+        "from_month": draw(_from_month),
+    }
     kind = draw(st.sampled_from(["monthly_fee", "one_off_fee", "yearly_fee"]))
     item[kind] = fee
     if kind == "one_off_fee":
         item |= {
+            "from_month": None,
             "one_off_year": draw(st.sampled_from([2024, 2025])),
             "one_off_month": draw(st.integers(1, 12)),
         }

@@ -92,7 +92,7 @@ class _Agreed:
 
 
 def _agree(inputs: SimpleNamespace, month: date, company: Row) -> _Agreed | str:
-    override = _one(inputs.client_billing_overrides, "account_number", company["account_number"]) or {}
+    override = _in_force(inputs.client_billing_overrides, month, account_number=company["account_number"])
     overridden = override.get("billing_plan") if override.get("billing_plan_enabled") else None
     name = overridden or company["billing_plan"]
     if not name:
@@ -103,14 +103,15 @@ def _agree(inputs: SimpleNamespace, month: date, company: Row) -> _Agreed | str:
     local = [
         plan
         for plan in inputs.billing_plans
-        if (plan["billing_plan"], _term(plan["term_length"])) == (name, term)
+        if (plan["billing_plan"], _term(plan["term_length"])) == (name, term) and _has_begun(plan, month)
     ]
+    local.sort(key=_begins)
     codex = [
         plan
         for plan in inputs.plans
         if (plan["month"], plan["plan_name"], _term(plan["term_length"])) == (month, name, term)
     ]
-    plans = local or codex
+    plans = local[-1:] or codex
     if not plans:
         return "no such plan"
     rates = {rate: Fraction(plans[0][rate] or 0) for rate in RATES}
@@ -148,23 +149,38 @@ def _assets(
     rates: Mapping[str, Fraction],
     bill: Bill,
     books: Books,
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, Fraction]]:
     devices = []
     for asset in inputs.assets:
         if (asset["month"], asset["account_number"]) == (month, account):
-            override = _one(inputs.asset_billing_overrides, "asset_id", asset["id"]) or {}
+            override = _in_force(inputs.asset_billing_overrides, month, asset_id=asset["id"])
             written = override.get("billing_type") or asset["billing_type"]
             kind = written or _derived(asset["hardware_type"], asset["device_type"])
             cost = override.get("custom_cost")
             kind = _one_of_a_type(
                 bill, books, month, "asset", asset["id"], kind, cost, {**_asset_prices(rates)}
             )
-            devices.append((kind, asset["backup_data_bytes"]))
+            devices.append((kind, _terabytes(asset)))
+            if _contradicts(asset):
+                books.problems.add(("asset", str(asset["id"]), f"{month:%Y-%m}"))
     for asset in inputs.manual_assets:
-        if asset["account_number"] == account:
+        if asset["account_number"] == account and _counts(inputs.manual_assets, asset, month, ["hostname"]):
             kind, cost = asset["billing_type"], asset["custom_cost"]
             _one_of_a_type(bill, books, month, "manual_asset", asset["id"], kind, cost, _asset_prices(rates))
     return devices
+
+
+def _terabytes(asset: Row) -> Fraction:
+    """Codex's text of TB is exact, and its bytes are cut from a float of it; where the two are at odds, bytes hold."""
+    written = asset["backup_usage_tb"]
+    if written is None or _contradicts(asset):
+        return Fraction(asset["backup_data_bytes"], 2**40)
+    return Fraction(written)
+
+
+def _contradicts(asset: Row) -> bool:
+    written = asset["backup_usage_tb"]
+    return written is not None and abs(Fraction(written) * 2**40 - asset["backup_data_bytes"]) > 2
 
 
 def _asset_prices(rates: Mapping[str, Fraction]) -> dict[str, Fraction]:
@@ -193,12 +209,12 @@ def _users(
     prices = {"Paid": rates["per_user_cost"], "Free": ZERO}
     for contact in inputs.contacts:
         if (contact["month"], contact["account_number"]) == (month, account):
-            override = _one(inputs.user_billing_overrides, "user_id", contact["id"]) or {}
+            override = _in_force(inputs.user_billing_overrides, month, user_id=contact["id"])
             kind = override.get("payment_type") or ("Paid" if contact["active"] else "Free")
             cost = override.get("custom_cost")
             _one_of_a_type(bill, books, month, "contact", contact["id"], kind, cost, prices)
     for user in inputs.manual_users:
-        if user["account_number"] == account:
+        if user["account_number"] == account and _counts(inputs.manual_users, user, month, ["full_name"]):
             kind, cost = user["payment_type"], user["custom_cost"]
             _one_of_a_type(bill, books, month, "manual_user", user["id"], kind, cost, prices)
 
@@ -225,7 +241,7 @@ def _one_of_a_type(
 # Backup
 
 
-def _backup(devices: Sequence[tuple[str, int]], rates: Mapping[str, Fraction], bill: Bill) -> None:
+def _backup(devices: Sequence[tuple[str, Fraction]], rates: Mapping[str, Fraction], bill: Bill) -> None:
     backed_up = [kind for kind, stored in devices if stored > 0]
     workstations = backed_up.count("Workstation")
     servers = backed_up.count("Server") + backed_up.count("VM")
@@ -233,11 +249,12 @@ def _backup(devices: Sequence[tuple[str, int]], rates: Mapping[str, Fraction], b
         if count:
             fee = rates[f"backup_base_fee_{name}"]
             bill.lines["backup", f"base_{name}"] = (f"base_{name}", Fraction(count), fee, cents(count * fee))
-    stored_tb = Fraction(sum(stored for _, stored in devices), 2**40)
+    stored_tb = sum((stored for _, stored in devices), ZERO)
     overage = max(ZERO, stored_tb - (workstations + servers) * rates["backup_included_tb"])
     if overage:
         fee = rates["backup_per_tb_fee"]
-        bill.lines["backup", "overage"] = ("overage", rounded(overage, 6), fee, cents(overage * fee))
+        shown = rounded(overage, 6)
+        bill.lines["backup", "overage"] = ("overage", shown, fee, cents(shown * fee))
     bill.facts["overage_bytes"] = overage * 2**40
 
 
@@ -438,7 +455,12 @@ def _billed_in_year(
 
 def _line_items(inputs: SimpleNamespace, month: date, account: str, bill: Bill) -> None:
     for item in inputs.custom_line_items:
-        if item["account_number"] != account:
+        if item["account_number"] != account or not _counts(
+            [other for other in inputs.custom_line_items if _fee_of(other) == _fee_of(item)],
+            item,
+            month,
+            ["name"],
+        ):
             continue
         if item["monthly_fee"] is not None:
             kind, fee = "recurring", item["monthly_fee"]
@@ -469,5 +491,33 @@ def cents(value: Fraction) -> Fraction:
     return rounded(value, 2)
 
 
-def _one(rows: Sequence[Row], name: str, value: Any) -> Row | None:
-    return next((row for row in rows if row[name] == value), None)
+# What people edit
+
+
+def _begins(row: Row) -> date:
+    return row["from_month"] or date.min
+
+
+def _has_begun(row: Row, month: date) -> bool:
+    return _begins(row) <= month
+
+
+def _in_force(rows: Sequence[Row], month: date, **key: Any) -> Row:
+    """The row of one thing that began latest, whole; an empty one where none has begun."""
+    begun = [
+        row
+        for row in rows
+        if all(row[name] == value for name, value in key.items()) and _has_begun(row, month)
+    ]
+    return max(begun, key=_begins, default={})
+
+
+def _counts(rows: Sequence[Row], one: Row, month: date, names: Sequence[str]) -> bool:
+    """Whether a row has begun, and no other of the same company and name began later and has begun, too."""
+    same = [row for row in rows if all(row[name] == one[name] for name in ("account_number", *names))]
+    latest = max((_begins(row) for row in same if _has_begun(row, month)), default=None)
+    return latest is not None and _begins(one) == latest
+
+
+def _fee_of(item: Row) -> str:
+    return next(name for name in ("monthly_fee", "one_off_fee", "yearly_fee") if item[name] is not None)

@@ -124,9 +124,13 @@ def test_a_line_says_where_it_comes_from() -> None:
     )
     first, second, third = lines_of(result, "asset")
     assert first["source_type"] == "asset"
-    assert (first["source_id"], first["item"], first["description"]) == ("7", "Managed Services", "SRV-1")
+    assert (first["source_id"], first["item"], first["description"]) == (
+        "7",
+        "Managed Services",
+        "Workstation: SRV-1",
+    )
     assert (first["quantity"], first["rate"], first["currency"]) == (Decimal(1), Decimal(50), "USD")
-    assert (second["description"], third["description"]) == ("Device 8", "Device 9")
+    assert (second["description"], third["description"]) == ("Workstation: Device 8", "Workstation: Device 9")
 
 
 def test_a_manual_asset_is_billed_in_every_month_and_only_to_its_company() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import pytest
 
-from ledger_pipelines.errors import LedgerError
 from ledger_pipelines_tests.billing.building import (
     TERABYTE,
     bill_month,
@@ -80,14 +80,49 @@ def test_an_included_quota_of_zero_is_zero() -> None:
     assert statement["overage_charge"] == Decimal("2.50")
 
 
-def test_overage_is_billed_by_the_byte_half_a_cent_upwards() -> None:
-    """At 10 for a TB half a cent is a two-thousandth of a TB: 549755813.888 bytes."""
-    bytes_of_half_a_cent = 549_755_814
-    for stored, charge in ((bytes_of_half_a_cent - 1, "0.00"), (bytes_of_half_a_cent, "0.01")):
-        statement = statement_of(
-            assets=[{"backup_data_bytes": stored}], client_billing_overrides=[enabled(backup_included_tb="0")]
-        )
-        assert statement["overage_charge"] == Decimal(charge)
+@pytest.mark.parametrize(
+    ("millionths", "quantity", "charge"),
+    [("499.4", "0.000499", "0.00"), ("499.5", "0.000500", "0.01"), ("500", "0.000500", "0.01")],
+)
+def test_overage_is_charged_by_the_terabytes_that_the_line_shows(
+    millionths: str, quantity: str, charge: str
+) -> None:
+    """At 10 for a TB half a cent is a two-thousandth of a TB, and a line shows millionths."""
+    stored = math.ceil(Decimal(millionths) * TERABYTE / 10**6)
+    result = bill_month(
+        assets=[{"backup_data_bytes": stored}], client_billing_overrides=[enabled(backup_included_tb="0")]
+    )
+    (overage,) = (line for line in lines_of(result, "backup") if line["type"] == "overage")
+    assert (overage["quantity"], overage["amount"]) == (Decimal(quantity), Decimal(charge))
+
+
+def test_terabytes_as_codex_writes_them_are_exact_and_its_bytes_are_cut_from_them() -> None:
+    """Three times 0.1 TB, of which each lacks a part of a byte: 0.3 TB over a quota of 0, at 33.35 for a TB."""
+    assets = [{"backup_usage_tb": "0.10", "backup_data_bytes": int(0.1 * TERABYTE)}] * 3
+    records = [{**asset, "id": number} for number, asset in enumerate(assets)]
+    result = bill_month(
+        assets=records,
+        client_billing_overrides=[enabled(backup_included_tb="0", backup_per_tb_fee="33.35")],
+    )
+    (overage,) = (line for line in lines_of(result, "backup") if line["type"] == "overage")
+    assert (overage["quantity"], overage["amount"]) == (Decimal("0.3"), Decimal("10.01"))
+    statement = only_statement(result)
+    assert statement["overage_bytes"] == Decimal("0.3") * TERABYTE
+    assert statement["backup_bytes"] == 329_853_488_333
+    assert result.problems == []
+
+
+def test_terabytes_that_are_not_those_of_the_bytes_are_named_and_the_bytes_count() -> None:
+    result = bill_month(
+        assets=[{"id": 17, "hostname": "NAS", "backup_usage_tb": "3.00", "backup_data_bytes": 2 * TERABYTE}]
+    )
+    assert only_statement(result)["overage_charge"] == Decimal("10.00")
+    (problem,) = result.problems
+    assert (problem.entity_type, problem.external_id, problem.is_blocking) == ("asset", "17", True)
+    assert problem.message == (
+        "The device 'NAS' (17) of company A1 has 3.00 TB of backup, which are not its 2,199,023,255,552 bytes, and is "
+        "billed by the bytes: correct its backup in Codex."
+    )
 
 
 def test_a_fraction_of_a_terabyte_may_be_included() -> None:
@@ -102,8 +137,3 @@ def test_a_fraction_of_a_terabyte_may_be_included() -> None:
 def test_bytes_are_added_exactly_beyond_what_a_float_holds() -> None:
     statement = statement_of(assets=[{"backup_data_bytes": 2**60 + 1}, {"backup_data_bytes": 2**60 + 1}])
     assert statement["backup_bytes"] == 2**61 + 2
-
-
-def test_more_bytes_than_can_be_counted_name_the_company() -> None:
-    with pytest.raises(LedgerError, match="company A1"):
-        bill_month(assets=[{"backup_data_bytes": 2**62}, {"backup_data_bytes": 2**62}])

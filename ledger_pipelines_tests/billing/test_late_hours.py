@@ -207,6 +207,7 @@ class TestNobodysHours:
             "hours": 40,
             "rate": None,
             "amount": None,
+            "currency": "USD",
             "reason": "no statement then",
         }
 

@@ -49,8 +49,8 @@ def test_a_statement_line_by_line() -> None:
         ("620547-202503", "Łódź Logistics Sp. z o.o.", "2025-03-31", "2025-04-30")
     }
     assert [row[4:] for row in rows] == [
-        ["Managed Services", 'Ann "Bo" Lee, Jr.', "1", "15.00", "15.00"],
-        ["Managed Services", "SRV-1", "1", "19.0125", "19.01"],
+        ["Managed Services", 'Ann "Bo" Lee, Jr. (Paid)', "1", "15.00", "15.00"],
+        ["Managed Services", "Workstation: SRV-1", "1", "19.0125", "19.01"],
         ["Backup Services", "Backup base fee, workstations", "1", "5.00", "5.00"],
         ["Backup Services", "Backup storage over the included TB", "0.5", "10.00", "5.00"],
         ["Hourly Labor", "Ticket hours over the prepaid allowance", "2.5", "150.00", "375.00"],
@@ -60,7 +60,7 @@ def test_a_statement_line_by_line() -> None:
 
 def test_lines_of_nothing_are_left_out() -> None:
     rows = parsed(contacts=[{"active": False, "name": "Gone"}, {"name": "Here"}])
-    assert [row[5] for row in rows[1:]] == ["Here"]
+    assert [row[5] for row in rows[1:]] == ["Here (Paid)"]
 
 
 def test_many_statements_come_by_month_and_account_and_others_lines_are_left_out() -> None:
@@ -94,4 +94,12 @@ def test_names_cannot_run_formulas_wherever_they_stand() -> None:
     (row,) = parsed(companies=[{"name": '=HYPERLINK("http://x.example")'}], contacts=[{"name": "@import"}])[
         1:
     ]
-    assert (row[1], row[5]) == ('\'=HYPERLINK("http://x.example")', "'@import")
+    assert (row[1], row[5]) == ('\'=HYPERLINK("http://x.example")', "'@import (Paid)")
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", "19"), ("KWD", "19.013"), ("EUR", "19.01")])
+def test_an_amount_has_the_decimals_of_its_currency(currency: str, amount: str) -> None:
+    inputs = make_inputs(assets=[{}], plans=[{"per_workstation_cost": "19.0125"}])
+    result = bill(inputs, [MARCH], currency=currency)
+    _, row = csv.reader(io.StringIO(statement_csv(result.lines, result.statements), newline=""))
+    assert row[-2:] == ["19.0125", amount]

@@ -116,25 +116,25 @@ class TestNumbers:
         world.close(JANUARY, [ticket("T1", JANUARY, "2", account_number="A2", ticket_id=7)])
         world.read([ticket("T1", FEBRUARY, "5", ticket_id=7)], FEBRUARY)
         assert hour_lines(world.bill(FEBRUARY)) == [("hours", 3, Decimal("450.00"))]
-        assert credits_owed(world.inputs(FEBRUARY), FEBRUARY).num_rows == 0
+        assert credits_owed(world.inputs(FEBRUARY), FEBRUARY, "USD").num_rows == 0
 
     def test_another_companys_ticket_that_is_gone_was_not_moved_where_the_id_is_another(self) -> None:
         world = TicketWorld(companies=("A1", "A2"))
         world.close(JANUARY, [ticket("T1", JANUARY, "2", account_number="A2", ticket_id=7)])
         world.read([ticket("T1", FEBRUARY, "5", ticket_id=8)], FEBRUARY)
         assert hour_lines(world.bill(FEBRUARY)) == [("hours", 5, Decimal("750.00"))]
-        assert credits_owed(world.inputs(FEBRUARY), FEBRUARY)["account_number"].to_pylist() == ["A2"]
+        assert credits_owed(world.inputs(FEBRUARY), FEBRUARY, "USD")["account_number"].to_pylist() == ["A2"]
 
 
 def owed(world: TicketWorld, month: date) -> list[tuple[str, Decimal, Decimal, str]]:
     """The credits owed in a month: ticket, hours, money, why."""
-    found = credits_owed(world.inputs(month), month)
+    found = credits_owed(world.inputs(month), month, "USD")
     assert found.schema == MISSING_HOURS
     return [(row["ticket_number"], row["hours"], row["amount"], row["reason"]) for row in found.to_pylist()]
 
 
 def vanished(world: TicketWorld, month: date) -> list[tuple[str, Decimal, Decimal, str]]:
-    found = hours_vanished(world.inputs(month), world.bill(month).statements, month)
+    found = hours_vanished(world.inputs(month), world.bill(month).statements, month, "USD")
     return [(row["ticket_number"], row["hours"], row["amount"], row["reason"]) for row in found.to_pylist()]
 
 

@@ -75,7 +75,7 @@ def test_a_line_names_the_person() -> None:
     result = bill_month(contacts=[{"id": 2, "name": "Zoë Smith"}, {"id": 3, "name": None}])
     lines = lines_of(result, "user")
     assert [(line["source_id"], line["description"]) for line in lines] == [
-        ("2", "Zoë Smith"),
-        ("3", "Contact 3"),
+        ("2", "Zoë Smith (Paid)"),
+        ("3", "Contact 3 (Paid)"),
     ]
     assert {line["item"] for line in lines} == {"Managed Services"}

@@ -55,7 +55,8 @@ def invoices(*given: Mapping[str, Any]) -> pa.Table:
         "billing_period": "2025-10 hosting",
         "description": None,
         "amount": Decimal("100.00"),
-        "currency": "USDT",
+        "currency": "USD",
+        "paid_in": "100 USDT",
         "paid_at": NOON,
     }
     made = [

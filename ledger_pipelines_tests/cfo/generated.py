@@ -34,7 +34,8 @@ _invoices = st.lists(
             "amount": _mostly(
                 st.decimals(1, 10**15, places=2), None, *map(Decimal, ("0.00", "-1.00", "0.01"))
             ),
-            "currency": _mostly(st.sampled_from(["USDT", " BTC "]), None, "", "C" * 20, "C" * 21, "U\x00"),
+            "currency": _mostly(st.sampled_from(["USD", " EUR "]), None, "", "C" * 20, "C" * 21, "U\x00"),
+            "paid_in": _mostly(st.sampled_from(["0.5 BTC", " 100 USDT "]), None, " "),
             "paid_at": _mostly(
                 st.integers(0, 10**9).map(lambda seconds: FIRST + timedelta(seconds=seconds)), None
             ),

@@ -64,6 +64,9 @@ def transaction_by_hand(invoice: Row, mappings: Sequence[Row], categories: Seque
     """The CFO's transaction of an invoice; None where it is refused."""
     number, client = invoice["invoice_number"], _bare(invoice["client_name"])
     period, currency = _bare(invoice["billing_period"]), _bare(invoice["currency"])
+    paid_in = _bare(invoice["paid_in"])
+    if invoice["origin"] == "crypto" and paid_in is None:
+        return None
     wanted = (_bare(number), client, invoice["amount"], currency, invoice["paid_at"])
     if None in wanted or invoice["amount"] <= 0 or invoice["origin"] not in ("crypto", "holded"):
         return None
@@ -82,7 +85,8 @@ def transaction_by_hand(invoice: Row, mappings: Sequence[Row], categories: Seque
         "source_file": f"{invoice['origin']}_invoice_{number}",
         "transaction_type": "Revenue",
         "confidence": Decimal("1.00"),
-        "classification_reason": f"{'Crypto' if is_crypto else 'Holded'} invoice payment from {client}",
+        "classification_reason": f"{'Crypto' if is_crypto else 'Holded'} invoice payment from {client}"
+        + (f" ({paid_in})" if paid_in else ""),
         "origin": "External Account" if is_crypto else "Holded",
         "destination": "Delta Paraguay Operations",
         "identifier": number,

@@ -10,7 +10,7 @@ import pytest
 
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
 
-WELL = Metrics(lag_seconds=Decimal(600), success_rate=Decimal(95), pending=5, exhausted=0)
+WELL = Metrics(lag_seconds=Decimal(600), success_rate=Decimal(95), pending=900, exhausted=0, overdue=5)
 
 
 def kinds(metrics: Metrics) -> list[str]:
@@ -22,7 +22,7 @@ def test_at_the_bounds_all_is_well() -> None:
 
 
 def test_where_nothing_was_measured_nothing_alerts() -> None:
-    assert due_alerts(Metrics(lag_seconds=None, success_rate=None, pending=0, exhausted=0)) == []
+    assert due_alerts(Metrics(lag_seconds=None, success_rate=None, pending=0, exhausted=0, overdue=0)) == []
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,12 @@ def test_where_nothing_was_measured_nothing_alerts() -> None:
         ("lag_seconds", Decimal("600.001"), "lag", "601 seconds after payment"),
         ("exhausted", 1, "failed", "1 invoice could not be handed to the CFO in 3 retries"),
         ("exhausted", 2, "failed", "2 invoices could not"),
-        ("pending", 6, "pending", "6 invoices are paid and not yet handed to the CFO; more than 5"),
+        (
+            "overdue",
+            6,
+            "pending",
+            "6 invoices have been paid for more than 2 minutes and are not yet handed to the CFO",
+        ),
         ("success_rate", Decimal("94.999"), "success_rate", "Only 94.9 % of the last 7 days'"),
         ("success_rate", Decimal(0), "success_rate", "Only 0.0 %"),
     ],
@@ -45,5 +50,5 @@ def test_one_step_beyond_a_bound_is_one_alert_that_says_so(
 
 
 def test_everything_may_be_wrong_at_once() -> None:
-    worst = Metrics(lag_seconds=Decimal(7200), success_rate=Decimal(10), pending=90, exhausted=4)
+    worst = Metrics(lag_seconds=Decimal(7200), success_rate=Decimal(10), pending=90, exhausted=4, overdue=90)
     assert kinds(worst) == ["lag", "failed", "pending", "success_rate"]

@@ -65,18 +65,18 @@ def test_the_worked_case_becomes_one_transaction() -> None:
         "source_file": "crypto_invoice_DPY-2025-10-0001",
         "transaction_type": "Revenue",
         "confidence": Decimal("1.00"),
-        "classification_reason": "Crypto invoice payment from Alps Blockchain",
+        "classification_reason": "Crypto invoice payment from Alps Blockchain (100 USDT)",
         "origin": "External Account",
         "destination": "Delta Paraguay Operations",
         "identifier": "DPY-2025-10-0001",
-        "currency": "USDT",
+        "currency": "USD",
         "subcategory": "Client Hosting Revenue",
     }
 
 
 def test_a_holded_invoice_takes_the_same_path_under_its_own_name() -> None:
-    theirs = transaction(origin="holded", invoice_number="F250017", client_name="Ada", currency="EUR")
-    ours = transaction(origin="crypto", invoice_number="F250017", client_name="Ada", currency="EUR")
+    theirs = transaction(origin="holded", invoice_number="F250017", client_name="Ada", paid_in=None)
+    ours = transaction(origin="crypto", invoice_number="F250017", client_name="Ada")
     assert {name: value for name, value in theirs.items() if value != ours[name]} == {
         "source_file": "holded_invoice_F250017",
         "classification_reason": "Holded invoice payment from Ada",
@@ -91,11 +91,11 @@ def test_a_missing_billing_period_leaves_out_the_last_part_of_the_description(pe
 
 def test_surrounding_space_is_dropped_but_of_the_number_that_tells_invoices_apart() -> None:
     row = transaction(
-        invoice_number=" 7", client_name=" Exos Capital ", billing_period=" May\t", currency=" BTC "
+        invoice_number=" 7", client_name=" Exos Capital ", billing_period=" May\t", currency=" EUR "
     )
     assert row["description"] == "Invoice  7 - Exos Capital - May"
-    assert row["classification_reason"] == "Crypto invoice payment from Exos Capital"
-    assert (row["currency"], row["identifier"], row["source_file"]) == ("BTC", " 7", "crypto_invoice_ 7")
+    assert row["classification_reason"] == "Crypto invoice payment from Exos Capital (100 USDT)"
+    assert (row["currency"], row["identifier"], row["source_file"]) == ("EUR", " 7", "crypto_invoice_ 7")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,8 @@ def test_the_default_category_is_for_what_no_keyword_fits_wherever_it_stands() -
         ({"invoice_number": " "}, "it has no number"),
         ({"currency": None}, "it has no currency"),
         ({"currency": ""}, "it has no currency"),
+        ({"paid_in": None}, "it has no currency"),
+        ({"paid_in": " "}, "it has no currency"),
         ({"paid_at": None}, "it has no time of payment"),
         ({"origin": "paper"}, "its origin is neither crypto nor holded"),
         ({"invoice_number": "7" * 241}, "its source_file would be longer than 255 characters"),

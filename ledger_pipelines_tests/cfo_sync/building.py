@@ -118,6 +118,7 @@ def _holded(connection: psycopg.Connection, month: date, invoices: tuple[Row, ..
         "contact_name": "GM Data Centers",
         "date": month,
         "currency": "EUR",
+        "discount": Decimal("0.0000"),
         "subtotal": Decimal("1000.00"),
         "tax": Decimal("210.00"),
         "total": Decimal("1210.00"),

@@ -39,7 +39,7 @@ def metrics(books: Books) -> tuple[Any, ...]:
 
 
 def test_nothing_has_no_metrics(books: Books) -> None:
-    assert metrics(books) == (None, None, 0, 0)
+    assert metrics(books) == (None, None, 0, 0, 0)
 
 
 def test_lag_is_the_mean_of_what_was_synced_in_the_last_24_hours(books: Books) -> None:
@@ -77,7 +77,7 @@ def test_pending_counts_all_that_wait_and_exhausted_those_that_failed_thrice(boo
     keep(books, "DPY-4", NOON, sync_status="retry", retry_count=3, next_attempt_at=NOON)
     keep(books, "DPY-5", NOON)
     books.paid("DPY-6", status="sent", paid_at=None)
-    assert metrics(books)[2:] == (4, 1)
+    assert metrics(books)[2:] == (4, 1, 0)
 
 
 def test_a_months_figures(books: Books) -> None:
@@ -117,8 +117,8 @@ class Alerting:
         return self.books.ours("SELECT * FROM alerts ORDER BY kind, id")
 
     def fail(self, count: int) -> None:
-        """As many invoices whose retries are spent, just now."""
-        now = datetime.now(UTC)
+        """As many invoices whose retries are spent, paid three minutes ago."""
+        now = datetime.now(UTC) - timedelta(minutes=3)
         for number in range(count):
             keep(self.books, f"DPY-{number}", now, sync_status="failed", retry_count=3)
 
@@ -256,7 +256,7 @@ def test_a_failed_invoice_that_nobody_owes_any_more_alerts_no_longer(books: Book
     invoice = keep(books, "DPY-1", NOON, sync_status="failed", retry_count=3)
     assert metrics(books)[3] == 1
     books.ours("UPDATE crypto_invoices SET status = 'cancelled' WHERE id = %s", invoice)
-    assert metrics(books)[2:] == (0, 0)
+    assert metrics(books)[2:] == (0, 0, 0)
 
 
 def test_the_webhook_never_hears_of_the_end_of_an_alert_before_its_beginning(alerting: Alerting) -> None:
@@ -300,3 +300,72 @@ def test_alerts_are_in_the_log_and_once(
     assert len(alerting.rows()) == 2
     for row in alerting.rows():
         assert logged.count(row["message"]) == 1
+
+
+def test_eight_invoices_at_once_every_37_seconds_alert_nobody(alerting: Alerting) -> None:
+    """shared/data/school/CFOh.json: six times eight, none of which waits longer than 31 seconds."""
+    began = datetime.now(UTC)
+    for look in range(0, 6 * 37, 10):
+        paid = [37 * batch for batch in range(6) if 37 * batch <= look < 37 * batch + 31]
+        alerting.books.ours("TRUNCATE crypto_invoices CASCADE")
+        for batch in paid:
+            for number in range(8):
+                alerting.books.paid(f"H-{batch}-{number}", paid_at=began + timedelta(seconds=batch - look))
+        assert alerting.look() == "All is well."
+    assert alerting.rows() == []
+
+
+def test_six_that_wait_for_longer_than_two_minutes_alert(alerting: Alerting) -> None:
+    now = datetime.now(UTC)
+    for number in range(5):
+        alerting.books.paid(f"H-{number}", paid_at=now - timedelta(minutes=3))
+    alerting.books.paid("H-5", paid_at=now - timedelta(seconds=60))
+    assert alerting.look() == "All is well."
+    alerting.books.paid("H-6", paid_at=now - timedelta(seconds=130))
+    assert alerting.look().startswith("6 invoices have been paid for more than 2 minutes")
+
+
+def test_each_invoice_that_failed_for_good_alerts_once_until_it_is_mended(alerting: Alerting) -> None:
+    books = alerting.books
+    now = datetime.now(UTC)
+    for number in range(3):
+        books.paid(f"DPY-{number}", paid_at=now, crypto_currency=" ")
+    books.sync()
+    for _ in range(2):
+        alerting.look()
+    books.paid("DPY-3", paid_at=now, crypto_currency=" ")
+    books.watch.now = now
+    books.sync()
+    said = alerting.look()
+    assert (
+        "Invoice DPY-3 of Alps Blockchain, 100.00 USD, could not be handed to the CFO and is not tried again"
+        in said
+    )
+    heard = [event for event, kind in alerting.heard() if kind == "failed_for_good"]
+    assert heard == ["raised"] * 4
+    books.ours("UPDATE crypto_invoices SET crypto_currency = 'USDT'")
+    books.sync(force=True)
+    alerting.look()
+    heard = [event for event, kind in alerting.heard() if kind == "failed_for_good"]
+    assert heard == ["raised"] * 4 + ["cleared"] * 4
+
+
+def test_very_many_that_failed_are_not_told_one_by_one(alerting: Alerting) -> None:
+    alerting.books.many_paid(60, "DPY-")
+    alerting.books.ours("UPDATE crypto_invoices SET crypto_currency = ' '")
+    alerting.books.sync()
+    alerting.look()
+    rows = [row for row in alerting.rows() if row["kind"] == "failed_for_good"]
+    assert len(rows) == 51
+    assert "More than 50 alerts" in {row["subject"]: row["message"] for row in rows}["more"]
+
+
+def test_what_was_lost_is_told_and_over_when_all_of_it_is_handed_over_again(alerting: Alerting) -> None:
+    books = alerting.books
+    books.paid("DPY-1")
+    books.sync()
+    books.theirs("DELETE FROM transactions")
+    books.sync()
+    alerting.look()
+    alerting.look()
+    assert [event for event, kind in alerting.heard() if kind == "lost"] == ["raised", "cleared"]

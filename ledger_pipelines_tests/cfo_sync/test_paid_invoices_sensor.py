@@ -223,3 +223,18 @@ def test_what_the_sensor_asks_for_corrects_no_entities(sensing: Sensing) -> None
     asked = sensing.look()
     assert asked is not None
     assert asked.run_config["ops"]["cfo_transactions"]["config"] == {"correct": False}
+
+
+def test_with_nothing_ready_what_was_handed_over_is_looked_for_once_an_hour(sensing: Sensing) -> None:
+    assert sensing.look() is None
+    sensing.books.paid("DPY-1", paid_at=OCTOBER)
+    assert sensing.look() is not None
+    sensing.sync()
+    for _ in range(2):
+        assert sensing.look() is None
+        assert sensing.cursor is not None
+        state = json.loads(sensing.cursor)
+        sensing.cursor = json.dumps(state | {"looked": state["looked"] - 3600})
+        request = sensing.look()
+        assert request is not None
+        assert request.partition_key == f"{datetime.now(UTC):%Y-%m}-01"

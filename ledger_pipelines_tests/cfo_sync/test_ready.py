@@ -25,7 +25,12 @@ def keep_state(books: Books, invoice: int, sync_status: str, **values: object) -
     if sync_status in {"retry", "failed"}:
         row["sync_error"] = "the CFO's database was down"
     if sync_status == "synced":
-        row |= {"cfo_transaction_id": 1, "sync_timestamp": NOON}
+        row |= {"cfo_transaction_id": 1_000, "sync_timestamp": NOON}
+        books.theirs(
+            """INSERT INTO transactions (id, date, description, amount, source_file)
+               VALUES (1000, now(), 'handed over', 1, %s)""",
+            f"crypto_invoice_{books.ours('SELECT * FROM crypto_invoices WHERE id = %s', invoice)[0]['invoice_number']}",
+        )
     row |= values
     places = ", ".join(["%s"] * len(row))
     books.ours(f"INSERT INTO crypto_invoice_cfo_sync ({', '.join(row)}) VALUES ({places})", *row.values())

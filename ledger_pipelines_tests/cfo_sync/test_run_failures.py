@@ -63,8 +63,8 @@ def test_a_failing_job_is_told_once_with_its_reason_and_is_over_with_the_next_su
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watching.books.paid("DPY-1", paid_at=OCTOBER)
-    with monkeypatch.context() as down:
-        down.setenv("CFO_DATABASE_URL", "postgresql://127.0.0.1:1/cfo")
+    with monkeypatch.context() as unusable:
+        unusable.setenv("CFO_DATABASE_URL", "mysql://127.0.0.1:1/cfo")
         failed = watching.hand_over()
     assert not failed.success
     told = watching.look()
@@ -73,7 +73,7 @@ def test_a_failing_job_is_told_once_with_its_reason_and_is_over_with_the_next_su
     [alert] = watching.books.ours("SELECT message FROM alerts")
     assert alert["message"] == told
     assert told.startswith("A run of cfo_sync for 2025-10 failed: ")
-    assert "127.0.0.1:1" in told
+    assert "CFO_DATABASE_URL is not a PostgreSQL URL" in told
     assert failed.run_id[:8] in told
     assert watching.hand_over().success
     assert watching.look() == "No job fails."

@@ -10,7 +10,14 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ledger_pipelines.commands.cfo import print_metrics, print_pending, print_status, sync
+from ledger_pipelines.commands.cfo import (
+    print_metrics,
+    print_payments,
+    print_pending,
+    print_status,
+    settle,
+    sync,
+)
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.payments import ToldPayment, tell_payment
 from ledger_pipelines.store.cfo_transactions import CFO_SCHEMA
@@ -38,7 +45,7 @@ def test_what_waits_is_shown_handed_over_and_taken_again_by_force(ledger: Ledger
 
     pending = words(ledger("cfo", "pending").out)
     assert "2 paid invoices are not in the CFO's transactions" in pending
-    assert "DPY-1 Alps Blockchain not taken up 2025-10-22 09:00 0 1,234.50 USD in USDT" in pending
+    assert "DPY-1 Alps Blockchain not taken up 2025-10-22 09:00 0 1,234.50 USD (1234.5 USDT)" in pending
 
     handing = ledger("cfo", "sync")
     assert handing.code == 1
@@ -134,3 +141,19 @@ def test_invoices_without_a_number_or_with_the_same_are_named_by_their_id(books:
     assert "Origin holded" in shown(lambda console: print_status(books.ledger, f"#{same}", console))
     books.sync()
     assert "it has no number" in shown(lambda console: print_status(books.ledger, f"#{unnamed}", console))
+
+
+def test_payments_that_fit_nothing_are_listed_until_they_are_settled(books: Books) -> None:
+    assert shown(lambda console: print_payments(books.ledger, console)) == "Every payment fits its invoice."
+    books.paid("DPY-1", status="cancelled", paid_at=None)
+    told = ToldPayment("0xa1", "USDT", "TRC20", Decimal("60.5"), 20, "2")
+    tell_payment(books.ledger, "DPY-1", told, at=OCTOBER)
+    listed = shown(lambda console: print_payments(books.ledger, console))
+    assert listed == "0xa1:2 60.5 USDT came for invoice DPY-1 of Alps Blockchain, which is cancelled."
+    metrics = shown(lambda console: print_metrics(books.ledger, datetime.now(UTC), console))
+    assert "unexpected_payment Payment 0xa1:2 of 60.5 USDT came for invoice DPY-1" in metrics
+    said = shown(
+        lambda console: settle(books.ledger, "0xa1:2", note="sent back", now=OCTOBER, console=console)
+    )
+    assert said == "Payment 0xa1:2 is settled."
+    assert shown(lambda console: print_payments(books.ledger, console)) == "Every payment fits its invoice."

@@ -51,6 +51,22 @@ def test_doctor_asks_the_cfo_s_database_where_it_is_another_one(ledger: Ledger, 
     assert "The database none on 127.0.0.1:1 as nobody cannot be used (nobody listens there)" in down.out
 
 
+def test_doctor_and_migrate_say_what_the_cfo_s_table_lacks_and_migrate_goes_on(
+    ledger: Ledger, database: Database
+) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "CREATE TABLE public.transactions (transaction_id text PRIMARY KEY, amount numeric)"
+        )
+    done = ledger("doctor", CFO_DATABASE_URL=database.url)
+    assert done.code == 1
+    assert "it lacks id (a whole number that is its key), date, description" in done.out
+    migrated = ledger("migrate", CFO_DATABASE_URL=database.url)
+    assert migrated.code == 0
+    assert "Warning: The CFO's table public.transactions" in migrated.err
+    assert "The database is up to date." in migrated.out
+
+
 @pytest.mark.parametrize(("variable", "missing"), [("CODEX_URL", "CORE_URL"), ("CORE_URL", "CODEX_URL")])
 def test_doctor_says_what_a_source_lacks_that_is_half_configured(
     ledger: Ledger, variable: str, missing: str

@@ -44,9 +44,12 @@ def test_a_new_rate_shows_as_a_difference_of_the_closed_month_and_is_written_onc
         assert compared.code == 0, compared.err
         assert rows_and_places(database) == booked
         assert compared.statements() == {"2025-03": ("final", len(booked["billing_statements"]))}
+        told = " ".join(compared.out.split())
         assert (
-            f"2025-03 is closed; 1 rows of billing_statements would differ by {more:+,.2f}." in compared.out
+            f"2025-03 is closed; computed anew its billing_statements would differ by {more:+,.2f} in all: "
+            in told
         )
+        assert f"({account}), changed, booked {total:,.2f}, computed {total + more:,.2f}, by " in told
         assert _wrote_nothing(compared)
         _the_check_warns_and_names_the_difference(database, account, more)
         _the_database_itself_refuses(database)
@@ -80,7 +83,7 @@ def test_a_new_rate_shows_as_a_difference_of_the_closed_month_and_is_written_onc
 def test_finalising_a_range_closes_its_open_months_and_leaves_the_closed_one_in_peace(
     ledger: Ledger, database: Database
 ) -> None:
-    """Warnings (late snapshots, contracts that end, companies without a plan) keep no month from being closed."""
+    """Warnings (late snapshots, contracts that end) keep no month from being closed."""
     with running_sandbox(CODEX) as sandbox:
         ledger.use(sandbox)
         assert ledger("close", "2025-03", "--finalise").code == 0
@@ -118,6 +121,39 @@ def test_finalising_a_range_closes_its_open_months_and_leaves_the_closed_one_in_
         if evaluation.partition is not None
     )
     assert passed == {("2025-02-01", True): 1, ("2025-03-01", False): 1, ("2025-04-01", True): 1}
+
+
+@pytest.mark.timeout(180)
+def test_a_company_without_a_plan_keeps_its_month_open_until_it_is_ignored_with_a_note(
+    ledger: Ledger, database: Database
+) -> None:
+    """An override names a plan that does not exist; the CFO's database, which is away, keeps nothing open."""
+    with running_sandbox(CODEX) as sandbox:
+        ledger.use(sandbox)
+        assert ledger("close", "2025-03").code == 0
+        execute(
+            database,
+            "INSERT INTO client_billing_overrides (account_number, billing_plan, billing_plan_enabled) "
+            "SELECT min(account_number), 'Nowhere', true FROM billing_statements",
+        )
+        ((account,),) = fetch(database, "SELECT account_number FROM client_billing_overrides")
+        refused = ledger("close", "2025-03", "--finalise")
+        ((number,),) = fetch(database, "SELECT id FROM integration_errors WHERE external_id = %s", account)
+
+        assert refused.code == 1
+        assert refused.err.startswith(
+            f"Error: 2025-03 was not closed, one thing stands against it: Company {account} is on the plan 'Nowhere'"
+        )
+        assert refused.err.count("\n") == 1
+        printed = " ".join(refused.out.split())
+        assert f"Stands against closing: billing statements: company {account} (error {number})" in printed
+
+        assert ledger("errors", "ignore", str(number), "--note", "they leave").code == 0
+        closed = ledger(
+            "close", "2025-03", "--finalise", CFO_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none"
+        )
+    assert (closed.code, closed.err) == (0, "")
+    assert "Closed 2025-03." in closed.out
 
 
 def _somebody_with_users(database: Database) -> tuple[str, int, Decimal]:

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 import requests
 
+from ledger_pipelines.months import month_range
 from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.periods import close_months
 from ledger_pipelines_tests.end_to_end.harness import (
     ACCRUAL_TABLES,
     CODEX_TABLES,
     IMPORTED_TABLES,
     Ledger,
+    execute,
     fetch,
     free_ports,
     rows,
@@ -125,7 +128,6 @@ def test_a_second_sync_writes_nothing_and_no_sync_asks_for_more_pages_than_there
         assert _calls(sandbox) == {route: 2 * count for route, count in calls.items()}
 
     counts = {
-        "GET /holded/api/invoicing/v1/contacts": (_rows(database, "holded_contacts"), 500),
         "GET /4geeks/v1/auth/academy/student": (1300, 1000),
         "GET /4geeks/v1/admissions/academy/cohort/user": (1300, 1000),
     }
@@ -136,8 +138,14 @@ def test_a_second_sync_writes_nothing_and_no_sync_asks_for_more_pages_than_there
         """SELECT count(*) FILTER (WHERE document_type = 'invoice'), count(*) FILTER (WHERE document_type <> 'invoice')
            FROM invoices""",
     )
-    assert calls["GET /holded/api/invoicing/v1/documents/invoice"] == -(-invoices // 500)
-    assert calls["GET /holded/api/invoicing/v1/documents/creditnote"] == max(1, -(-credit_notes // 500))
+    # Two empty pages end each of Holded's lists.
+    lists = {
+        "contacts": _rows(database, "holded_contacts"),
+        "documents/invoice": invoices,
+        "documents/creditnote": credit_notes,
+    }
+    for path, records in lists.items():
+        assert calls[f"GET /holded/api/invoicing/v1/{path}"] == -(-records // 500) + 2, path
     assert calls["POST /4geeks/v1/auth/login/"] == 1
 
 
@@ -149,13 +157,17 @@ def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_clo
     october = date(2025, 10, 1)
     with running_sandbox(SCHOOL) as sandbox:
         ledger.use_all(sandbox)
-        closing = ledger("close", "2025-01", "2025-10", "--finalise")
-        assert (closing.code, closing.err) == (0, "")
+        refused = ledger("close", "2025-01", "2025-10", "--finalise")
+        assert "First reading the history since 2024-01: it was never read." in refused.out
+        assert "over 300.00 EUR has no contact" in refused.err
+        with database.connect() as connection:
+            close_months(connection, month_range(date(2025, 1, 1), october), person="somebody")
         booked = {table: set(of_table) for table, of_table in rows_and_places(database).items()}
 
         assert requests.post(f"{sandbox.base_url}/sandbox/news", timeout=10).ok
         told = ledger("close", "2025-01", "2026-01")
         assert told.code == 0, told.err
+        assert "the history" not in told.out
         now = {table: set(of_table) for table, of_table in rows_and_places(database).items()}
         for table in (*IMPORTED_TABLES, *ACCRUAL_TABLES):
             assert booked[table] <= now[table], f"a closed month of {table} was rewritten"
@@ -176,6 +188,7 @@ def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_clo
         assert "not_congruent_status" in _notices(database, "dropped.then.active@cases.example", october)
         assert fetch(database, _OF_CLIENT, "dropped.then.active@cases.example")[-1][0] < "2025-10"
 
+        _ignore_what_stands_against_closing(database)
         settled = rows_and_places(database)
         alone = ledger("close", "2025-10", "--finalise")
         assert alone.code == 0, alone.err
@@ -216,10 +229,9 @@ def test_a_fifth_of_the_answers_broken_and_malformed_records_are_errors_until_th
         in_range = {error for error in malformed if error[1] not in ("invoice", "creditnote")}
         assert in_range <= found
         assert {error for error in malformed & found if error[1] == "invoice"}
-        own = {"nobody", "membership"}
-        assert {error for error in found - malformed if error[1] not in ("invoice", "membership")} == set(), (
-            own
-        )
+        # Memberships without an end, and a client with the address of two students, are so without faults.
+        own = {"invoice", "membership", "client"}
+        assert {error for error in found - malformed if error[1] not in own} == set()
         fewer = {table: len(of_table) for table, of_table in rows(database).items()}
 
         assert requests.post(f"{sandbox.base_url}/sandbox/heal", timeout=10).ok
@@ -343,6 +355,15 @@ def _errors(database: Database, *, resolved: bool) -> set[tuple[str, str, str]]:
             resolved,
         )
     }
+
+
+def _ignore_what_stands_against_closing(database: Database) -> None:
+    """The school's cases have records that a person has to decide about: here one says that they may stay so."""
+    execute(
+        database,
+        "UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = 'a case' "
+        "WHERE NOT is_resolved AND NOT is_ignored",
+    )
 
 
 def _invoiced(database: Database, email: str, *, before: date = date(9999, 1, 1)) -> Decimal:

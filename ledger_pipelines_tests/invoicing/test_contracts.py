@@ -7,32 +7,57 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.invoicing.contracts import contract_movements, documents_without_client
+from ledger_pipelines.invoicing.contracts import (
+    CONTRACTS,
+    contract_movements,
+    told_apart,
+)
 from ledger_pipelines.invoicing.documents import Documents, month_documents, newest
+from ledger_pipelines.invoicing.frames import marked
 from ledger_pipelines_tests.invoicing.building import SERVICES, documents
 
 JAN, FEB, MAR, APR = MONTHS = [date(2024, number, 1) for number in (1, 2, 3, 4)]
 NOTHING = documents()
+NONE_BOOKED = CONTRACTS.empty_table()
 
 
-def movements(found: Documents, superseded: Documents = NOTHING) -> list[tuple[Any, ...]]:
-    names = ("month", "contact_id", "service_id", "currency", "contract_date", "amount", "documents")
-    frame = contract_movements(found, superseded, SERVICES)
-    return [tuple(row[name] for name in names) for row in frame.to_pylist()]
+def booking(found: Documents, booked: pa.Table = NONE_BOOKED) -> pa.Table:
+    frame = contract_movements(found, booked, SERVICES)
+    assert frame.schema.equals(CONTRACTS)
+    return frame
 
 
-def test_a_contracts_month_is_the_sum_of_its_service_lines() -> None:
+def movements(found: Documents, booked: pa.Table = NONE_BOOKED) -> list[tuple[Any, ...]]:
+    names = ("month", "contact_id", "service_id", "currency", "document_id", "contract_date", "amount")
+    return [tuple(row[name] for name in names) for row in booking(found, booked).to_pylist()]
+
+
+def as_before(rows: pa.Table) -> pa.Table:
+    """The rows as they were kept before documents were told apart."""
+    of_contract = ["month", "contact_id", "service_id", "currency"]
+    sums = rows.group_by(of_contract).aggregate([("contract_date", "min"), ("amount", "sum")])
+    kept = sums.rename_columns([*of_contract, "contract_date", "amount"])
+    for place, field in enumerate(CONTRACTS):
+        if field.name not in kept.column_names:
+            values = pa.repeat("", kept.num_rows) if field.name == "document_id" else pa.nulls(kept.num_rows)
+            kept = kept.add_column(place, field.name, values)
+    return kept.cast(CONTRACTS)
+
+
+def test_each_document_of_a_contracts_month_is_the_sum_of_its_service_lines() -> None:
     """Two invoices of January; a book, which is no service, is none of the contract."""
     found = documents(
         {"id": "1", "date": date(2024, 1, 20), "lines": [("bootcamp", "100.00"), ("book", "9.99")]},
         {"id": "2", "date": date(2024, 1, 10), "lines": [("bootcamp", "50.00"), ("evening", "20.00")]},
     )
     assert movements(found) == [
-        (JAN, "ada", "bootcamp", "EUR", date(2024, 1, 10), Decimal("150.00"), 2),
-        (JAN, "ada", "evening", "EUR", date(2024, 1, 10), Decimal("20.00"), 1),
+        (JAN, "ada", "bootcamp", "EUR", "1", date(2024, 1, 20), Decimal("100.00")),
+        (JAN, "ada", "bootcamp", "EUR", "2", date(2024, 1, 10), Decimal("50.00")),
+        (JAN, "ada", "evening", "EUR", "2", date(2024, 1, 10), Decimal("20.00")),
     ]
 
 
@@ -46,7 +71,7 @@ def test_a_credit_note_is_negative() -> None:
         {"id": "1", "date": JAN, "lines": [("bootcamp", "100.00")]},
         {"id": "2", "date": FEB, "document_type": "creditnote", "lines": [("bootcamp", "30.00")]},
     )
-    assert [row[5] for row in movements(found)] == [Decimal("100.00"), Decimal("-30.00")]
+    assert [row[6] for row in movements(found)] == [Decimal("100.00"), Decimal("-30.00")]
 
 
 def test_drafts_and_cancelled_documents_and_those_of_nobody_do_not_count() -> None:
@@ -57,9 +82,6 @@ def test_drafts_and_cancelled_documents_and_those_of_nobody_do_not_count() -> No
         {"id": "3", "date": JAN, "contact_id": None, "lines": line},
     )
     assert movements(found) == []
-    (problem,) = documents_without_client(found, SERVICES)
-    assert (problem.external_id, problem.entity_type) == ("3", "invoice")
-    assert "has no contact" in problem.message
 
 
 def test_two_currencies_are_two_contracts() -> None:
@@ -67,24 +89,83 @@ def test_two_currencies_are_two_contracts() -> None:
         {"id": "1", "date": JAN, "lines": [("bootcamp", "100.00")]},
         {"id": "2", "date": JAN, "currency": "USD", "lines": [("bootcamp", "80.00")]},
     )
-    assert [(row[3], row[5]) for row in movements(found)] == [
+    assert [(row[3], row[6]) for row in movements(found)] == [
         ("EUR", Decimal("100.00")),
         ("USD", Decimal("80.00")),
     ]
 
 
+def test_a_credit_note_says_what_it_was_made_from_and_an_invoice_nothing() -> None:
+    line = [("bootcamp", "100.00")]
+    found = documents(
+        {"id": "1", "date": JAN, "source_document_id": "estimate", "lines": line},
+        {"id": "2", "date": FEB, "document_type": "creditnote", "source_document_id": "1", "lines": line},
+        {"id": "3", "date": FEB, "document_type": "creditnote", "lines": line},
+    )
+    told = [
+        (row["document_type"], row["document_date"], row["made_from"]) for row in booking(found).to_pylist()
+    ]
+    assert told == [("invoice", JAN, None), ("creditnote", FEB, "1"), ("creditnote", FEB, None)]
+
+
+def invoice(amount: str, **more: Any) -> dict[str, Any]:
+    return {"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", amount)], **more}
+
+
 def test_a_restated_document_moves_the_contract_by_the_difference() -> None:
-    booked = documents({"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", "100.00")]})
-    now = documents({"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", "70.00")]}).in_month(MAR)
-    assert movements(now, booked) == [(MAR, "ada", "bootcamp", "EUR", date(2024, 1, 5), Decimal("-30.00"), 1)]
+    booked = booking(documents(invoice("100.00")))
+    now = documents(invoice("70.00")).in_month(MAR)
+    assert movements(now, booked) == [
+        (MAR, "ada", "bootcamp", "EUR", "1", date(2024, 1, 5), Decimal("-30.00"))
+    ]
+
+
+def test_what_closed_months_hold_of_a_document_is_the_sum_of_all_that_they_booked() -> None:
+    """January booked 100 and March, closed as well, 30 less; then January is open again and read again."""
+    january, march = documents(invoice("100.00")), documents(invoice("70.00")).in_month(MAR)
+    of_march = booking(march, booking(january))
+    again = documents(invoice("70.00"))
+    assert [row[6] for row in movements(again, of_march)] == [Decimal("100.00")]
+
+
+def test_an_invoice_of_another_client_is_taken_off_the_one_and_put_on_the_other() -> None:
+    """A contact was merged into another: the invoice keeps its id, and its date."""
+    booked = booking(documents(invoice("6000.00")))
+    now = documents(invoice("6000.00", contact_id="grace")).in_month(APR)
+    assert movements(now, booked) == [
+        (APR, "ada", "bootcamp", "EUR", "1", date(2024, 1, 5), Decimal("-6000.00")),
+        (APR, "grace", "bootcamp", "EUR", "1", date(2024, 1, 5), Decimal("6000.00")),
+    ]
+
+
+def test_a_document_that_is_gone_is_taken_off() -> None:
+    booked = booking(documents(invoice("100.00")))
+    gone = documents(invoice("100.00", lines=[])).in_month(MAR)
+    gone = Documents(marked(gone.headers, is_removed=True), gone.lines)
+    assert [row[:5] + row[6:] for row in movements(gone, booked)] == [
+        (MAR, "ada", "bootcamp", "EUR", "1", Decimal("-100.00"))
+    ]
 
 
 def test_a_payment_of_an_old_invoice_is_no_movement() -> None:
-    booked = documents({"id": "1", "date": date(2024, 1, 5), "lines": [("bootcamp", "100.00")]})
-    paid = documents(
-        {"id": "1", "date": date(2024, 1, 5), "is_paid": True, "lines": [("bootcamp", "100.00")]}
-    )
+    booked = booking(documents(invoice("100.00")))
+    paid = documents(invoice("100.00", is_paid=True))
     assert movements(paid.in_month(MAR), booked) == []
+
+
+def test_another_date_of_an_old_invoice_is_told_though_its_amount_is_the_same() -> None:
+    booked = booking(documents(invoice("100.00")))
+    moved = documents(invoice("100.00", date=date(2024, 2, 5))).in_month(MAR)
+    assert movements(moved, booked) == [
+        (MAR, "ada", "bootcamp", "EUR", "1", date(2024, 2, 5), Decimal("0.00"))
+    ]
+
+
+def test_what_was_closed_before_documents_were_told_apart_is_restated_by_document() -> None:
+    closed = documents(invoice("100.00"), {"id": "2", "date": JAN, "lines": [("bootcamp", "50.00")]})
+    held = told_apart(as_before(booking(closed)), closed, SERVICES)
+    now = documents(invoice("70.00")).in_month(MAR)
+    assert [row[4:] for row in movements(now, held)] == [("1", date(2024, 1, 5), Decimal("-30.00"))]
 
 
 DAYS = st.dates(JAN, date(2024, 4, 30))
@@ -119,13 +200,14 @@ def test_whatever_was_closed_before_contracts_come_to_what_is_now_at_the_source(
     now = documents(*({"id": str(place), **one} for place, one in enumerate(second)))
     closed = set(MONTHS[:closed_count])
     booked = month_documents(before, NOTHING, NOTHING, months=MONTHS, closed=set()).of_months(closed)
-    known = newest(booked)
-    kept = month_documents(now, NOTHING, known, months=MONTHS, closed=closed)
+    held = booking(booked)
+    kept = month_documents(now, NOTHING, newest(booked), months=MONTHS, closed=closed)
     opened = kept.of_months(set(MONTHS) - closed)
-    rows = [*movements(booked), *movements(opened, known.of(opened.ids))]
+    rows = [*movements(booked), *movements(opened, held)]
+    assert movements(opened, told_apart(as_before(held), booked, SERVICES)) == movements(opened, held)
 
     totals: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for _, contact, service, currency, _, amount, _ in rows:
+    for _, contact, service, currency, _, _, amount in rows:
         totals[contact, service, currency] += amount
     expected: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for document in second:
@@ -137,7 +219,7 @@ def test_whatever_was_closed_before_contracts_come_to_what_is_now_at_the_source(
     assert {key: total for key, total in totals.items() if total} == {
         key: total for key, total in expected.items() if total
     }
-    assert len({row[:4] for row in rows}) == len(rows)
+    assert len({row[:5] for row in rows}) == len(rows)
 
 
 @given(DOCUMENTS, st.randoms(use_true_random=False))

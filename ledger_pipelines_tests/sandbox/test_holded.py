@@ -99,6 +99,17 @@ def test_an_unknown_address_is_a_page_with_status_200(holded: Holded, path: str)
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.parametrize("kind", ["invoice", "creditnote"])
+def test_a_document_can_be_had_by_its_id_and_an_unknown_one_is_refused(
+    holded: Holded, kind: str, documents: list[Record]
+) -> None:
+    document = holded.documents(kind)[3]
+    assert holded.ask(f"/documents/{kind}/{document['id']}").json() == document
+    answers = [holded.ask(f"/documents/{kind}/{number}") for number in range(20)]
+    assert {answer.status_code for answer in answers} == {400, 200}
+    assert all(answer.json() == {"status": 0, "info": "not found"} for answer in answers)
+
+
 def test_a_contact_can_be_had_by_its_id_and_an_unknown_one_is_refused_with_400_or_200(holded: Holded) -> None:
     contact = holded.read("/contacts")[7]
     assert holded.ask(f"/contacts/{contact['id']}").json() == contact
@@ -118,6 +129,37 @@ def test_a_bad_key_is_refused_in_one_of_three_ways(holded: Holded) -> None:
 def test_an_account_that_has_not_paid_is_blocked(holded: Holded) -> None:
     answer = holded.ask("/contacts", key=access.HOLDED_BLOCKED_KEY)
     assert (answer.status_code, answer.json()["info"]) == (402, "Account has been blocked. Reason: Unpaid")
+
+
+def test_a_list_may_be_made_to_say_less_than_there_is_until_it_is_healed() -> None:
+    config = SandboxConfig(until=UNTIL, companies=1, students=700, invoices=1200, rate_limit=None)
+    with running_sandbox(config) as running, requests.Session() as session:
+        client = Holded(running, session)
+        control = f"{running.base_url}/sandbox/holded-lists"
+
+        def pages(fault: str, name: str = "invoice") -> list[list[Record]]:
+            answer = session.post(control, params={"list": name, "fault": fault})
+            assert answer.json()["faults"][name] == fault
+            path = name if name == "contacts" else f"documents/{name}"
+            window = {**ALWAYS, "sort": "created-asc"}
+            return [client.ask(f"/{path}", page=str(page), **window).json() for page in (1, 2, 3)]
+
+        whole = client.documents(sort="created-asc")
+        assert pages("empty") == [[], [], []]
+        assert pages("empty_page") == [whole[:500], [], whole[1000:1500]]
+        assert [len(page) for page in pages("short_page")[:2]] == [499, 499]
+        assert {str(document["total"]) for page in pages("broken") for document in page} == {
+            "{'broken': True}"
+        }
+        assert all(contact["email"] == {"broken": True} for contact in pages("broken", "contacts")[0])
+        # What vanished moves the others up, and one is on neither page.
+        first, second, _ = pages("vanishing")
+        assert (first, second) == (whole[:500], whole[501:1001])
+        assert session.post(control).json() == {"faults": {}}
+        assert client.documents(sort="created-asc") == whole[1:]
+
+        refused = session.post(control, params={"list": "rumours", "fault": "empty"})
+        assert refused.status_code == 400
 
 
 def test_requests_over_the_limit_are_told_when_to_come_back() -> None:
@@ -155,7 +197,11 @@ def test_account_numbers_of_sales_channels_come_in_three_ways(holded: Holded) ->
 
 def test_every_line_is_of_a_sales_channel(holded: Holded, documents: list[Record]) -> None:
     channels = {channel["id"] for channel in holded.read("/saleschannels")}
-    assert {line["account"] for document in documents for line in document["products"]} <= channels
+    for document in documents:
+        named = {line["account"] for line in document["products"]}
+        assert named <= channels or named == {None}
+        assert document["salesChannelId"] in channels if None in named else True
+    assert any(line["account"] is None for document in documents for line in document["products"])
     line_ids = [line["line_id"] for document in documents for line in document["products"]]
     assert len(set(line_ids)) == len(line_ids)
 
@@ -165,6 +211,7 @@ def _amount(value: Any) -> Decimal:
 
 
 def test_amounts_are_numbers_that_add_up_to_the_cent(documents: list[Record]) -> None:
+    discounts, signs = set(), set()
     for document in documents:
         net = [
             (_amount(line["price"]) * line["units"] * (1 - _amount(line["discount"]) / 100)).quantize(
@@ -172,11 +219,16 @@ def test_amounts_are_numbers_that_add_up_to_the_cent(documents: list[Record]) ->
             )
             for line in document["products"]
         ]
-        assert sum(net) == _amount(document["subtotal"])
+        discount = _amount(document["discount"])
+        discounts.add(discount)
+        signs.add(all(line["units"] > 0 for line in document["products"]))
+        discounted = abs(sum(net)) * (100 - discount) / 100
+        assert discounted.quantize(Decimal("0.01"), ROUND_HALF_UP) == _amount(document["subtotal"])
         assert _amount(document["subtotal"]) + _amount(document["tax"]) == _amount(document["total"])
         paid = sum((_amount(payment["amount"]) for payment in document["paymentsDetail"]), Decimal(0))
         assert paid == _amount(document["paymentsTotal"])
         assert paid + _amount(document["paymentsPending"]) == _amount(document["total"])
+    assert (discounts, signs) == ({0, 20}, {True, False})
 
 
 def test_numbers_may_be_empty_text_and_a_sku_the_number_0(documents: list[Record]) -> None:

@@ -77,6 +77,23 @@ def written(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
+def page_properties(**more: Any) -> dict[str, Any]:
+    """The properties of a page of a client who goes on; `email`, `status`, `drop` and `certificated` replace one."""
+    named = {
+        "email": "Email",
+        "status": "Educational Status",
+        "drop": "Drop Date",
+        "certificated": "Certificated At",
+    }
+    return {
+        "Name": {"id": "title", "type": "title", "title": [{"type": "text", "plain_text": "Ana"}]},
+        "Email": {"type": "email", "email": "ana@school.example"},
+        "Educational Status": {"type": "select", "select": {"name": "Active"}},
+        "Drop Date": {"type": "date", "date": None},
+        "Certificated At": {"type": "date", "date": None},
+    } | {named[name]: value for name, value in more.items()}
+
+
 def page(number: int = 0, properties: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     """A page, each created a minute after the one before."""
     created = written(NEW_YEAR + timedelta(minutes=number))
@@ -87,6 +104,6 @@ def page(number: int = 0, properties: dict[str, Any] | None = None, **more: Any)
         "last_edited_time": created,
     }
     if properties is None:
-        properties = {"Email": {"type": "email", "email": "ana@school.example"}}
+        properties = page_properties()
     state = {"archived": False, "in_trash": False, "url": f"https://notion.example/{number}"}
     return {**fields, "properties": properties, **state} | more

@@ -41,19 +41,25 @@ class PagingServer(ScriptedServer):
 
 
 class HoldedLike(PagingServer):
-    """`lists` are the records of each path; documents are bounded by date as Holded bounds them."""
+    """`lists` are the records of each path; documents are bounded by date as Holded bounds them.
+
+    `hidden` are ids that no list shows, though each can be had by its id; `by_id` is the answer to every request for
+    one record, where it is set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.lists: dict[str, list[Any]] = {}
+        self.hidden: set[str] = set()
+        self.by_id: Reply | None = None
 
     def answer(self, seen: Seen) -> Reply:
         path, query = urlsplit(seen.path).path, _query(seen)
         if seen.headers.get("key") != KEY:
             return reply({"status": 0, "info": "Invalid key"}, 401)
         if path not in self.lists:
-            return HTML
-        records = self.lists[path]
+            return self._record(*path.rsplit("/", 1))
+        records = [record for record in self.lists[path] if not self.hidden & {_id(record)}]
         if path.startswith("/documents/"):
             # The current year, in which none of the tests' documents lies.
             if not {"starttmp", "endtmp"} <= set(query):
@@ -63,11 +69,23 @@ class HoldedLike(PagingServer):
         start = (int(query["page"]) - 1) * 500
         return reply(records[start : start + 500])
 
+    def _record(self, path: str, record_id: str) -> Reply:
+        if path not in self.lists or self.by_id is not None:
+            return self.by_id or HTML
+        found = [record for record in self.lists[path] if _id(record) == record_id]
+        return reply(found[0] if found else {"status": 0, "info": "not found"}, 200 if found else 400)
+
+    def asked_by_id(self) -> list[str]:
+        """The paths of the requests for one record."""
+        paths = [urlsplit(seen.path).path for seen in self.seen]
+        return [path for path in paths if path not in self.lists]
+
 
 class FourGeeksLike(PagingServer):
     """`lists` are the records of each path; `tokens` the tokens that hold, `logins` how many were given.
 
-    `refusal` is the answer to everything but a login, where it is set.
+    `refusal` is the answer to everything but a login, where it is set; `academies` are the students of each
+    academy, instead of the lists of the only one.
     """
 
     def __init__(self) -> None:
@@ -76,6 +94,7 @@ class FourGeeksLike(PagingServer):
         self.tokens = {TOKEN}
         self.logins = 0
         self.refusal: Reply | None = None
+        self.academies: dict[str, list[dict[str, Any]]] = {}
 
     def answer(self, seen: Seen) -> Reply:
         path = urlsplit(seen.path).path
@@ -86,7 +105,8 @@ class FourGeeksLike(PagingServer):
             return refusal
         if path not in self.lists:
             return HTML
-        query, records = _query(seen), self.lists[path]
+        query = _query(seen)
+        records = self.academies.get(seen.headers["Academy"], self.lists[path])
         if "limit" not in query and "offset" not in query:
             return reply(records[:20])
         limit, offset = int(query.get("limit", 20)), int(query.get("offset", 0))
@@ -97,7 +117,7 @@ class FourGeeksLike(PagingServer):
         token = seen.headers.get("Authorization", "").removeprefix("Token ")
         if token not in self.tokens:
             return reply({"error": "Invalid or Inactive Token", "status_code": 401}, 401)
-        if seen.headers.get("Academy") != "6":
+        if seen.headers.get("Academy") not in (self.academies or {"6": []}):
             return reply({"detail": "Missing academy_id parameter expected", "status_code": 403}, 403)
         return None
 
@@ -147,6 +167,10 @@ class NotionLike(PagingServer):
     def bodies(self) -> list[dict[str, Any]]:
         """What each query asked."""
         return [json.loads(seen.body) for seen in self.seen if seen.method == "POST"]
+
+
+def _id(record: Any) -> str:
+    return str(record.get("id")) if isinstance(record, dict) else ""
 
 
 def _seconds(record: Any, otherwise: int) -> int:

@@ -86,6 +86,76 @@ def test_a_bulk_endpoint_that_fails_is_replaced_by_the_others(
     assert (snapshot.problems, snapshot.complete) == ([], PARTS)
 
 
+@pytest.mark.parametrize(("failure", "tries"), [(FAILURE, 2), (problem_reply(404, "no such route"), 1)])
+def test_a_bulk_endpoint_that_fails_is_asked_twice_and_an_older_server_once(
+    failure: Reply, tries: int, client: CodexClient, scripted: ScriptedServer, fake_time: FakeTime
+) -> None:
+    _script(scripted, [_entry("1")], bulk=False)
+    scripted.script(BULK, failure)
+    client.fetch(PARTS, [2025])
+    assert scripted.count(BULK) == tries
+    assert sum(fake_time.slept) < 0.3
+
+
+def test_a_bulk_endpoint_that_is_busy_is_asked_until_it_answers(
+    client: CodexClient, scripted: ScriptedServer
+) -> None:
+    scripted.script(BULK, *[problem_reply(503, "busy")] * 5, reply([_entry("1")]))
+    assert client.fetch(PARTS, [2025]).complete == PARTS
+    assert (scripted.count(BULK), scripted.count(LIST)) == (6, 0)
+
+
+def test_no_hour_has_more_than_ten_thousand_requests_of_a_route(
+    client: CodexClient, scripted: ScriptedServer, fake_time: FakeTime
+) -> None:
+    _script(scripted, [_entry(f"{number:05}") for number in range(30)], bulk=False)
+    limits = client._source._limits
+    for _ in range(9_490):
+        limits.wait("/api/companies/{account}/assets")
+    waited = sum(fake_time.slept)
+    assert 23 * 60 < waited < 25 * 60
+    client.fetch(frozenset({"assets"}))
+    assert sum(fake_time.slept) >= 3_600
+
+
+def test_a_number_past_sixty_three_bits_costs_its_record_alone(
+    client: CodexClient, scripted: ScriptedServer
+) -> None:
+    ticket = _entry("1")["tickets"][0]
+    tickets = [ticket, ticket | {"ticket_number": "12", "ticket_id": 10**20}]
+    scripted.script(BULK, reply([_entry("1", tickets=tickets, assets=[{"id": 2**63}, {"id": 3}])]))
+    snapshot = client.fetch(PARTS, [2025])
+    assert snapshot.assets["id"].to_pylist() == [3]
+    assert "11" in snapshot.tickets["ticket_number"].to_pylist()
+    said = " ".join(problem.message for problem in snapshot.problems)
+    assert (
+        "Asset 9223372036854775808 of company 1 has the id 9223372036854775808, which is too large." in said
+    )
+    assert snapshot.tickets.num_rows == 2 or "Ticket 12 of company 1" in said
+
+
+def test_a_ticket_of_the_year_1_does_not_vanish(client: CodexClient, scripted: ScriptedServer) -> None:
+    ticket = _entry("1")["tickets"][0] | {"ticket_number": "77", "last_updated_at": "0001-01-01T00:00:00Z"}
+    scripted.script(BULK, reply([_entry("1", tickets=[ticket])]))
+    [problem] = client.fetch(PARTS, [2025]).problems
+    assert problem.message == (
+        "Ticket 77 of company 1 has the last_updated_at '0001-01-01T00:00:00Z', which is not between 1970 and 2200."
+    )
+
+
+@pytest.mark.parametrize("account", ["9" * 3_000, "62\x1b[2J", "62\n05", "62\ud800"])
+def test_a_number_that_no_account_has_costs_its_company_alone(
+    account: str, client: CodexClient, scripted: ScriptedServer
+) -> None:
+    scripted.script(BULK, reply([_entry("1"), _entry(account)]))
+    snapshot = client.fetch(PARTS, [2025])
+    assert snapshot.companies["account_number"].to_pylist() == ["1"]
+    assert snapshot.assets["account_number"].to_pylist() == ["1"]
+    [problem] = snapshot.problems
+    assert problem.message.startswith("Company “Company ")
+    assert "account_number" in problem.message
+
+
 def test_a_failing_bulk_and_a_failing_part_cost_under_twenty_seconds(
     client: CodexClient, scripted: ScriptedServer, fake_time: FakeTime
 ) -> None:

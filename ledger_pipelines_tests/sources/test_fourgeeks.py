@@ -7,13 +7,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
 from ledger_pipelines.sources.fourgeeks import FourGeeksClient
 from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS, STUDENTS
-from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, reply
+from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, Seen, reply
 from ledger_pipelines_tests.sources.school_records import membership, student
 from ledger_pipelines_tests.sources.school_servers import HTML, PASSWORD, TOKEN, FourGeeksLike, running
 
@@ -71,7 +72,7 @@ def test_a_student_is_known_by_the_profile_and_its_user(
     ]
 
 
-def test_a_membership_says_its_program_and_its_days_in_utc(
+def test_a_membership_says_its_program_and_its_times(
     fourgeeks: FourGeeksLike, client: FourGeeksClient
 ) -> None:
     fourgeeks.lists[MEMBERSHIP_PATH] = [membership()]
@@ -87,9 +88,10 @@ def test_a_membership_says_its_program_and_its_days_in_utc(
             "cohort_name": "Madrid XLII",
             "program_slug": "full-stack",
             "program_name": "Full Stack",
-            "kickoff_date": date(2024, 1, 1),
-            "ending_date": date(2024, 5, 19),
+            "kickoff_at": datetime(2024, 1, 1, 20, tzinfo=UTC),
+            "ending_at": datetime(2024, 5, 19, 22, 30, tzinfo=UTC),
             "educational_status": "ACTIVE",
+            "is_of_micro_cohort": False,
             "created_at": datetime(2023, 12, 20, 18, 32, 22, 713896, tzinfo=UTC),
             "updated_at": datetime(2024, 3, 10, 23, 59, 59, tzinfo=UTC),
         }
@@ -111,10 +113,30 @@ def test_a_membership_may_lack_its_end_its_user_and_its_program(
     memberships = client.memberships()
     assert memberships.problems == []
     [row] = memberships.frame.to_pylist()
-    missing = ("user_id", "email", "cohort_name", "program_slug", "program_name", "ending_date")
+    missing = ("user_id", "email", "cohort_name", "program_slug", "program_name", "ending_at")
     assert all(row[name] is None for name in (*missing, "educational_status"))
-    # 23:30 two hours west of Greenwich is the next day in UTC.
-    assert row["kickoff_date"] == date(2024, 1, 2)
+    assert row["kickoff_at"] == datetime(2024, 1, 2, 1, 30, tzinfo=UTC)
+
+
+def test_a_bare_date_is_that_day_in_every_zone_that_schools_are_in(
+    fourgeeks: FourGeeksLike, client: FourGeeksClient
+) -> None:
+    cohort = {"id": 9, "kickoff_date": "2024-02-01", "ending_date": "2024-03-01"}
+    fourgeeks.lists[MEMBERSHIP_PATH] = [membership(cohort=cohort)]
+    [row] = client.memberships().frame.to_pylist()
+    for zone in ("America/Los_Angeles", "Europe/Madrid", "Asia/Tokyo"):
+        assert row["kickoff_at"].astimezone(ZoneInfo(zone)).date() == date(2024, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_micro"),
+    [(None, False), ({"id": 3, "slug": "macro"}, True), (3, True), ("macro", True)],
+)
+def test_a_membership_that_a_macro_cohort_brought_says_so(
+    source: Any, is_micro: bool, fourgeeks: FourGeeksLike, client: FourGeeksClient
+) -> None:
+    fourgeeks.lists[MEMBERSHIP_PATH] = [membership(source_macro_cohort=source)]
+    assert client.memberships().frame["is_of_micro_cohort"].to_pylist() == [is_micro]
 
 
 @pytest.mark.parametrize(
@@ -156,29 +178,91 @@ def test_a_student_that_cannot_be_read_belongs_to_the_clients_step(
     )
 
 
-@pytest.mark.parametrize(("count", "calls"), [(0, 1), (1, 1), (1000, 1), (1001, 2), (2500, 3)])
+@pytest.mark.parametrize(("count", "calls"), [(0, 1), (1, 1), (1000, 1), (1001, 1), (1002, 2), (2500, 3)])
 def test_no_page_is_asked_for_that_is_not_there(
     count: int, calls: int, fourgeeks: FourGeeksLike, client: FourGeeksClient
 ) -> None:
     fourgeeks.lists[MEMBERSHIP_PATH] = [membership(number + 1) for number in range(count)]
     assert client.memberships().frame.num_rows == count
-    fixed = {"limit": "1000", "sort": "id", "cache": "false", "roles": "STUDENT"}
+    fixed = {"limit": "1001", "sort": "id", "cache": "false", "roles": "STUDENT"}
     assert fourgeeks.queries() == [fixed | {"offset": str(1000 * page)} for page in range(calls)]
     assert {seen.headers["Academy"] for seen in fourgeeks.seen} == {"6"}
 
 
-def test_a_membership_that_moves_between_pages_is_taken_once_as_updated_last(
+class Shifting(FourGeeksLike):
+    """Deletes the first record, and adds one at the end if `refills`, after each of the next `times` requests."""
+
+    times = 0
+    refills = False
+
+    def answer(self, seen: Seen) -> Reply:
+        answered = super().answer(seen)
+        if self.times:
+            self.times -= 1
+            records = self.lists[MEMBERSHIP_PATH]
+            following = [membership(records[-1]["id"] + 1)] if self.refills else []
+            self.lists[MEMBERSHIP_PATH] = records[1:] + following
+        return answered
+
+
+@pytest.mark.parametrize("refills", [False, True])
+@pytest.mark.parametrize(("times", "is_told"), [(1, False), (20, True)])
+def test_a_list_from_which_a_record_is_deleted_while_it_is_read_is_read_again(
+    times: int, is_told: bool, refills: bool, fake_time: FakeTime
+) -> None:
+    with running(Shifting()) as server:
+        server.lists = {MEMBERSHIP_PATH: [membership(number) for number in range(1, 2600)]}
+        server.times, server.refills = times, refills
+        with FourGeeksClient(server.url, token=TOKEN, clock=fake_time.clock) as client:
+            reading = client.memberships()
+    if not is_told:
+        expected = [record["id"] for record in server.lists[MEMBERSHIP_PATH]]
+        assert (reading.frame["id"].to_pylist(), reading.problems) == (expected, [])
+        assert reading.sizes == {"memberships of academy 6": len(expected)}
+    else:
+        [problem] = reading.problems
+        assert (problem.entity_type, problem.external_id) == ("list", "memberships of academy 6")
+        assert (problem.operation, problem.is_blocking) == ("service-periods", True)
+        assert "none is taken for gone" in problem.message
+
+
+def test_a_record_that_is_twice_in_a_list_that_holds_still_is_taken_once(
     fourgeeks: FourGeeksLike, client: FourGeeksClient
 ) -> None:
-    first = [membership(number) for number in range(1000)]
-    newer = membership(999, updated_at="2024-04-01T00:00:00Z", educational_status="DROPPED")
-    fourgeeks.faults = [
-        reply({"count": 1002, "next": "more", "results": first}),
-        reply({"count": 1002, "next": None, "results": [newer, membership(1000)]}),
-    ]
+    newer = membership(2, updated_at="2024-04-01T00:00:00Z", educational_status="DROPPED")
+    fourgeeks.lists[MEMBERSHIP_PATH] = [*(membership(number) for number in range(1, 1501)), newer]
     memberships = client.memberships()
-    assert (memberships.frame.num_rows, memberships.problems) == (1001, [])
-    assert memberships.frame["educational_status"].to_pylist()[-2:] == ["DROPPED", "ACTIVE"]
+    assert (memberships.frame.num_rows, memberships.problems) == (1500, [])
+    assert memberships.frame["educational_status"].to_pylist()[:3] == ["ACTIVE", "DROPPED", "ACTIVE"]
+    assert [query["offset"] for query in fourgeeks.queries()] == ["0", "1000"] * 2
+
+
+def test_each_academy_is_asked_with_its_own_header_and_all_with_one_login(
+    fourgeeks: FourGeeksLike, open_client: Open
+) -> None:
+    fourgeeks.academies = {"6": [student(1)], "7": [student(2), student(3)]}
+    with open_client(email=EMAIL, password=PASSWORD, academy="6, 7") as client:
+        reading = client.students()
+        check = client.check()
+    assert reading.frame["id"].to_pylist() == [1, 2, 3]
+    assert reading.sizes == {"students of academy 6": 1, "students of academy 7": 2}
+    assert fourgeeks.logins == 1
+    assert (check.ok, check.records) == (True, 3)
+    assert "in academies 6, 7" in check.detail
+
+
+def test_an_academy_that_refuses_us_fails_the_whole_reading(
+    fourgeeks: FourGeeksLike, open_client: Open
+) -> None:
+    fourgeeks.academies = {"6": [student(1)]}
+    with open_client(token=TOKEN, academy="6,7") as client, pytest.raises(CredentialRefusedError):
+        client.students()
+
+
+@pytest.mark.parametrize("academy", ["", " , "])
+def test_no_academy_at_all_is_said(academy: str, open_client: Open) -> None:
+    with pytest.raises(ConfigurationError, match="FOURGEEKS_ACADEMY names no academy"):
+        open_client(token=TOKEN, academy=academy)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +282,14 @@ def test_a_list_that_ends_before_its_count_is_a_failure(
         f"4Geeks ended its list at {len(page['results'])} of 25 records at {fourgeeks.url}{MEMBERSHIP_PATH}: "
         "try again."
     )
+
+
+def test_a_list_that_goes_on_after_its_count_is_a_failure(
+    fourgeeks: FourGeeksLike, client: FourGeeksClient
+) -> None:
+    fourgeeks.faults = [reply({"count": 1, "next": "more", "results": [membership()]})]
+    with pytest.raises(SourceUnavailableError, match="counts 1 records and says that more follow"):
+        client.memberships()
 
 
 @pytest.mark.parametrize("body", [[student()], {"results": []}, {"count": "1", "next": None, "results": []}])

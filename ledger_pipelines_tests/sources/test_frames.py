@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from ledger_pipelines.errors import Problem
+from ledger_pipelines.errors import Problem, SourceUnavailableError
+from ledger_pipelines.sources import frames
 from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
-from ledger_pipelines.sources.frames import RecordReader, latest_of
+from ledger_pipelines.sources.frames import PageReader, RecordReader, latest_of
 
 TICKET: dict[str, Any] = {
     "ticket_id": 12,
@@ -111,32 +113,26 @@ def test_a_frame_has_its_schema_with_and_without_rows(entity: str) -> None:
         ("assets", {"id": None, "hostname": " "}, None, "An asset of company 620547 has no id."),
         (
             "assets",
-            {"backup_data_bytes": -1},
+            {"backup_data_bytes": "much"},
             "17",
-            "Asset 17 of company 620547 has the backup_data_bytes -1, which is negative.",
+            "Asset 17 of company 620547 has the backup_data_bytes 'much', which is not a whole number.",
         ),
         (
             "assets",
-            {"online": "yes"},
+            {"device_type": 7, "online": "yes"},
             "17",
-            "Asset 17 of company 620547 has the online 'yes', which is neither true nor false.",
+            "Asset 17 of company 620547 has the device_type 7, which is not text "
+            "and has the online 'yes', which is neither true nor false.",
         ),
-        ("contacts", {"active": None}, "620547/5", "Contact 5 of company 620547 has no active."),
         (
             "contacts",
-            {"email": 7},
+            {"active": "perhaps"},
             "620547/5",
-            "Contact 5 of company 620547 has the email 7, which is not text.",
+            "Contact 5 of company 620547 has the active 'perhaps', which is neither true nor false.",
         ),
         ("companies", {"account_number": None}, None, "Company “Acme Dental Group” has no account_number."),
         ("companies", {"account_number": "  "}, None, "Company “Acme Dental Group” has no account_number."),
         ("companies", {"account_number": None, "name": None}, None, "A company has no account_number."),
-        (
-            "companies",
-            {"contract_end_date": "soon"},
-            "620547",
-            "Company 620547 has the contract_end_date 'soon', which is not a date.",
-        ),
         (
             "plans",
             {"per_vm_cost": -15},
@@ -157,6 +153,7 @@ def test_a_record_that_cannot_be_read_is_said_in_one_sentence(
 ) -> None:
     problem = _problem(entity, RECORDS[entity] | changes)
     assert problem.message == message
+    assert problem.is_blocking
     assert (problem.integration, problem.operation, problem.entity_type) == (
         "codex",
         entity,
@@ -171,6 +168,148 @@ def test_a_record_that_cannot_be_read_is_said_in_one_sentence(
             problem.external_id
             == _problem(entity, dict(reversed((RECORDS[entity] | changes).items()))).external_id
         )
+
+
+@pytest.mark.parametrize(
+    ("entity", "changes", "column", "counted", "message"),
+    [
+        (
+            "companies",
+            {"contract_end_date": "soon"},
+            "contract_end_date",
+            None,
+            "Company 620547 has the contract_end_date 'soon', which is not a date: it counts without that.",
+        ),
+        (
+            "companies",
+            {"contract_term_length": 12, "domains": 3},
+            "contract_term_length",
+            None,
+            "Company 620547 has the contract_term_length 12, which is not text and has the domains 3, "
+            "which is neither JSON text nor a list or mapping: it counts month to month and without that.",
+        ),
+        (
+            "companies",
+            {"billing_plan": ["Gold"]},
+            "billing_plan",
+            None,
+            "Company 620547 has the billing_plan […], which is not text: it counts without a plan of its own.",
+        ),
+        (
+            "companies",
+            {"name": 7},
+            "name",
+            "620547",
+            "Company 620547 has the name 7, which is not text: it counts without that.",
+        ),
+        (
+            "assets",
+            {"backup_data_bytes": -1},
+            "backup_data_bytes",
+            0,
+            "Asset 17 of company 620547 has the backup_data_bytes -1, which is negative: it counts with 0 bytes.",
+        ),
+        (
+            "assets",
+            {"backup_data_bytes": Decimal("1649267441664.9")},
+            "backup_data_bytes",
+            1649267441664,
+            "Asset 17 of company 620547 has the backup_data_bytes 1649267441664.9, which is not a whole number: "
+            "it counts with 1649267441664 bytes.",
+        ),
+        (
+            "assets",
+            {"online": "yes"},
+            "online",
+            None,
+            "Asset 17 of company 620547 has the online 'yes', which is neither true nor false: "
+            "it counts without that.",
+        ),
+        (
+            "assets",
+            {"backup_usage_tb": "n/a"},
+            "backup_usage_tb",
+            None,
+            "Asset 17 of company 620547 has the backup_usage_tb 'n/a', which is no text of TB with two decimals: "
+            "it counts without that.",
+        ),
+        (
+            "contacts",
+            {"active": None},
+            "active",
+            True,
+            "Contact 5 of company 620547 has no active: it counts with active True.",
+        ),
+        (
+            "contacts",
+            {"active": "False"},
+            "active",
+            False,
+            "Contact 5 of company 620547 has the active 'False', which is neither true nor false: "
+            "it counts with active False.",
+        ),
+        (
+            "contacts",
+            {"email": 7},
+            "email",
+            None,
+            "Contact 5 of company 620547 has the email 7, which is not text: it counts without that.",
+        ),
+        (
+            "tickets",
+            {"ticket_id": 10**20},
+            "ticket_id",
+            None,
+            f"Ticket 195836 of company 620547 has the ticket_id {10**20}, which is too large: "
+            "it counts without that.",
+        ),
+        (
+            "plans",
+            {"features": 7},
+            "features",
+            None,
+            "Billing plan Gold (1 Year) has the features 7, which is neither JSON text nor a list or mapping: "
+            "it counts without that.",
+        ),
+    ],
+)
+def test_a_field_that_bears_on_nothing_costs_its_record_nothing_and_is_noted(
+    entity: str, changes: dict[str, Any], column: str, counted: object, message: str
+) -> None:
+    frame, (problem,) = _read(entity, [RECORDS[entity] | changes])
+    assert frame[column].to_pylist() == [counted]
+    assert (problem.message, problem.is_blocking) == (message, False)
+
+
+def test_records_with_a_field_spared_stand_among_the_others() -> None:
+    records = [ASSET | {"id": number} for number in range(5_000)]
+    records[7] |= {"last_seen": "20 Oct 2026 10:00"}
+    records[8] |= {"device_type": 3}
+    lacking = {name: value for name, value in CONTACT.items() if name != "active"}
+    frame, problems = _read("assets", records)
+    assert frame["id"].to_pylist() == [number for number in range(5_000) if number != 8]
+    assert [(problem.external_id, problem.is_blocking) for problem in problems] == [("7", False), ("8", True)]
+    assert _read("contacts", [lacking])[0]["active"].to_pylist() == [True]
+
+
+def test_null_hours_are_none_and_missing_ones_an_error() -> None:
+    assert _read("tickets", [TICKET | {"total_hours_spent": None}])[0]["total_hours_spent"].to_pylist() == [0]
+    lacking = {name: value for name, value in TICKET.items() if name != "total_hours_spent"}
+    assert _problem("tickets", lacking).message == "Ticket 195836 of company 620547 has no total_hours_spent."
+
+
+def test_records_of_one_key_are_one_record_and_the_choice_is_said() -> None:
+    other = ASSET | {"hostname": "C00-WS01"}
+    frame, (same, chosen) = _read("assets", [ASSET, ASSET, ASSET | {"id": 18}, other | {"id": 18}])
+    assert frame["hostname"].to_pylist() == ["C00-WS00", "C00-WS01"]
+    assert (
+        same.message
+        == "Asset 17 of company 620547 came 2 times in one answer, the same each time, and counts once."
+    )
+    assert chosen.message == (
+        "Asset 18 of company 620547 came 2 times in one answer, and the one with the hostname 'C00-WS01' is kept."
+    )
+    assert (same.is_blocking, chosen.is_blocking) == (False, True)
 
 
 def test_a_plan_without_a_rate_is_refused_and_one_with_a_null_rate_is_not() -> None:
@@ -289,7 +428,8 @@ def test_whatever_a_record_holds_it_is_a_row_or_a_problem(data: st.DataObject, e
     changes = data.draw(st.dictionaries(names, _ANY_JSON, max_size=4))
     frame, problems = _read(entity, [RECORDS[entity] | changes])
     frame.validate(full=True)
-    assert frame.num_rows + len(problems) == 1
+    assert frame.num_rows + sum(problem.is_blocking for problem in problems) == 1
+    assert len(problems) <= 1
     for problem in problems:
         text = json.dumps(asdict(problem), allow_nan=False)
         assert "\\u0000" not in text
@@ -305,3 +445,47 @@ def test_a_nul_character_is_left_out(text: str) -> None:
 def test_half_a_character_is_shown_as_a_question_mark() -> None:
     frame, problems = _read("assets", [ASSET | {"hostname": "a\ud800b"}])
     assert (frame["hostname"].to_pylist(), problems) == (["a?b"], [])
+
+
+def test_a_list_without_an_end_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_MOST_PAGES", 3)
+    reader = PageReader("shop", ENTITIES["companies"])
+    for _ in range(3):
+        reader.add([])
+    with pytest.raises(SourceUnavailableError, match="The list of companies from shop has no end: 3 pages"):
+        reader.add([])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"token": "s3cr3t-4711"}, "{…}"),
+        ([{"password": "s3cr3t-4711"}], "[…]"),
+        ("Bearer s3cr3t-4711", "'[redacted]'"),
+        ("\x1b[2J", r"'\x1b[2J'"),
+    ],
+)
+def test_a_message_shows_neither_secrets_nor_escapes_of_a_value(value: object, shown: str) -> None:
+    message = _problem("tickets", TICKET | {"last_updated_at": value}).message
+    assert (
+        message
+        == f"Ticket 195836 of company 620547 has the last_updated_at {shown}, which is not a timestamp."
+    )
+
+
+def test_a_very_long_key_leaves_room_for_what_is_wrong_with_it() -> None:
+    problem = _problem("tickets", TICKET | {"ticket_number": "9" * 3_000})
+    assert problem.message.endswith("which is longer than 200 characters.")
+    assert len(problem.message) < 500
+
+
+def test_a_value_that_fits_its_model_and_no_column_costs_its_row_alone() -> None:
+    # A model without a bound, as one may be forgotten.
+    unbounded = TypeAdapter(list[dict[str, Any]])
+    reader = RecordReader("codex", replace(ENTITIES["contacts"], rows=unbounded))
+    reader.add([{"id": one, "active": True} for one in (1, 10**20, 3)], "620547")
+    frame = reader.frame()
+    assert frame["id"].to_pylist() == [1, 3]
+    assert [problem.message for problem in reader.problems] == [
+        "Contact 100000000000000000000 of company 620547 holds a value that is larger than can be kept."
+    ]

@@ -11,9 +11,9 @@ import pytest
 
 from ledger_pipelines.sources.holded import HoldedClient
 from ledger_pipelines.sources.holded_models import INVOICE_LINES, INVOICES
-from ledger_pipelines_tests.sources.conftest import FakeTime, reply
+from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, reply
 from ledger_pipelines_tests.sources.school_records import IDES, document, line
-from ledger_pipelines_tests.sources.school_servers import KEY, HoldedLike, running
+from ledger_pipelines_tests.sources.school_servers import HTML, KEY, HoldedLike, running
 
 MARCH, APRIL, JULY = date(2024, 3, 1), date(2024, 4, 1), date(2024, 7, 1)
 INVOICE_PATH, CREDIT_PATH = "/documents/invoice", "/documents/creditnote"
@@ -63,6 +63,7 @@ def test_an_invoice_becomes_a_row_and_its_lines_their_own(holded: HoldedLike, cl
             "due_date": date(2024, 4, 13),
             "currency": "EUR",
             "exchange_rate": Decimal("1.08450000"),
+            "discount": Decimal("0.0000"),
             "subtotal": Decimal("299.00"),
             "tax": Decimal("62.79"),
             "total": Decimal("361.79"),
@@ -89,6 +90,7 @@ def test_an_invoice_becomes_a_row_and_its_lines_their_own(holded: HoldedLike, cl
         "price": Decimal("299.990000"),
         "units": Decimal("2.000000"),
         "discount": Decimal("10.0000"),
+        "retention": Decimal("0.0000"),
         "net_amount": Decimal("539.98"),
     }
     # 33.335, which a binary double holds as a little less, is half a cent above 33.33.
@@ -117,8 +119,9 @@ def test_a_range_is_one_window_of_each_kind_with_both_its_ends(
     client.documents(MARCH, JULY)
     # 2024-03-01 00:00 is winter time in Madrid, 2024-07-01 00:00 is summer time.
     expected = {"starttmp": "1709247600", "endtmp": "1719784800", "sort": "created-asc", "page": "1"}
-    assert holded.queries() == [expected, expected]
-    assert [seen.path.partition("?")[0] for seen in holded.seen] == [INVOICE_PATH, CREDIT_PATH]
+    assert holded.queries() == [expected | {"page": page} for page in ("1", "2", "1", "2")]
+    paths = [INVOICE_PATH, INVOICE_PATH, CREDIT_PATH, CREDIT_PATH]
+    assert [seen.path.partition("?")[0] for seen in holded.seen] == paths
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,14 @@ def test_a_document_that_moves_to_the_next_page_is_taken_once_as_it_then_is(
         ({"paymentsPending": 0, "approvedAt": None}, True, False, False),
         ({"paymentsPending": 0, "status": 3}, False, True, False),
         ({"paymentsPending": 100, "status": 1}, False, False, False),
-        ({"paymentsPending": 100, "draft": True, "status": ""}, False, False, False),
+        ({"paymentsPending": 0, "approvedAt": 0}, True, False, False),
+        ({"paymentsPending": 0, "approvedAt": ""}, True, False, False),
+        ({"paymentsPending": 0, "docNumber": ""}, True, False, False),
+        ({"paymentsPending": 0, "draft": True}, True, False, False),
+        ({"paymentsPending": 0, "draft": "true"}, True, False, False),
+        ({"paymentsPending": 0, "draft": False}, False, False, True),
+        ({"paymentsPending": 0, "draft": 0}, False, False, True),
+        ({"paymentsPending": 100, "draft": True, "status": ""}, True, False, False),
     ],
 )
 def test_draft_cancelled_and_paid_are_told_by_what_can_be_trusted(
@@ -218,9 +228,12 @@ def test_what_holded_leaves_empty_is_null_and_an_empty_number_is_nothing(
             {"products": [line(12345678901)]},
             "Invoice F00002 has the products.0.price 12345678901, which is too large.",
         ),
+        ({"draft": "perhaps"}, "Invoice F00002 has the draft 'perhaps', which is neither true nor false."),
+        (
+            {"currency": "kwd", "products": [line("1.005")]},
+            "Invoice F00002 has the amount 1.005 KWD, and the books keep no more than two digits of it.",
+        ),
         ({"id": None}, "Invoice F00002 has no id."),
-        ({"id": None, "docNumber": None}, "An invoice has no id."),
-        ({"docNumber": None, "currency": ""}, "Invoice inv00002 has no currency."),
     ],
 )
 def test_a_document_that_cannot_be_read_is_one_problem_without_lines(
@@ -237,6 +250,113 @@ def test_a_document_that_cannot_be_read_is_one_problem_without_lines(
     assert problem.details["record"]["contactName"] == "Mapple Inc"
     if broken.get("id", "") is not None:
         assert problem.external_id == "inv00002"
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        {"draft": True, "date": 0},
+        {"docNumber": None, "total": "?"},
+        {"approvedAt": None, "products": None},
+        {"approvedAt": 0, "currency": "", "id": None},
+    ],
+)
+def test_nothing_is_wrong_with_a_draft_that_cannot_be_read(
+    draft: dict[str, Any], holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.lists[INVOICE_PATH] = [document(1), document(2, **draft)]
+    found = client.documents(MARCH, APRIL)
+    assert (found.invoices["id"].to_pylist(), found.problems) == (["inv00001"], [])
+
+
+def test_an_invoice_that_does_not_say_when_it_was_approved_is_no_draft(
+    holded: HoldedLike, client: HoldedClient
+) -> None:
+    """Holded's own example is such a one."""
+    example = document(1, paymentsTotal=290, paymentsPending=71.79, status=2)
+    del example["approvedAt"], example["draft"]
+    holded.lists[INVOICE_PATH] = [example]
+    [row] = client.documents(MARCH, APRIL).invoices.to_pylist()
+    assert (row["is_draft"], row["approved_at"], row["is_paid"]) == (False, None, False)
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ({"contactName": 7}, "the contactName 7, which is not text: it counts without that"),
+        ({"dueDate": "soon"}, "the dueDate 'soon', which is not a date: it counts without that"),
+        ({"currencyChange": -1}, "the currencyChange -1, which is negative: it counts without that"),
+        ({"discount": "all"}, "the discount 'all', which is not a number: it counts with a discount of 0 %"),
+        ({"paymentsTotal": None}, "no paymentsTotal: it counts without that"),
+        ({"desc": ["a"]}, "the desc […], which is not text: it counts without that"),
+        ({"approvedAt": "soon"}, "the approvedAt 'soon', which is not a date: it counts as approved"),
+        ({"salesChannelId": 5}, "the salesChannelId 5, which is not text: it counts without that"),
+        (
+            {"paymentsDetail": [{"date": "soon"}, {"date": 1710457200}]},
+            "the paymentsDetail […], which is not a date: it counts with the payments whose date can be read",
+        ),
+        ({"products": [line(name=1)]}, "the products.0.name 1, which is not text: it counts without that"),
+        ({"products": [line(sku={})]}, "the products.0.sku {…}, which is not text: it counts without that"),
+    ],
+)
+def test_a_field_that_bears_on_nothing_costs_its_document_nothing(
+    odd: dict[str, Any], told: str, holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.lists[INVOICE_PATH] = [document(2, **odd)]
+    found = client.documents(MARCH, APRIL)
+    [row], [only] = found.invoices.to_pylist(), found.invoice_lines.to_pylist()
+    assert (row["total"], row["is_draft"], only["net_amount"]) == (
+        Decimal("361.79"),
+        False,
+        Decimal("299.00"),
+    )
+    [problem] = found.problems
+    assert (problem.message, problem.is_blocking) == (f"Invoice F00002 has {told}.", False)
+
+
+def test_amounts_that_came_as_text_are_amounts(holded: HoldedLike, client: HoldedClient) -> None:
+    texts = document(products=[line("6000.00", "1", "10")], subtotal="5400.00", tax="", total="5400.00")
+    holded.lists[INVOICE_PATH] = [texts]
+    found = client.documents(MARCH, APRIL)
+    assert (found.problems, found.invoice_lines["net_amount"].to_pylist()) == ([], [Decimal("5400.00")])
+
+
+def test_a_line_of_a_currency_without_cents_has_none(holded: HoldedLike, client: HoldedClient) -> None:
+    holded.lists[INVOICE_PATH] = [document(currency="jpy", products=[line("33333.5")])]
+    assert client.documents(MARCH, APRIL).invoice_lines["net_amount"].to_pylist() == [Decimal("33334.00")]
+
+
+NOT_FOUND = {"status": 0, "info": "not found"}
+
+
+@pytest.mark.parametrize("absence", [reply(NOT_FOUND), reply(NOT_FOUND, 400), reply({}, 404)])
+def test_a_document_that_is_asked_for_by_its_id_is_there_or_gone(
+    absence: Reply, holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.faults = [reply(document(1)), absence, reply(document(3, total="?"))]
+    answers = client.documents_by_id(
+        [("invoice", "inv00001"), ("creditnote", "inv/2"), ("invoice", "inv00003")]
+    )
+    assert [seen.path for seen in holded.seen] == [
+        f"{INVOICE_PATH}/inv00001",
+        f"{CREDIT_PATH}/inv%2F2",
+        f"{INVOICE_PATH}/inv00003",
+    ]
+    assert answers.found.invoices["id"].to_pylist() == ["inv00001"]
+    assert [problem.external_id for problem in answers.found.problems] == ["inv00003"]
+    assert (answers.others.gone, answers.others.unanswered) == ({"inv/2"}, ())
+
+
+@pytest.mark.parametrize("answer", [HTML, reply([]), reply(document(7)), Reply(503)])
+def test_what_is_no_answer_is_not_taken_for_absence(
+    answer: Reply, holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.faults = [reply(document(1))] + [answer] * 20
+    answers = client.documents_by_id([("invoice", f"inv0000{number}") for number in (1, 2, 3)])
+    assert answers.found.invoices["id"].to_pylist() == ["inv00001"]
+    assert (answers.others.gone, answers.others.unanswered) == (frozenset(), ("inv00002", "inv00003"))
+    assert answers.others.why.startswith("Holded")
+    assert {seen.path for seen in holded.seen} == {f"{INVOICE_PATH}/inv0000{number}" for number in (1, 2)}
 
 
 def test_a_credit_note_that_cannot_be_read_is_called_so(holded: HoldedLike, client: HoldedClient) -> None:
@@ -265,7 +385,7 @@ def test_a_document_that_is_twice_on_one_page_is_said_and_its_lines_are_there_on
     found = client.documents(MARCH, APRIL)
     assert (found.invoices.num_rows, found.invoice_lines.num_rows) == (1, 1)
     assert [problem.message for problem in found.problems] == [
-        "Invoice F00001 came 2 times in one answer, and one of them is kept."
+        "Invoice F00001 came 2 times in one answer, the same each time, and counts once."
     ]
 
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from ledger_pipelines.sources.holded_values import (
     epoch_seconds,
+    in_currency,
     local_date,
     local_midnight,
     meant_number,
     net_amount,
     percentage,
+    truth,
 )
 
 DAYS = st.dates(date(2000, 1, 1), date(2037, 12, 31))
@@ -40,7 +42,7 @@ def test_a_line_is_worth_price_times_units_less_discount_rounded_once(
     price: Decimal, units: Decimal, discount: Decimal
 ) -> None:
     exact = Fraction(price) * Fraction(units) * (1 - Fraction(discount) / 100)
-    found = net_amount(meant_number(price), meant_number(units), percentage(discount))
+    found = in_currency(net_amount(meant_number(price), meant_number(units), percentage(discount)), "EUR")
     assert Fraction(found) == to_the_cent(exact)
     assert found.as_tuple().exponent == -2
 
@@ -73,11 +75,60 @@ def test_a_line_too_large_for_an_amount_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, "12", [], Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"), 0.5]
+    "value",
+    [
+        *(None, True, [], Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"), Decimal("1e99999999"), 0.5),
+        *(
+            "12,50",
+            "6.000,00",
+            "6,000.00",
+            "1e3",
+            "0x10",
+            "twelve",
+            "9" * 400,
+            "\u0661\u0662",
+            "1_000",
+            "--1",
+        ),
+    ],
 )
 def test_what_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"is not a number|is too large"):
         meant_number(value)
+
+
+def test_a_number_too_small_to_be_meant_is_nothing() -> None:
+    assert meant_number(Decimal("1e-99999999")) == 0
+
+
+@given(PRICES)
+def test_a_number_that_came_as_text_is_that_number(number: Decimal) -> None:
+    assert meant_number(f" {number} ") == meant_number(number)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "kept"),
+    [
+        ("33333.5", "JPY", "33334.00"),
+        ("-33333.5", "CLP", "-33334.00"),
+        ("0.005", "EUR", "0.01"),
+        ("0.005", "XYZ", "0.01"),
+        ("12.3500", "KWD", "12.35"),
+    ],
+)
+def test_an_amount_is_kept_to_the_least_amount_of_its_currency(amount: str, currency: str, kept: str) -> None:
+    assert str(in_currency(Decimal(amount), currency)) == kept
+
+
+def test_an_amount_with_more_digits_than_the_books_keep_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"has the amount 12\.355 KWD"):
+        in_currency(Decimal("12.355"), "KWD")
+
+
+@pytest.mark.parametrize("value", ["yes", 2, [], {}, Decimal(1)])
+def test_what_is_neither_true_nor_false_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="is neither true nor false"):
+        truth(value)
 
 
 @given(DAYS, st.integers(0, 25 * 3600))
@@ -113,11 +164,15 @@ def test_half_past_eleven_at_night_in_utc_is_the_next_day_in_madrid(day: date) -
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, True, "1710457200", 1710457200000, Decimal("1.5"), Decimal("NaN"), None, {}]
+    "value",
+    [0, -1, True, "2024-03-15", "1710457200000", 1710457200000, Decimal("0.5"), Decimal("NaN"), None, {}],
 )
 def test_what_is_no_time_in_seconds_is_none(value: object) -> None:
     assert epoch_seconds(value) is None
 
 
-def test_a_time_may_be_written_with_a_fraction_of_nothing() -> None:
-    assert epoch_seconds(Decimal("1710457200.0")) == 1710457200
+@pytest.mark.parametrize(
+    "value", [Decimal("1710457200.0"), Decimal("1710457200.9"), "1710457200", " 1710457200.0 "]
+)
+def test_a_time_may_be_written_with_a_fraction_or_as_text(value: object) -> None:
+    assert epoch_seconds(value) == 1710457200

@@ -6,7 +6,9 @@ import gzip
 import logging
 import re
 import socket
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -230,6 +232,39 @@ def test_nobody_listening_is_known_soon_and_said_clearly(
     )
     assert not isinstance(caught.value, AnswerError)
     assert 1 < sum(fake_time.slept) < 3
+
+
+def _answer_once(port: int = 0) -> int:
+    """Answers one request with a list, and is gone; the port."""
+    listener = socket.create_server(("127.0.0.1", port))
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with listener, connection:
+            connection.recv(65_536)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            connection.sendall(head + b"Content-Length: 3\r\n\r\n[1]")
+
+    threading.Thread(target=answer, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("seconds", [4, 25])
+def test_a_source_that_is_restarted_is_waited_for(seconds: int, fake_time: FakeTime) -> None:
+    port, restarted = _answer_once(), []
+
+    def sleep(pause: float) -> None:
+        fake_time.sleep(pause)
+        if not restarted and sum(fake_time.slept) >= seconds:
+            restarted.append(_answer_once(port))
+
+    clock = replace(fake_time.clock, sleep=sleep)
+    address = Address("Shop", f"http://127.0.0.1:{port}", "SHOP_URL", "check SHOP_KEY.")
+    with HttpSource(address, clock=clock) as source:
+        assert [source.get("/things", read_list) for _ in range(2)] == [[1], [1]]
+        with pytest.raises(SourceUnavailableError, match="cannot be reached"):
+            source.get("/things", read_list)
+    assert seconds + 30 <= sum(fake_time.slept) < seconds + 36
 
 
 def test_a_host_without_an_address_is_known_soon_and_said_clearly(

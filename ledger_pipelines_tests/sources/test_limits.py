@@ -41,6 +41,17 @@ def test_no_second_has_more_requests_than_the_limit_of_a_second(fake_time: FakeT
     assert times[-1] < 6 * 1.2
 
 
+def test_no_hour_has_more_requests_than_the_limit_of_an_hour(fake_time: FakeTime) -> None:
+    limit = RateLimit(10, fake_time.clock, per_hour=25)
+    times = []
+    for _ in range(60):
+        limit.wait()
+        times.append(fake_time.clock.monotonic())
+    assert all(later - earlier >= 60 for earlier, later in zip(times, times[10:], strict=False))
+    assert all(later - earlier >= 3_600 for earlier, later in zip(times, times[25:], strict=False))
+    assert times[-1] < 2.1 * 3_600
+
+
 def test_the_limit_holds_for_several_threads(fake_time: FakeTime) -> None:
     limit = RateLimit(10, fake_time.clock)
     with ThreadPoolExecutor(4) as threads:

@@ -56,6 +56,60 @@ def test_a_source_that_is_not_there_is_known_within_three_seconds(fake_time: Fak
     assert sum(fake_time.slept) < 3
 
 
+def _unreached(clock_until: float, fake_time: FakeTime, tries: list[int]) -> Callable[[], str]:
+    """Nobody is there until so many seconds have passed."""
+
+    def exchange() -> str:
+        tries.append(len(tries))
+        if fake_time.clock.monotonic() < clock_until:
+            raise TransientError(SourceUnavailableError("nobody"), unreached=True)
+        return "answer"
+
+    return exchange
+
+
+@pytest.mark.parametrize("seconds", [4.0, 28.0])
+def test_a_source_that_was_there_is_waited_for_while_it_is_restarted(
+    seconds: float, fake_time: FakeTime
+) -> None:
+    tries: list[int] = []
+    exchange = _unreached(seconds, fake_time, tries)
+    assert RetryPolicy().run(exchange, fake_time.clock, was_there=lambda: True) == "answer"
+    assert sum(fake_time.slept) < seconds + 2.1
+
+
+def test_a_source_that_was_there_is_given_up_after_thirty_seconds(fake_time: FakeTime) -> None:
+    tries: list[int] = []
+    with pytest.raises(SourceUnavailableError, match=r"^nobody$"):
+        RetryPolicy().run(_unreached(99, fake_time, tries), fake_time.clock, was_there=lambda: True)
+    assert 30 <= sum(fake_time.slept) < 33
+    assert len(tries) < 25
+
+
+def test_a_source_that_comes_back_badly_has_all_its_tries_yet(fake_time: FakeTime) -> None:
+    busy = SourceUnavailableError("busy")
+    script = (
+        [TransientError(busy)]
+        + [TransientError(busy, unreached=True)] * 10
+        + [TransientError(busy, status=503)] * 6
+    )
+
+    def exchange() -> str:
+        if script:
+            raise script.pop(0)
+        return "answer"
+
+    assert RetryPolicy().run(exchange, fake_time.clock, was_there=lambda: True) == "answer"
+
+
+def test_a_status_may_have_fewer_tries(fake_time: FakeTime) -> None:
+    policy = RetryPolicy(attempts_at={500: 2})
+    tries: list[int] = []
+    with pytest.raises(SourceUnavailableError, match=r"^failure 2$"):
+        policy.run(_failing(99, tries, status=500), fake_time.clock)
+    assert policy.run(_failing(7, [], status=503), fake_time.clock) == "answer"
+
+
 def test_a_pause_is_at_least_what_the_source_asks_for(fake_time: FakeTime) -> None:
     RetryPolicy().run(_failing(2, [], retry_after=7.0), fake_time.clock)
     assert fake_time.slept == [7.0, 7.0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -89,6 +89,11 @@ def _asked(sandbox: Sandbox) -> dict[str, int]:
     return dict(sandbox.journal.routes)
 
 
+def _pages(rows: Sequence[Any]) -> int:
+    """Holded's pages of so many records, and the two that must be empty for the list to end."""
+    return -(-len(rows) // 500) + 2
+
+
 def test_a_full_reading_has_everything_in_the_least_requests(school: Sandbox, fake_time: FakeTime) -> None:
     before = _asked(school)
     with systems_of(school, fake_time) as systems:
@@ -113,10 +118,10 @@ def test_a_full_reading_has_everything_in_the_least_requests(school: Sandbox, fa
     assert len(pages) / 100 <= queries <= len(pages) / 75 + 1
     holded, fourgeeks = "GET /holded/api/invoicing/v1", "/4geeks/v1"
     assert asked == {
-        f"{holded}/saleschannels": 1,
-        f"{holded}/contacts": len(data.contacts) // 500 + 1,
-        f"{holded}/documents/invoice": len(data.documents["invoice"]) // 500 + 1,
-        f"{holded}/documents/creditnote": len(data.documents["creditnote"]) // 500 + 1,
+        f"{holded}/saleschannels": _pages(data.channels),
+        f"{holded}/contacts": _pages(data.contacts),
+        f"{holded}/documents/invoice": _pages(data.documents["invoice"]),
+        f"{holded}/documents/creditnote": _pages(data.documents["creditnote"]),
         f"POST {fourgeeks}/auth/login/": 1,
         f"GET {fourgeeks}/auth/academy/student": -(-len(data.students) // 1000),
         f"GET {fourgeeks}/admissions/academy/cohort/user": -(-memberships // 1000),

@@ -17,12 +17,14 @@ from ledger_pipelines.sources.wire_types import (
     Instant,
     JsonText,
     OptionalDate,
+    OptionalEmail,
     OptionalInstant,
     OptionalRate,
+    key_of,
     utc_instant,
 )
 
-_NAIVE = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1))  # noqa: DTZ001  # UTC, written
+_NAIVE = st.datetimes(min_value=datetime(1970, 1, 3), max_value=datetime(2100, 1, 1))  # noqa: DTZ001  # UTC, written
 
 
 @given(_NAIVE)
@@ -119,3 +121,50 @@ def test_json_text_stays_as_it_was_sent_and_a_list_becomes_it() -> None:
     assert adapter.validate_python('["a.com" ]') == '["a.com" ]'
     assert adapter.validate_python(["a.com"]) == '["a.com"]'
     assert adapter.validate_python({"soc": "Ærlig"}) == '{"soc": "Ærlig"}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        (Instant, "0001-01-01T00:00:00Z", "is not between 1970 and 2200"),
+        (Instant, "0001-01-01T00:00:00+14:00", "is not a timestamp"),
+        (Instant, "9999-12-31T23:59:59Z", "is not between 1970 and 2200"),
+        (OptionalInstant, "1969-12-31T23:59:59Z", "is not between 1970 and 2200"),
+        (OptionalDate, "0001-01-01", "is before 1900"),
+        (OptionalDate, "0001-01-01T00:00:00Z", "is before 1900"),
+    ],
+)
+def test_a_time_of_no_age_is_refused(kind: Any, value: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TypeAdapter(kind).validate_python(value)
+
+
+def test_a_day_that_stands_for_never_is_a_day() -> None:
+    assert TypeAdapter(OptionalDate).validate_python("9999-12-31") == date(9999, 12, 31)
+    assert TypeAdapter(OptionalDate).validate_python("9999-12-31T00:00:00Z") == date(9999, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (" 620547 ", "620547"),
+        ("Zoë 🦊", "Zoë 🦊"),
+        ("9" * 200, "9" * 200),
+        ("9" * 201, None),
+        (" ", None),
+        ("a\x1bb", None),
+        ("a\nb", None),
+        ("a\0b", None),
+        ("a\ud800", None),
+        (7, None),
+        (b"a", None),
+        (None, None),
+    ],
+)
+def test_a_key_is_what_an_index_and_an_address_can_hold(value: object, key: str | None) -> None:
+    assert key_of(value) == key
+
+
+def test_an_address_has_no_control_characters() -> None:
+    assert TypeAdapter(OptionalEmail).validate_python(" Ana\x00@School.example\x1b\n") == "ana@school.example"
+    assert TypeAdapter(OptionalEmail).validate_python("\x07") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -214,3 +215,14 @@ def test_many_running_steps_are_looked_at_one_by_one(
     )
     with recorded_execution(database, "billing", {}):
         assert fail_abandoned(connection) == []
+
+
+@pytest.mark.parametrize("character", ["9", "🦊"])
+def test_an_id_of_any_length_is_kept_and_found_again(connection: psycopg.Connection, character: str) -> None:
+    # Random, so that the database cannot make them shorter.
+    order = random.Random(4)
+    ids = ["".join(chr(ord(character) + order.randrange(40)) for _ in range(3_000)) for _ in range(2)]
+    problems = [Problem("codex", "tickets", "ticket", one, "is odd") for one in (*ids, ids[0] + "x")]
+    first = record_problems(connection, "codex", "tickets", problems)
+    again = record_problems(connection, "codex", "tickets", problems[:2])
+    assert (first.new, again.new, again.resolved) == (3, 0, 1)

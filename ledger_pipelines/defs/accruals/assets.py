@@ -21,7 +21,7 @@ from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
 from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
-from ledger_pipelines.defs.steps import Step, executed_step, not_configured
+from ledger_pipelines.defs.steps import MONTH_CLOSE, Step, executed_step, not_configured, with_history
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.store.frames import read_months
@@ -122,7 +122,7 @@ def accruals(
             "accruals": result.accruals.num_rows,
             "notices": result.notices.num_rows,
         }
-        findings = list(accrual_findings(step, result))
+        findings = list(accrual_findings(step, inputs, result))
         shown = _pictures(step, inputs, result)
     for table in OUTPUT_TABLES:
         yield dg.MaterializeResult(asset_key=table, metadata=shown.get(table, {}))
@@ -130,12 +130,14 @@ def accruals(
 
 
 def _months_to_accrue(step: Step) -> list[date]:
-    """The step's months, and the open ones that were accrued before.
+    """The step's months, and the open ones that were accrued before; in a month's close those that never were, too.
 
     What a month brings may change the others: an invoice, a status, which contract a period belongs to. So whatever
     order months are run in, in the end all of them rest on the same knowledge.
     """
     before = accrued_months(step.connection)
+    if step.context.run.job_name == MONTH_CLOSE:
+        before += with_history(step.connection, "monthly_accruals", step.months)
     return sorted({*step.months, *step.open(before)})
 
 
@@ -144,16 +146,14 @@ def _tell_of_others(step: Step, changes: Mapping[str, Mapping[date, Change]]) ->
     for table, by_month in changes.items():
         for month, change in by_month.items():
             if month not in step.months and change.added + change.removed:
-                step.context.log_event(
-                    dg.AssetMaterialization(
-                        asset_key=table,
-                        partition=partition_key(month),
-                        metadata={
-                            "dagster/partition_row_count": change.rows,
-                            "rows_added": change.added,
-                            "rows_removed": change.removed,
-                        },
-                    )
+                step.tell_of_other(
+                    table,
+                    month,
+                    {
+                        "dagster/partition_row_count": change.rows,
+                        "rows_added": change.added,
+                        "rows_removed": change.removed,
+                    },
                 )
 
 

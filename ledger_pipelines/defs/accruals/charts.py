@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.defs.presentation import picture, preview
+from ledger_pipelines.money import decimal_places
 from ledger_pipelines.months import format_month
 
 _INVOICED, _RECOGNISED, _CLOSING = "#5aa469", "#b5523f", "#3f6fb5"
@@ -93,10 +94,11 @@ def month_totals(deferred: pa.Table, month: date) -> dict[str, Any]:
     totals: dict[str, Any] = {}
     for row in deferred.to_pylist():
         if row["month"] == month:
-            totals[f"recognised_{row['currency']}"] = _amount(row["recognised"])
-            totals[f"deferred_{row['currency']}"] = _amount(row["closing"])
+            currency = row["currency"]
+            totals[f"recognised_{currency}"] = _amount(row["recognised"], currency)
+            totals[f"deferred_{currency}"] = _amount(row["closing"], currency)
     return totals
 
 
-def _amount(value: Decimal) -> str:
-    return f"{value:,.2f}"
+def _amount(value: Decimal, currency: str) -> str:
+    return f"{value:,.{decimal_places(value, currency)}f}"

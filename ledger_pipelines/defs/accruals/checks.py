@@ -10,18 +10,24 @@ import pyarrow as pa
 
 from ledger_pipelines.accruals import invariants
 from ledger_pipelines.accruals.differences import differences
+from ledger_pipelines.accruals.history import begun_before_the_ledger
+from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.defs.findings import Finding, Invariant
+from ledger_pipelines.defs.accruals.naming import named_contracts
+from ledger_pipelines.defs.findings import Finding, Invariant, listing, rows_finding
+from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.months import add_months, describe_months
+from ledger_pipelines.defs.telling import told_rows
+from ledger_pipelines.months import add_months, describe_months, format_month
 from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.history import READ_BY_MONTH, unread_history
 from ledger_pipelines.store.replacement import rows_of_months
-from ledger_pipelines.store.snapshots import unread_months
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 _CLOSED = "closed_month_unchanged"
-_GAPS = "earlier_months_were_read"
+_UNREAD = "earlier_months_were_read"
+_BEGUN = "service_began_before_the_ledger"
 
 
 _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
@@ -30,7 +36,7 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         "never_beyond_the_contract",
         "No contract has recognised more than its amount.",
         lambda result: invariants.recognised_beyond_contract(result.accruals),
-        "contracts have recognised more than their amount",
+        "contracts that have recognised more than their amount",
         _WARN,
     ),
     Invariant(
@@ -38,21 +44,21 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         "completed_contracts_add_up",
         "A completed or cancelled contract has recognised exactly its amount.",
         lambda result: invariants.completed_with_money_left(result.accruals),
-        "contracts ended with another amount than they recognised",
+        "contracts that ended with another amount than they recognised",
     ),
     Invariant(
         "monthly_accruals",
         "months_follow_each_other",
         "Each month begins where the one before ended, and its amounts add up.",
         lambda result: invariants.accruals_that_do_not_follow(result.accruals),
-        "accruals do not follow from the month before",
+        "accruals that do not follow from the month before",
     ),
     Invariant(
         "deferred_revenue",
         "rolls_forward",
         "Opening and invoiced less recognised is closing, and the next month opens with it.",
         lambda result: invariants.deferred_revenue_that_does_not_roll(result.deferred_revenue),
-        "months do not roll forward",
+        "currencies that do not roll forward",
     ),
     Invariant(
         "deferred_revenue",
@@ -61,15 +67,24 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
         lambda result: invariants.accruals_and_deferred_revenue_that_disagree(
             result.accruals, result.deferred_revenue
         ),
-        "months are not the sum of their contracts",
+        "currencies that are not the sum of their contracts; they differ by",
+    ),
+    Invariant(
+        "monthly_accruals",
+        "revenue_taken_back",
+        "Revenue is taken back only for a credit note, or where a notice says why.",
+        lambda result: invariants.revenue_taken_back(result.accruals, result.notices),
+        "contracts take revenue back that was recognised, without a credit note or a notice",
+        _WARN,
     ),
     Invariant(
         "accrual_notices",
         "no_stalled_contracts",
         "Every contract's money will be recognised by some rule.",
-        lambda result: invariants.stalled_contracts(result.notices),
-        "contracts have money left that no rule will release: end them, or correct their service periods",
+        lambda result: invariants.stalled_contracts(result.notices).drop_columns(["message"]),
+        "contracts with money left that no rule will release",
         _WARN,
+        "End them, or correct their service periods.",
     ),
 )
 
@@ -81,18 +96,24 @@ CHECKS = [
         description="A closed month computed anew gives what was booked; what differs is in the first open month.",
     ),
     dg.AssetCheckSpec(
-        _GAPS,
+        _UNREAD,
         asset="monthly_accruals",
-        description="No month between the first that was read and this one was left out.",
+        description="Every month of the ledger before this one was read from its sources, or a person says that there "
+        "is nothing.",
+    ),
+    dg.AssetCheckSpec(
+        _BEGUN,
+        asset="monthly_accruals",
+        description="No contract rests on a service that began before the ledger, whose invoices it does not have.",
     ),
 ]
 
 
-def accrual_findings(step: Step, result: AccrualResult) -> Iterator[Finding]:
+def accrual_findings(step: Step, inputs: AccrualInputs, result: AccrualResult) -> Iterator[Finding]:
     """What each check found in each of the step's months."""
     books = _as_booked(step, result)
     for invariant in _INVARIANTS:
-        rows = invariant.offending(books)
+        rows = named_contracts(step.connection, invariant.offending(books))
         for month in step.months:
             # What a closed month booked before earlier months were known cannot be mended there, nor can the month
             # after it open with anything else.
@@ -100,7 +121,8 @@ def accrual_findings(step: Step, result: AccrualResult) -> Iterator[Finding]:
             yield invariant.finding(rows_of_months(rows, [month]), month, _WARN if is_settled else None)
     for month in step.months:
         yield _closed_month(step, rows_of_months(result.accruals, [month]), month)
-    yield from _gaps(step)
+    yield from _unread(step)
+    yield from _begun_before(step, inputs, result)
 
 
 def _as_booked(step: Step, result: AccrualResult) -> AccrualResult:
@@ -117,14 +139,44 @@ def _as_booked(step: Step, result: AccrualResult) -> AccrualResult:
     return AccrualResult(*frames)
 
 
-def _gaps(step: Step) -> Iterator[Finding]:
-    """Months before that were never read, though earlier ones were: what was invoiced in them is not known."""
-    unread = unread_months(step.connection, "holded_contacts", step.months[-1])
+def _unread(step: Step) -> Iterator[Finding]:
+    """Months before that were never read: what was invoiced and taught in them is not known."""
+    first, last = first_partition(), step.months[-1]
+    unread = {
+        system: unread_history(step.connection, table, first, last) for table, system in READ_BY_MONTH.items()
+    }
     for month in step.months:
-        before = [one for one in unread if one < month]
-        told = f"{describe_months(before)} was never read: run `ledger sync` for it, then the accruals again."
+        before = {system: [one for one in months if one < month] for system, months in unread.items()}
+        names = "; ".join(
+            f"{describe_months(months)} from {system}" for system, months in before.items() if months
+        )
+        advice = (
+            f"`ledger close {format_month(month)}` reads them; if there is nothing before a month, say so with "
+            "`ledger history --nothing-before`."
+        )
         yield Finding(
-            "monthly_accruals", _GAPS, month, len(before), _WARN, description=told if before else None
+            "monthly_accruals",
+            _UNREAD,
+            month,
+            len(set().union(*before.values())),
+            _WARN,
+            description=listing("months that were never read", names, advice) if names else None,
+        )
+
+
+def _begun_before(step: Step, inputs: AccrualInputs, result: AccrualResult) -> Iterator[Finding]:
+    accrued = rows_of_months(result.accruals, step.months)
+    begun = begun_before_the_ledger(accrued, inputs, first_month=first_partition(), months=step.months)
+    rows = named_contracts(step.connection, begun)
+    for month in step.months:
+        yield rows_finding(
+            "monthly_accruals",
+            _BEGUN,
+            month,
+            rows_of_months(rows, [month]),
+            told=f"contracts of services that began before the ledger's first month, {format_month(first_partition())}",
+            severity=_WARN,
+            advice="What was invoiced before it is in none of these amounts: begin the ledger earlier, or add it.",
         )
 
 
@@ -140,18 +192,21 @@ def _closed_month(step: Step, computed: pa.Table, month: date) -> Finding:
     by_reason = ", ".join(
         f"{reason or 'waiting'} {amount:+,.2f}" for reason, amount in found.by_reason.items()
     )
+    rows = named_contracts(step.connection, found.rows)
     return Finding(
         asset="monthly_accruals",
         check=_CLOSED,
         month=month,
-        count=found.rows.num_rows,
+        count=rows.num_rows,
         severity=_WARN,
-        description=(
-            f"{month:%Y-%m} is closed; {found.rows.num_rows:,} accruals would differ by {found.amount:+,.2f} "
-            f"({by_reason}); the first open month takes it."
+        description=listing(
+            f"{month:%Y-%m} is closed; computed anew its accruals would differ by {found.amount:+,.2f} "
+            f"({by_reason})",
+            told_rows(rows),
+            "The first open month takes it.",
         ),
         metadata={
-            "difference": preview(found.rows, found.rows.column_names, rows=25),
+            "difference": preview(rows, rows.column_names, rows=25),
             "difference_amount": str(found.amount),
         },
     )

@@ -14,11 +14,14 @@ import pyarrow as pa
 from ledger_pipelines.accruals.inputs import SCHEMAS, AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.columns import column, positions, take
-from ledger_pipelines.invoicing.service_periods import present_periods
+from ledger_pipelines.invoicing.service_periods import ROW_COLUMNS, present_periods
+from ledger_pipelines.store.enrolled import read_enrolled
 from ledger_pipelines.store.frames import read_months, read_table
-from ledger_pipelines.store.snapshots import read_newest_snapshot
+from ledger_pipelines.store.snapshots import newest_are_complete, read_newest_snapshot, read_times
 from ledger_pipelines.store.statements import one_view
 
+#: Those in which a client who is not there has resigned, if all could be read.
+_CRM_TABLES = ("clients", "enrollments", "external_ids")
 OUTPUT_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
 
 
@@ -34,16 +37,21 @@ def read_inputs(
     client came back, is said by later ones, too. Of services, clients and pages the state that was read last; what
     closed months booked. `period_columns` are those of the service periods that are wanted.
     """
-    columns = list(dict.fromkeys(["month", *period_columns, "updated_at", "is_removed"]))
+    columns = list(dict.fromkeys([*ROW_COLUMNS, *period_columns]))
     with one_view(connection):
         return AccrualInputs(
             contracts=read_months(connection, "contracts", ledger_months, SCHEMAS["contracts"].names),
             services=_services(connection),
             clients=_newest(connection, "clients"),
-            periods=present_periods(read_months(connection, "enrollments", ledger_months, columns)),
+            periods=present_periods(
+                read_months(connection, "enrollments", ledger_months, columns),
+                read_times(connection, "enrollments"),
+            ),
+            enrolled=read_enrolled(connection),
             pages=_newest(connection, "external_ids"),
             booked=read_months(connection, "monthly_accruals", sorted(closed), SCHEMAS["booked"].names),
             closed_months=closed,
+            crm_is_complete=newest_are_complete(connection, _CRM_TABLES),
         )
 
 
@@ -54,7 +62,7 @@ def frames_of(result: AccrualResult) -> dict[str, pa.Table]:
 
 
 def contract_count(contracts: pa.Table) -> int:
-    """How many contracts there are among rows of `contracts`."""
+    """How many clients, services and currencies there are among rows of `contracts`."""
     return contracts.group_by(["contact_id", "service_id", "currency"]).aggregate([]).num_rows
 
 

@@ -17,6 +17,7 @@ from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.money import shown
 from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.snapshots import require_snapshots
@@ -102,7 +103,7 @@ def billing(
             currency=ledger.settings.currency,
             write=step.write,
         ):
-            _describe(step, run)
+            _describe(step, run, ledger.settings.currency)
             findings += statement_findings(step, run)
             problems += run.result.problems
             results = [run.result]  # only the last is looked at: a year's would not fit
@@ -113,13 +114,14 @@ def billing(
     yield from report(context, findings)
 
 
-def _describe(step: Step, run: StatementRun) -> None:
+def _describe(step: Step, run: StatementRun, currency: str) -> None:
     for month in run.months:
         statements = rows_of_months(run.result.statements, [month])
         total: Decimal = pc.sum(statements["total"]).as_py() or Decimal(0)
+        total_shown = shown(total, currency)
         figures: dict[str, dict[str, Any]] = {
-            "billing_statements": {"statements": statements.num_rows, "total": f"{total:,.2f}"},
-            "billing_statement_lines": {"total": f"{total:,.2f}"},
+            "billing_statements": {"statements": statements.num_rows, "total": total_shown},
+            "billing_statement_lines": {"total": total_shown},
         }
         for table, changes in run.changes.items():
             step.describe(table, month, changes[month], **figures.get(table, {}))

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.billing import credits, invariants
+from ledger_pipelines.billing import credits, invariants, unmatched
 from ledger_pipelines.billing.differences import difference
+from ledger_pipelines.columns import column, joined_text, kept, positions, present, take
 from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.findings import Finding, Invariant
+from ledger_pipelines.defs.findings import Finding, Invariant, listing, rows_finding
+from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.defs.telling import told_rows
+from ledger_pipelines.money import minor_unit
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.statements import read_billed_items
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
@@ -28,21 +34,29 @@ _INVARIANTS: tuple[Invariant[StatementRun], ...] = (
         "one_for_each_active_company",
         "Every active company with a plan has exactly one statement for the month.",
         lambda run: invariants.statements_missing_or_doubled(run.inputs, run.result.statements, run.months),
-        "companies lack a statement, or have one too many",
+        "companies that lack a statement, or have one too many",
     ),
     Invariant(
         "billing_statements",
         "total_is_the_sum_of_its_lines",
         "A statement's total is the sum of its lines, to the cent.",
         lambda run: invariants.totals_that_do_not_add_up(run.result.lines, run.result.statements),
-        "statements are not the sum of their lines",
+        "statements that are not the sum of their lines",
     ),
     Invariant(
         "billing_statements",
         "contracts_ending_soon",
         "No contract ends within 60 days of the month's end.",
         lambda run: invariants.contracts_ending(run.result.statements),
-        "contracts end within 60 days",
+        "contracts that end within 60 days",
+        _WARN,
+    ),
+    Invariant(
+        "billing_statements",
+        "edits_that_match_nobody",
+        "Every override and charge is of an account, a device or a person that the month has.",
+        lambda run: unmatched.edits_that_match_nobody(run.inputs, run.months),
+        "overrides and charges are of nobody that the month has, and change no statement",
         _WARN,
     ),
     Invariant(
@@ -50,53 +64,60 @@ _INVARIANTS: tuple[Invariant[StatementRun], ...] = (
         "nothing_billed_twice",
         "No asset, user, ticket hour or line item is billed twice in a month.",
         lambda run: invariants.billed_twice(run.result.lines),
-        "records are billed twice",
+        "lines that bill what another line bills, too",
     ),
     Invariant(
         "billing_statement_lines",
         "every_record_in_its_snapshot",
         "Every billed record is in the month's snapshot of its source, or among what people keep.",
         lambda run: invariants.lines_without_source(run.result.lines, run.inputs),
-        "lines have no record behind them",
+        "lines without a record behind them",
     ),
     Invariant(
         "ticket_hours",
         "counted_once",
         "No ticket hour is billed twice in a month.",
         lambda run: invariants.tickets_billed_twice(run.result.ticket_hours),
-        "tickets count twice",
+        "tickets that count more than once",
     ),
     Invariant(
         "ticket_hours",
         "never_more_than_the_ticket",
         "Closed months together have billed no more of a ticket than the hours that they knew of, in whole seconds.",
         lambda run: _each_month(run, partial(invariants.tickets_billed_beyond_their_hours, _booked(run))),
-        "tickets had more hours billed than they ever had",
+        "tickets of which more hours were billed than they ever had",
         _WARN,
+        "Their companies are owed a credit.",
     ),
     Invariant(
         "ticket_hours",
         "credits_owed",
         "No ticket has fewer hours than closed months billed; a person gives what is owed as a line item.",
-        lambda run: _each_month(run, partial(credits.credits_owed, run.inputs)),
-        "tickets have fewer hours than closed months billed, so that their companies are owed a credit",
+        lambda run: _each_month(run, partial(credits.credits_owed, run.inputs, currency=run.currency)),
+        "tickets with fewer hours than closed months billed",
         _WARN,
+        "Their companies are owed a credit: give it as a line item.",
     ),
     Invariant(
         "ticket_hours",
         "hours_vanished",
         "No ticket that had hours shows none: Codex writes 0 while its PSA does not answer.",
-        lambda run: _each_month(run, partial(credits.hours_vanished, run.inputs, run.result.statements)),
-        "tickets that had hours show none, so that those are not billed, or owed as a credit if they are gone indeed",
+        lambda run: _each_month(
+            run,
+            partial(credits.hours_vanished, run.inputs, run.result.statements, currency=run.currency),
+        ),
+        "tickets that had hours and show none",
         _WARN,
+        "Run again when the PSA answers; if they are gone indeed, those that closed months billed are owed as a credit.",
     ),
     Invariant(
         "ticket_hours",
         "hours_not_billed",
         "No hours of a closed month's tickets came to be known that no statement can bill.",
         lambda run: run.result.unbilled_hours,
-        "tickets of closed months have hours that nobody is billed for",
+        "tickets of closed months with hours that nobody is billed for",
         _WARN,
+        "Charge them as a line item, or leave them.",
     ),
 )
 
@@ -109,6 +130,7 @@ def _each_month(run: StatementRun, rows_of: Callable[[date], pa.Table]) -> pa.Ta
     return pa.concat_tables(rows_of(month) for month in run.months)
 
 
+_NEVER = "one_offs_never_billed"
 _CLOSED = "closed_month_unchanged"
 _KEYS = {
     "ticket_hours": ("month", "account_number", "ticket_number"),
@@ -119,6 +141,11 @@ _AMOUNTS = {"billing_statement_lines": "amount", "billing_statements": "total"}
 
 CHECKS = [
     *(invariant.spec for invariant in _INVARIANTS),
+    dg.AssetCheckSpec(
+        _NEVER,
+        asset="billing_statements",
+        description="No charge is for a month that is closed and has not billed it, or for one before the ledger.",
+    ),
     *(
         dg.AssetCheckSpec(
             _CLOSED,
@@ -133,37 +160,84 @@ CHECKS = [
 def statement_findings(step: Step, run: StatementRun) -> Iterator[Finding]:
     """What each check found in each of the run's months."""
     for invariant in _INVARIANTS:
-        rows = invariant.offending(run)
+        rows = _with_companies(invariant.offending(run), run)
         for month in run.months:
             yield invariant.finding(rows_of_months(rows, [month]), month)
     for month in run.months:
-        for table, frame in zip(_KEYS, _frames(run), strict=True):
-            yield _closed_month(step, table, rows_of_months(frame, [month]), month)
+        yield _never_billed(step, run, month)
+        for table in _KEYS:
+            yield _closed_month(step, run, table, month)
 
 
-def _frames(run: StatementRun) -> Sequence[pa.Table]:
-    return run.result.ticket_hours, run.result.lines, run.result.statements
+def _frames(run: StatementRun) -> dict[str, pa.Table]:
+    frames = (run.result.ticket_hours, run.result.lines, run.result.statements)
+    return dict(zip(_KEYS, frames, strict=True))
 
 
-def _closed_month(step: Step, table: str, computed: pa.Table, month: date) -> Finding:
+def _never_billed(step: Step, run: StatementRun, month: date) -> Finding:
+    """The charges that no month bills: told once, at the last of the step's months."""
+    rows = unmatched.NEVER_BILLED.empty_table()
+    if month == step.months[-1]:
+        rows = unmatched.charges_never_billed(
+            run.inputs.read("custom_line_items"),
+            read_billed_items(step.connection, sorted(step.closed)),
+            closed=step.closed,
+            first_month=first_partition(),
+        )
+    told = "charges are for a month that will not bill them: give each the month of an open one, or remove it"
+    return rows_finding("billing_statements", _NEVER, month, rows, told=told, severity=_WARN)
+
+
+def _closed_month(step: Step, run: StatementRun, table: str, month: date) -> Finding:
     """The difference between a closed month as booked and as it would be now; an open month has none."""
     nothing = Finding(table, _CLOSED, month, 0, _WARN)
     if month not in step.closed:
         return nothing
+    computed = rows_of_months(_frames(run)[table], [month])
     booked = read_months(step.connection, table, [month])
     found = difference(computed, booked, _KEYS[table], amount=_AMOUNTS.get(table, ""))
     if not found:
         return nothing
-    by = f" by {found.amount:+,.2f}" if table in _AMOUNTS else ""
+    decimals = minor_unit(_currency(booked, computed))
+    by = f" by {found.amount:+,.{decimals}f} in all" if table in _AMOUNTS else ""
+    rows = _with_companies(_with_descriptions(found.rows, computed, booked, _KEYS[table]), run)
     return Finding(
         asset=table,
         check=_CLOSED,
         month=month,
-        count=found.rows.num_rows,
+        count=rows.num_rows,
         severity=_WARN,
-        description=f"{format_month(month)} is closed; {found.rows.num_rows:,} rows of {table} would differ{by}.",
+        description=listing(
+            f"{format_month(month)} is closed; computed anew its {table} would differ{by}", told_rows(rows)
+        ),
         metadata={
-            "difference": preview(found.rows, found.rows.column_names, rows=25),
-            "difference_amount": str(found.amount),
+            "difference": preview(rows, rows.column_names, rows=25),
+            "difference_amount": f"{found.amount:.{decimals}f}",
         },
     )
+
+
+def _currency(*frames: pa.Table) -> str:
+    """The currency of these rows' amounts; none where they have no amounts."""
+    with_amounts = [frame for frame in frames if "currency" in frame.column_names and frame.num_rows]
+    return str(with_amounts[0]["currency"][0].as_py()) if with_amounts else ""
+
+
+def _with_companies(rows: pa.Table, run: StatementRun) -> pa.Table:
+    """The rows of companies with the name that each had in the month."""
+    if rows.num_rows == 0 or "account_number" not in rows.column_names or "company_name" in rows.column_names:
+        return rows
+    key = ["month", "account_number"]
+    companies = kept(run.inputs.companies, present(column(run.inputs.companies, "account_number")))
+    at = positions(joined_text(rows, key), joined_text(companies, key))
+    names: Any = take(column(companies, "name"), at)
+    return rows.add_column(1, "company_name", names)
+
+
+def _with_descriptions(rows: pa.Table, computed: pa.Table, booked: pa.Table, key: Sequence[str]) -> pa.Table:
+    """Rows of differing lines with what each bills, as it is now, else as it was booked."""
+    if "description" not in computed.column_names:
+        return rows
+    both = pa.concat_tables([frame.select([*key, "description"]) for frame in (computed, booked)])
+    told: Any = take(column(both, "description"), positions(joined_text(rows, key), joined_text(both, key)))
+    return rows.add_column(2, "description", told)

@@ -23,6 +23,7 @@ from ledger_pipelines.months import years_so_far
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.replacement import Change, rows_of_months
+from ledger_pipelines.store.snapshots import read_gaps
 from ledger_pipelines.store.statements import one_view, read_booked_hours, read_booked_statements
 
 SNAPSHOT_TABLES = ("companies", "assets", "contacts", "plans")
@@ -49,6 +50,7 @@ class StatementRun:
     inputs: BillingInputs
     result: BillingResult
     changes: dict[str, dict[date, Change]]
+    currency: str
 
 
 def run_statements(
@@ -81,7 +83,7 @@ def run_statements(
             inputs, result, frames = coming.result()
             if following is not None:
                 coming = pool.submit(compute, following)
-            yield StatementRun([month], inputs, result, write(frames, [month]))
+            yield StatementRun([month], inputs, result, write(frames, [month]), currency)
 
 
 @contextmanager
@@ -135,10 +137,12 @@ def read_inputs(
     with one_view(connection):
         frames = {table: read_months(connection, table, months, COLUMNS[table]) for table in SNAPSHOT_TABLES}
         frames |= {table: read_table(connection, table) for table in EDITED_TABLES}
+        gaps = read_gaps(connection, months)
     return BillingInputs(
         **frames,
         tickets=rows_of_months(hours.tickets, years_so_far(months)),
         booked_ticket_hours=hours.booked,
         booked_statements=hours.statements,
+        snapshot_gaps=gaps,
         closed_months=closed,
     )

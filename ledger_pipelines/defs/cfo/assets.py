@@ -16,7 +16,7 @@ from ledger_pipelines.defs.partitions import MONTHS, first_partition, partition_
 from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, named_table, preview
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
-from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import month_of
 from ledger_pipelines.store.cfo_metrics import month_figures, ready_invoices, stray_months, waiting_invoices
 from ledger_pipelines.store.cfo_sync import invoice_of
@@ -42,7 +42,7 @@ _NOTES = {
     "business_unit": "by cfo_entity_mappings, from the client",
     "source_file": "the key that keeps a second hand-over out",
     "identifier": "the invoice's number",
-    "currency": "of the payment",
+    "currency": "of the amount; what a crypto invoice was paid with stands in the classification_reason",
     "subcategory": "by cfo_revenue_categories",
 }
 
@@ -67,20 +67,27 @@ def cfo_transactions(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Hand over what is ready, correct what the mappings say differently now, say what waits and why.
 
-    Dagster tries nothing again: each invoice has its own retries, after 1, 5 and 15 minutes.
+    The CFO's database being away, or of another form, holds back nothing: the month closes, with a warning, and each
+    invoice has its own retries, after 1, 5 and 15 minutes.
     """
     with executed_step(context, ledger, "cfo-sync") as step:
         theirs = cfo.database
         months = _payment_months(step)
         began = _now()
         were_ready = [] if config.invoices else ready_invoices(step.connection, began)
+        troubles = _prepare(theirs)
         counts = _sync(step, ledger.database, theirs, config, months)
-        _describe(step, counts, months)
-        if counts.trouble:
-            raise LedgerError(
-                f"To be tried again: {counts.to_retry:,}, failed: {counts.failed:,} invoices. {counts.trouble}"
+        troubles += [
+            one for one in (counts.trouble, counts.unseen) if one is not None and one not in troubles
+        ]
+        for trouble in troubles:
+            context.log.warning(trouble)
+        _describe(step, counts, months, troubles)
+        findings = list(
+            cfo_findings(
+                step.connection, theirs, months, were_ready=were_ready, ready_at=began, troubles=troubles
             )
-        findings = list(cfo_findings(step.connection, theirs, months, were_ready=were_ready, ready_at=began))
+        )
     yield dg.MaterializeResult()
     yield from report(context, findings)
 
@@ -114,14 +121,17 @@ def _payment_months(step: Step) -> dict[date, list[date]]:
     return months
 
 
+def _prepare(theirs: Database) -> list[str]:
+    """Makes the table and its keys where they are missing; what is wrong there. Each invoice keeps it as its reason."""
+    try:
+        return prepare_cfo_database(theirs)
+    except LedgerError as error:
+        return [str(error)]
+
+
 def _sync(
     step: Step, ours: Database, theirs: Database, config: CfoConfig, months: Mapping[date, Sequence[date]]
 ) -> SyncCounts:
-    try:
-        prepare_cfo_database(theirs)
-    except DatabaseUnavailableError as error:
-        # Each invoice that is ready keeps this as its reason, and when it is tried again.
-        step.context.log.warning(str(error))
     ids = [invoice_of(step.connection, number)["invoice_id"] for number in config.invoices] or None
     counts = sync_invoices(
         ours,
@@ -133,7 +143,10 @@ def _sync(
     )
     to_correct = {month: months[month] for month in step.open(step.months)}
     if config.correct and to_correct and not counts.trouble:
-        counts.corrected = correct_months(ours, theirs, _flat(to_correct), clock=_now)
+        try:
+            counts.corrected = correct_months(ours, theirs, _flat(to_correct), clock=_now)
+        except LedgerError as error:
+            counts.trouble = str(error)
     return counts
 
 
@@ -141,23 +154,23 @@ def _flat(months: Mapping[date, Sequence[date]]) -> list[date]:
     return [payment for payments in months.values() for payment in payments]
 
 
-def _describe(step: Step, counts: SyncCounts, months: Mapping[date, Sequence[date]]) -> None:
+def _describe(
+    step: Step, counts: SyncCounts, months: Mapping[date, Sequence[date]], troubles: Sequence[str]
+) -> None:
     step.execution.metadata["result"] = {
         "invoices_inserted": counts.inserted,
         "invoices_linked": counts.linked,
         "invoices_to_retry": counts.to_retry,
         "invoices_failed": counts.failed,
+        "invoices_gone_there": counts.released,
         "entities_corrected": counts.corrected,
     }
     for month, known in _month_metadata(step, months).items():
-        if counts.trouble:
-            # A step that fails materialises nothing, and this is when people look.
-            event = dg.AssetObservation("cfo_transactions", partition=partition_key(month), metadata=known)
-            step.context.log_event(event)
-        else:
-            step.context.add_asset_metadata(
-                known, asset_key="cfo_transactions", partition_key=partition_key(month)
-            )
+        if troubles:
+            known["trouble"] = " ".join(troubles)
+        step.context.add_asset_metadata(
+            known, asset_key="cfo_transactions", partition_key=partition_key(month)
+        )
 
 
 def _month_metadata(step: Step, months: Mapping[date, Sequence[date]]) -> dict[date, dict[str, Any]]:

@@ -17,6 +17,8 @@ from ledger_pipelines.columns import column, kept, mask, positions, take
 from ledger_pipelines.defs.findings import Finding, rows_finding
 from ledger_pipelines.defs.partitions import nearest_month
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.cfo_lookup import doubled_identifiers, read_transactions
 from ledger_pipelines.store.cfo_metrics import unaccounted_invoices, waiting_invoices
 from ledger_pipelines.store.cfo_sync import (
     read_mappings,
@@ -24,7 +26,7 @@ from ledger_pipelines.store.cfo_sync import (
     synced_of_months,
     withdrawn_invoices,
 )
-from ledger_pipelines.store.cfo_transactions import doubled_identifiers, limit_waiting, read_transactions
+from ledger_pipelines.store.cfo_transactions import limit_waiting
 from ledger_pipelines.store.database import Database
 
 _ASSET = "cfo_transactions"
@@ -34,13 +36,15 @@ _ONCE = "identifiers_are_unique"
 _FAILED = "nothing_has_failed"
 _STILL = "still_paid"
 _ENTITIES = "entities_follow_the_mappings"
+_DATABASE = "cfo_database_is_ready"
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _DESCRIPTIONS = {
     _SAME: "Each synced invoice has a transaction of its own, of the same amount.",
     _ACCOUNTED: "Every paid invoice is synced, scheduled, or failed with a reason.",
-    _ONCE: "No two transactions share an Identifier.",
+    _ONCE: "No other transaction has the Identifier of one that came from here.",
     _FAILED: "No invoice has failed for good: one that has waits for a person.",
     _STILL: "The invoice of each transaction is still paid, and has the same number: the CFO hears of no change.",
+    _DATABASE: "The CFO's database answers and its table takes invoices: else the month closes all the same.",
     _ENTITIES: "Each invoice was synced with the entity that the mappings say now; an open month run again corrects it.",
 }
 CHECKS = [
@@ -53,12 +57,9 @@ CHECKS = [
 class _Both:
     """What the checks of every month look at: both databases, and what does not depend on the month."""
 
-    ours: psycopg.Connection
-    theirs: psycopg.Connection
     doubled: pa.Table
     shared: pa.Array[Any]
     withdrawn: pa.Table
-    mappings: pa.Table
 
     @classmethod
     def of(cls, ours: psycopg.Connection, theirs: psycopg.Connection) -> _Both:
@@ -74,12 +75,9 @@ class _Both:
             "identifier", take(column(found, "identifier"), rows)
         )
         return cls(
-            ours,
-            theirs,
             doubled=pa.table({"identifier": pa.array(doubled_identifiers(theirs), pa.string())}),
-            shared=pa.array(shared_transactions(ours), pa.int32()),
+            shared=pa.array(shared_transactions(ours), pa.int64()),
             withdrawn=withdrawn,
-            mappings=read_mappings(ours)[0],
         )
 
 
@@ -90,54 +88,79 @@ def cfo_findings(
     *,
     were_ready: Sequence[int],
     ready_at: datetime,
+    troubles: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """What each check found in each month with the months of payments that belong to it.
 
-    `were_ready` are the invoices that were ready at `ready_at`, when a sync of all of them began.
-    Raises LedgerError when the CFO's database does not let us look.
+    `were_ready` are the invoices that were ready at `ready_at`, when a sync of all of them began; `troubles` what was
+    wrong with the CFO's database meanwhile. Where it does not let us look, what could not be compared warns.
     """
+    unseen = None
     try:
-        yield from _findings(ours, cfo, months, were_ready, ready_at)
-    except psycopg.Error as error:
-        raise LedgerError(
-            f"The CFO's transactions in {cfo.shown} could not be checked "
-            f"({error.diag.message_primary or type(error).__name__}): run the month again."
-        ) from error
-
-
-def _findings(
-    ours: psycopg.Connection,
-    cfo: Database,
-    months: Mapping[date, Sequence[date]],
-    were_ready: Sequence[int],
-    ready_at: datetime,
-) -> Iterator[Finding]:
+        with cfo.connect(application_name="ledger cfo sync") as theirs:
+            limit_waiting(theirs)
+            yield from _compared(ours, theirs, months)
+    except (psycopg.Error, LedgerError) as error:
+        if ours.closed:
+            raise
+        unseen = _why_unseen(cfo, error)
+        yield from _not_compared(months, unseen)
     now = datetime.now(UTC)
-    with cfo.connect(application_name="ledger cfo sync") as theirs:
-        limit_waiting(theirs)
-        both = _Both.of(ours, theirs)
-        for month, payments in months.items():
-            synced = synced_of_months(ours, payments)
-            found = read_transactions(theirs, column(synced, "cfo_transaction_id"))
-            rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
-            yield _same(
-                month, synced, {name: take(column(found, name), rows) for name in found.column_names}, both
-            )
-            yield _still(month, synced, take(column(found, "identifier"), rows), both)
-            yield _entities(month, synced, both)
-            told = "identifiers are there twice"
-            yield rows_finding(_ASSET, _ONCE, month, both.doubled, told=told, severity=_ERROR)
-            lost = unaccounted_invoices(ours, payments, were_ready=were_ready, ready_at=ready_at, now=now)
-            yield _accounted(month, lost)
-            yield _failed(month, payments, ours)
+    mappings = read_mappings(ours)[0]
+    for month, payments in months.items():
+        yield _database(month, [*troubles, *([unseen] if unseen and not troubles else [])])
+        yield _entities(month, synced_of_months(ours, payments), mappings)
+        lost = unaccounted_invoices(ours, payments, were_ready=were_ready, ready_at=ready_at, now=now)
+        yield _accounted(month, lost)
+        yield _failed(month, payments, ours)
+
+
+def _compared(
+    ours: psycopg.Connection, theirs: psycopg.Connection, months: Mapping[date, Sequence[date]]
+) -> list[Finding]:
+    """What both databases are needed for, all of it or none."""
+    both = _Both.of(ours, theirs)
+    findings = []
+    for month, payments in months.items():
+        synced = synced_of_months(ours, payments)
+        found = read_transactions(theirs, column(synced, "cfo_transaction_id"))
+        rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
+        there = {name: take(column(found, name), rows) for name in found.column_names}
+        told = "identifiers that are there twice"
+        findings += [
+            _same(month, synced, there, both),
+            _still(month, synced, there["identifier"], both),
+            rows_finding(_ASSET, _ONCE, month, both.doubled, told=told, severity=_ERROR),
+        ]
+    return findings
+
+
+def _why_unseen(cfo: Database, error: psycopg.Error | LedgerError) -> str:
+    if isinstance(error, LedgerError):
+        return str(error)
+    reason = error.diag.message_primary or type(error).__name__
+    return f"The CFO's transactions in {cfo.shown} could not be checked ({reason}): run the month again."
+
+
+def _not_compared(months: Mapping[date, Sequence[date]], why: str) -> Iterator[Finding]:
+    """What could not be read is not well: it warns."""
+    for month in months:
+        for check in (_SAME, _STILL, _ONCE):
+            told = f"{format_month(month)}: not compared. {why}"
+            yield Finding(_ASSET, check, month, count=1, severity=_WARN, description=told)
+
+
+def _database(month: date, troubles: Sequence[str]) -> Finding:
+    told = f"{format_month(month)}: {' '.join(troubles)}" if troubles else None
+    return Finding(_ASSET, _DATABASE, month, count=len(troubles), severity=_WARN, description=told)
 
 
 def _same(month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], both: _Both) -> Finding:
     differs = mask(pc.not_equal(theirs["amount"], column(synced, "amount")).fill_null(True))
     is_shared = mask(pc.is_in(column(synced, "cfo_transaction_id"), value_set=both.shared))
-    shown = synced.select(["invoice_number", "amount", "cfo_transaction_id"])
+    shown = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
     rows = kept(shown.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
-    told = "invoices have no transaction of their own and their amount"
+    told = "invoices that have no transaction of their own, or not of their amount"
     return rows_finding(_ASSET, _SAME, month, rows, told=told, severity=_ERROR)
 
 
@@ -156,18 +179,19 @@ def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Bot
             ),
         }
     )
-    told = "transactions are of invoices that are paid no longer or have another number: tell the CFO"
-    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN)
+    told = "transactions of invoices that are paid no longer or have another number"
+    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN, advice="Tell the CFO.")
 
 
-def _entities(month: date, synced: pa.Table, both: _Both) -> Finding:
-    entities = entity_of(column(synced, "client_name"), both.mappings)
+def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
+    entities = entity_of(column(synced, "client_name"), mappings)
     shown = synced.select(["invoice_number", "client_name", "entity_mapped"]).append_column(
         "mapping", entities
     )
     rows = kept(shown, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
-    told = "transactions have another entity than the mappings say: run the month again, if it is open"
-    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN)
+    told = "transactions with another entity than the mappings say"
+    advice = "Run the month again, if it is open."
+    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN, advice=advice)
 
 
 def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
@@ -177,7 +201,7 @@ def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
             "state": pa.array([state for _, state in lost], pa.string()),
         }
     )
-    told = "paid invoices are neither synced, nor scheduled, nor failed"
+    told = "paid invoices that are neither synced, nor scheduled, nor failed"
     return rows_finding(_ASSET, _ACCOUNTED, month, rows, told=told, severity=_ERROR)
 
 
@@ -186,8 +210,11 @@ def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> 
     rows = pa.table(
         {
             "invoice": pa.array([one.shown for one in failed], pa.string()),
+            "client_name": pa.array([one.client_name for one in failed], pa.string()),
+            "amount": pa.array([one.shown_amount for one in failed], pa.string()),
             "why": pa.array([one.error for one in failed], pa.string()),
         }
     )
-    told = "invoices have failed; mend them, then `ledger cfo sync --invoice NUMBER --force`"
-    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN)
+    told = "invoices that have failed"
+    advice = "Mend them, then `ledger cfo sync --invoice NUMBER --force`."
+    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN, advice=advice)

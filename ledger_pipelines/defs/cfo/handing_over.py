@@ -12,6 +12,7 @@ from ledger_pipelines.cfo.retry import is_transient
 from ledger_pipelines.columns import Column, array, column, kept, mask, positions, present, take
 from ledger_pipelines.defs.cfo.connections import CfoConnection, Recorder
 from ledger_pipelines.errors import DatabaseUnavailableError
+from ledger_pipelines.store.cfo_table import UnfitTableError
 from ledger_pipelines.store.cfo_transactions import HANDED_OVER, hand_over, has_policies
 
 #: How many parts of a batch may wait in vain for a lock, the first as long as usual and the others briefly: enough to
@@ -21,7 +22,6 @@ _BRIEFLY = "1s"
 
 _DROPPED = "The CFO's database took it and kept no row: look for a trigger, a rule or another key of its transactions."
 _LOCKED = "The CFO's transactions are locked: nothing could be handed over in the time that a sync waits."
-_STRANGE_ID = "The ids of the CFO's transactions are beyond 2,147,483,647, which cannot be kept here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def hand_over_batch(
         try:
             handed = hand_over(theirs.connection(), part, lock_timeout=_BRIEFLY if vain_waits else None)
             _take(batch, handed)
-        except pa.ArrowInvalid:
-            batch.fail(part, _STRANGE_ID, transient=False)
+        except UnfitTableError as error:
+            batch.fail(part, str(error), transient=False)
         except DatabaseUnavailableError as error:
             batch.trouble = str(error)
             batch.fail(part, batch.trouble, transient=True)
@@ -81,9 +81,9 @@ def hand_over_batch(
                 waiting += [part.slice(middle), part.slice(0, middle)]
                 continue
             transient = is_transient(error.sqlstate)
-            batch.fail(part, _sentence(error), transient=transient)
+            batch.fail(part, sentence(error), transient=transient)
             if transient and not (of_a_record and transactions.num_rows > 1):
-                batch.trouble = _sentence(error)
+                batch.trouble = sentence(error)
     if vain_waits and not batch.taken.num_rows and batch.trouble is None:
         batch.trouble = _LOCKED
     _take_out_doubles(recorder, batch)
@@ -109,7 +109,7 @@ def _is_of_a_record(theirs: CfoConnection, error: psycopg.Error, vain_waits: int
 def _has_policies(theirs: CfoConnection) -> bool:
     try:
         return has_policies(theirs.connection())
-    except (psycopg.Error, DatabaseUnavailableError):
+    except (psycopg.Error, DatabaseUnavailableError, UnfitTableError):
         return False
 
 
@@ -152,6 +152,7 @@ def _same_number(owner: int | None, transaction: int) -> str:
     )
 
 
-def _sentence(error: psycopg.Error) -> str:
+def sentence(error: psycopg.Error) -> str:
+    """What the CFO's database said, in one sentence."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return f"The CFO's database did not take it: {error.diag.message_primary or lines[0]}"

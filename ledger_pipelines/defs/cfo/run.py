@@ -1,4 +1,6 @@
-"""The CFO sync: claim what is ready, hand it over, record how it ended; and correcting entities afterwards.
+"""The CFO sync: look again at what was handed over, claim what is ready, hand it over, record how it ended.
+
+And correcting entities afterwards.
 
 Without Dagster, so that tests and benchmarks run the same code that the asset runs. Killed between any two steps,
 the claim expires, and the next sync finds the transaction and links it.
@@ -20,8 +22,10 @@ from ledger_pipelines.cfo.retry import after_failure
 from ledger_pipelines.cfo.transactions import transactions_of
 from ledger_pipelines.columns import Column, array, column, int64s, kept, mask, positions, take
 from ledger_pipelines.defs.cfo.connections import CfoConnection, Recorder, our_connection
-from ledger_pipelines.defs.cfo.handing_over import Failure, hand_over_batch
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.defs.cfo.handing_over import Failure, hand_over_batch, sentence
+from ledger_pipelines.defs.cfo.looking_again import look_again
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
+from ledger_pipelines.store.cfo_lookup import correct_entities
 from ledger_pipelines.store.cfo_metrics import waiting_invoices
 from ledger_pipelines.store.cfo_sync import (
     OUTCOMES,
@@ -32,7 +36,8 @@ from ledger_pipelines.store.cfo_sync import (
     register_holded_invoices,
     synced_of_months,
 )
-from ledger_pipelines.store.cfo_transactions import correct_entities, limit_waiting
+from ledger_pipelines.store.cfo_table import UnfitTableError
+from ledger_pipelines.store.cfo_transactions import limit_waiting
 from ledger_pipelines.store.database import Database
 
 Clock = Callable[[], datetime]
@@ -45,14 +50,20 @@ _BATCHES_OF_A_CLAIM = 4
 
 @dataclass(slots=True)
 class SyncCounts:
-    """What a sync did, in invoices. `trouble` is why the CFO's database could not take them, the last time."""
+    """What a sync did, in invoices. `trouble` is why the CFO's database could not take them, the last time.
+
+    `released` were handed over before and are gone there: they are ready again, and handed over by this sync where it
+    could. `unseen` is why nobody could look whether any are.
+    """
 
     inserted: int = 0
     linked: int = 0
     to_retry: int = 0
     failed: int = 0
     corrected: int = 0
+    released: int = 0
     trouble: str | None = None
+    unseen: str | None = None
 
     def __iadd__(self, other: SyncCounts) -> SyncCounts:
         self.inserted += other.inserted
@@ -73,38 +84,102 @@ def sync_invoices(
     force: bool = False,
     batch: int = BATCH,
 ) -> SyncCounts:
-    """Hands over everything that is ready, batch by batch, and says what came of it.
+    """Looks again at what was handed over, hands over everything that is ready, and says what came of it.
 
-    `months` are those of the payment, `invoice_ids` these invoices only, `force` failed ones, and those
-    that wait for a retry, again from count 0. Stops
-    after a batch that the CFO's database could not take: what was claimed with it waits for its retry, and the rest is
-    not ready any less.
+    `months` are those of the payment, `invoice_ids` these invoices only, `force` failed ones, and those that wait for a
+    retry, again from count 0. What is found to be gone in the CFO's database is handed over again, whatever its month.
+    Stops after a batch that the CFO's database could not take: what was claimed with it waits for its retry, and the
+    rest is not ready any less.
     Raises DatabaseUnavailableError when the ledger's own database fails.
     """
     counts = SyncCounts()
     with our_connection(ledger) as ours, CfoConnection(cfo) as theirs, Recorder(ledger) as recorder:
         register_holded_invoices(ours)
-        mappings = read_mappings(ours)
+        released = _look_again(ours, theirs, counts, clock, [] if invoice_ids is not None else months)
+        sync = _Sync(ours, theirs, recorder, read_mappings(ours), clock, batch, counts)
+        sync.hand_over(months, invoice_ids, force=force)
+        if released and not (months is None and invoice_ids is None):
+            sync.hand_over(None, released, force=False)
+    return counts
+
+
+def release_lost(ledger: Database, cfo: Database, *, clock: Clock) -> int:
+    """Makes ready again all that was handed over and is gone in the CFO's database, of all months; how many.
+
+    Raises LedgerError when the CFO's database does not let us look.
+    """
+    counts = SyncCounts()
+    with our_connection(ledger) as ours, CfoConnection(cfo) as theirs:
+        _look_again(ours, theirs, counts, clock, None)
+    if counts.unseen is not None:
+        raise LedgerError(f"Nobody could look whether what was handed over is there. {counts.unseen}")
+    return counts.released
+
+
+def _look_again(
+    ours: psycopg.Connection,
+    theirs: CfoConnection,
+    counts: SyncCounts,
+    clock: Clock,
+    months: Sequence[date] | None,
+) -> list[int]:
+    """The invoices that are gone in the CFO's database. What is ready is tried whether or not one could look."""
+    try:
+        released = look_again(ours, theirs, clock=clock, months=months)
+    except (DatabaseUnavailableError, UnfitTableError) as error:
+        counts.unseen = str(error)
+        return []
+    except psycopg.Error as error:
+        if ours.closed:
+            raise
+        counts.unseen = sentence(error)
+        return []
+    counts.released = len(released)
+    return [one.invoice_id for one in released]
+
+
+@dataclass(slots=True)
+class _Sync:
+    """What the batches of one sync share."""
+
+    ours: psycopg.Connection
+    theirs: CfoConnection
+    recorder: Recorder
+    mappings: Mappings
+    clock: Clock
+    batch: int
+    counts: SyncCounts
+
+    def hand_over(
+        self, months: Sequence[date] | None, invoice_ids: Sequence[int] | None, *, force: bool
+    ) -> None:
+        """Hands over what is ready of these months or invoices, batch by batch, until there is trouble."""
         # What is forced is named beforehand: one that fails again would else be taken again and again.
         only = None if invoice_ids is None else frozenset(invoice_ids)
-        forced = _batches(ours, months, only, batch) if force else None
-        limit = batch
-        while forced is None or forced:
+        forced = _batches(self.ours, months, only, self.batch) if force else None
+        limit = self.batch
+        while not self.counts.trouble and (forced is None or forced):
             claim = claim_invoices(
-                ours,
-                at=clock(),
+                self.ours,
+                at=self.clock(),
                 limit=limit,
                 months=months,
                 invoice_ids=invoice_ids if forced is None else forced.pop(0),
                 force=force,
             )
-            for part in claim.parts(batch):
-                counts += _sync_claim(theirs, recorder, part, mappings, at=clock(), trouble=counts.trouble)
-            if counts.trouble or (forced is None and claim.wanted < limit):
+            for part in claim.parts(self.batch):
+                self.counts += _sync_claim(
+                    self.theirs,
+                    self.recorder,
+                    part,
+                    self.mappings,
+                    at=self.clock(),
+                    trouble=self.counts.trouble,
+                )
+            if forced is None and claim.wanted < limit:
                 break
             # One batch at first, so that the recorder soon has something to do.
-            limit = min(2 * limit, _BATCHES_OF_A_CLAIM * batch)
-    return counts
+            limit = min(2 * limit, _BATCHES_OF_A_CLAIM * self.batch)
 
 
 def _batches(
@@ -128,7 +203,9 @@ def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, c
         differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")))
         wrong = kept(synced.append_column("entity", entities), differs)
         if wrong.num_rows:
-            corrections = wrong.select(["cfo_transaction_id", "entity"])
+            corrections = wrong.select(["cfo_transaction_id", "entity"]).rename_columns(
+                ["cfo_transaction_id", "classified_entity"]
+            )
             _correct(cfo, corrections)
             record_corrections(ours, wrong.select(["invoice_id", "cfo_transaction_id", "entity"]), at=clock())
     return wrong.num_rows

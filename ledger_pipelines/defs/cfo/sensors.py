@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import psycopg
@@ -11,11 +12,14 @@ from ledger_pipelines.cfo.metrics import KINDS, Metrics, due_alerts
 from ledger_pipelines.defs.jobs import cfo_sync
 from ledger_pipelines.defs.partitions import nearest_month, partition_key
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
-from ledger_pipelines.months import unbroken_spans
+from ledger_pipelines.months import month_of, unbroken_spans
 from ledger_pipelines.sources.webhook import post_to_webhook
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, unposted_events
+from ledger_pipelines.store.cfo_handed import has_synced
 from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics
 from ledger_pipelines.store.cfo_sync import register_holded_invoices
+from ledger_pipelines.store.cfo_troubles import KINDS as TROUBLES
+from ledger_pipelines.store.cfo_troubles import due_troubles
 
 #: A run that has not begun for so long will not: what is ready is asked for in spite of it.
 _GIVEN_UP = timedelta(minutes=10)
@@ -23,6 +27,8 @@ _GIVEN_UP = timedelta(minutes=10)
 _POSTS = 12
 #: When the same state is asked for again: whatever was asked for has not come to it by then.
 _ASK_AGAIN_SECONDS = 120
+#: How often what was handed over is looked for where nothing is ready: a database may be restored from a backup.
+_LOOK_AGAIN_SECONDS = 3600
 _NOT_BEGUN = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -44,25 +50,40 @@ def paid_invoices(
 
     A run that has not begun will see everything that is ready then: none is asked for beside it. The cursor holds
     the state that was asked for last and when; a state that has not changed for two minutes is asked for once more.
+    With nothing ready, a run of the current month looks once an hour whether what was handed over is still there.
     """
     now = datetime.now(UTC)
     with ledger.database.connect(application_name="ledger paid_invoices") as connection:
         register_holded_invoices(connection)
         months = ready_months(connection, now)
+        is_any_synced = has_synced(connection)
+    asked = json.loads(context.cursor) if context.cursor else {}
     if not months:
-        return dg.SkipReason("Nothing is ready.")
+        return _look_again(context, asked, now, is_any_synced=is_any_synced)
     waiting = dg.RunsFilter(job_name=cfo_sync.name, statuses=_NOT_BEGUN, created_after=now - _GIVEN_UP)
     if context.instance.get_runs(waiting, limit=1):
         return dg.SkipReason("A run that will take it has been asked for and has not begun.")
     state = " ".join(f"{one.month}:{one.state}" for one in months)
-    asked = json.loads(context.cursor) if context.cursor else {}
     if asked.get("state") == state and now.timestamp() - asked["at"] < _ASK_AGAIN_SECONDS:
         return dg.SkipReason("What is ready was asked for; its run is under way.")
     # Counted on for ever: a state that comes back must not meet a run key that is spent.
     attempt = asked.get("attempt", 0) + 1
-    context.update_cursor(json.dumps({"state": state, "at": now.timestamp(), "attempt": attempt}))
+    at = now.timestamp()
+    context.update_cursor(json.dumps({"state": state, "at": at, "attempt": attempt, "looked": at}))
     concerned = sorted({nearest_month(one.month, now.date()) for one in months})
     return [_request(span, f"{state} {attempt} {span[0]}") for span in unbroken_spans(concerned)]
+
+
+def _look_again(
+    context: dg.SensorEvaluationContext, asked: dict[str, Any], now: datetime, *, is_any_synced: bool
+) -> Sequence[dg.RunRequest] | dg.SkipReason:
+    """Asks for a run that looks again at what was handed over, when none has for an hour."""
+    looked = asked.get("looked")
+    if is_any_synced and (looked is None or now.timestamp() - looked >= _LOOK_AGAIN_SECONDS):
+        context.update_cursor(json.dumps(asked | {"looked": now.timestamp()}))
+        if looked is not None:
+            return [_request([month_of(now.date())], f"look {now.timestamp():.0f}")]
+    return dg.SkipReason("Nothing is ready.")
 
 
 def _request(span: Sequence[date], run_key: str) -> dg.RunRequest:
@@ -91,9 +112,9 @@ def cfo_alerts(
     now = datetime.now(UTC)
     with ledger.database.connect(application_name="ledger cfo_alerts") as connection:
         metrics = Metrics(*sync_metrics(connection, now))
-        due = due_alerts(metrics)
-        kept = [DueAlert(alert.kind, alert.message) for alert in due]
-        for event in keep_alerts(connection, KINDS, kept, now):
+        due = [DueAlert(alert.kind, alert.message) for alert in due_alerts(metrics)]
+        due += due_troubles(connection)
+        for event in keep_alerts(connection, [*KINDS, *TROUBLES], due, now):
             context.log.warning(f"Alert {event.event}: {event.message}")
         if cfo.webhook is not None:
             _post(context, connection, cfo.webhook, now)

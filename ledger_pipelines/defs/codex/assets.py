@@ -10,7 +10,8 @@ import pyarrow as pa
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
-from ledger_pipelines.defs.codex.tickets import place_fetched, record_ticket_problems, tickets_due
+from ledger_pipelines.defs.codex.tickets import NEWS, place_fetched, record_ticket_problems, tickets_due
+from ledger_pipelines.defs.codex.unread import Unread, find_unread, for_months, keep_unread
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
 from ledger_pipelines.defs.presentation import month_asset, preview
@@ -21,7 +22,7 @@ from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
 from ledger_pipelines.store.replacement import Change, ensure_months
-from ledger_pipelines.store.snapshots import read_snapshots, record_snapshot
+from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot
 
 _DESCRIPTIONS = {
     "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
@@ -101,22 +102,28 @@ def codex_snapshots(
         needed = frozenset(table for table, months in due.items() if months or table == "tickets")
         frames: dict[str, pa.Table] = {}
         changes: dict[str, dict[date, Change]] = {}
-        news = TICKETS.empty_table()
+        news = NEWS.empty_table()
         if needed:
             with codex.client() as client:
-                # Companies show whose tickets there could be.
-                asked = needed | {"companies"} if "tickets" in needed else needed
-                snapshot = client.fetch(asked, tickets.asked_years)
+                snapshot = client.fetch(needed, tickets.asked_years)
             frames = {
                 table: _by_month(getattr(snapshot, table), due[table])
                 for table in sorted(needed - {"tickets"})
             }
+            unread = find_unread(step.connection, snapshot, frames, due)
+            kept = {
+                table: keep_unread(step.connection, table, frame, due[table], unread)
+                for table, frame in frames.items()
+            }
+            is_complete = {table: _is_complete(snapshot, unread, table) for table in frames}
             if "tickets" in needed:
                 read = place_fetched(step, snapshot, tickets)
-                frames["tickets"], news = read.placed.tickets, read.placed.news
-                record_ticket_problems(step, read, tickets, is_complete="tickets" in snapshot.complete)
-            changes = _write(step, frames, due, snapshot, taken_at)
-            _record_problems(step, snapshot, needed - {"tickets"})
+                frames["tickets"], news = read.placed.tickets, read.news
+                kept["tickets"] = read.placed.tickets, read.gaps
+                is_complete["tickets"] = read.is_complete
+                record_ticket_problems(step, read, tickets)
+            changes = _write(step, kept, due, is_complete, taken_at)
+            _record_problems(step, snapshot, unread, due)
         results = [
             _result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)
         ]
@@ -161,33 +168,50 @@ def _by_month(frame: pa.Table, months: Sequence[date]) -> pa.Table:
     )
 
 
+def _is_complete(snapshot: CodexSnapshot, unread: Unread, table: str) -> bool:
+    """Whether every record of a table could be read, and is believed."""
+    broken = any(problem.is_blocking for problem in _problems_of(snapshot, table))
+    return table in snapshot.complete and not broken and not unread.touches(table)
+
+
 def _write(
     step: Step,
-    frames: Mapping[str, pa.Table],
+    kept: Mapping[str, tuple[pa.Table, set[tuple[date, str]]]],
     due: Mapping[str, list[date]],
-    snapshot: CodexSnapshot,
+    is_complete: Mapping[str, bool],
     taken_at: datetime,
 ) -> dict[str, dict[date, Change]]:
+    """Writes each table's months, with when they were taken and which companies they could not read anew."""
     changes: dict[str, dict[date, Change]] = {}
-    for months in {tuple(due[table]) for table in frames if due[table]}:
-        together = {table: frame for table, frame in frames.items() if tuple(due[table]) == months}
+    for months in {tuple(due[table]) for table in kept if due[table]}:
+        together = {table: frame for table, (frame, _) in kept.items() if tuple(due[table]) == months}
         ensure_months(step.connection, list(together), months)
         with step.connection.transaction():
             changes |= step.write(together, months)
             for table in together:
+                open_months = step.open(months)
                 record_snapshot(
-                    step.connection,
-                    table,
-                    step.open(months),
-                    taken_at=taken_at,
-                    is_complete=table in snapshot.complete and not _problems_of(snapshot, table),
+                    step.connection, table, open_months, taken_at=taken_at, is_complete=is_complete[table]
                 )
+                gaps = {gap for gap in kept[table][1] if gap[0] in open_months}
+                record_gaps(step.connection, table, open_months, gaps)
     return changes
 
 
-def _record_problems(step: Step, snapshot: CodexSnapshot, needed: frozenset[str]) -> None:
-    for table in sorted(needed):
-        step.record("codex", table, _problems_of(snapshot, table), is_complete=table in snapshot.complete)
+def _record_problems(
+    step: Step, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
+) -> None:
+    """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
+    for table, months in sorted(due.items()):
+        # Tickets have months of their own: `record_ticket_problems`.
+        if not months or table == "tickets":
+            continue
+        problems = [
+            *_problems_of(snapshot, table),
+            *(problem for problem in unread.problems if problem.operation == table),
+        ]
+        is_complete = table in snapshot.complete and table not in unread.whole
+        step.record("codex", table, for_months(problems, months), months=months, is_complete=is_complete)
 
 
 def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:

@@ -6,26 +6,27 @@ from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.snapshots import is_later_state
-from ledger_pipelines.columns import array, column
-from ledger_pipelines.defs.findings import Finding, rows_finding
+from ledger_pipelines.defs.closed import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.defs.codex.tickets import UNDATED
+from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.months import format_month
+from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.store.frames import months_in
+from ledger_pipelines.store.integration_errors import open_messages
 from ledger_pipelines.store.replacement import rows_of_months
-from ledger_pipelines.store.snapshots import read_snapshots
+from ledger_pipelines.store.snapshots import Snapshot, read_snapshots
 
-CLOSED_TICKETS = "closed_month_unchanged"
+_WARN = dg.AssetCheckSeverity.WARN
+_COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"
 TABLES = ("companies", "plans", "assets", "contacts", "tickets")
 
 CHECKS = (
     [
         dg.AssetCheckSpec(
-            "read_completely",
+            _COMPLETE,
             asset=table,
             description="Every record of the source could be read; those that could not are integration errors.",
         )
@@ -33,7 +34,7 @@ CHECKS = (
     ]
     + [
         dg.AssetCheckSpec(
-            "snapshot_in_time",
+            _IN_TIME,
             asset=table,
             description="The month's snapshot was taken in the month or the one after: it is billed from its own state.",
         )
@@ -42,7 +43,7 @@ CHECKS = (
     ]
     + [
         dg.AssetCheckSpec(
-            CLOSED_TICKETS,
+            CLOSED_UNCHANGED,
             asset="tickets",
             description="A closed month's tickets have the hours that Codex shows; what differs goes to an open one.",
         )
@@ -60,60 +61,40 @@ def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
     for table in wanted:
         for month in step.months:
             snapshot = found.get((table, month))
-            is_complete = snapshot is None or snapshot.is_complete
-            findings.append(
-                _finding(
-                    table,
-                    "read_completely",
-                    month,
-                    is_complete,
-                    f"some {table} could not be read; see integration_errors",
-                )
-            )
+            findings.append(_completeness(step, table, month, snapshot))
             if table != "tickets":
-                is_late = snapshot is not None and is_later_state(month, snapshot.snapshot_at.date())
-                taken = "" if snapshot is None else f" (taken {snapshot.snapshot_at:%Y-%m-%d})"
-                findings.append(
-                    _finding(
-                        table,
-                        "snapshot_in_time",
-                        month,
-                        not is_late,
-                        f"billed from a later state of {table}{taken}",
-                    )
-                )
+                findings.append(_lateness(table, month, snapshot))
     return findings
 
 
-def closed_ticket_findings(step: Step, news: pa.Table) -> list[Finding]:
-    """For the run's months and every closed month with news: the tickets whose hours Codex shows otherwise now."""
-    own = array(own_months(news).astype(np.int32)).view(pa.date32())
-    dated = news.select(["account_number", "ticket_number"]).add_column(0, "month", own)
-    dated = dated.append_column("hours", column(news, "total_hours_spent"))
-    dated = dated.append_column("is_gone", column(news, "is_gone")).append_column(
-        "told_in", column(news, "month")
+def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None) -> Finding:
+    if snapshot is None or snapshot.is_complete:
+        return Finding(table, _COMPLETE, month, 0, _WARN)
+    operations = (table, UNDATED) if table == "tickets" else (table,)
+    messages = [
+        message
+        for operation in operations
+        for message in open_messages(step.connection, "codex", operation, month)
+    ]
+    told = (
+        listing(f"some {table} could not be read", told_problems(messages))
+        if messages
+        else f"Some {table} could not be read when the month was; nothing of it is open: see `ledger errors list`."
     )
-    dated = dated.sort_by([("account_number", "ascending"), ("ticket_number", "ascending")])
-    with_news = [month for month in months_in(dated) if month in step.closed]
+    return Finding(table, _COMPLETE, month, max(1, len(messages)), _WARN, told)
+
+
+def _lateness(table: str, month: date, snapshot: Snapshot | None) -> Finding:
+    if snapshot is None or not is_later_state(month, snapshot.snapshot_at.date()):
+        return Finding(table, _IN_TIME, month, 0, _WARN)
+    told = f"It is billed from a later state of {table} (taken {snapshot.snapshot_at:%Y-%m-%d})."
+    return Finding(table, _IN_TIME, month, 1, _WARN, told)
+
+
+def closed_ticket_findings(step: Step, news: pa.Table) -> list[Finding]:
+    """For the run's months and every closed month with news (NEWS): the tickets that Codex shows otherwise now."""
+    with_news = {month for month in months_in(news) if month in step.closed}
     return [
-        rows_finding(
-            "tickets",
-            CLOSED_TICKETS,
-            month,
-            rows_of_months(dated, [month] if month in step.closed else []),
-            told="tickets came late, have other hours since or are gone",
-            severity=dg.AssetCheckSeverity.WARN,
-        )
+        closed_rows_finding("tickets", month, rows_of_months(news, [month] if month in with_news else []))
         for month in sorted({*step.months, *with_news})
     ]
-
-
-def _finding(table: str, check: str, month: date, passed: bool, text: str) -> Finding:
-    return Finding(
-        asset=table,
-        check=check,
-        month=month,
-        count=0 if passed else 1,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=None if passed else f"{format_month(month)}: {text}.",
-    )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.inputs import TICKETS
+from ledger_pipelines.billing.billed_hours import KEY
+from ledger_pipelines.billing.inputs import HOURS, TICKETS
+from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
-from ledger_pipelines.columns import column
-from ledger_pipelines.defs.steps import Step, in_months
+from ledger_pipelines.columns import array, column, joined_text, mask, positions
+from ledger_pipelines.defs.codex.unread import for_months
+from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, first_open_after, years_so_far
 from ledger_pipelines.shrinkage import shrunken_list
@@ -25,6 +29,19 @@ from ledger_pipelines.store.tickets import read_known_tickets
 _MONTHS_BACK = 12
 #: Under what the tickets without a date are filed: only a run that asks for all can find that one is gone.
 UNDATED = "undated_tickets"
+
+_NEWS_FIELDS: list[pa.Field[Any]] = [
+    pa.field("month", pa.date32()),
+    pa.field("account_number", pa.string()),
+    pa.field("ticket_number", pa.string()),
+    pa.field("subject", pa.string()),
+    pa.field("total_hours_spent", HOURS),
+    pa.field("hours_before", HOURS),
+    pa.field("moved_from", pa.string()),
+    pa.field("change", pa.string()),
+]
+#: What Codex says otherwise of closed months' tickets, by each ticket's own month.
+NEWS = pa.schema(_NEWS_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +83,18 @@ def tickets_due(step: Step, today: date, *, all_tickets: bool) -> TicketsDue:
 class TicketsRead:
     """Where the tickets stand, and what could not be read or is not believed: those without a date apart.
 
-    `kept_companies` are those whose rows of open months were left as they were.
+    `news` (NEWS) is what closed months do not know, `gaps` are the months and companies whose rows were left as they
+    were. `is_complete` says whether every ticket could be read and is believed, `is_whole` whether a problem that is
+    not among these is gone.
     """
 
     placed: Placed
-    kept_companies: list[str]
+    news: pa.Table
+    gaps: set[tuple[date, str]]
     problems: list[Problem]
     undated: list[Problem]
+    is_complete: bool
+    is_whole: bool
 
 
 def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> TicketsRead:
@@ -86,8 +108,10 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
         due.months,
         due.asked_years,
         step.closed,
-        silent=_silent(snapshot, problems, (known, stored)),
-        unread=[key for problem in problems if (key := _ticket_of(problem)) is not None],
+        silent=_silent(snapshot, (known, stored)),
+        unread=[
+            key for problem in problems if problem.is_blocking and (key := _ticket_of(problem)) is not None
+        ],
     )
     doubts = _doubts(step, snapshot.tickets, known, stored, asked)
     silent = {*asked.silent, *doubts} if None not in doubts else _accounts_of(known, stored)
@@ -95,16 +119,67 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     undated = [problem for problem in problems if due.has_all and _is_undated(problem)]
     dated = [problem for problem in problems if problem not in undated]
     placed = place_tickets(snapshot.tickets, known, stored, asked)
-    return TicketsRead(placed, list(asked.silent), [*dated, *doubts.values()], undated)
+    is_whole = "tickets" in snapshot.complete and None not in doubts
+    return TicketsRead(
+        placed,
+        _news(placed.news, known),
+        _gaps(snapshot, stored, due, silent=asked.silent, doubted=doubts),
+        [*dated, *doubts.values()],
+        undated,
+        is_complete=is_whole and not doubts and not any(problem.is_blocking for problem in problems),
+        is_whole=is_whole,
+    )
 
 
-def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue, *, is_complete: bool) -> None:
+def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue) -> None:
     """Codex was asked for whole years: only a run that asks for the same year can miss a broken one."""
     months = due.asked_months
-    step.record("codex", "tickets", in_months(read.problems, months), months=months, is_complete=is_complete)
+    problems = for_months(read.problems, months)
+    step.record("codex", "tickets", problems, months=months, is_complete=read.is_whole)
     if due.has_all:
         undated = [replace(one, operation=UNDATED, message=_undated_message(one)) for one in read.undated]
-        step.record("codex", UNDATED, undated, is_complete=is_complete)
+        step.record("codex", UNDATED, undated, is_complete=read.is_whole)
+
+
+def _gaps(
+    snapshot: CodexSnapshot,
+    stored: pa.Table,
+    due: TicketsDue,
+    *,
+    silent: Collection[str],
+    doubted: Collection[str | None],
+) -> set[tuple[date, str]]:
+    """The months to write and the companies whose tickets of them could not be read anew, or are not believed.
+
+    A company that is not shown any more has a gap only where it has rows that were kept.
+    """
+    missed = {(one.account, one.year) for one in snapshot.missed if one.part == "tickets"}
+    named = {(account, None) for account in doubted if account is not None}
+    gaps = {
+        (month, account)
+        for account, year in missed | named
+        for month in due.months
+        if year in (None, month.year)
+    }
+    by_year = {account for account, year in missed if year is not None and account not in doubted}
+    months, accounts = stored["month"].to_pylist(), stored["account_number"].to_pylist()
+    kept = set(silent) - by_year
+    return gaps | {
+        (month, account)
+        for month, account in zip(months, accounts, strict=True)
+        if account in kept and month in due.months
+    }
+
+
+def _news(news: pa.Table, known: pa.Table) -> pa.Table:
+    """What closed months do not know of tickets, in the words of a person: new, changed or gone."""
+    is_known = positions(joined_text(news, KEY), joined_text(known, KEY)) >= 0
+    changes = np.where(mask(column(news, "is_gone")), "gone", np.where(is_known, "changed", "new"))
+    columns = {name: column(news, name) for name in NEWS.names if name in news.column_names}
+    columns["month"] = array(own_months(news).astype(np.int32)).view(pa.date32())
+    columns["change"] = array(changes.tolist(), pa.string())
+    frame = pa.Table.from_arrays([columns[name] for name in NEWS.names], schema=NEWS)
+    return frame.sort_by([(name, "ascending") for name in KEY])
 
 
 def _undated_message(problem: Problem) -> str:
@@ -129,14 +204,10 @@ def _doubts(
     return doubts
 
 
-def _silent(snapshot: CodexSnapshot, problems: Sequence[Problem], kept: Sequence[pa.Table]) -> list[str]:
+def _silent(snapshot: CodexSnapshot, kept: Sequence[pa.Table]) -> list[str]:
     """Companies whose tickets could not be read, and those that Codex does not show at all."""
-    unread = {problem.external_id for problem in problems if problem.entity_type == "company"}
-    companies = [problem for problem in snapshot.problems if problem.operation == "companies"]
-    shown = _accounts_of(snapshot.companies, snapshot.tickets) | {
-        problem.external_id for problem in companies
-    }
-    return sorted(unread | (_accounts_of(*kept) - shown))
+    unread = {missed.account for missed in snapshot.missed if missed.part == "tickets"}
+    return sorted(unread | (_accounts_of(*kept) - snapshot.accounts))
 
 
 def _accounts_of(*frames: pa.Table) -> set[str]:

@@ -4,6 +4,7 @@ Each reads its source once for all months of the run; rules/sync_management.md n
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -11,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.clients import match_clients
-from ledger_pipelines.accruals.periods import service_periods
-from ledger_pipelines.columns import column, kept, mask, positions, present, take
+from ledger_pipelines.columns import column, kept, mask, present
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
-from ledger_pipelines.defs.invoicing.documents import write_documents
+from ledger_pipelines.defs.invoicing.documents import fetched_documents, held_documents, write_documents
+from ledger_pipelines.defs.invoicing.lists import SourceList, judge
 from ledger_pipelines.defs.invoicing.periods import write_periods
 from ledger_pipelines.defs.invoicing.specs import EXTERNAL_IDS, TABLES
+from ledger_pipelines.defs.invoicing.vanished import blocking, with_vanished_contacts, with_vanished_services
 from ledger_pipelines.defs.invoicing.writing import (
     closed_unchanged,
     completeness,
@@ -25,15 +27,22 @@ from ledger_pipelines.defs.invoicing.writing import (
     described,
     state_counts,
     write_state,
+    written_together,
 )
 from ledger_pipelines.defs.partitions import MONTHS
 from ledger_pipelines.defs.resources import FourGeeksResource, HoldedResource, LedgerResource, NotionResource
 from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
+from ledger_pipelines.emails import addresses
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months
-from ledger_pipelines.sources.holded import HoldedClient
+from ledger_pipelines.sources.frames import Reading
+from ledger_pipelines.sources.lists import ListReading
+from ledger_pipelines.sources.notion import MissingPropertyError, NotionClient
+from ledger_pipelines.store.memberships import keep_client_users, read_client_users
 from ledger_pipelines.store.snapshots import read_newest_snapshot
 
+STUDENTS = SourceList("4geeks", "crm-clients", "students", "4Geeks")
+PAGES = SourceList("notion", "notion-external-id", "pages", "Notion")
 _SERVICE_ACCOUNTS = "7050"
 _Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -62,12 +71,13 @@ def services(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
     with executed_step(context, ledger, "services") as step:
         with holded.client() as client:
             reading = client.sales_channels()
-        frame = _services_among(reading.frame)
-        changes = write_state(step, "services", frame, key="id", problems=reading.problems)
-        step.record("holded", "services", reading.problems)
+        frame, notes = with_vanished_services(step, _services_among(reading.frame), reading.frame)
+        problems = reading.problems + notes
+        changes = write_state(step, "services", frame, key="id", problems=blocking(problems))
+        step.record("holded", "services", problems)
         count(step, **state_counts(step, changes, frame, "services"))
         results = [described(step, "services", frame, changes)]
-        findings = completeness(step, "services", reading.problems)
+        findings = completeness(step, "services", problems)
     yield from results
     yield from report(context, findings)
 
@@ -78,28 +88,35 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
     if holded.missing:
         yield from not_configured(context, holded.missing)
         return
-    with executed_step(context, ledger, "invoices") as step:
+    with executed_step(context, ledger, "invoices", history_of="invoices") as step:
         with holded.client() as client:
-            known_services = _known_services(step, client)
-            contacts = client.contacts()
+            channels = client.sales_channels()
+            known_services = _known_services(step, channels)
+            listed = client.contacts()
             found = client.documents(step.months[0], add_months(step.months[-1], 1))
-        state = write_state(step, "holded_contacts", contacts.frame, key="id", problems=contacts.problems)
-        written = write_documents(step, found, known_services)
-        problems = in_months(found.problems + written.problems, step.months)
-        step.record("holded", "invoices", problems + contacts.problems, months=step.months)
+            contacts, notes = with_vanished_contacts(step, client, listed, found)
+            held = held_documents(step)
+            fetched = fetched_documents(step, client, found, held)
+        of_contacts = listed.problems + notes
+        state = write_state(step, "holded_contacts", contacts, key="id", problems=blocking(of_contacts))
+        written = write_documents(step, fetched, held, known_services, channels.frame)
+        problems = in_months(fetched.problems + written.problems, step.months)
+        step.record("holded", "invoices", problems + of_contacts, months=step.months)
         count(step, invoices_processed=found.invoices.num_rows)
-        count(step, **state_counts(step, state, contacts.frame, "clients"))
+        count(step, **state_counts(step, state, contacts, "clients"))
         results = [
-            described(step, "holded_contacts", contacts.frame, state),
+            described(step, "holded_contacts", contacts, state),
             *(
                 described(step, table, frame, written.changes[table])
                 for table, frame in written.frames.items()
             ),
         ]
-        findings = completeness(step, "holded_contacts", contacts.problems)
-        findings += completeness(step, "invoices", found.problems)
-        findings += closed_unchanged(step, "invoices", written.changes["invoices"])
-        findings += document_findings(step)
+        findings = completeness(step, "holded_contacts", of_contacts)
+        findings += completeness(step, "invoices", fetched.problems)
+        findings += closed_unchanged(
+            step, "invoices", written.changes["invoices"], written.frames["invoices"]
+        )
+        findings += document_findings(step, written)
     yield from results
     yield from report(context, findings)
 
@@ -113,17 +130,34 @@ def clients(
         yield from not_configured(context, fourgeeks.missing)
         return
     with executed_step(context, ledger, "crm-clients") as step:
-        contacts = _newest(step, "holded_contacts", "invoices")
+        contacts, read_at = _newest(step, "holded_contacts", "invoices"), datetime.now(UTC)
         with fourgeeks.client() as client:
             reading = client.students()
-        frame = match_clients(contacts, reading.frame)
-        changes = write_state(step, "clients", frame, key="contact_id")
-        step.record("4geeks", "crm-clients", reading.problems)
-        matched = int(present(column(frame, "student_id")).sum())
+        with written_together(step, "clients"):
+            before = read_newest_snapshot(step.connection, "clients")
+            trust = judge(
+                step.connection,
+                STUDENTS,
+                reading,
+                known=0 if before is None else _matched(before),
+                keys=_texts(reading.frame, "id"),
+                read_at=read_at,
+            )
+            remembered = read_client_users(step.connection)
+            earlier = None if trust.is_complete else before
+            matching = match_clients(contacts, reading.frame, remembered, earlier)
+            frame = matching.clients
+            keep_client_users(step.connection, matching.users, at=read_at)
+            changes = write_state(
+                step, "clients", frame, key="contact_id", is_complete=trust.is_complete, keeps_missing=False
+            )
+        problems = [*reading.problems, *trust.problems, *matching.problems]
+        step.record("4geeks", "crm-clients", problems, is_complete=trust.is_whole)
+        matched = _matched(frame)
         count(step, students_processed=reading.frame.num_rows, clients_matched=matched)
         count(step, **state_counts(step, changes, frame, "clients"))
         results = [described(step, "clients", frame, changes, clients_matched=matched)]
-        findings = completeness(step, "clients", reading.problems) + unmatched_clients(step, frame)
+        findings = completeness(step, "clients", problems) + unmatched_clients(step, frame)
     yield from results
     yield from report(context, findings)
 
@@ -136,19 +170,16 @@ def enrollments(
     if fourgeeks.missing:
         yield from not_configured(context, fourgeeks.missing)
         return
-    with executed_step(context, ledger, "service-periods") as step:
+    with executed_step(context, ledger, "service-periods", history_of="enrollments") as step:
+        read_at = datetime.now(UTC)
         with fourgeeks.client() as client:
             reading = client.memberships()
-        periods, wrong = service_periods(reading.frame)
-        made = positions(column(periods, "id"), column(reading.frame, "id"))
-        periods = periods.append_column("created_at", take(column(reading.frame, "created_at"), made))
-        problems = reading.problems + wrong
-        frame, changes = write_periods(step, periods, problems)
-        step.record("4geeks", "service-periods", problems)
-        count(step, memberships_processed=reading.frame.num_rows, periods_processed=periods.num_rows)
-        results = [described(step, "enrollments", frame, changes)]
-        findings = completeness(step, "enrollments", problems)
-        findings += closed_unchanged(step, "enrollments", changes)
+        written = write_periods(step, reading, zone=fourgeeks.zone, read_at=read_at)
+        step.record("4geeks", "service-periods", written.problems, is_complete=written.trust.is_whole)
+        count(step, memberships_processed=reading.frame.num_rows, periods_processed=written.periods)
+        results = [described(step, "enrollments", written.frame, written.changes)]
+        findings = completeness(step, "enrollments", written.problems)
+        findings += closed_unchanged(step, "enrollments", written.changes, written.frame)
     yield from results
     yield from report(context, findings)
 
@@ -162,20 +193,35 @@ def external_ids(
         yield from not_configured(context, notion.missing)
         return
     with executed_step(context, ledger, "notion-external-id") as step:
+        read_at = datetime.now(UTC)
         with notion.client() as client:
-            reading = client.pages()
+            reading = _pages(step, client)
         frame = reading.frame.select(EXTERNAL_IDS.names)
-        changes = write_state(step, "external_ids", frame, key="page_id", problems=reading.problems)
-        step.record("notion", "notion-external-id", reading.problems)
-        known = read_newest_snapshot(step.connection, "clients")
-        emails = None if known is None else column(known, "email").drop_null()
-        matched = 0
-        if emails is not None:
-            matched = int(mask(pc.is_in(column(frame, "email"), value_set=emails, skip_nulls=True)).sum())
+        with written_together(step, "external_ids"):
+            before = read_newest_snapshot(step.connection, "external_ids")
+            trust = judge(
+                step.connection,
+                PAGES,
+                reading,
+                known=0 if before is None else before.num_rows,
+                keys=_texts(frame, "page_id"),
+                read_at=read_at,
+            )
+            changes = write_state(
+                step,
+                "external_ids",
+                frame,
+                key="page_id",
+                problems=reading.problems,
+                is_complete=trust.is_complete,
+            )
+        problems = [*reading.problems, *trust.problems]
+        step.record("notion", "notion-external-id", problems, is_complete=trust.is_whole)
+        matched = _clients_among(frame, read_newest_snapshot(step.connection, "clients"))
         count(step, pages_processed=frame.num_rows, clients_matched=matched)
         count(step, **state_counts(step, changes, frame, "external_ids"))
         results = [described(step, "external_ids", frame, changes, clients_matched=matched)]
-        findings = completeness(step, "external_ids", reading.problems)
+        findings = completeness(step, "external_ids", problems)
     yield from results
     yield from report(context, findings)
 
@@ -184,15 +230,41 @@ def _services_among(channels: pa.Table) -> pa.Table:
     return kept(channels, mask(pc.starts_with(column(channels, "account_number"), _SERVICE_ACCOUNTS)))
 
 
-def _known_services(step: Step, client: HoldedClient) -> pa.Table:
-    """The services as they were read last; read now, for the step's months, when they never were."""
+def _known_services(step: Step, channels: Reading) -> pa.Table:
+    """The services as they were read last; those of now, for the step's months, when they never were."""
     known = read_newest_snapshot(step.connection, "services")
     if known is None:
-        reading = client.sales_channels()
-        known = _services_among(reading.frame)
-        write_state(step, "services", known, key="id", problems=reading.problems)
-        step.record("holded", "services", reading.problems)
+        known = _services_among(channels.frame)
+        write_state(step, "services", known, key="id", problems=channels.problems)
+        step.record("holded", "services", channels.problems)
     return known
+
+
+def _texts(frame: pa.Table, name: str) -> frozenset[str]:
+    return frozenset(map(str, column(frame, name).to_pylist()))
+
+
+def _matched(clients: pa.Table) -> int:
+    return int(present(column(clients, "student_id")).sum())
+
+
+def _clients_among(pages: pa.Table, clients: pa.Table | None) -> int:
+    """How many pages have an address of a client."""
+    if clients is None:
+        return 0
+    known = {one for email in column(clients, "email").to_pylist() for one in addresses(email)}
+    return sum(not known.isdisjoint(addresses(email)) for email in column(pages, "email").to_pylist())
+
+
+def _pages(step: Step, client: NotionClient) -> ListReading:
+    """The pages. Without a property that is needed what is known stays, as incomplete, and the step fails."""
+    try:
+        return client.pages()
+    except MissingPropertyError as error:
+        nothing = EXTERNAL_IDS.empty_table()
+        write_state(step, "external_ids", nothing, key="page_id", is_complete=False)
+        step.record("notion", "notion-external-id", [error.problem], is_complete=False)
+        raise
 
 
 def _newest(step: Step, table: str, reading_step: str) -> pa.Table:

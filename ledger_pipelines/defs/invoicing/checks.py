@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ledger_pipelines.columns import column, kept, present
-from ledger_pipelines.defs.findings import Finding
-from ledger_pipelines.defs.invoicing.writing import CLOSED_UNCHANGED, READ_COMPLETELY
+from ledger_pipelines.columns import column, kept, mask, present
+from ledger_pipelines.defs.closed import CLOSED_UNCHANGED
+from ledger_pipelines.defs.findings import Finding, listing
+from ledger_pipelines.defs.invoicing.documents import Written
+from ledger_pipelines.defs.invoicing.writing import READ_COMPLETELY
+from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.store.invoicing import documents_off_their_lines, misplaced_documents
+from ledger_pipelines.defs.telling import named_records
+from ledger_pipelines.invoicing.unclaimed import told
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.invoicing import misplaced_documents
+
+#: Records that a finding names; its metadata has them all.
+_MOST_NAMED = 10
 
 _IN_ONE_MONTH = "in_one_month"
 _LINES_ADD_UP = "lines_add_up"
+_HAS_CONTRACT = "all_money_has_a_contract"
 _HAS_STUDENT = "every_client_is_a_student"
 
 CHECKS = [
@@ -45,7 +57,14 @@ CHECKS = [
     dg.AssetCheckSpec(
         _LINES_ADD_UP,
         asset="invoice_lines",
-        description="A document's lines add up to its subtotal, a cent for each line aside.",
+        description="A document's lines come to what its total says without tax, a cent for each line aside, or it "
+        "has a discount or another currency's prices that says why not.",
+    ),
+    dg.AssetCheckSpec(
+        _HAS_CONTRACT,
+        asset="contracts",
+        description="All invoiced money belongs to a contract: it has a contact, and a service or another sales channel; "
+        "a credit note's invoice is known.",
     ),
     dg.AssetCheckSpec(
         _HAS_STUDENT,
@@ -55,22 +74,55 @@ CHECKS = [
 ]
 
 
-def document_findings(step: Step) -> list[Finding]:
-    """Documents in two months, and documents whose lines do not add up."""
+def document_findings(step: Step, written: Written) -> list[Finding]:
+    """Documents in two months, those whose lines do not add up, and money that no contract claims."""
     twice = misplaced_documents(step.connection, step.months)
-    off = documents_off_their_lines(step.connection, step.months)
+    off = [
+        (
+            row["month"],
+            f"{row['document_number']} has lines of {row['lines']} and is {row['net']} {row['currency']}",
+        )
+        for row in written.unexplained.to_pylist()
+    ]
     return [
         *_findings(
-            step, "invoices", _IN_ONE_MONTH, twice, "stands in another open month, too; read both again"
+            step,
+            "invoices",
+            _IN_ONE_MONTH,
+            twice,
+            told="documents that stand in another open month, too, and count twice",
+            advice="Read both months again.",
         ),
         *_findings(
             step,
             "invoice_lines",
             _LINES_ADD_UP,
-            [(month, f"{number} ({told})") for month, number, told in off],
-            "has a subtotal that its lines do not add up to",
+            off,
+            told="documents whose lines do not come to what they are without tax, and count in proportion",
         ),
+        *(_unclaimed_finding(written.unclaimed, month) for month in step.months),
     ]
+
+
+def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
+    """Money of a month that no contract claims: each document by its number, all in all by currency."""
+    own = kept(rows, mask(pc.equal(column(rows, "month"), pa.scalar(month))))
+    found = own.to_pylist()
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in found:
+        sums[row["currency"]] += row["amount"]
+    totals = ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(sums.items()))
+    named = "; ".join(told(row) for row in found[:_MOST_NAMED])
+    more = f"; and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
+    return Finding(
+        asset="contracts",
+        check=_HAS_CONTRACT,
+        month=month,
+        count=len(found),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{format_month(month)}: {totals}: {named}{more}." if found else None,
+        metadata={"rows": preview(own, own.column_names)} if found else {},
+    )
 
 
 def unmatched_clients(step: Step, clients: pa.Table) -> list[Finding]:
@@ -80,10 +132,19 @@ def unmatched_clients(step: Step, clients: pa.Table) -> list[Finding]:
     rows = [
         (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named
     ]
-    return _findings(step, "clients", _HAS_STUDENT, rows, "is nobody in 4Geeks: compare the e-mails")
+    return _findings(
+        step,
+        "clients",
+        _HAS_STUDENT,
+        rows,
+        told="clients who are nobody in 4Geeks",
+        advice="Compare the e-mails.",
+    )
 
 
-def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]], text: str) -> list[Finding]:
+def _findings(
+    step: Step, asset: str, check: str, rows: Iterable[tuple[date, str]], *, told: str, advice: str = ""
+) -> list[Finding]:
     by_month: dict[date, list[str]] = defaultdict(list)
     for month, name in rows:
         by_month[month].append(name)
@@ -94,14 +155,7 @@ def _findings(step: Step, asset: str, check: str, rows: Iterable[Sequence[Any]],
             month=month,
             count=len(by_month[month]),
             severity=dg.AssetCheckSeverity.WARN,
-            description=_told(by_month[month], text),
+            description=listing(told, named_records(by_month[month]), advice) if by_month[month] else None,
         )
         for month in step.months
     ]
-
-
-def _told(names: Sequence[str], text: str) -> str | None:
-    if not names:
-        return None
-    more = f" … and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"{names[0]} {text}.{more}"

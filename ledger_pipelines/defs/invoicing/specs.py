@@ -11,7 +11,7 @@ import pyarrow as pa
 from ledger_pipelines.accruals.inputs import CLIENTS, PERIODS
 from ledger_pipelines.defs.presentation import month_asset
 from ledger_pipelines.invoicing.contracts import CONTRACTS
-from ledger_pipelines.invoicing.frames import IS_REMOVED
+from ledger_pipelines.invoicing.frames import IS_PERIOD, IS_REMOVED
 from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS
 from ledger_pipelines.sources.holded_models import CONTACTS, INVOICE_LINES, INVOICES, SALES_CHANNELS
 from ledger_pipelines.sources.notion_models import PAGES
@@ -30,7 +30,7 @@ EXTERNAL_IDS = pa.schema(
         )
     ]
 )
-ENROLLMENTS = pa.schema([*PERIODS, MEMBERSHIPS.field("created_at"), IS_REMOVED])
+ENROLLMENTS = pa.schema([*PERIODS, MEMBERSHIPS.field("created_at"), IS_REMOVED, IS_PERIOD])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +101,30 @@ TABLES: dict[str, Table] = {
     ),
     "contracts": Table(
         CONTRACTS,
-        "A row is what a month's documents change in the contract of a client for a service.",
+        "A row is what a document changes, in a month, in the contracts of a client for a service.",
         ("invoice_lines", "holded_contacts"),
         "invoicing",
         "arrow",
-        ("contact_id", "service_id", "currency", "contract_date", "amount", "documents"),
-        {"amount": "a contract's amount is the sum of its rows up to a month"},
+        ("contact_id", "service_id", "currency", "document_type", "document_date", "amount"),
+        {
+            "amount": "what a contract comes to at a month's end is the sum of its rows up to then",
+            "document_id": "empty in months that were closed before documents were told apart",
+            "document_date": "the document's day in Madrid; of its rows the latest month's is what is known",
+            "made_from": "of a credit note, the id of the document that it was made from",
+        },
     ),
     "clients": Table(
         CLIENTS,
-        "A row is a contact of Holded with the student of 4Geeks who has the same e-mail.",
+        "A row is a contact of Holded with the student of 4Geeks who has one of its addresses.",
         ("contracts",),
         "crm",
         "4geeks",
         ("contact_id", "name", "email", "student_id", "user_id"),
-        {"student_id": "null: nobody in 4Geeks has this e-mail"},
+        {
+            "email": "as Holded has it, in one case; it may hold several addresses",
+            "student_id": "null: nobody in 4Geeks has one of its addresses",
+            "user_id": "the user that the client was first matched to, whatever becomes of the address",
+        },
     ),
     "enrollments": Table(
         ENROLLMENTS,
@@ -124,7 +133,12 @@ TABLES: dict[str, Table] = {
         "crm",
         "4geeks",
         ("id", "email", "cohort_slug", "start_date", "end_date", "status", "status_change_date"),
-        {"updated_at": "of several rows of a period the one updated last is what is known"},
+        {
+            "status_change_date": "the day with which this status of this membership was first seen",
+            "updated_at": "when 4Geeks last saved the membership, also only to record attendance",
+            "is_removed": "4Geeks has the membership no more: postponed on the last day of the last month that knew it",
+            "is_period": "false: another month holds it as a service period, and it is none",
+        },
     ),
     "external_ids": Table(
         EXTERNAL_IDS,

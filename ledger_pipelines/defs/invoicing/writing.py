@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,46 +12,66 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import array, column, kept, mask
-from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.closed import closed_month_finding
+from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.invoicing.specs import TABLES
 from ledger_pipelines.defs.presentation import preview
 from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.frames import in_month
+from ledger_pipelines.store.history import READ_BY_MONTH
 from ledger_pipelines.store.replacement import Change, ensure_months
 from ledger_pipelines.store.snapshots import read_newest_snapshot, record_snapshot
 
 READ_COMPLETELY = "read_completely"
-CLOSED_UNCHANGED = "closed_month_unchanged"
 
 Changes = Mapping[date, Change]
 
 
+@contextmanager
+def written_together(step: Step, table: str) -> Iterator[None]:
+    """What the body writes beside the step's months of this table becomes so all at once, or nothing of it."""
+    ensure_months(step.connection, [table], step.months)
+    with step.connection.transaction():
+        yield
+
+
 def write_state(
-    step: Step, table: str, frame: pa.Table, *, key: str, problems: Sequence[Problem] = ()
+    step: Step,
+    table: str,
+    frame: pa.Table,
+    *,
+    key: str,
+    problems: Sequence[Problem] = (),
+    is_complete: bool | None = None,
+    keeps_missing: bool = True,
 ) -> Changes:
-    """Makes the frame the rows of each of the step's open months, and keeps when it was read.
+    """Makes the frame the rows of each of the open months that were asked for, and keeps when it was read.
 
     The newest state is what accruals go by, so an older month that is read again takes it, too. A record that could
-    not be read this time stays as it was read last: it is not gone.
+    not be read this time stays as it was read last: it is not gone. `is_complete` says whether the list was read
+    whole and is believed, where the source can tell (None: whether there are no problems); of one that is not, every
+    record that is missing stays. With `keeps_missing` false the frame is taken as it is.
     """
-    months = step.open(step.months)
+    months = step.open(step.asked)
     if not months:
         return {}
     before = read_newest_snapshot(step.connection, table)
-    if problems and before is not None:
-        unreadable = array(sorted({problem.external_id for problem in problems}), pa.string())
-        texts = column(before, key).cast(pa.string())
-        is_kept = mask(pc.is_in(texts, value_set=unreadable))
-        is_read = mask(pc.is_in(column(before, key), value_set=column(frame, key)))
-        frame = pa.concat_tables(
-            [frame, kept(before, is_kept & ~is_read).select(frame.column_names).cast(frame.schema)]
-        )
+    if before is not None and keeps_missing and (problems or is_complete is False):
+        missing = kept(before, ~mask(pc.is_in(column(before, key), value_set=column(frame, key))))
+        if is_complete is not False:
+            unreadable = array(sorted({problem.external_id for problem in problems}), pa.string())
+            missing = kept(
+                missing, mask(pc.is_in(column(missing, key).cast(pa.string()), value_set=unreadable))
+            )
+        frame = pa.concat_tables([frame, missing.select(frame.column_names).cast(frame.schema)])
     ensure_months(step.connection, [table], months)
     whole = pa.concat_tables([in_month(frame, month) for month in months])
+    complete = not problems if is_complete is None else is_complete
     with step.connection.transaction():
         changes = step.write({table: whole}, months)[table]
-        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=not problems)
+        record_snapshot(step.connection, table, months, taken_at=datetime.now(UTC), is_complete=complete)
     return changes
 
 
@@ -90,8 +111,10 @@ def state_counts(step: Step, changes: Changes, frame: pa.Table, name: str) -> di
 
 
 def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
-    """One finding for each month: could every record be read?"""
-    told = None if not problems else f"{len(problems):,} records could not be read: {problems[0].message}"
+    """One finding for each month that was read: could every record be? Mere notes are none of its business."""
+    told = "some records could not be read"
+    problems = [problem for problem in problems if problem.is_blocking]
+    names = told_problems(problem.message for problem in problems)
     return [
         Finding(
             asset=table,
@@ -99,30 +122,16 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
             month=month,
             count=len(problems),
             severity=dg.AssetCheckSeverity.WARN,
-            description=told,
+            description=listing(told, names) if problems else None,
         )
-        for month in step.months
+        for month in (step.months if table in READ_BY_MONTH else step.asked)
     ]
 
 
-def closed_unchanged(step: Step, table: str, changes: Changes) -> list[Finding]:
-    """One finding for each month: does the source still say what a closed month holds?"""
-    findings = []
-    for month in step.months:
-        change = changes.get(month, Change()) if month in step.closed else Change()
-        differing = change.added + change.removed
-        told = (
-            f"{month:%Y-%m} is closed; of its {table} {change.removed:,} rows are not so any more and "
-            f"{change.added:,} are new; the first open month takes the news."
-        )
-        findings.append(
-            Finding(
-                asset=table,
-                check=CLOSED_UNCHANGED,
-                month=month,
-                count=differing,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=told if differing else None,
-            )
-        )
-    return findings
+def closed_unchanged(step: Step, table: str, changes: Changes, frame: pa.Table) -> list[Finding]:
+    """One finding for each month: does the source, whose rows are `frame`, still say what a closed month holds?"""
+    shown = TABLES[table].preview
+    return [
+        closed_month_finding(step, table, month, changes.get(month, Change()), frame, shown=shown)
+        for month in step.months
+    ]

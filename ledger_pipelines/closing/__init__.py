@@ -1,0 +1,1 @@
+"""The rules of closing a month for good: pure, as the other rules are."""

@@ -1,0 +1,133 @@
+"""May months be closed for good, and what stands against it (rules/billing.md, Which plan, 3).
+
+Closed for good is closed with all that belongs in the books: nothing unread that would be billed, no company without a
+plan, no invariant broken. What a person has ignored, with a note, stands against nothing; nor does what is no matter of
+the months' books: mere notes, errors of other months, the CFO's database, alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import describe_months, month_of
+
+#: Whose present state the books are made of: an error of theirs that names no month troubles every open one.
+_SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
+#: Assets and steps that hand the books on, and make none of them.
+_OUTSIDE = frozenset({"cfo_transactions"})
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenError:
+    """An integration error that is neither resolved nor ignored. It has no months where a source's present is wrong."""
+
+    error_id: int
+    integration: str
+    operation: str
+    entity_type: str
+    external_id: str
+    message: str
+    months: frozenset[date]
+    is_blocking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenInvariant:
+    """A check of a run that failed as an error."""
+
+    asset: str
+    check: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStep:
+    """A step of a run that failed, in its own words."""
+
+    step: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the months that are to be closed, after their run."""
+
+    months: Sequence[date]
+    errors: Sequence[OpenError] = ()
+    invariants: Sequence[BrokenInvariant] = ()
+    failures: Sequence[FailedStep] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why months are not closed: what it is about, in which words, and the error that a person may ignore."""
+
+    kind: Literal["step", "invariant", "error"]
+    subject: str
+    message: str
+    error_id: int | None = None
+
+
+def reasons_against(facts: Facts) -> list[Reason]:
+    """What stands against closing the months for good; nothing where they may be closed. The gravest come first."""
+    return [
+        *(_of_step(one) for one in facts.failures if one.step not in _OUTSIDE),
+        *(_of_invariant(one) for one in facts.invariants if one.asset not in _OUTSIDE),
+        *(_of_error(one) for one in facts.errors if troubles(one, facts.months)),
+    ]
+
+
+def warnings_of(facts: Facts) -> list[Reason]:
+    """What failed in the run and is no matter of the months' books."""
+    return [
+        *(_of_step(one) for one in facts.failures if one.step in _OUTSIDE),
+        *(_of_invariant(one) for one in facts.invariants if one.asset in _OUTSIDE),
+    ]
+
+
+def troubles(error: OpenError, months: Iterable[date]) -> bool:
+    """Whether the books of one of these months may lack what an error names."""
+    if not error.is_blocking:
+        return False
+    return not error.months.isdisjoint(months) if error.months else error.integration in _SOURCES
+
+
+def refusal(months: Sequence[date], reasons: Sequence[Reason]) -> str:
+    """The sentence that says why the months were not closed, naming the first reasons, and what to do."""
+    named = " ".join(reason.message for reason in reasons[:_NAMED])
+    count = "one thing stands" if len(reasons) == 1 else f"{len(reasons):,} things stand"
+    more = f" And {len(reasons) - _NAMED:,} more." if len(reasons) > _NAMED else ""
+    return (
+        f"{describe_months(months)} was not closed, {count} against it: {named}{more} Mend it and run again with "
+        "--refresh-snapshots, or where it may stay so, `ledger errors ignore ID --note …`."
+    )
+
+
+def refuse_unfinished(months: Sequence[date], today: date) -> None:
+    """Raises LedgerError when one of the months has not ended."""
+    unfinished = [month for month in months if month >= month_of(today)]
+    if unfinished:
+        raise LedgerError(
+            f"{describe_months(unfinished)} cannot be closed before it has ended: leave --finalise out until then."
+        )
+
+
+def _of_step(failed: FailedStep) -> Reason:
+    return Reason("step", failed.step, failed.message)
+
+
+def _of_invariant(broken: BrokenInvariant) -> Reason:
+    told = broken.message or "see the check in Dagster."
+    return Reason(
+        "invariant", f"{broken.asset} {broken.check}", f"{broken.asset} breaks {broken.check}: {told}"
+    )
+
+
+def _of_error(error: OpenError) -> Reason:
+    subject = f"{error.integration} {error.operation}: {error.entity_type} {error.external_id}"
+    return Reason("error", subject, error.message, error.error_id)
