@@ -6,8 +6,18 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from ledger_pipelines.billing.credits import credits_owed, hours_vanished
 from ledger_pipelines.billing.outputs import BillingResult
-from ledger_pipelines_tests.billing.building import bill_month, enabled, lines_of, only_statement
+from ledger_pipelines.billing.statements import bill
+from ledger_pipelines_tests.billing.building import (
+    bill_month,
+    enabled,
+    lines_of,
+    make_inputs,
+    only_statement,
+)
 
 JANUARY, FEBRUARY, MARCH = (date(2025, month, 1) for month in (1, 2, 3))
 DECEMBER = date(2024, 12, 1)
@@ -68,6 +78,37 @@ def test_hours_added_to_a_closed_month_are_a_line_of_the_first_open_one_that_nam
         "billed_before": 5,
         "hours": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("currency", "amounts"), [("JPY", ["157", "157", "157"]), ("KWD", ["156.646", "156.646", "156.646"])]
+)
+def test_late_hours_and_what_is_owed_of_them_are_in_the_currencys_minor_unit(
+    currency: str, amounts: list[str]
+) -> None:
+    """1.04167 h are 3,750 s at 150.3801: late for A1, late without a statement now for A2, owed to A3."""
+    accounts = ("A1", "A2", "A3")
+    rate = {"per_hour_ticket_cost": "150.3801"}
+    inputs = make_inputs(
+        companies=[{"account_number": account} for account in ("A1", "A3")],
+        tickets=[
+            of(JANUARY, "T1", "1.04167"),
+            of(JANUARY, "T1", "1.04167", account_number="A2"),
+            of(JANUARY, "T1", "1", account_number="A3"),
+        ],
+        booked_ticket_hours=[booked(JANUARY, "T1", "2.04167", account_number="A3")],
+        booked_statements=[
+            {"month": JANUARY, "account_number": account, "hours_used": "2.04167", **rate}
+            for account in accounts
+        ],
+        closed_months=[JANUARY, FEBRUARY],
+    )
+    result = bill(inputs, [MARCH], currency=currency)
+    (line,) = lines_of(result, "hours")
+    found = [*result.unbilled_hours.to_pylist(), *credits_owed(inputs, MARCH, currency).to_pylist()]
+    assert [one["amount"] for one in (line, *found)] == [Decimal(amount) for amount in amounts]
+    assert {one["currency"] for one in found} == {currency}
+    assert hours_vanished(inputs, result.statements, MARCH, currency).num_rows == 0
 
 
 def test_a_ticket_that_came_late_is_billed_whole() -> None:

@@ -39,12 +39,12 @@ def shown(number: str, day: str | None, hours: Any, **more: Any) -> Ticket:
 
 
 class CodexServer(ScriptedServer):
-    """Companies with their tickets, by account; `broken` companies' tickets cannot be sent."""
+    """Companies with their tickets, by account; those of `broken` companies (or of one's year) cannot be sent."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tickets: dict[str, list[Ticket]] = {}
-        self.broken: set[str] = set()
+        self.broken: set[str | tuple[str, str]] = set()
         self.years: list[str | None] = []
 
     def take(self, seen: Seen) -> Reply:
@@ -61,7 +61,7 @@ class CodexServer(ScriptedServer):
 
     def _entry(self, account: str, year: str) -> dict[str, Any]:
         some = [one for one in self.tickets[account] if (one["last_updated_at"] or "").startswith(year)]
-        sent = None if account in self.broken else some
+        sent = None if {account, (account, year)} & self.broken else some
         return {"company": _company(account), "assets": [], "contacts": [], "locations": [], "tickets": sent}
 
 
@@ -122,6 +122,13 @@ class CodexLedger:
             "SELECT account_number, source_id, quantity, amount FROM billing_statement_lines "
             "WHERE kind = 'hours' AND month = %s ORDER BY 1, 2",
             month,
+        )
+
+    def incomplete(self) -> list[tuple[date, str, str]]:
+        """The statements that say that a part could not be read: month, account and which."""
+        return self.fetch(
+            "SELECT month, account_number, incomplete_parts FROM billing_statements "
+            "WHERE incomplete_parts IS NOT NULL ORDER BY 1, 2"
         )
 
     def errors(self) -> list[tuple[str, str]]:

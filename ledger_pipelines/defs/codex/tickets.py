@@ -123,7 +123,7 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     return TicketsRead(
         placed,
         _news(placed.news, known),
-        _gaps(snapshot, stored, due, silent=asked.silent, doubted=doubts),
+        _gaps(snapshot, stored, due, silent=frozenset(asked.silent), doubted=doubts),
         [*dated, *doubts.values()],
         undated,
         is_complete=is_whole and not doubts and not any(problem.is_blocking for problem in problems),
@@ -146,7 +146,7 @@ def _gaps(
     stored: pa.Table,
     due: TicketsDue,
     *,
-    silent: Collection[str],
+    silent: frozenset[str],
     doubted: Collection[str | None],
 ) -> set[tuple[date, str]]:
     """The months to write and the companies whose tickets of them could not be read anew, or are not believed.
@@ -161,13 +161,12 @@ def _gaps(
         for month in due.months
         if year in (None, month.year)
     }
-    by_year = {account for account, year in missed if year is not None and account not in doubted}
+    told = set() if None in doubted else {account for account, _ in missed | named}
     months, accounts = stored["month"].to_pylist(), stored["account_number"].to_pylist()
-    kept = set(silent) - by_year
     return gaps | {
         (month, account)
         for month, account in zip(months, accounts, strict=True)
-        if account in kept and month in due.months
+        if account in silent and account not in told and month in due.months
     }
 
 
