@@ -146,6 +146,7 @@ def _tickets(accounts: pa.Array, months: Sequence[date], random: np.random.Gener
             "total_hours_spent": pc.multiply(minutes, pa.scalar(Decimal("0.016666666666666666"))).cast(
                 pa.decimal128(28, 18)
             ),
+            "is_gone": pa.repeat(False, count),
         }
     )
 

@@ -1,7 +1,7 @@
 """What the billing rule reads: the frames, their columns and their types.
 
-A frame's columns are those of the table of its name; `booked_ticket_hours` is `ticket_hours` of closed
-months.
+A frame's columns are those of the table of its name; `booked_ticket_hours` is `ticket_hours` of closed months, with
+what `tickets` says of each, and `booked_statements` is `billing_statements` of closed months.
 """
 
 from __future__ import annotations
@@ -93,6 +93,9 @@ TICKETS = pa.schema(
         pa.field("last_updated_at", _INSTANT),
         pa.field("closed_at", _INSTANT),
         pa.field("total_hours_spent", HOURS),
+        pa.field("hours_before", HOURS),
+        pa.field("is_gone", pa.bool_()),
+        *_texts("moved_from"),
     ]
 )
 PLANS = pa.schema(
@@ -162,7 +165,28 @@ CUSTOM_LINE_ITEMS = pa.schema(
         _FROM_MONTH,
     ]
 )
-BOOKED_TICKET_HOURS = pa.schema([_MONTH, _ACCOUNT, *_texts("ticket_number"), pa.field("hours", HOURS)])
+BOOKED_TICKET_HOURS = pa.schema(
+    [
+        _MONTH,
+        _ACCOUNT,
+        *_texts("ticket_number"),
+        pa.field("ticket_month", pa.date32()),
+        pa.field("total_hours", HOURS),
+        pa.field("hours", HOURS),
+        pa.field("ticket_id", pa.int64()),
+        pa.field("created_at", _INSTANT),
+    ]
+)
+BOOKED_STATEMENTS = pa.schema(
+    [
+        _MONTH,
+        _ACCOUNT,
+        pa.field("hours_used", HOURS),
+        pa.field("hours_earlier_in_year", HOURS),
+        pa.field("billable_hours", HOURS),
+        *(pa.field(name, RATE) for name in ("per_hour_ticket_cost", *PREPAID)),
+    ]
+)
 
 SNAPSHOT_GAPS = pa.schema([_MONTH, *_texts("table_name"), _ACCOUNT])
 
@@ -182,6 +206,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "manual_users": MANUAL_USERS,
         "custom_line_items": CUSTOM_LINE_ITEMS,
         "booked_ticket_hours": BOOKED_TICKET_HOURS,
+        "booked_statements": BOOKED_STATEMENTS,
         "snapshot_gaps": SNAPSHOT_GAPS,
     }
 )
@@ -203,7 +228,18 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "backup_usage_tb",
         ),
         "contacts": ("month", "account_number", "id", "name", "active"),
-        "tickets": ("month", "account_number", "ticket_number", "total_hours_spent"),
+        "tickets": (
+            "month",
+            "account_number",
+            "ticket_number",
+            "ticket_id",
+            "created_at",
+            "last_updated_at",
+            "total_hours_spent",
+            "hours_before",
+            "is_gone",
+            "moved_from",
+        ),
         "plans": ("month", "plan_name", "term_length", "support_level", *RATES),
         "custom_line_items": tuple(name for name in CUSTOM_LINE_ITEMS.names if name != "description"),
     }
@@ -218,7 +254,9 @@ class BillingInputs:
     tables' primary keys promise. `companies`, `assets`, `contacts` and `plans` hold the months' snapshots;
     `tickets` holds, besides, the earlier months of the same calendar years. `booked_ticket_hours` are the
     hours on the statements of closed months; rows of a month that is not in `closed_months` are ignored, for
-    a reopened month binds nobody. `snapshot_gaps` are the companies' parts that a month's snapshot could not read anew.
+    a reopened month binds nobody. `booked_statements` are those of closed months of the companies that have
+    tickets of closed months among a later month's, or that had more hours billed than a ticket has.
+    `snapshot_gaps` are the companies' parts that a month's snapshot could not read anew.
     """
 
     companies: pa.Table
@@ -234,6 +272,7 @@ class BillingInputs:
     manual_users: pa.Table
     custom_line_items: pa.Table
     booked_ticket_hours: pa.Table
+    booked_statements: pa.Table
     snapshot_gaps: pa.Table
     closed_months: frozenset[date] = frozenset()
 

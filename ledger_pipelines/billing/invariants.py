@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
 from ledger_pipelines.billing.index import month_days, month_positions
 from ledger_pipelines.billing.inputs import BillingInputs
 from ledger_pipelines.billing.limits import billable_terms
@@ -22,7 +23,7 @@ from ledger_pipelines.money import CHARGE
 from ledger_pipelines.months import month_of
 
 #: Ids that are one company's own: another may have a line with the same.
-_OF_EACH_COMPANY = ("contact", "backup", "tickets")
+_OF_EACH_COMPANY = ("contact", "backup", "tickets", "ticket")
 #: What a line says of itself to a person.
 _BILLED = ("description", "amount", "currency")
 
@@ -88,36 +89,37 @@ def billed_twice(lines: pa.Table) -> pa.Table:
 
 
 def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
-    """Tickets whose hours count more than once in a month, such as under two companies.
+    """Tickets whose hours count more than once in a month. A ticket is its number within a company.
 
-    Rows: month, ticket_number, companies (how many times).
+    Rows: month, account_number, ticket_number, times, hours (all that count).
     """
     hours: Any = ticket_hours["hours"]
     counting = ticket_hours.filter(pc.greater(hours, pa.scalar(0, hours.type)))
-    counted = counting.group_by(["month", "ticket_number"]).aggregate([([], "count_all")])
+    key = ["month", "account_number", "ticket_number"]
+    counted = counting.group_by(key).aggregate([([], "count_all"), ("hours", "sum")])
     twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
-    return _renamed(twice, {"count_all": "companies"}, ["month", "ticket_number"])
+    return _renamed(twice, {"count_all": "times", "hours_sum": "hours"}, key)
 
 
-def tickets_billed_beyond_their_hours(booked: pa.Table, tickets: pa.Table) -> pa.Table:
-    """Tickets of which closed months billed more hours than they have (in their latest month in `tickets`).
+def tickets_billed_beyond_their_hours(booked: pa.Table, month: date) -> pa.Table:
+    """Tickets of which closed months up to this one billed more than the most hours that they knew it to have.
 
-    `booked` is `ticket_hours` of closed months; a ticket that is not in `tickets` cannot be judged. A ticket
-    whose hours were corrected downwards after its month was closed is among them: its company is owed a
-    credit. Rows: ticket_number, billed, hours.
+    `booked` is `ticket_hours` of closed months. A number that started again is several tickets, by `ticket_id`.
+    In whole seconds, as tickets have them. Rows: month, account_number, ticket_number, billed, hours (the most).
     """
-    billed = booked.group_by("ticket_number").aggregate([("hours", "sum")])
-    latest = tickets.group_by("ticket_number").aggregate([("month", "max")])
-    current = latest.join(
-        tickets.select(["ticket_number", "month", "total_hours_spent"]),
-        keys=["ticket_number", "month_max"],
-        right_keys=["ticket_number", "month"],
-    )
-    most = current.group_by("ticket_number").aggregate([("total_hours_spent", "max")])
-    joined = billed.join(most, keys="ticket_number", join_type="inner")
-    sums: Any = joined["hours_sum"]
-    beyond = joined.filter(pc.greater(sums, joined["total_hours_spent_max"].cast(sums.type)))
-    return _renamed(beyond, {"hours_sum": "billed", "total_hours_spent_max": "hours"}, ["ticket_number"])
+    days = int64s(column(booked, "month"))
+    so_far = kept(booked, days <= month_days([month])[0])
+    key = ["account_number", "ticket_number"]
+    counted = so_far.select([*key, "ticket_id"])
+    for name in ("hours", "total_hours"):
+        counted = counted.append_column(name, array(hours_in_units(column(so_far, name))))
+    of_each = counted.group_by([*key, "ticket_id"]).aggregate([("hours", "sum"), ("total_hours", "max")])
+    sums = of_each.group_by(key).aggregate([("hours_sum", "sum"), ("total_hours_max", "sum")])
+    billed, most = (int64s(column(sums, name)) for name in ("hours_sum_sum", "total_hours_max_sum"))
+    beyond = sums.select(key).append_column("billed", units_in_hours(billed))
+    beyond = kept(beyond.append_column("hours", units_in_hours(most)), billed > most)
+    dated = beyond.add_column(0, "month", pa.repeat(pa.scalar(month, pa.date32()), beyond.num_rows))
+    return _sorted(dated, key)
 
 
 def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
@@ -136,12 +138,14 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
         "line_item": joined_text(inputs.custom_line_items, ["account_number", "id"]),
         "backup": joined_text(inputs.assets.filter(pc.greater(backed_up, pa.scalar(0))), monthly),
         "tickets": joined_text(inputs.tickets, monthly),
+        "ticket": joined_text(inputs.tickets, [*monthly, "ticket_number"]),
     }
     named_by = {
         "contact": [*monthly, "source_id"],
         "asset": [*monthly, "source_id"],
         "backup": monthly,
         "tickets": monthly,
+        "ticket": [*monthly, "source_id"],
     }
     key = ["month", "account_number", "source_type", "source_id"]
     columns = [*key, *_BILLED]

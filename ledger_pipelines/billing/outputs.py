@@ -86,19 +86,39 @@ STATEMENTS = pa.schema(
             pa.field("included_bytes", BYTES),
             pa.field("overage_bytes", BYTES),
             *(pa.field(name, CHARGE) for name in CHARGES),
+            pa.field("late_hours", HOURS),
         ),
         pa.field("incomplete_parts", pa.string()),
     ]
 )
 TICKET_HOURS = pa.schema(
-    _required(
-        pa.field("month", pa.date32()),
-        pa.field("account_number", pa.string()),
-        pa.field("ticket_number", pa.string()),
-        pa.field("total_hours", HOURS),
-        pa.field("billed_before", HOURS),
-        pa.field("hours", HOURS),
-    )
+    [
+        *_required(
+            pa.field("month", pa.date32()),
+            pa.field("account_number", pa.string()),
+            pa.field("ticket_number", pa.string()),
+            pa.field("total_hours", HOURS),
+            pa.field("billed_before", HOURS),
+            pa.field("hours", HOURS),
+        ),
+        pa.field("ticket_month", pa.date32()),
+    ]
+)
+#: Late hours that no line bills: rate and amount are null where the company had no statement then.
+UNBILLED_HOURS = pa.schema(
+    [
+        *_required(
+            pa.field("month", pa.date32()),
+            pa.field("account_number", pa.string()),
+            pa.field("ticket_number", pa.string()),
+            pa.field("ticket_month", pa.date32()),
+            pa.field("hours", HOURS),
+        ),
+        pa.field("rate", RATE),
+        pa.field("amount", CHARGE),
+        pa.field("currency", pa.string()),
+        pa.field("reason", pa.string()),
+    ]
 )
 
 
@@ -106,12 +126,13 @@ TICKET_HOURS = pa.schema(
 class BillingResult:
     """The statements of some months.
 
-    `lines` (STATEMENT_LINES) and `ticket_hours` (TICKET_HOURS) come in no promised order, `statements`
-    (STATEMENTS) by month and account. `problems` are the records that could not be billed as they stand, in a
-    fixed order.
+    `lines` (STATEMENT_LINES), `ticket_hours` (TICKET_HOURS) and `unbilled_hours` (UNBILLED_HOURS) come in no promised
+    order, `statements` (STATEMENTS) by month and account. `problems` are the records that could not be billed as they
+    stand, in a fixed order.
     """
 
     lines: pa.Table
     statements: pa.Table
     ticket_hours: pa.Table
+    unbilled_hours: pa.Table
     problems: Sequence[Problem]

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from ledger_pipelines.billing.assets import charge_assets
 from ledger_pipelines.billing.backup import BackupCharges, charge_backup
 from ledger_pipelines.billing.contracts import contract_ends, term_years
+from ledger_pipelines.billing.hour_units import units_in_hours
 from ledger_pipelines.billing.hours import HourCharges, charge_hours
-from ledger_pipelines.billing.inputs import HOURS, PREPAID, RATES, BillingInputs
+from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
 from ledger_pipelines.billing.limits import billable_terms
 from ledger_pipelines.billing.line_items import LineItemCharges, charge_line_items
 from ledger_pipelines.billing.lines import amounts_of
@@ -82,7 +83,7 @@ def bill(inputs: BillingInputs, months: Sequence[date], *, currency: str) -> Bil
         terms, _Charges(users, assets, backup, hours, line_items), currency
     ).append_column(STATEMENTS.field("incomplete_parts"), _incomplete_parts(inputs, terms))
     found = _in_order([*problems, *users.problems, *assets.problems])
-    return BillingResult(lines, statements, hours.ticket_hours, found)
+    return BillingResult(lines, statements, hours.ticket_hours, hours.unbilled, found)
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:
@@ -108,9 +109,10 @@ def _statements(terms: Terms, charges: _Charges, currency: str) -> pa.Table:
         **_dates(terms, ends),
         "currency": same(currency, terms.index.count),
         **{name: decimals(terms.rates[name], RATE) for name in (*RATES, *PREPAID)},
-        "hours_used": decimals(charges.hours.used, HOURS),
-        "hours_earlier_in_year": decimals(charges.hours.earlier_in_year, HOURS),
-        "billable_hours": decimals(charges.hours.billable, HOURS),
+        "hours_used": units_in_hours(charges.hours.used),
+        "hours_earlier_in_year": units_in_hours(charges.hours.earlier_in_year),
+        "billable_hours": units_in_hours(charges.hours.billable),
+        "late_hours": units_in_hours(charges.hours.late),
         **_counts(charges),
         "backup_bytes": array(charges.backup.stored),
         "included_bytes": decimals(charges.backup.included, BYTES),

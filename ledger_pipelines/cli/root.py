@@ -151,8 +151,8 @@ def reopen(
     console.print(f"Reopened {month[:7]}.", highlight=False)
     if later:
         console.print(
-            f"[yellow]{describe_months(later)} stay closed[/], and bill tickets less what {month[:7]} billed of them: "
-            "if its tickets' hours change, reopen those, too.",
+            f"[yellow]{describe_months(later)} stay closed[/]: what they billed of tickets is left out here, and what "
+            f"{month[:7]} billed of tickets that are theirs by now is billed in the first open month after them.",
             highlight=False,
         )
 

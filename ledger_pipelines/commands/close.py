@@ -72,7 +72,7 @@ def run(
         today=today,
         console=console,
         title=title,
-        settings={"codex": {"refresh_snapshots": True}} if refresh_snapshots else {},
+        settings={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise}},
     )
     _print_summary(database, months, outcome, console)
     if finalise:

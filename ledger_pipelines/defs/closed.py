@@ -32,7 +32,15 @@ def closed_month_finding(
     """
     if month not in step.closed or change.added + change.removed == 0:
         return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
-    rows = _differing(step, table, month, rows_of_months(computed, [month]), shown)
+    return closed_rows_finding(
+        table, month, _differing(step, table, month, rows_of_months(computed, [month]), shown)
+    )
+
+
+def closed_rows_finding(table: str, month: date, rows: pa.Table) -> Finding:
+    """What the source says otherwise of a closed month: these records; nothing where there are none."""
+    if rows.num_rows == 0:
+        return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
     told = f"{format_month(month)} is closed; the source says otherwise of its {table} now"
     return Finding(
         asset=table,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +18,8 @@ from ledger_pipelines.money import AMOUNT, CHARGE, told_amount
 #: How many records a sentence names before it only counts the rest.
 NAMED = 5
 _LONGEST = 120
+#: Hours are kept to eighteen decimals, and shown to as many as a statement's quantity has.
+_SHOWN = Decimal("0.000001")
 
 #: What a name is told apart by, behind it in brackets.
 _IDS = {"company_name": "account_number", "client": "email", "hostname": "asset_id", "name": "id"}
@@ -56,6 +58,7 @@ _WORDS = {
             "name",
             "service",
             "note",
+            "reason",
             "program_name",
             "subject",
             "why",
@@ -99,7 +102,12 @@ def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
 def _told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
     if isinstance(value, Decimal):
         is_money = pa.types.is_decimal(kind) and kind.scale in (AMOUNT.scale, CHARGE.scale)
-        return told_amount(value, currency) if is_money else f"{value.normalize():,f}"
+        if is_money:
+            return told_amount(value, currency)
+        exponent = value.as_tuple().exponent
+        is_long = isinstance(exponent, int) and exponent < -6 and value.adjusted() < 20
+        brief = value.quantize(_SHOWN, ROUND_HALF_UP) if is_long else value
+        return f"{brief.normalize():,f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, bool):

@@ -153,17 +153,18 @@ class CodexClient:
         detail = f"{self.name} at {self._source.shown_url} shows {len(companies):,} companies to {identity}."
         return SourceCheck(self.name, True, identity, len(companies), detail)
 
-    def fetch(self, entities: frozenset[str], ticket_years: Sequence[int] = ()) -> CodexSnapshot:
+    def fetch(self, entities: frozenset[str], ticket_years: Sequence[int] | None = ()) -> CodexSnapshot:
         """What Codex shows of these entities (`companies`, `assets`, `contacts`, `tickets`, `plans`).
 
-        Tickets are those last updated in one of `ticket_years` (UTC). A record that cannot be read is one of
+        Tickets are those last updated in one of `ticket_years` (UTC); with None, all that there are, which is the
+        only way to learn of those without a date. A record that cannot be read is one of
         the snapshot's problems, and the rest is there. Raises SourceUnavailableError when Codex or Core
         cannot be reached or answers with something else, CredentialRefusedError when one of them refuses us,
         and ValueError for another entity or tickets of no year.
         """
         if unknown := entities - set(ENTITIES):
             raise ValueError(f"Codex has no {', '.join(sorted(unknown))}")
-        if "tickets" in entities and not ticket_years:
+        if "tickets" in entities and ticket_years is not None and not ticket_years:
             raise ValueError("tickets are asked for by year, and no year was given")
         frames = {name: schema.empty_table() for name, schema in SCHEMAS.items()}
         problems: list[Problem] = []
@@ -171,7 +172,8 @@ class CodexClient:
         accounts: frozenset[str] = frozenset()
         missed: frozenset[MissedPart] = frozenset()
         if entities - {"plans"}:
-            reading = self._read_companies(entities - {"plans"}, sorted(set(ticket_years)))
+            years = None if ticket_years is None else sorted(set(ticket_years))
+            reading = self._read_companies(entities - {"plans"}, years)
             frames |= reading.frames
             problems += reading.problems
             complete |= reading.complete
@@ -187,7 +189,7 @@ class CodexClient:
             **frames, problems=problems, complete=frozenset(complete), accounts=accounts, missed=missed
         )
 
-    def _read_companies(self, entities: frozenset[str], years: list[int]) -> CompanyReading:
+    def _read_companies(self, entities: frozenset[str], years: list[int] | None) -> CompanyReading:
         if not entities & _OF_COMPANIES:
             return read_each(self._source, entities, years, workers=_WORKERS)
         try:

@@ -117,19 +117,21 @@ class _Reading:
 
 
 def read_bulk(
-    source: HttpSource, entities: frozenset[str], years: Sequence[int], *, bounds: Bounds
+    source: HttpSource, entities: frozenset[str], years: Sequence[int] | None, *, bounds: Bounds
 ) -> CompanyReading:
-    """The companies by the bulk endpoint, one call for each year of tickets (one call where none are wanted).
+    """The companies by the bulk endpoint, one call for each year of tickets (one call where none are wanted, or all:
+    `years` None).
 
     Tickets of further years come by further bulk calls, not by company: skipping over the repeated assets
     and contacts is faster than asking 400 companies a minute. The years are asked in their order, so that a
     ticket that is updated meanwhile may come twice but cannot be missed. Raises as HttpSource.get does.
     """
-    asked: Sequence[int | None] = sorted(years) if "tickets" in entities else [None]
+    asked = _years_asked(entities, years)
     readings = []
     for position, year in enumerate(asked):
         wanted = entities if position == 0 else frozenset({"tickets"})
-        params = {} if year is None else {"include_tickets": "true", "year": str(year)}
+        params = {"include_tickets": "true"} if "tickets" in wanted else {}
+        params |= {} if year is None else {"year": str(year)}
         parse = partial(_read_entries, wanted, year)
         readings.append(source.get("/api/companies/bulk", parse, params=params, bounds=bounds))
     return _joined(readings, years)
@@ -147,8 +149,12 @@ def _read_entries(entities: frozenset[str], year: int | None, body: IO[bytes]) -
     return reading.finish()
 
 
+def _years_asked(entities: frozenset[str], years: Sequence[int] | None) -> Sequence[int | None]:
+    return [None] if years is None or "tickets" not in entities else sorted(years)
+
+
 def read_each(
-    source: HttpSource, entities: frozenset[str], years: Sequence[int], *, workers: int
+    source: HttpSource, entities: frozenset[str], years: Sequence[int] | None, *, workers: int
 ) -> CompanyReading:
     """The companies by the list of them and, for each, one call for each part (for tickets, and year) wanted.
 
@@ -156,7 +162,7 @@ def read_each(
     is not complete. Raises as HttpSource.get does where Codex is unreachable, refuses us, or sends a part for
     no company at all.
     """
-    first, *further = sorted(years) if "tickets" in entities else [None]
+    first, *further = _years_asked(entities, years)
     readings = {first: _Reading(entities, first)} | {
         year: _Reading(frozenset({"tickets"}), year) for year in further
     }
@@ -166,7 +172,7 @@ def read_each(
         for account in sorted(account for account in accounts if account is not None)
         for part in _PARTS
         if part in entities
-        for year in (sorted(years) if part == "tickets" else [first])
+        for year in (_years_asked(entities, years) if part == "tickets" else [first])
     ]
     read: Counter[str] = Counter()
     failed: Counter[str] = Counter()
@@ -194,7 +200,7 @@ class _PartCall:
     def __call__(self) -> list[Any] | AnswerError:
         """The records, or the failure of this part alone."""
         path = f"/api/companies/{quote(self.account, safe='')}/{self.part}"
-        params = {"year": str(self.year)} if self.part == "tickets" else None
+        params = {"year": str(self.year)} if self.part == "tickets" and self.year is not None else None
         route = f"/api/companies/{{account}}/{self.part}"
         try:
             return self.source.get(path, read_list, route=route, params=params)
@@ -205,10 +211,10 @@ class _PartCall:
         return f"The {self.part} of company {self.account} could not be read: {error}"
 
 
-def _joined(readings: Sequence[CompanyReading], years: Sequence[int]) -> CompanyReading:
-    """The first reading, with the tickets of all; only those of these years, by their last update in UTC."""
+def _joined(readings: Sequence[CompanyReading], years: Sequence[int] | None) -> CompanyReading:
+    """The first reading, with the tickets of all; only those of these years, if any, by their last update in UTC."""
     frames = dict(readings[0].frames)
-    if "tickets" in frames:
+    if "tickets" in frames and years is not None:
         tickets = latest_of([reading.frames["tickets"] for reading in readings], ENTITIES["tickets"])
         in_years = pc.is_in(pc.year(tickets["last_updated_at"]), pa.array(sorted(years), pa.int64()))
         frames["tickets"] = tickets if pc.all(in_years, min_count=0).as_py() else tickets.filter(in_years)

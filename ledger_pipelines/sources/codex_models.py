@@ -282,9 +282,10 @@ def _describe_contact(record: Mapping[str, Any], owner: str | None) -> tuple[str
 
 
 def _describe_ticket(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    """With the company in its id: two companies' PSAs may number alike."""
     number = record.get("ticket_number")
     if isinstance(number, str) and number.strip():
-        return number.strip(), f"Ticket {number.strip()} of company {owner}"
+        return f"{owner}/{number.strip()}", f"Ticket {number.strip()} of company {owner}"
     return None, f"A ticket of company {owner}"
 
 

@@ -85,8 +85,12 @@ def _believable(day: date) -> date:
     return day
 
 
-def exact_number(places: int, rounding: str) -> Callable[[object], Decimal]:
-    """A validator for a JSON number from 0 to below 10^10, rounded to so many places; never a float."""
+def exact_number(
+    places: int, rounding: str, *, digits: int = _LONGEST_INTEGER_PART
+) -> Callable[[object], Decimal]:
+    """A validator for a JSON number from 0 to below 10^10 (or as many digits), rounded to so many places; never a
+    float.
+    """
     unit = Decimal(1).scaleb(-places)
 
     def validate(value: object) -> Decimal:
@@ -98,14 +102,15 @@ def exact_number(places: int, rounding: str) -> Callable[[object], Decimal]:
             raise ValueError("is not a number")
         if number < 0:
             raise ValueError("is negative")
-        if number.adjusted() >= _LONGEST_INTEGER_PART:
+        if number.adjusted() >= digits:
             raise ValueError("is too large")
         return number.quantize(unit, rounding, _CONTEXT)
 
     return validate
 
 
-_HOURS = exact_number(18, ROUND_HALF_EVEN)
+#: Nobody works 100,000 hours, which are eleven years, on one thing.
+_HOURS = exact_number(18, ROUND_HALF_EVEN, digits=5)
 _RATE = exact_number(4, ROUND_HALF_UP)
 
 
@@ -154,7 +159,7 @@ OptionalDate = Annotated[date | None, PlainValidator(_optional_date)]
 OptionalText = Annotated[str | None, PlainValidator(_optional_text)]
 #: An e-mail address as two systems' are compared: without the space around it, and casefolded.
 OptionalEmail = Annotated[str | None, PlainValidator(_optional_email)]
-#: Hours as a source computes them, to 18 places (half-even).
+#: Hours as a source computes them, below 100,000, to 18 places (half-even).
 Hours = Annotated[Decimal, PlainValidator(_HOURS)]
 #: Such hours where null means none.
 OptionalHours = Annotated[Decimal, PlainValidator(_optional_hours)]

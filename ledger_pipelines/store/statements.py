@@ -12,7 +12,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from ledger_pipelines.money import CHARGE
-from ledger_pipelines.store.frames import copy_out, select_list, table_schema
+from ledger_pipelines.store.frames import copy_out, select_list
 
 _TOTAL_FIELDS: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
@@ -32,23 +32,39 @@ def one_view(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def read_booked_hours(
-    connection: psycopg.Connection, closed: Sequence[date], so_far: Sequence[date]
+    connection: psycopg.Connection, closed: Sequence[date], so_far: Sequence[date], schema: pa.Schema
 ) -> pa.Table:
-    """What statements of these closed months billed of tickets: month, account_number, ticket_number, hours.
+    """What statements of these closed months billed of tickets, with each ticket's id and when it was created.
 
-    Only what can matter beside the tickets of the months `so_far`: hours of those tickets, and all hours of the
-    months themselves. Earlier years' other tickets are left where they are.
+    `schema` names the columns of `ticket_hours` and, of the month's `tickets`, ticket_id and created_at. Only what
+    can matter beside the tickets of the months `so_far`: hours of those tickets, all hours of the months themselves,
+    and hours of tickets of other months. Earlier years' other tickets are left where they are.
     """
-    schema = table_schema(connection, "ticket_hours")
-    wanted = pa.schema([schema.field(name) for name in ("month", "account_number", "ticket_number", "hours")])
     if not closed:
-        return wanted.empty_table()
+        return schema.empty_table()
     months, recent = (sql.SQL(", ").join(map(sql.Literal, some)) for some in (closed, so_far))
     query = sql.SQL(
-        "SELECT {columns} FROM ticket_hours WHERE month IN ({closed}) AND (month IN ({recent}) OR ticket_number IN "
+        "SELECT {columns} FROM ticket_hours h LEFT JOIN tickets t USING (month, account_number, ticket_number) "
+        "WHERE month IN ({closed}) AND (month IN ({recent}) OR ticket_month IS NOT NULL OR ticket_number IN "
         "(SELECT ticket_number FROM tickets WHERE month IN ({recent})))"
-    ).format(columns=select_list(wanted), closed=months, recent=recent)
-    return copy_out(connection, query, wanted)
+    ).format(columns=select_list(schema), closed=months, recent=recent)
+    return copy_out(connection, query, schema)
+
+
+def read_booked_statements(
+    connection: psycopg.Connection, closed: Sequence[date], accounts: Sequence[str], schema: pa.Schema
+) -> pa.Table:
+    """The statements of these companies in these closed months, with the columns of `schema`."""
+    if not closed or not accounts:
+        return schema.empty_table()
+    query = sql.SQL(
+        "SELECT {} FROM billing_statements WHERE month IN ({}) AND account_number IN ({})"
+    ).format(
+        select_list(schema),
+        sql.SQL(", ").join(map(sql.Literal, closed)),
+        sql.SQL(", ").join(map(sql.Literal, accounts)),
+    )
+    return copy_out(connection, query, schema)
 
 
 def read_billed_items(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:

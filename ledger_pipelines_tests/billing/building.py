@@ -50,6 +50,15 @@ _FILLED: Mapping[str, Mapping[str, Any]] = {
     "manual_users": {**_ACCOUNT, "full_name": "Bob Stone", "payment_type": "Paid"},
     "custom_line_items": {**_ACCOUNT, "name": "Web hosting"},
     "booked_ticket_hours": _ACCOUNT,
+    "booked_statements": {
+        **_ACCOUNT,
+        "hours_used": "0",
+        "hours_earlier_in_year": "0",
+        "billable_hours": "0",
+        "per_hour_ticket_cost": "150",
+        "prepaid_hours_monthly": "0",
+        "prepaid_hours_yearly": "0",
+    },
 }
 
 Record = Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -73,9 +73,33 @@ def drawn_inputs(draw: st.DrawFn) -> Drawn:
             for account, begins in draw(_begun(st.lists(_account, unique=True)))
         ],
         **_assets_and_users(draw, months),
-        "tickets": draw(_tickets(MONTHS)),
+        "tickets": draw(_tickets(MONTHS, closed)),
         "booked_ticket_hours": draw(_booked_hours(closed)),
+        "booked_statements": draw(_booked_statements(closed)),
         "custom_line_items": draw(st.lists(_line_item(), min_size=1, max_size=5)),
+    }
+    return Drawn(make_inputs(closed_months=closed, **records), months, records, closed)
+
+
+@st.composite
+def drawn_hours(draw: st.DrawFn) -> Drawn:
+    """Two companies with nothing but tickets, many of which are of closed months or were billed by them."""
+    months = [*MONTHS[3:]]
+    closed = frozenset(draw(st.sets(st.sampled_from(MONTHS[:4]), min_size=1)))
+    prepaid = st.sampled_from([None, Decimal("1.3333"), Decimal(4), Decimal(10)])
+    records: dict[str, list[dict[str, Any]]] = {
+        "companies": [
+            {"month": month, "account_number": account} for month in months for account in ACCOUNTS[:2]
+        ],
+        "plans": [{"month": month} for month in months],
+        "client_billing_overrides": [
+            {"account_number": "A1"}
+            | {name: draw(prepaid) for name in PREPAID}
+            | {f"{name}_enabled": True for name in PREPAID}
+        ],
+        "tickets": draw(_tickets(months, closed)) + draw(_tickets(MONTHS[:3], closed)),
+        "booked_ticket_hours": draw(_booked_hours(closed)),
+        "booked_statements": draw(_booked_statements(closed)),
     }
     return Drawn(make_inputs(closed_months=closed, **records), months, records, closed)
 
@@ -205,34 +229,78 @@ def _with_backup(device: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "backup_usage_tb": written, "backup_data_bytes": stored}
 
 
-def _tickets(months: Sequence[date]) -> st.SearchStrategy[list[dict[str, Any]]]:
+_identity: dict[str, st.SearchStrategy[Any]] = {
+    "ticket_id": st.sampled_from([None, 1, 1, 1, 2]),
+    "created_at": st.sampled_from([None, datetime(2024, 6, 1, tzinfo=UTC)])
+    | st.sampled_from([datetime(month.year, month.month, 1, tzinfo=UTC) for month in MONTHS[1:]]),
+}
+
+
+@st.composite
+def _tickets(draw: st.DrawFn, months: Sequence[date], closed: frozenset[date]) -> list[dict[str, Any]]:
+    """Tickets of their own month, and some of a closed month before."""
     ticket = st.fixed_dictionaries(
         {
             "month": st.sampled_from(months),
             "account_number": _account,
-            "ticket_number": st.sampled_from([f"T{number}" for number in range(1, 9)]),
+            "ticket_number": st.sampled_from([f"T{number}" for number in range(1, 7)]),
             "total_hours_spent": _hours,
+            **_identity,
         }
     )
-    return st.lists(
-        ticket, unique_by=lambda one: (one["month"], one["ticket_number"]), min_size=2, max_size=14
-    )
+    tickets = draw(st.lists(ticket, unique_by=_ticket_key, min_size=2, max_size=14))
+    for one in tickets:
+        earlier = [month for month in sorted(closed) if month < one["month"]]
+        if earlier and draw(st.booleans()):
+            own = draw(st.sampled_from(earlier))
+            one["last_updated_at"] = datetime(own.year, own.month, 28, 23, 59, 59, tzinfo=UTC)
+    return tickets
 
 
-def _booked_hours(closed: frozenset[date]) -> st.SearchStrategy[list[dict[str, Any]]]:
+def _ticket_key(one: dict[str, Any]) -> tuple[Any, ...]:
+    return one["month"], one["account_number"], one["ticket_number"]
+
+
+@st.composite
+def _booked_hours(draw: st.DrawFn, closed: frozenset[date]) -> list[dict[str, Any]]:
     if not closed:
-        return st.just([])
+        return []
     booked = st.fixed_dictionaries(
         {
             "month": st.sampled_from(sorted(closed)),
             "account_number": _account,
-            "ticket_number": st.sampled_from([f"T{number}" for number in range(1, 9)]),
+            "ticket_number": st.sampled_from([f"T{number}" for number in range(1, 7)]),
             "hours": _booked,
+            **_identity,
         }
     )
-    return st.lists(
-        booked, unique_by=lambda one: (one["month"], one["ticket_number"]), min_size=1, max_size=8
-    )
+    rows = draw(st.lists(booked, unique_by=_ticket_key, min_size=1, max_size=10))
+    for row in rows:
+        earlier = [month for month in sorted(closed) if month < row["month"]]
+        if earlier and draw(st.booleans()):
+            row["ticket_month"] = draw(st.sampled_from(earlier))
+    return rows
+
+
+@st.composite
+def _booked_statements(draw: st.DrawFn, closed: frozenset[date]) -> list[dict[str, Any]]:
+    """Statements of most closed months."""
+    hours = st.sampled_from([Decimal(text) for text in ("0", "1.5", "6", "0.916666666666666667")])
+    prepaid = st.sampled_from([Decimal(text) for text in ("0", "0", "4", "1.3333", "10")])
+    return [
+        {
+            "month": month,
+            "account_number": account,
+            "hours_used": draw(hours),
+            "hours_earlier_in_year": draw(hours),
+            "per_hour_ticket_cost": draw(_rates),
+            "prepaid_hours_monthly": draw(prepaid),
+            "prepaid_hours_yearly": draw(prepaid),
+        }
+        for month in sorted(closed)
+        for account in ACCOUNTS
+        if draw(st.integers(0, 3))
+    ]
 
 
 @st.composite

@@ -40,12 +40,15 @@ class Bill:
 
 @dataclass
 class Books:
-    """Bills by month and account, ticket hours by those and ticket, problems as (type, id, month)."""
+    """Bills by month and account; ticket hours, and late ones that nobody pays, by those and ticket; problems as
+    (type, id, month).
+    """
 
     bills: dict[tuple[date, str], Bill] = field(default_factory=dict)
     ticket_hours: dict[tuple[date, str, str], tuple[Fraction, Fraction, Fraction]] = field(
         default_factory=dict
     )
+    unbilled: set[tuple[date, str, str]] = field(default_factory=set)
     problems: set[tuple[str, str, str]] = field(default_factory=set)
 
 
@@ -266,53 +269,185 @@ def _hours(
     bill: Bill,
     books: Books,
 ) -> None:
-    for ticket in inputs.tickets:
-        if (ticket["month"], ticket["account_number"]) == (month, account):
-            books.ticket_hours[month, account, ticket["ticket_number"]] = _ticket(inputs, ticket)
-    used = _open_hours(inputs, month, account)
+    used = _regular(inputs, month, month, account, books)
     earlier = sum(
-        (_counted(inputs, date(month.year, one, 1), account) for one in range(1, month.month)), ZERO
+        (_counted(inputs, month, date(month.year, one, 1), account) for one in range(1, month.month)), ZERO
     )
     after_month = max(ZERO, used - rates["prepaid_hours_monthly"])
     yearly_left = max(ZERO, rates["prepaid_hours_yearly"] - earlier)
     billable = max(ZERO, after_month - yearly_left)
-    bill.facts |= {"hours_used": used, "hours_earlier_in_year": earlier, "billable_hours": billable}
     if billable:
-        rate = rates["per_hour_ticket_cost"]
-        shown = rounded(billable, 6)
-        bill.lines["tickets", "hours"] = ("hours", shown, rate, cents(shown * rate))
+        rate, quantity = rates["per_hour_ticket_cost"], rounded(billable, 6)
+        bill.lines["tickets", "hours"] = ("hours", quantity, rate, cents(quantity * rate))
+    late = _late_hours(inputs, month, account, bill, books)
+    stated = {
+        "hours_used": used,
+        "hours_earlier_in_year": earlier,
+        "billable_hours": billable,
+        "late_hours": late,
+    }
+    bill.facts |= {name: rounded(hours, 18) for name, hours in stated.items()}
 
 
-def _ticket(inputs: SimpleNamespace, ticket: Row) -> tuple[Fraction, Fraction, Fraction]:
-    total = Fraction(ticket["total_hours_spent"])
-    before = sum(
-        (
-            Fraction(booked["hours"])
-            for booked in inputs.booked_ticket_hours
-            if booked["ticket_number"] == ticket["ticket_number"]
-            and booked["month"] in inputs.closed_months
-            and booked["month"] < ticket["month"]
-        ),
-        ZERO,
-    )
+def seconds(hours: Decimal | None) -> Fraction:
+    """Hours, taken for the whole seconds that they were made of."""
+    return Fraction(floor(Fraction(hours or 0) * 3600 + Fraction(1, 2)), 3600)
+
+
+def _own_month(ticket: Row) -> date:
+    updated = ticket["last_updated_at"]
+    return ticket["month"] if updated is None else date(updated.year, updated.month, 1)
+
+
+def _bound(inputs: SimpleNamespace, month: date) -> list[Row]:
+    """What closed months billed, as far as it binds a month: all but it, and of a closed one those before it."""
+    return [
+        row
+        for row in inputs.booked_ticket_hours
+        if row["month"] in inputs.closed_months
+        and row["month"] != month
+        and (month not in inputs.closed_months or row["month"] < month)
+    ]
+
+
+def _ticket(inputs: SimpleNamespace, month: date, ticket: Row) -> tuple[Fraction, Fraction, Fraction]:
+    """A ticket's hours, those that closed months billed, and the others."""
+    rows = [
+        row
+        for row in _bound(inputs, month)
+        if (row["account_number"], row["ticket_number"])
+        == (ticket["account_number"], ticket["ticket_number"])
+        and (ticket["month"] not in inputs.closed_months or row["month"] < ticket["month"])
+    ]
+    before, last = ZERO, None
+    for row in sorted(rows, key=lambda row: row["month"]):
+        before = seconds(row["hours"]) + (ZERO if last and _is_another(row, last) else before)
+        last = row
+    if last and _is_another(ticket, last):
+        before = ZERO
+    total = seconds(ticket["total_hours_spent"])
     return total, before, max(ZERO, total - before)
 
 
-def _counted(inputs: SimpleNamespace, month: date, account: str) -> Fraction:
-    if month not in inputs.closed_months:
-        return _open_hours(inputs, month, account)
-    booked = [
-        Fraction(row["hours"])
-        for row in inputs.booked_ticket_hours
-        if (row["month"], row["account_number"]) == (month, account)
-    ]
-    # Without a statement in the closed month nothing is booked, and the tickets speak for themselves.
-    return sum(booked, ZERO) if booked else _open_hours(inputs, month, account)
+def _is_another(ticket: Row, before: Row) -> bool:
+    """Another id, and created after the month that billed the number before."""
+    if ticket["ticket_id"] is None or before["ticket_id"] is None or ticket["created_at"] is None:
+        return False
+    month = before["month"]
+    after = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return ticket["ticket_id"] != before["ticket_id"] and ticket["created_at"].date() >= after
 
 
-def _open_hours(inputs: SimpleNamespace, month: date, account: str) -> Fraction:
-    tickets = [row for row in inputs.tickets if (row["month"], row["account_number"]) == (month, account)]
-    return sum((_ticket(inputs, ticket)[2] for ticket in tickets), ZERO)
+def _regular(
+    inputs: SimpleNamespace, asked: date, month: date, account: str, books: Books | None = None
+) -> Fraction:
+    """The hours of a month's own tickets."""
+    hours = ZERO
+    for ticket in inputs.tickets:
+        if (ticket["month"], ticket["account_number"], _own_month(ticket)) == (month, account, month):
+            reckoned = _ticket(inputs, asked, ticket)
+            hours += reckoned[2]
+            if books is not None:
+                books.ticket_hours[month, account, ticket["ticket_number"]] = _shown(reckoned)
+    return hours
+
+
+def _shown(hours: tuple[Fraction, Fraction, Fraction]) -> tuple[Fraction, Fraction, Fraction]:
+    total, before, added = hours
+    return rounded(total, 18), rounded(before, 18), rounded(added, 18)
+
+
+def _counted(inputs: SimpleNamespace, asked: date, month: date, account: str) -> Fraction:
+    """The hours of an earlier month of the year, and those that it lacked and open months have since found."""
+    booked = [row for row in _bound(inputs, asked) if row["account_number"] == account]
+    if any(row["month"] == month for row in booked):
+        own = (seconds(row["hours"]) for row in booked if (row["ticket_month"] or row["month"]) == month)
+        hours = sum(own, ZERO)
+    else:
+        # Without a statement in a closed month nothing is booked, and the tickets speak for themselves.
+        hours = _regular(inputs, asked, month, account)
+    for ticket in inputs.tickets:
+        found_in = ticket["month"]
+        if (
+            (ticket["account_number"], _own_month(ticket)) == (account, month)
+            and month < found_in <= asked
+            and (found_in == asked or found_in not in inputs.closed_months)
+            and _statement(inputs, asked, month, account) is not None
+        ):
+            hours += _ticket(inputs, asked, ticket)[2]
+    return hours
+
+
+def _statement(inputs: SimpleNamespace, asked: date, month: date, account: str) -> Row | None:
+    """A closed month's statement, of months before the one asked for."""
+    for row in inputs.booked_statements:
+        if (row["month"], row["account_number"]) == (month, account):
+            return row if month in inputs.closed_months and month < asked else None
+    return None
+
+
+def _late_hours(inputs: SimpleNamespace, asked: date, account: str, bill: Bill, books: Books) -> Fraction:
+    """Lines for what closed months lack: what all of a year's would bill more had they known, less what is covered."""
+    late: dict[int, list[tuple[date, str, Fraction]]] = {}
+    for ticket in inputs.tickets:
+        own = _own_month(ticket)
+        if (ticket["month"], ticket["account_number"]) != (asked, account) or own == asked:
+            continue
+        reckoned = _ticket(inputs, asked, ticket)
+        if _statement(inputs, asked, own, account) is None:
+            if reckoned[2]:
+                books.unbilled.add((asked, account, ticket["ticket_number"]))
+            continue
+        books.ticket_hours[asked, account, ticket["ticket_number"]] = _shown(reckoned)
+        late.setdefault(own.year, []).append((own, ticket["ticket_number"], reckoned[2]))
+    billed = ZERO
+    for year, tickets in late.items():
+        before = _billed_in_year(inputs, asked, account, year, [])
+        lacking = _billed_in_year(inputs, asked, account, year, tickets) - before
+        covered = max(ZERO, sum((hours for *_, hours in tickets), ZERO) - lacking)
+        for own, number, hours in sorted(tickets):
+            free = min(covered, hours)
+            covered -= free
+            if hours > free:
+                statement = _statement(inputs, asked, own, account)
+                assert statement is not None
+                rate, quantity = Fraction(statement["per_hour_ticket_cost"]), rounded(hours - free, 6)
+                bill.lines["ticket", number] = ("late hours", quantity, rate, cents(quantity * rate))
+                billed += hours - free
+    return billed
+
+
+def _billed_in_year(
+    inputs: SimpleNamespace,
+    asked: date,
+    account: str,
+    year: int,
+    late: Sequence[tuple[date, str, Fraction]],
+) -> Fraction:
+    """The billable hours of a year's closed months, with these hours that came late and those billed before."""
+    found = [
+        (row["ticket_month"], row["month"], seconds(row["hours"]))
+        for row in _bound(inputs, asked)
+        if row["account_number"] == account
+        and row["ticket_month"] is not None
+        and row["ticket_month"].year == year
+        and _statement(inputs, asked, row["ticket_month"], account) is not None
+    ] + [(own, asked, hours) for own, _, hours in late]
+    billed = ZERO
+    for month in [date(year, number, 1) for number in range(1, 13)]:
+        statement = _statement(inputs, asked, month, account)
+        if statement is None:
+            continue
+        used = seconds(statement["hours_used"]) + sum(
+            (hours for own, _, hours in found if own == month), ZERO
+        )
+        # Those that were found up to the month are among its statement's earlier hours already.
+        earlier = seconds(statement["hours_earlier_in_year"]) + sum(
+            (hours for own, found_in, hours in found if own < month < found_in), ZERO
+        )
+        after_month = max(ZERO, used - Fraction(statement["prepaid_hours_monthly"]))
+        billed += max(ZERO, after_month - max(ZERO, Fraction(statement["prepaid_hours_yearly"]) - earlier))
+    return billed
 
 
 # Custom line items

@@ -117,37 +117,64 @@ class TestNothingTwice:
             result = bill(make_inputs(companies=TWO, **records), [MARCH], currency="USD")
             assert billed_twice(result.lines).num_rows == expected
 
-    def test_a_ticket_under_two_companies(self) -> None:
+    def test_a_ticket_twice_but_not_a_number_under_two_companies(self) -> None:
         tickets = [{**one, "ticket_number": "T1", "hours": "1"} for one in TWO]
         result = bill(make_inputs(companies=TWO, tickets=tickets), [MARCH], currency="USD")
-        assert tickets_billed_twice(result.ticket_hours).to_pylist() == [
-            {"month": MARCH, "ticket_number": "T1", "companies": 2}
-        ]
+        assert tickets_billed_twice(result.ticket_hours).num_rows == 0
+        expected = {
+            "month": MARCH,
+            "account_number": "A1",
+            "ticket_number": "T1",
+            "times": 2,
+            "hours": Decimal(2),
+        }
+        found = tickets_billed_twice(doubled(result.ticket_hours.sort_by("account_number")))
+        assert found.to_pylist() == [expected]
 
 
 class TestTicketsOfClosedMonths:
-    booked = make_frame(
-        "booked_ticket_hours",
-        [
-            {"month": date(2025, 1, 1), "ticket_number": "T1", "hours": "2"},
-            {"month": date(2025, 2, 1), "ticket_number": "T1", "hours": "1.5"},
-            {"month": date(2025, 2, 1), "ticket_number": "T2", "hours": "9"},
-        ],
-    )
-
-    def beyond(self, *tickets: tuple[date, str]) -> list[dict[str, Any]]:
+    def beyond(self, *booked: tuple[int, str, str], ids: tuple[int, ...] = (1, 1)) -> list[dict[str, Any]]:
+        """What is found in March of T1's hours in closed months: (month, hours, total hours)."""
         records = [
-            {"month": month, "ticket_number": "T1", "total_hours_spent": hours} for month, hours in tickets
+            {
+                "month": date(2025, month, 1),
+                "ticket_number": "T1",
+                "ticket_id": number,
+                "hours": hours,
+                "total_hours": total,
+            }
+            for (month, hours, total), number in zip(booked, ids, strict=True)
         ]
-        return tickets_billed_beyond_their_hours(self.booked, make_frame("tickets", records)).to_pylist()
+        return tickets_billed_beyond_their_hours(
+            make_frame("booked_ticket_hours", records), MARCH
+        ).to_pylist()
 
     def test_billed_up_to_its_hours(self) -> None:
-        assert self.beyond((date(2025, 2, 1), "3.5")) == []
+        assert self.beyond((1, "2", "2"), (2, "1.5", "3.5")) == []
+
+    def test_billed_up_to_its_hours_in_whole_seconds(self) -> None:
+        """0.9166666666666666 h and the rest of 1.5 h are 3,300 and 2,100 s, whatever their decimals add up to."""
+        assert (
+            self.beyond((1, "0.916666666666666667", "0.9166666666666666"), (2, "0.583333333333333334", "1.5"))
+            == []
+        )
 
     def test_billed_beyond_its_hours(self) -> None:
-        assert self.beyond((date(2025, 1, 1), "9"), (date(2025, 2, 1), "3.4")) == [
-            {"ticket_number": "T1", "billed": Decimal("3.5"), "hours": Decimal("3.4")}
+        assert self.beyond((1, "2", "2"), (2, "1.5", "3.4")) == [
+            {
+                "month": MARCH,
+                "account_number": "A1",
+                "ticket_number": "T1",
+                "billed": Decimal("3.5"),
+                "hours": Decimal("3.4"),
+            }
         ]
+
+    def test_what_later_months_billed_is_theirs_to_tell(self) -> None:
+        assert self.beyond((2, "2", "2"), (4, "1", "2")) == []
+
+    def test_a_number_that_started_again_has_the_hours_of_both_its_tickets(self) -> None:
+        assert self.beyond((1, "2", "2"), (3, "1.5", "1.5"), ids=(1, 2)) == []
 
 
 class TestSources:

@@ -8,15 +8,27 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from ledger_pipelines.billing.statements import bill
-from ledger_pipelines_tests.billing.generated import Drawn, drawn_inputs
+from ledger_pipelines_tests.billing.generated import Drawn, drawn_hours, drawn_inputs
 from ledger_pipelines_tests.billing.reference import reckon
 
-
-@settings(
+_settings = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+
+
+@_settings
 @given(drawn_inputs())
 def test_every_line_statement_hour_and_problem_is_what_the_rule_reckoned_by_hand_gives(drawn: Drawn) -> None:
+    _agrees(drawn)
+
+
+@_settings
+@given(drawn_hours())
+def test_hours_that_came_late_too(drawn: Drawn) -> None:
+    _agrees(drawn)
+
+
+def _agrees(drawn: Drawn) -> None:
     result = bill(drawn.inputs, drawn.months, currency="USD")
     books = reckon(drawn.inputs, drawn.months)
 
@@ -40,6 +52,11 @@ def test_every_line_statement_hour_and_problem_is_what_the_rule_reckoned_by_hand
         for row in result.ticket_hours.to_pylist()
     }
     assert hours == books.ticket_hours
+    assert {
+        (row["month"], row["account_number"], row["ticket_number"])
+        for row in result.unbilled_hours.to_pylist()
+        if (row["month"], row["account_number"]) in books.bills
+    } == books.unbilled
 
     problems = {(one.entity_type, one.external_id, one.month) for one in result.problems}
     assert problems == books.problems

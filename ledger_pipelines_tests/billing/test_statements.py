@@ -39,7 +39,7 @@ def rows(frame: pa.Table, *, without: str | None = None) -> list[Any]:
 def everything(result: BillingResult, *, without: str | None = None) -> list[Any]:
     """All that a run gives, in an order of its own."""
     problems = [str(one) for one in result.problems if without is None or without not in str(one)]
-    frames = (result.lines, result.statements, result.ticket_hours)
+    frames = (result.lines, result.statements, result.ticket_hours, result.unbilled_hours)
     return [*(rows(frame, without=without) for frame in frames), problems]
 
 
@@ -178,6 +178,7 @@ def test_a_range_is_its_months_however_they_are_grouped(drawn: Drawn, data: st.D
         pa.concat_tables([part.lines for part in parts]),
         pa.concat_tables([part.statements for part in parts]),
         pa.concat_tables([part.ticket_hours for part in parts]),
+        pa.concat_tables([part.unbilled_hours for part in parts]),
         [problem for part in parts for problem in part.problems],
     )
     assert everything(together) == everything(whole)
@@ -225,43 +226,3 @@ def test_another_company_changes_nobody_elses_statement(drawn: Drawn, plan: str 
     alone = bill(drawn.inputs, drawn.months, currency="USD")
     crowd = bill(crowded, drawn.months, currency="USD")
     assert everything(crowd, without="NEW") == everything(alone, without="NEW")
-
-
-@drawn_settings
-@given(drawn_inputs())
-def test_closing_the_months_one_by_one_never_bills_a_ticket_beyond_its_hours(drawn: Drawn) -> None:
-    """Also where a ticket's hours go down again: at most the most that it ever had."""
-    most: dict[str, Decimal] = {}
-    for ticket in drawn.records["tickets"]:
-        number = ticket["ticket_number"]
-        most[number] = max(most.get(number, Decimal(0)), ticket["total_hours_spent"])
-    booked: list[dict[str, Any]] = []
-    for count, month in enumerate(drawn.months):
-        closed = dataclasses.replace(drawn, closed=frozenset(drawn.months[:count]))
-        result = bill(closed.with_records(booked_ticket_hours=booked), [month], currency="USD")
-        names = ["month", "account_number", "ticket_number", "hours"]
-        booked += result.ticket_hours.select(names).to_pylist()
-    billed: dict[str, Decimal] = {}
-    for row in booked:
-        billed[row["ticket_number"]] = billed.get(row["ticket_number"], Decimal(0)) + row["hours"]
-    assert all(hours <= most[number] for number, hours in billed.items())
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.decimals("0", "8", places=3), min_size=1, max_size=6))
-def test_a_ticket_that_grows_is_billed_what_each_month_added(
-    added: list[Decimal],
-) -> None:
-    months = [date(2025, number, 1) for number in range(1, len(added) + 1)]
-    booked: list[dict[str, Any]] = []
-    for number, month in enumerate(months):
-        total = sum(added[: number + 1], Decimal(0))
-        inputs = make_inputs(
-            month=month,
-            tickets=[{"ticket_number": "T1", "hours": total}],
-            booked_ticket_hours=booked,
-            closed_months=months[:number],
-        )
-        (row,) = bill(inputs, [month], currency="USD").ticket_hours.to_pylist()
-        booked.append({"month": month, "ticket_number": "T1", "hours": row["hours"]})
-    assert [row["hours"] for row in booked] == added

@@ -31,7 +31,7 @@ def test_a_device_billed_to_two_companies_is_named_with_both_and_what_each_pays(
     assets = [{"account_number": one["account_number"], "id": 5, "hostname": "PC-17"} for one in COMPANIES]
     inputs = make_inputs(companies=[dict(one) for one in COMPANIES], assets=assets)
     result = bill(inputs, [MARCH], currency="USD")
-    description = told(StatementRun([MARCH], inputs, result, {}))["nothing_billed_twice"]
+    description = told(StatementRun([MARCH], inputs, result, {}, "USD"))["nothing_billed_twice"]
     assert description.startswith("Lines that bill what another line bills, too: Acme (A1), asset, id 5, ")
     assert "Beta (A2), asset, id 5, " in description
     assert description.count("PC-17") == 2
@@ -45,12 +45,12 @@ def test_a_company_without_its_statement_and_lines_without_one_are_named() -> No
     )
     whole = bill(inputs, [MARCH], currency="USD")
     result = dataclasses.replace(whole, statements=whole.statements.slice(0, 1))
-    said = told(StatementRun([MARCH], inputs, result, {}))
+    said = told(StatementRun([MARCH], inputs, result, {}, "USD"))
     assert said["one_for_each_active_company"] == (
         "Companies that lack a statement, or have one too many: Beta (A2), statements 0."
     )
     assert said["total_is_the_sum_of_its_lines"].endswith(": Beta (A2), lines 15.00.")
     without = dataclasses.replace(inputs, contacts=cast("pa.Table", inputs.contacts.slice(0, 0)))
-    said = told(StatementRun([MARCH], without, whole, {}))
+    said = told(StatementRun([MARCH], without, whole, {}, "USD"))
     assert "Acme (A1), contact, id " in said["every_record_in_its_snapshot"]
     assert said["every_record_in_its_snapshot"].count("15.00 USD") == 2

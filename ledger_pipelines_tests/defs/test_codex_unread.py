@@ -24,7 +24,6 @@ _FILLED: Mapping[str, Mapping[str, Any]] = {
     "companies": {"name": "Acme"},
     "assets": {"backup_data_bytes": 0},
     "contacts": {"active": True},
-    "tickets": {"last_updated_at": datetime(2025, 3, 5, tzinfo=UTC), "total_hours_spent": 1},
     "plans": {"term_length": "1 Year"},
 }
 
@@ -210,21 +209,6 @@ def test_half_of_the_companies_keep_their_devices_though_nobody_was_asked_for_th
     }
     assert _counts(kept["assets"][0]) == expected | {("more", "March"): 20}
     assert {account for _, account in kept["assets"][1]} == {*accounts[5:], "more"}
-
-
-def test_tickets_of_a_year_that_could_not_be_read_keep_that_year_s_months(
-    connection: psycopg.Connection,
-) -> None:
-    december = date(2024, 12, 1)
-    for month in (december, MARCH):
-        tickets = [{"account_number": "A", "ticket_number": f"old {month}"}]
-        _store(connection, "tickets", month, _frame("tickets", month, tickets))
-    fresh = _frame("tickets", MARCH, [{"account_number": "A", "ticket_number": "new"}])
-    missed = MissedPart("tickets", "A", 2024)
-    _, kept = _run(connection, _snapshot(["A"], missed), {"tickets": fresh}, [december, MARCH])
-    frame, gaps = kept["tickets"]
-    assert frame["ticket_number"].to_pylist() == ["old 2024-12-01", "new"]
-    assert gaps == {(december, "A")}
 
 
 def test_gaps_are_those_of_the_last_reading(connection: psycopg.Connection) -> None:

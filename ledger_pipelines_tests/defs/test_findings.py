@@ -136,6 +136,11 @@ def test_amounts_have_the_decimals_of_their_currency(amount: str, currency: str 
     assert told_amount(Decimal(amount), currency) == told
 
 
+def test_hours_are_told_to_six_decimals() -> None:
+    hours = pa.array([Decimal("0.583333333333333333"), Decimal("1.5")], pa.decimal128(28, 18))
+    assert told_rows(pa.table({"hours": hours})) == "hours 0.583333; hours 1.5"
+
+
 def test_what_outside_systems_put_into_names_stays_on_its_line_and_short() -> None:
     rows = pa.table({"ticket_number": ["17"], "subject": ["line\nbreak " + "x" * 200]})
     told = told_rows(rows)

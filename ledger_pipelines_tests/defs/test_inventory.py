@@ -20,7 +20,14 @@ ASSETS = {
     "ticket_hours": (
         "billing",
         {"tickets"},
-        {"counted_once", "never_more_than_the_ticket", "closed_month_unchanged"},
+        {
+            "counted_once",
+            "never_more_than_the_ticket",
+            "credits_owed",
+            "hours_vanished",
+            "hours_not_billed",
+            "closed_month_unchanged",
+        },
     ),
     "billing_statement_lines": (
         "billing",

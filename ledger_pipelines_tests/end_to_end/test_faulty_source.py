@@ -187,6 +187,8 @@ def _name_of_malformed(malformed: dict[str, Any]) -> str:
     if entity in ("asset", "contact") and name is None:
         record = malformed["record"]
         return f"{account}: {record.get('hostname', record.get('name'))}"
+    if entity == "ticket":
+        return f"{account}/{name}"
     return str(name)
 
 

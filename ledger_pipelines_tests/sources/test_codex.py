@@ -166,8 +166,10 @@ def test_each_malformed_record_is_named_in_its_problem(fake_time: FakeTime) -> N
             found = {problem.external_id: problem for problem in client.fetch(ALL, [2024, 2025]).problems}
         for record in sandbox.malformed:
             if record.entity in {"ticket", "asset"} and record.id is not None:
-                assert record.id in found
-                assert found[record.id].message.startswith(
+                of_company = record.entity == "ticket"
+                known_as = f"{record.account_number}/{record.id}" if of_company else record.id
+                assert known_as in found
+                assert found[known_as].message.startswith(
                     f"{record.entity.capitalize()} {record.id} of company "
                 )
             elif record.entity == "assets":

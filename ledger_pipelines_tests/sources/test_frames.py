@@ -82,26 +82,26 @@ def test_a_frame_has_its_schema_with_and_without_rows(entity: str) -> None:
         (
             "tickets",
             {"last_updated_at": None},
-            "195836",
+            "620547/195836",
             "Ticket 195836 of company 620547 has no last_updated_at.",
         ),
         (
             "tickets",
             {"last_updated_at": "yesterday", "total_hours_spent": "two"},
-            "195836",
+            "620547/195836",
             "Ticket 195836 of company 620547 has the last_updated_at 'yesterday', which is not a timestamp "
             "and has the total_hours_spent 'two', which is not a number.",
         ),
         (
             "tickets",
             {"total_hours_spent": Decimal("-0.5")},
-            "195836",
+            "620547/195836",
             "Ticket 195836 of company 620547 has the total_hours_spent -0.5, which is negative.",
         ),
         (
             "tickets",
             {"total_hours_spent": Decimal("NaN")},
-            "195836",
+            "620547/195836",
             "Ticket 195836 of company 620547 has the total_hours_spent NaN, which is not a number.",
         ),
         (
@@ -340,7 +340,7 @@ def test_one_bad_record_among_many_costs_only_itself() -> None:
     records[1234] = records[1234] | {"last_updated_at": None}
     frame, problems = _read("tickets", records)
     assert frame.num_rows == 4_999
-    assert [problem.external_id for problem in problems] == ["1234"]
+    assert [problem.external_id for problem in problems] == ["620547/1234"]
 
 
 def test_one_contact_under_two_companies_is_a_user_of_each() -> None:

@@ -72,11 +72,16 @@ def test_what_is_no_date_is_refused(value: object) -> None:
         TypeAdapter(OptionalDate).validate_python(value)
 
 
-@given(st.decimals(0, 9_999_999_999, allow_nan=False, places=25))
+@given(st.decimals(0, "99999.999", allow_nan=False, places=25))
 def test_hours_are_rounded_half_even_to_18_places(value: Decimal) -> None:
     with localcontext(prec=60):
         expected = value.quantize(Decimal("1e-18"), ROUND_HALF_EVEN)
     assert TypeAdapter(Hours).validate_python(value) == expected
+
+
+def test_more_hours_than_anybody_can_work_are_refused() -> None:
+    with pytest.raises(ValidationError, match="is too large"):
+        TypeAdapter(Hours).validate_python(Decimal(100_000))
 
 
 def test_hours_at_a_half_go_to_the_even_neighbour() -> None:

@@ -36,6 +36,7 @@ def tickets(connection: psycopg.Connection, rows: Rows) -> pa.Table:
                 "status": "",
                 "last_updated_at": updated,
                 "total_hours_spent": Decimal(hours),
+                "is_gone": False,
             }
             for month, number, hours in rows
         ],

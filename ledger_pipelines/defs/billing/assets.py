@@ -46,7 +46,9 @@ _NOTES = {
     "source_id": "that record's id",
     "amount": "rounded half up to cents, once",
     "hours": "hours that count in this month",
-    "billed_before": "hours of the ticket on statements of closed months before",
+    "billed_before": "hours of the ticket on statements of other closed months",
+    "ticket_month": "the ticket's own month, where that was closed before these hours were known",
+    "late_hours": "billable hours of closed months' tickets, beside billable_hours",
 }
 _TOP = (
     "account_number",

@@ -15,16 +15,16 @@ from itertools import zip_longest
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.billing.inputs import COLUMNS, BillingInputs
+from ledger_pipelines.billing.credits import companies_with_corrections
+from ledger_pipelines.billing.inputs import BOOKED_STATEMENTS, BOOKED_TICKET_HOURS, COLUMNS, BillingInputs
 from ledger_pipelines.billing.statements import BillingResult, bill
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.replacement import Change, rows_of_months
 from ledger_pipelines.store.snapshots import read_gaps
-from ledger_pipelines.store.statements import one_view, read_booked_hours
+from ledger_pipelines.store.statements import one_view, read_booked_hours, read_booked_statements
 
 SNAPSHOT_TABLES = ("companies", "assets", "contacts", "plans")
 EDITED_TABLES = (
@@ -50,6 +50,7 @@ class StatementRun:
     inputs: BillingInputs
     result: BillingResult
     changes: dict[str, dict[date, Change]]
+    currency: str
 
 
 def run_statements(
@@ -82,7 +83,7 @@ def run_statements(
             inputs, result, frames = coming.result()
             if following is not None:
                 coming = pool.submit(compute, following)
-            yield StatementRun([month], inputs, result, write(frames, [month]))
+            yield StatementRun([month], inputs, result, write(frames, [month]), currency)
 
 
 @contextmanager
@@ -109,19 +110,24 @@ def _frames(result: BillingResult) -> dict[str, pa.Table]:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The tickets of some years so far, and what closed months billed of them, as they were at one instant."""
+    """The tickets of some years so far, what closed months billed of them, and the statements that this bears on, as
+    they were at one instant.
+    """
 
     tickets: pa.Table
     booked: pa.Table
+    statements: pa.Table
 
 
 def read_hours(connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date]) -> Hours:
     """The hours that statements of these months may need: a ticket counts against its year's allowance."""
     so_far = years_so_far(months)
-    earlier = sorted(month for month in closed if month < max(months))
     with one_view(connection):
         tickets = read_months(connection, "tickets", so_far, COLUMNS["tickets"])
-        return Hours(tickets, read_booked_hours(connection, earlier, so_far))
+        booked = read_booked_hours(connection, sorted(closed), so_far, BOOKED_TICKET_HOURS)
+        accounts = companies_with_corrections(tickets, booked)
+        statements = read_booked_statements(connection, sorted(closed), accounts, BOOKED_STATEMENTS)
+    return Hours(tickets, booked, statements)
 
 
 def read_inputs(
@@ -135,7 +141,8 @@ def read_inputs(
     return BillingInputs(
         **frames,
         tickets=rows_of_months(hours.tickets, years_so_far(months)),
-        booked_ticket_hours=hours.booked.filter(pc.field("month") < max(months)),
+        booked_ticket_hours=hours.booked,
+        booked_statements=hours.statements,
         snapshot_gaps=gaps,
         closed_months=closed,
     )

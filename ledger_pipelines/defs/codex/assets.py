@@ -6,16 +6,17 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
-from ledger_pipelines.defs.codex.unread import Unread, find_unread, keep_unread
+from ledger_pipelines.defs.codex.tickets import NEWS, place_fetched, record_ticket_problems, tickets_due
+from ledger_pipelines.defs.codex.unread import Unread, find_unread, for_months, keep_unread
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
 from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
-from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
+from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
@@ -28,7 +29,8 @@ _DESCRIPTIONS = {
     "assets": "A row is a device of a company, with its backed-up bytes, when the month's snapshot was taken.",
     "contacts": "A row is a person at a company; one person may stand under several companies.",
     "plans": "A row is a billing plan of Codex in one contract term, as the month found it.",
-    "tickets": "A row is a ticket in the UTC month of its last update, with all hours spent on it so far.",
+    "tickets": "A row is a ticket in the UTC month of its last update (or, where that is closed and has other hours of "
+    "it, in the first open one after it), with all hours spent on it so far.",
 }
 _PREVIEWS = {
     "companies": ("account_number", "name", "billing_plan", "contract_term_length", "contract_end_date"),
@@ -44,13 +46,22 @@ _PREVIEWS = {
         "total_hours_spent",
     ),
 }
-_SNAPSHOTS = ("companies", "assets", "contacts", "plans")
+_NOTES = {
+    "hours_before": "hours that it last had, where it shows none now",
+    "is_gone": "closed months billed it, and Codex does not have it any more",
+    "moved_from": "the company to which closed months billed it",
+}
 
 
 class SnapshotConfig(dg.Config):
-    """`refresh_snapshots` takes the snapshots of older open months anew, too."""
+    """`refresh_snapshots` takes the snapshots of older open months anew, too.
+
+    `ask_for_undated` asks for all tickets, whatever their years, and so learns of those without a date: a month that is
+    closed for good asks so once.
+    """
 
     refresh_snapshots: bool = False
+    ask_for_undated: bool = False
 
 
 @dg.multi_asset(
@@ -58,8 +69,9 @@ class SnapshotConfig(dg.Config):
     specs=[
         month_asset(
             table,
-            SCHEMAS[table],
+            TICKETS if table == "tickets" else SCHEMAS[table],
             _DESCRIPTIONS[table],
+            notes=_NOTES,
             deps=[] if table in ("companies", "plans") else ["companies"],
             group="codex",
             kinds=("codex", "postgres"),
@@ -86,13 +98,17 @@ def codex_snapshots(
     with executed_step(context, ledger, "codex") as step:
         taken_at = datetime.now(UTC)
         due = _months_due(step, wanted, taken_at.date(), refresh=config.refresh_snapshots)
-        needed = frozenset(table for table, months in due.items() if months)
+        tickets = tickets_due(step, taken_at.date(), all_tickets=config.ask_for_undated)
+        needed = frozenset(table for table, months in due.items() if months or table == "tickets")
+        frames: dict[str, pa.Table] = {}
+        changes: dict[str, dict[date, Change]] = {}
+        news = NEWS.empty_table()
         if needed:
-            years = sorted({month.year for month in due.get("tickets", [])})
             with codex.client() as client:
-                snapshot = client.fetch(needed, years)
+                snapshot = client.fetch(needed, tickets.asked_years)
             frames = {
-                table: _by_month(table, getattr(snapshot, table), due[table]) for table in sorted(needed)
+                table: _by_month(getattr(snapshot, table), due[table])
+                for table in sorted(needed - {"tickets"})
             }
             unread = find_unread(step.connection, snapshot, frames, due)
             kept = {
@@ -100,16 +116,20 @@ def codex_snapshots(
                 for table, frame in frames.items()
             }
             is_complete = {table: _is_complete(snapshot, unread, table) for table in frames}
+            if "tickets" in needed:
+                read = place_fetched(step, snapshot, tickets)
+                frames["tickets"], news = read.placed.tickets, read.news
+                kept["tickets"] = read.placed.tickets, read.gaps
+                is_complete["tickets"] = read.is_complete
+                record_ticket_problems(step, read, tickets)
             changes = _write(step, kept, due, is_complete, taken_at)
-            _record_problems(step, snapshot, unread, due, years)
-        else:
-            frames, changes = {}, {}
+            _record_problems(step, snapshot, unread, due)
         results = [
             _result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)
         ]
         findings = snapshot_findings(step, wanted)
         if "tickets" in wanted:
-            findings += closed_ticket_findings(step, changes.get("tickets", {}), frames.get("tickets"))
+            findings += closed_ticket_findings(step, news)
     yield from results
     yield from report(context, findings)
 
@@ -129,7 +149,7 @@ def _months_due(step: Step, wanted: Sequence[str], today: date, *, refresh: bool
         if snapshot.table_name in taken:
             taken[snapshot.table_name].add(snapshot.month)
     return {
-        table: years_so_far(step.months)
+        table: step.open(years_so_far(step.months))
         if table == "tickets"
         else months_to_read(
             step.months, today=today, with_snapshot=taken[table], closed=step.closed, refresh=refresh
@@ -138,12 +158,8 @@ def _months_due(step: Step, wanted: Sequence[str], today: date, *, refresh: bool
     }
 
 
-def _by_month(table: str, frame: pa.Table, months: Sequence[date]) -> pa.Table:
-    """The frame with its month: a ticket's own, and each of the snapshot's months for all else."""
-    if table == "tickets":
-        own = pc.floor_temporal(frame["last_updated_at"], unit="month").cast(pa.timestamp("us", "UTC"))
-        dated = frame.add_column(0, pa.field("month", pa.date32()), own.cast(pa.date32()))
-        return dated.filter(pc.is_in(dated["month"], value_set=pa.array(months, pa.date32())))
+def _by_month(frame: pa.Table, months: Sequence[date]) -> pa.Table:
+    """The frame once for each of the snapshot's months."""
     return pa.concat_tables(
         frame.add_column(
             0, pa.field("month", pa.date32()), pa.repeat(pa.scalar(month, pa.date32()), len(frame))
@@ -167,7 +183,7 @@ def _write(
 ) -> dict[str, dict[date, Change]]:
     """Writes each table's months, with when they were taken and which companies they could not read anew."""
     changes: dict[str, dict[date, Change]] = {}
-    for months in {tuple(due[table]) for table in kept}:
+    for months in {tuple(due[table]) for table in kept if due[table]}:
         together = {table: frame for table, (frame, _) in kept.items() if tuple(due[table]) == months}
         ensure_months(step.connection, list(together), months)
         with step.connection.transaction():
@@ -183,28 +199,19 @@ def _write(
 
 
 def _record_problems(
-    step: Step,
-    snapshot: CodexSnapshot,
-    unread: Unread,
-    due: Mapping[str, list[date]],
-    years: Sequence[int],
+    step: Step, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
 ) -> None:
     """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
-    for table, read in sorted(due.items()):
-        if not read:
+    for table, months in sorted(due.items()):
+        # Tickets have months of their own: `record_ticket_problems`.
+        if not months or table == "tickets":
             continue
-        # Codex was asked for whole years of tickets: only a run that asks for the same year can miss a broken one.
-        months = (
-            [date(year, month, 1) for year in years for month in range(1, 13)] if table == "tickets" else read
-        )
         problems = [
             *_problems_of(snapshot, table),
             *(problem for problem in unread.problems if problem.operation == table),
         ]
-        notes = [problem for problem in problems if not problem.is_blocking]
-        blocking = in_months((problem for problem in problems if problem.is_blocking), months)
         is_complete = table in snapshot.complete and table not in unread.whole
-        step.record("codex", table, [*blocking, *notes], months=months, is_complete=is_complete)
+        step.record("codex", table, for_months(problems, months), months=months, is_complete=is_complete)
 
 
 def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.billing.snapshots import is_later_state
-from ledger_pipelines.defs.closed import CLOSED_UNCHANGED, closed_month_finding
+from ledger_pipelines.defs.closed import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.defs.codex.tickets import UNDATED
 from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_problems
+from ledger_pipelines.store.frames import months_in
 from ledger_pipelines.store.integration_errors import open_messages
-from ledger_pipelines.store.replacement import Change
+from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.snapshots import Snapshot, read_snapshots
 
 _WARN = dg.AssetCheckSeverity.WARN
 _COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"
-_TICKET = ("account_number", "ticket_number", "subject", "total_hours_spent")
 TABLES = ("companies", "plans", "assets", "contacts", "tickets")
 
 CHECKS = (
@@ -44,7 +45,7 @@ CHECKS = (
         dg.AssetCheckSpec(
             CLOSED_UNCHANGED,
             asset="tickets",
-            description="A closed month's tickets are still those of Codex; late ones are never billed by themselves.",
+            description="A closed month's tickets have the hours that Codex shows; what differs goes to an open one.",
         )
     ]
 )
@@ -69,7 +70,12 @@ def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
 def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None) -> Finding:
     if snapshot is None or snapshot.is_complete:
         return Finding(table, _COMPLETE, month, 0, _WARN)
-    messages = open_messages(step.connection, "codex", table, month)
+    operations = (table, UNDATED) if table == "tickets" else (table,)
+    messages = [
+        message
+        for operation in operations
+        for message in open_messages(step.connection, "codex", operation, month)
+    ]
     told = (
         listing(f"some {table} could not be read", told_problems(messages))
         if messages
@@ -85,16 +91,10 @@ def _lateness(table: str, month: date, snapshot: Snapshot | None) -> Finding:
     return Finding(table, _IN_TIME, month, 1, _WARN, told)
 
 
-def closed_ticket_findings(
-    step: Step, changes: Mapping[date, Change], tickets: pa.Table | None
-) -> list[Finding]:
-    """For the run's months and every closed month read along: whether Codex's tickets are still those booked."""
-    closed = {month for month in changes if month in step.closed}
+def closed_ticket_findings(step: Step, news: pa.Table) -> list[Finding]:
+    """For the run's months and every closed month with news (NEWS): the tickets that Codex shows otherwise now."""
+    with_news = {month for month in months_in(news) if month in step.closed}
     return [
-        Finding("tickets", CLOSED_UNCHANGED, month, 0, _WARN)
-        if tickets is None
-        else closed_month_finding(
-            step, "tickets", month, changes.get(month, Change()), tickets, shown=_TICKET
-        )
-        for month in sorted({*step.months, *closed})
+        closed_rows_finding("tickets", month, rows_of_months(news, [month] if month in with_news else []))
+        for month in sorted({*step.months, *with_news})
     ]

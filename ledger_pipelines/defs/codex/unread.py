@@ -2,7 +2,7 @@
 
 What could not be read is not absent (rules/billing.md, Which plan, 3). A part of a company that Codex did not send, and a
 list that came back empty or far shorter than it was, leave the rows as they were, in a month without rows those of the
-newest snapshot.
+newest snapshot. Not here: tickets, which have months of their own (`tickets`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.defs.steps import in_months
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.shrinkage import SHORTEST_DOUBTED, is_doubtful, shrunken_list
 from ledger_pipelines.sources.codex import CodexSnapshot
@@ -24,26 +25,25 @@ from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.snapshots import count_by_account, newest_snapshot, read_snapshots
 
-PARTS = ("assets", "contacts", "tickets")
+PARTS = ("assets", "contacts")
 _WITHOUT_ACCOUNT = ("plans",)
 
 
 @dataclass(slots=True)
 class Unread:
-    """By table: whether the whole list is not believed, the accounts (and of tickets the years) that are unread."""
+    """By table: whether the whole list is not believed, and the accounts that are unread."""
 
     whole: set[str] = field(default_factory=set)
-    accounts: dict[str, set[tuple[str, int | None]]] = field(default_factory=dict)
+    accounts: dict[str, set[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def touches(self, table: str) -> bool:
         """Whether the months keep anything of the table."""
         return table in self.whole or bool(self.accounts.get(table))
 
-    def keeps(self, table: str, account: str, month: date) -> bool:
-        """Whether a month keeps its rows of an account."""
-        unread = self.accounts.get(table, set())
-        return table in self.whole or (account, None) in unread or (account, month.year) in unread
+    def keeps(self, table: str, account: str) -> bool:
+        """Whether the months keep their rows of an account."""
+        return table in self.whole or account in self.accounts.get(table, set())
 
 
 def find_unread(
@@ -52,7 +52,7 @@ def find_unread(
     frames: Mapping[str, pa.Table],
     due: Mapping[str, Sequence[date]],
 ) -> Unread:
-    """What of these frames (with their months) is missing or doubted.
+    """What of these frames (with their months; none of tickets) is missing or doubted.
 
     A doubt that a person has confirmed, by ignoring its error, is none any more.
     """
@@ -71,22 +71,23 @@ class _Search:
 
     def run(self, frames: Mapping[str, pa.Table]) -> Unread:
         for missed in self.snapshot.missed:
-            self._keep(missed.part, [missed.account], missed.year)
+            if missed.part in PARTS:
+                self._keep(missed.part, [missed.account])
         for table, frame in frames.items():
             self._doubt(table, frame)
         if "companies" in self.unread.whole:
-            # Companies that are kept keep their devices, people and tickets: nobody was asked for them.
+            # Companies that are kept keep their devices and people: nobody was asked for them.
             for part in frames.keys() & set(PARTS):
                 self._keep(part, self._before(part).keys() - self.snapshot.accounts)
         return self.unread
 
-    def _keep(self, table: str, accounts: Iterable[str], year: int | None = None) -> None:
-        self.unread.accounts.setdefault(table, set()).update((account, year) for account in accounts)
+    def _keep(self, table: str, accounts: Iterable[str]) -> None:
+        self.unread.accounts.setdefault(table, set()).update(accounts)
 
     def _doubt(self, table: str, frame: pa.Table) -> None:
         before = self._before(table)
-        now = _by_account(frame if table == "tickets" else _of(frame, self.due[table][:1]))
-        missing = {account for account, _ in self.unread.accounts.get(table, set())}
+        now = _by_account(_of(frame, self.due[table][:1]))
+        missing = set(self.unread.accounts.get(table, set()))
         # What Codex said that it could not send is missing for a reason that was told.
         expected = sum(count for account, count in before.items() if account not in missing)
         if is_doubtful(expected, now.total()) and not self._confirmed(table, table, expected, now.total()):
@@ -104,9 +105,9 @@ class _Search:
                     self._keep(table, [account])
 
     def _before(self, table: str) -> Counter[str]:
-        """How many rows each account had: of tickets in the months that are read, else in the newest snapshot."""
+        """How many rows each account had in the newest snapshot."""
         newest = newest_snapshot(self.connection, table)
-        months = self.due[table] if table == "tickets" else [] if newest is None else [newest]
+        months = [] if newest is None else [newest]
         if table in _WITHOUT_ACCOUNT:
             return Counter({"": read_months(self.connection, table, months, ["month"]).num_rows})
         return Counter(count_by_account(self.connection, table, months))
@@ -118,6 +119,13 @@ class _Search:
             return True
         self.unread.problems.append(problem)
         return False
+
+
+def for_months(problems: Iterable[Problem], months: Sequence[date]) -> list[Problem]:
+    """The problems, each as one of every month whose rows lack what it names; a mere note is of the present only."""
+    found = list(problems)
+    notes = [problem for problem in found if not problem.is_blocking]
+    return [*in_months((problem for problem in found if problem.is_blocking), months), *notes]
 
 
 def _of(frame: pa.Table, months: Sequence[date]) -> pa.Table:
@@ -137,9 +145,7 @@ def keep_unread(
     """The frame with the months' earlier rows of what is unread, and each month's companies of which it is."""
     if not unread.touches(table):
         return frame, set()
-    had = {found.month for found in read_snapshots(connection, due) if found.table_name == table} | (
-        set(due) if table == "tickets" else set()
-    )
+    had = {found.month for found in read_snapshots(connection, due) if found.table_name == table}
     newest = newest_snapshot(connection, table)
     parts, gaps = [], set()
     for month in due:
@@ -151,20 +157,12 @@ def keep_unread(
             before = before.set_column(0, frame.schema.field("month"), months)
         fresh = _of(frame, [month])
         parts += [
-            _where(fresh, table, month, unread, kept=False),
-            _where(before, table, month, unread, kept=True).cast(frame.schema),
+            _where(fresh, table, unread, kept=False),
+            _where(before, table, unread, kept=True).cast(frame.schema),
         ]
         if table in PARTS:
-            gaps |= {
-                (month, account)
-                for account in _accounts(before, fresh)
-                if unread.keeps(table, account, month)
-            }
-            gaps |= {
-                (month, account)
-                for account, year in unread.accounts.get(table, set())
-                if year in (None, month.year)
-            }
+            gaps |= {(month, account) for account in _accounts(before, fresh) if unread.keeps(table, account)}
+            gaps |= {(month, account) for account in unread.accounts.get(table, set())}
     return pa.concat_tables(parts), gaps
 
 
@@ -173,10 +171,10 @@ def _accounts(*frames: pa.Table) -> Iterable[str]:
     return {account for found in names for account in found}
 
 
-def _where(frame: pa.Table, table: str, month: date, unread: Unread, *, kept: bool) -> pa.Table:
+def _where(frame: pa.Table, table: str, unread: Unread, *, kept: bool) -> pa.Table:
     """The rows of a month that it keeps, or the others."""
     if table in unread.whole:
         return frame if kept else frame.slice(0, 0)
-    accounts = [account for account in _accounts(frame) if unread.keeps(table, account, month)]
+    accounts = [account for account in _accounts(frame) if unread.keeps(table, account)]
     unread_rows = pc.is_in(frame["account_number"], value_set=pa.array(accounts, pa.string()))
     return frame.filter(unread_rows if kept else pc.invert(unread_rows))
