@@ -49,6 +49,13 @@ def _billed(**records: list[Mapping[str, Any]]) -> tuple[BillingResult, list[Pro
         frames[name] = frame.add_column(0, "month", month)
         problems += reader.problems
     empty = {name: schema.empty_table() for name, schema in INPUTS.items()}
+    # What earlier runs knew of the tickets: nothing.
+    for name in set(INPUTS["tickets"].names) - set(frames["tickets"].column_names):
+        field = INPUTS["tickets"].field(name)
+        value = pa.scalar(False if pa.types.is_boolean(field.type) else None, field.type)
+        frames["tickets"] = frames["tickets"].append_column(
+            field, pa.repeat(value, frames["tickets"].num_rows)
+        )
     return bill(BillingInputs(**(empty | frames)), [OCTOBER], currency="USD"), problems
 
 

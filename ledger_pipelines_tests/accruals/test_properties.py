@@ -25,6 +25,14 @@ from ledger_pipelines_tests.accruals.building import booked_rows
 from ledger_pipelines_tests.accruals.generated import AT_LAST, MONTHS, Drawn, drawn_inputs
 
 FIRST = MONTHS[0]
+WAITING = (
+    "missing_crm_data",
+    "unusable_membership",
+    "crm_not_read",
+    "not_in_crm",
+    "undated_notion_status",
+    "unassigned_period",
+)
 ALWAYS = month_range(FIRST, add_months(AT_LAST, 1))
 NOTHING = Decimal("0.00")
 
@@ -122,9 +130,16 @@ def test_news_about_closed_months_lands_in_the_first_open_one(drawn: Drawn, late
     news = {name: later.records[name] for name in ("periods", "pages")}
     before = accrue(drawn.changed(booked=[]), ALWAYS)
     booked = [row for row in booked_rows(before.accruals) if row["month"] in closed]
-    unclosed = accrue(drawn.changed(booked=[], **news), ALWAYS).accruals.to_pylist()
+    without = accrue(drawn.changed(booked=[], **news), ALWAYS)
+    unclosed = without.accruals.to_pylist()
     result = accrue(drawn.changed(closed, booked=booked, **news), ALWAYS[count:])
     held = {key_of(row) for row in result.notices.to_pylist() if row["kind"] == "not_congruent_status"}
+    # What a closed month released stays so, and who waits for a period keeps what was recognised: nothing is taken back.
+    held |= {key_of(row) for row in booked if row["contract_status"] != "ACTIVE"}
+    waiting = [row for row in without.notices.to_pylist() if row["kind"] in WAITING]
+    held |= {key_of(row) for row in waiting}
+    clients = {row["contact_id"] for row in waiting if row["contract_number"] == 0}
+    held |= {key_of(row) for row in (*unclosed, *booked) if row["contact_id"] in clients}
     rows = [row for row in result.accruals.to_pylist() if key_of(row) not in held]
 
     def later_than(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

@@ -46,6 +46,9 @@ def embedded() -> Iterator[Ledger]:
     assert found == []
 
 
+ACCRUAL_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
+
+
 @pytest.mark.timeout(240)
 def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_data(embedded: Ledger) -> None:
     dagster_port, sandbox_port = free_ports(2)
@@ -62,13 +65,16 @@ def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_d
         ]
         assert len(year) == 12
         span = (f"{year[0]}", f"{year[-1]}", "MATERIALIZED")
-        # Tickets are read for the calendar years, which begin before the year's first month.
-        assert {table: spans for table, spans in pages.months().items() if table != "tickets"} == {
-            table: [span] for table in MONTH_ASSETS if table != "tickets"
+        # Tickets are read for the calendar years, documents and service periods from the ledger's first month on, and
+        # what was invoiced then is accrued.
+        spans = pages.months()
+        earlier = {"tickets", "invoices", "invoice_lines", "contracts", "enrollments", *ACCRUAL_TABLES}
+        assert {table: found for table, found in spans.items() if table not in earlier} == {
+            table: [span] for table in MONTH_ASSETS if table not in earlier
         }
-        ((first, *rest),) = pages.months()["tickets"]
-        assert first <= span[0]
-        assert tuple(rest) == span[1:]
+        for table in earlier:
+            first, *rest = spans[table][-1]
+            assert (first <= span[0], tuple(rest)) == (True, span[1:]), table
         closed = rows_and_places(database)
         _ctrl_c_leaves_nothing_behind(embedded, running)
 

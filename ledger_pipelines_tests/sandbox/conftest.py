@@ -35,7 +35,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 @pytest.fixture(scope="package")
 def school() -> Iterator[Sandbox]:
     """A school of several pages: 700 students and 1,200 documents beside the named cases, without limits."""
-    config = SandboxConfig(until=UNTIL, companies=1, students=700, invoices=1_200, rate_limit=None)
+    config = SandboxConfig(until=UNTIL, companies=1, students=700, invoices=1_200, rate_limit=None, seed=10)
     with running_sandbox(config) as running:
         yield running
 
