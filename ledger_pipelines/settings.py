@@ -22,6 +22,8 @@ DEFAULT_FIRST_MONTH = "2024-01"
 #: The sources as the settings name them, and as people do.
 SOURCES = {"codex": "Codex", "holded": "Holded", "4geeks": "4Geeks", "notion": "Notion"}
 
+_TEXTS = ("url", "api_key")
+
 
 class Settings(BaseSettings):
     """Everything that the environment decides. Secrets are `SecretStr`, so that no repr shows them."""
@@ -93,6 +95,7 @@ def read_settings(directory: Path | None = None) -> Settings:
     Raises ConfigurationError with the variable's name and what is wrong with it.
     """
     here = directory or Path.cwd()
+    _refuse_unreadable(here / ".env")
     given = _read_services(here / "services.json")
     try:
         environment = Settings(_env_file=here / ".env")
@@ -105,19 +108,43 @@ def read_settings(directory: Path | None = None) -> Settings:
         ) from None
 
 
+def _refuse_unreadable(path: Path) -> None:
+    """Raises ConfigurationError where a `.env` is there and is no text that can be read."""
+    if path.is_dir():
+        raise ConfigurationError(
+            f"{path} is a folder: the settings' file has this name, so give the folder another."
+        )
+    try:
+        text = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        readable = "\0" not in text.decode()
+    except UnicodeDecodeError:
+        readable = False
+    if not readable:
+        raise ConfigurationError(f"{path} is not UTF-8 text: save it again as UTF-8, comments, too.")
+
+
 def _read_services(path: Path) -> dict[str, Any]:
     """What a HiveMatrix `services.json` says of Core and Codex."""
     if not path.is_file():
         return {}
     try:
-        services = json.loads(path.read_text())
+        services = json.loads(path.read_text(encoding="utf-8"))
         core, codex = services.get("core", {}), services.get("codex", {})
+        for name, value in (
+            ("core.url", core.get("url")),
+            *((f"codex.{one}", codex.get(one)) for one in _TEXTS),
+        ):
+            if value is not None and not isinstance(value, str):
+                raise ConfigurationError(f"{path}: {name} is not text: write it in quotes.")
         found = {
             "core_url": core.get("url"),
             "codex_url": codex.get("url"),
             "codex_api_key": SecretStr(codex["api_key"]) if codex.get("api_key") else None,
         }
-    except (ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError):
         raise ConfigurationError(
             f'{path} cannot be read: it should look like {{"codex": {{"url": "http://…", "api_key": "…"}}}}.'
         ) from None

@@ -9,6 +9,7 @@ import pytest
 from ledger_pipelines.environment import codex_client
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.settings import read_settings
+from ledger_pipelines_tests.conftest import SHARED_DATA
 
 NAMES = (
     "CORE_URL",
@@ -111,3 +112,28 @@ def test_the_school_is_in_madrid_where_nobody_says_otherwise(
 ) -> None:
     monkeypatch.delenv("FOURGEEKS_TIMEZONE", raising=False)
     assert read_settings(tmp_path).fourgeeks_timezone == "Europe/Madrid"
+
+
+@pytest.mark.parametrize("name", ["14_env_utf16.env", "15_env_latin1.env"])
+def test_an_env_file_in_another_encoding_is_one_sentence(name: str, tmp_path: Path) -> None:
+    file = SHARED_DATA / "hostile" / name
+    if not file.is_file():
+        pytest.skip("../shared/data/hostile is not here")
+    (tmp_path / ".env").write_bytes(file.read_bytes())
+    with pytest.raises(ConfigurationError, match=r"\.env is not UTF-8 text: save it again as UTF-8"):
+        read_settings(tmp_path)
+
+
+def test_a_folder_named_env_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(ConfigurationError, match=r"\.env is a folder"):
+        read_settings(tmp_path)
+
+
+def test_a_number_as_an_api_key_is_one_sentence(tmp_path: Path) -> None:
+    file = SHARED_DATA / "hostile" / "16_services_int_key.json"
+    if not file.is_file():
+        pytest.skip("../shared/data/hostile is not here")
+    (tmp_path / "services.json").write_bytes(file.read_bytes())
+    with pytest.raises(ConfigurationError, match=r"codex\.api_key is not text: write it in quotes"):
+        read_settings(tmp_path)
