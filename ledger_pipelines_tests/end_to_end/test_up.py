@@ -89,7 +89,7 @@ def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_d
         _ctrl_c_leaves_nothing_behind(embedded, running)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes_the_whole_year(
     embedded: Ledger,
 ) -> None:
@@ -103,7 +103,7 @@ def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes
         _ctrl_c_leaves_nothing_behind(embedded, running)
 
     with embedded.started("up", "--demo", *ports) as running:
-        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=100, what="the next start")
+        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=150, what="the next start")
         assert fetch(database, "SELECT count(DISTINCT month) FROM billing_statements") == [(12,)]
         # The sensor may hand something over at this moment; what was interrupted would stay.
         eventually(lambda: not _is_under_way(database), seconds=30, what="the end of every execution")
