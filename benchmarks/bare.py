@@ -35,18 +35,24 @@ def copy_out(connection: psycopg.Connection, reads: Reads) -> tuple[float, int]:
     return time.perf_counter() - began, rows
 
 
-def ready(frames: Mapping[str, pa.Table]) -> dict[str, bytes]:
-    """The frames as bytes that COPY can take."""
-    return {table: b"".join(csv_parts(frame)) for table, frame in frames.items()}
+#: A frame's columns, and its rows as bytes that COPY can take.
+Body = tuple[list[str], bytes]
 
 
-def copy_in(connection: psycopg.Connection, bodies: Mapping[str, bytes]) -> float:
+def ready(frames: Mapping[str, pa.Table]) -> dict[str, Body]:
+    """The frames as COPY can take them."""
+    return {table: (frame.column_names, b"".join(csv_parts(frame))) for table, frame in frames.items()}
+
+
+def copy_in(connection: psycopg.Connection, bodies: Mapping[str, Body]) -> float:
     """Copies the bytes into empty tables of the same form with the same keys; the seconds."""
     with _bare_tables(connection, bodies):
         began = time.perf_counter()
         with connection.transaction(), connection.cursor() as cursor:
-            for table, body in bodies.items():
-                statement = sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(sql.Identifier(f"bare_{table}"))
+            for table, (columns, body) in bodies.items():
+                statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+                    sql.Identifier(f"bare_{table}"), sql.SQL(", ").join(map(sql.Identifier, columns))
+                )
                 with cursor.copy(statement) as copy:
                     copy.write(body)
         return time.perf_counter() - began
@@ -60,7 +66,7 @@ def empty(connection: psycopg.Connection, tables: Sequence[str]) -> None:
 
 
 @contextmanager
-def _bare_tables(connection: psycopg.Connection, tables: Mapping[str, bytes]) -> Iterator[None]:
+def _bare_tables(connection: psycopg.Connection, tables: Mapping[str, Body]) -> Iterator[None]:
     for table in tables:
         create = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)")
         connection.execute(create.format(sql.Identifier(f"bare_{table}"), sql.Identifier(table)))

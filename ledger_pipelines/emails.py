@@ -11,6 +11,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
 _LINK = re.compile(r"mailto:([^?\s,;>]*)(\?[^\s,;>]*)?", re.IGNORECASE)
+#: What nearly all are: one address of plain signs, which needs no reading.
+_PLAIN = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
 _SEPARATORS = re.compile(r"[;,\s]+")
 
 
@@ -22,6 +24,8 @@ def addresses(text: str | None) -> tuple[str, ...]:
     """
     if not text:
         return ()
+    if _PLAIN.fullmatch(text):
+        return (text.lower(),)
     plain = _LINK.sub(r"\1", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))).strip()
     found: list[str] = []
     for part in plain.split(";"):

@@ -45,6 +45,11 @@ def test_every_text_gives_addresses_that_give_themselves(text: str) -> None:
         assert address == address.strip()
 
 
+@given(st.from_regex(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+", fullmatch=True))
+def test_a_plain_address_is_read_as_it_is_among_others(address: str) -> None:
+    assert addresses(address) == (address.lower(),)
+
+
 @given(st.emails())
 def test_an_address_is_found_whatever_its_dress(address: str) -> None:
     assume(not set(address) & set("\"'<>(),;: "))
