@@ -48,11 +48,6 @@ class Schedule:
         return _grouped(owner, **{name: getattr(self, name)[rows] for name in names})
 
     @property
-    def last(self) -> Int64s:
-        """Where the last period by start of each of `owners` stands."""
-        return self.first + self.sizes - 1
-
-    @property
     def deciding(self) -> Int64s:
         """Where the period that decides stands, for each of `owners`."""
         if not self.owners.size:
