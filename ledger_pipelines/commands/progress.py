@@ -44,6 +44,7 @@ def run_with_progress(
     title: str,
     assets: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    person: str = "",
 ) -> RunOutcome:
     """Runs a job, or these of its assets, and shows which step is being executed, and how many answers it has."""
     columns = (
@@ -74,5 +75,12 @@ def run_with_progress(
 
         with listening(on_answer):
             return run_job(
-                database, job, months, today=today, on_step=on_step, assets=assets, settings=settings
+                database,
+                job,
+                months,
+                today=today,
+                on_step=on_step,
+                assets=assets,
+                settings=settings,
+                person=person,
             )

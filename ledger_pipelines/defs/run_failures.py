@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ledger_pipelines.defs import jobs
-from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
+from ledger_pipelines.defs.abandoned import ATTENDED_TAG, KILLED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.months import describe_months, parse_month
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
@@ -32,8 +32,8 @@ _WILL_RETRY_TAG = "dagster/will_retry"
 def failing_jobs(instance: dg.DagsterInstance) -> list[DueAlert]:
     """One for each job whose runs fail, with the run that failed first since the last that succeeded.
 
-    A run that a command executes does not count when it fails, for somebody waits for it; when it succeeds, the job
-    fails no longer.
+    A run that a command executes does not count when it fails, for somebody waits for it, nor one that is tried again;
+    one that was killed does in any case. When a run succeeds, the job fails no longer.
     """
     return [alert for job in _JOBS if (alert := _failing(instance, job.name)) is not None]
 
@@ -43,8 +43,10 @@ def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
     for run in instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_ENDED), limit=_RUNS):
         if run.status == dg.DagsterRunStatus.SUCCESS:
             break
+        is_killed = run.tags.get(KILLED_TAG) == run.run_id
         is_attended = run.tags.get(ATTENDED_TAG) == run.run_id
-        if not is_attended and run.tags.get(_WILL_RETRY_TAG) != "true":
+        is_told_elsewhere = is_attended or run.tags.get(_WILL_RETRY_TAG) == "true"
+        if is_killed or not is_told_elsewhere:
             first = run
     if first is None:
         return None

@@ -17,10 +17,10 @@ from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.defs.accruals.charts import month_totals, notice_table, recognised_by_service, waterfall
 from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
 from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
-from ledger_pipelines.defs.findings import report
-from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
+from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition
 from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
+from ledger_pipelines.defs.selection import selected
 from ledger_pipelines.defs.steps import MONTH_CLOSE, Step, executed_step, not_configured, with_history
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
@@ -83,6 +83,7 @@ _SHOWN = (
     ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
+    can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="accruals",
 )
@@ -124,9 +125,10 @@ def accruals(
         }
         findings = list(accrual_findings(step, inputs, result))
         shown = _pictures(step, inputs, result)
-    for table in OUTPUT_TABLES:
-        yield dg.MaterializeResult(asset_key=table, metadata=shown.get(table, {}))
-    yield from report(context, findings)
+    results = [
+        dg.MaterializeResult[None](asset_key=table, metadata=shown.get(table, {})) for table in OUTPUT_TABLES
+    ]
+    yield from selected(context, results, findings)
 
 
 def _months_to_accrue(step: Step) -> list[date]:
@@ -175,7 +177,7 @@ def _pictures(step: Step, inputs: AccrualInputs, result: AccrualResult) -> dict[
         "accrual_notices": {"notices": notice_table(notices, inputs.clients)},
     }
     for table, picture in pictures.items():
-        step.context.add_asset_metadata(picture, asset_key=table, partition_key=partition_key(last))
+        step.show(table, last, picture)
     return {
         "monthly_accruals": {"preview": preview(accrued, _SHOWN)},
         "deferred_revenue": {"preview": preview(result.deferred_revenue, DEFERRED_REVENUE.names, rows=24)},

@@ -11,10 +11,11 @@ from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET
 from ledger_pipelines.defs.billing.charts import statement_chart
 from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
 from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
-from ledger_pipelines.defs.findings import Finding, report
-from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
+from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR
 from ledger_pipelines.defs.presentation import month_asset, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
+from ledger_pipelines.defs.selection import selected
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.money import shown
@@ -76,6 +77,7 @@ _TOP = (
     ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
+    can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="billing",
 )
@@ -109,9 +111,11 @@ def billing(
             results = [run.result]  # only the last is looked at: a year's would not fit
         step.record("billing", "statements", problems, months=step.months)
         pictures = _pictures(step, results[-1])
-    for table in OUTPUT_TABLES:
-        yield dg.MaterializeResult(asset_key=table, metadata=pictures.get(table, {}))
-    yield from report(context, findings)
+    results_of = [
+        dg.MaterializeResult[None](asset_key=table, metadata=pictures.get(table, {}))
+        for table in OUTPUT_TABLES
+    ]
+    yield from selected(context, results_of, findings)
 
 
 def _describe(step: Step, run: StatementRun, currency: str) -> None:
@@ -133,11 +137,7 @@ def _pictures(step: Step, result: BillingResult) -> dict[str, dict[str, Any]]:
     totals = totals_by_kind(step.connection, add_months(last, -11), last)
     statements = rows_of_months(result.statements, [last]).sort_by([("total", "descending")])
     chart = {"totals_by_month_and_kind": statement_chart(totals)} if totals.num_rows else {}
-    step.context.add_asset_metadata(
-        {"largest_statements": preview(statements, _TOP), **chart},
-        asset_key="billing_statements",
-        partition_key=partition_key(last),
-    )
+    step.show("billing_statements", last, {"largest_statements": preview(statements, _TOP), **chart})
     return {
         "billing_statement_lines": {
             "preview": preview(
