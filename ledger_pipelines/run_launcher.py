@@ -19,6 +19,7 @@ from dagster._core.launcher.base import RunLauncher
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_value
 
+from ledger_pipelines.defs.abandoned import settle_abandoned_runs
 from ledger_pipelines.environment import ledger_database
 from ledger_pipelines.run_worker import ARGUMENTS
 from ledger_pipelines.settings import read_settings
@@ -87,13 +88,10 @@ class LedgerRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process lives; of a run that no process was registered for nobody knows."""
+        """Whether the run is still executed. Whatever was killed is ended by that, as everywhere."""
         self._bury()
-        with _database().connect(application_name="ledger health") as connection:
-            executed = is_executed(connection, run.run_id)
-        if executed is False:
-            return CheckRunHealthResult(WorkerStatus.FAILED, "The process that executed this run was killed.")
-        return CheckRunHealthResult(WorkerStatus.RUNNING)
+        killed = run.run_id in settle_abandoned_runs(self._instance, _database())
+        return CheckRunHealthResult(WorkerStatus.FAILED if killed else WorkerStatus.RUNNING)
 
     def _bury(self) -> None:
         """Takes notice of children that ended, so that they are no zombies."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import psycopg
 
+from ledger_pipelines.store.alerts import DueAlert, raise_alert
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import fail_abandoned
 from ledger_pipelines.store.run_processes import is_executed
@@ -14,6 +15,8 @@ from ledger_pipelines.store.run_processes import is_executed
 ATTENDED_TAG = ".dagster/ledger_attended"
 #: A run whose tag says its own id was killed: nobody was told how it ended, not even who waited for it.
 KILLED_TAG = ".dagster/ledger_killed"
+#: The kind of the alert for a job whose runs fail; the job is its subject.
+RUN_FAILED = "run_failed"
 _BEGUN = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -41,9 +44,16 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
             # Read again: a run that ended by itself meanwhile has no process either.
             found = None if reason is None else instance.get_run_by_id(run_id)
             if found is not None and not found.is_finished:
-                _end(instance, found, reason or "")
+                _end(instance, connection, found, reason or "")
                 settled.append(run_id)
     return sorted(settled)
+
+
+def told_months(run: dg.DagsterRun) -> str:
+    """` for 2025-03`, ` for 2025-03 to 2025-06`, or nothing: for a sentence about a run."""
+    ends = [run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end")]
+    keys = dict.fromkeys(key for key in (run.tags.get("dagster/partition"), *ends) if key is not None)
+    return f" for {' to '.join(key[:7] for key in keys)}" if keys else ""
 
 
 def _why_killed(
@@ -60,10 +70,17 @@ def _why_killed(
     return _NEVER_STARTED if age.total_seconds() > _UNREGISTERED_SECONDS else None
 
 
-def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> None:
+def _end(
+    instance: dg.DagsterInstance, connection: psycopg.Connection, run: dg.DagsterRun, reason: str
+) -> None:
     if run.status == dg.DagsterRunStatus.CANCELING:
         # Somebody wanted it to end.
         instance.report_run_canceled(run, reason)
         return
     instance.add_run_tags(run.run_id, {KILLED_TAG: run.run_id})
     instance.report_run_failed(run, reason)
+    # At once: the next run of the job may succeed before anybody looks for failed ones.
+    message = (
+        f"A run of {run.job_name}{told_months(run)} failed: {reason} In Dagster it is run {run.run_id[:8]}."
+    )
+    raise_alert(connection, DueAlert(RUN_FAILED, message, subject=run.job_name), datetime.now(UTC))
