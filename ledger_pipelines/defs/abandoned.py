@@ -25,9 +25,10 @@ _BEGUN = [
 ]
 _KILLED = "The process that executed this run was killed."
 _NEVER_STARTED = "The process that should have executed this run never started."
-#: How long a run may be without any process: from when it is made to when its process is registered, which takes
-#: milliseconds.
-_UNREGISTERED_SECONDS = 30.0
+#: How long a run may be without any process: one that is launched has it within milliseconds, and one that was only
+#: made is in nobody's way.
+_UNREGISTERED_SECONDS = {dg.DagsterRunStatus.NOT_STARTED: 300.0}
+_LAUNCHED_SECONDS = 30.0
 
 
 def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> list[str]:
@@ -67,7 +68,8 @@ def _why_killed(
     if run_id in of_steps:
         return _KILLED
     age = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=record.update_timestamp.tzinfo or UTC)
-    return _NEVER_STARTED if age.total_seconds() > _UNREGISTERED_SECONDS else None
+    patience = _UNREGISTERED_SECONDS.get(record.dagster_run.status, _LAUNCHED_SECONDS)
+    return _NEVER_STARTED if age.total_seconds() > patience else None
 
 
 def _end(

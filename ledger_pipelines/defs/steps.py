@@ -236,6 +236,8 @@ def _telling_interruptions() -> Iterator[None]:
     """Makes an interruption look like one, also where ending a database command half way hid it."""
     try:
         yield
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt(INTERRUPTED) from None
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None:

@@ -106,7 +106,7 @@ def test_a_command_s_run_is_in_the_overview_and_the_job_s_history_and_can_be_exe
     launched = again["launchRunReexecution"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
     assert up.ends(launched["run"]["runId"]) == "SUCCESS"
-    assert [status for _, status in up.steps(launched["run"]["runId"])] == ["completed"] * 4
+    assert {status for _, status in up.steps(launched["run"]["runId"])} == {"completed"}
 
 
 def test_one_asset_of_a_step_may_be_materialised_alone(up: Up) -> None:
