@@ -84,18 +84,24 @@ class Killing:
         if target == "up":
             self.bring_up()
             killed_at = time.monotonic()
+        # A run that lives may have a step that is tried again later: it is not in a dead run's way.
+        patience = A_MINUTE if was_killed else 300
         self.until(
-            lambda: self._status(first) in ENDED, A_MINUTE, f"the end of the run after the kill of {target}"
+            lambda: self._status(first) in ENDED, patience, f"the run's end after the kill of {target}"
         )
         self._note("failed" if was_killed else "ended", killed_at)
         self.until(lambda: self._has_begun(second), A_MINUTE, "the begin of the waiting run")
-        self._note("the next begun", killed_at)
+        if was_killed:
+            self._note("the next begun", killed_at)
         status = self._status(first)
         self.seen[f"{target} {'between steps' if between_steps else 'anywhere'}: {status}"] += 1
         if was_killed and status == "FAILURE":
             alerts = "SELECT count(*) FROM alerts WHERE kind = 'run_failed' AND message LIKE %s"
             self.until(lambda: self._fetch(alerts, f"%{first[:8]}%") != [(0,)], A_MINUTE, "the alert")
-        self.until(self._is_all_ended, 180, "the end of everything")
+        self.until(self._is_all_ended, 300, "the end of everything")
+        print(
+            f"{sum(self.seen.values())}: at most seconds until {self.slowest}: {dict(self.seen)}", flush=True
+        )
 
     def _note(self, what: str, since: float) -> None:
         self.slowest[what] = round(max(self.slowest.get(what, 0.0), time.monotonic() - since), 1)
@@ -179,7 +185,7 @@ def killing() -> Iterator[Killing]:
     assert found == []
 
 
-@pytest.mark.timeout(120 + 240 * TRIALS)
+@pytest.mark.timeout(240 + 400 * TRIALS)
 def test_a_killed_run_is_failed_within_a_minute_and_what_waited_for_it_begins(killing: Killing) -> None:
     print(f"seed {SEED}")
     killing.bring_up()
@@ -191,7 +197,6 @@ def test_a_killed_run_is_failed_within_a_minute_and_what_waited_for_it_begins(ki
         killing.trial(
             targets[number % len(targets)], between_steps=(number // len(targets) + number) % 2 == 1
         )
-    print(f"{TRIALS} kills, at most seconds until {killing.slowest}: {dict(killing.seen)}")
 
 
 @pytest.mark.timeout(60 + 60 * TRIALS)
@@ -203,3 +208,5 @@ def test_starts_that_are_killed_at_random_instants_are_followed_by_one_that_work
             running.kill()
         with killing.ledger.started("up", "--dagster-port", str(killing.pages.port)) as running:
             killing.until(lambda running=running: running.says("Up."), 150, "a start that works by itself")
+        killing.seen["starts"] += 1
+        print(dict(killing.seen), flush=True)
