@@ -118,6 +118,15 @@ class Step:
         else:
             self.tell_of_other(table, month, counts | more)
 
+    def tell_month(self, month: date, change: Change, told: str) -> None:
+        """A line for a person in the run's log: what the month has, and what this run changed in it."""
+        changed = change.added + change.removed
+        if month in self.closed:
+            end = f"closed, would differ in {changed:,} rows" if changed else "closed, nothing differs"
+        else:
+            end = f"{change.added:,} rows added, {change.removed:,} removed" if changed else "nothing changed"
+        self.context.log.info(f"{format_month(month)}: {told}, {end}")
+
     def tell_of_other(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
         """Says that a month that was not asked for was materialised by this run, too."""
         self.context.log_event(
