@@ -26,6 +26,7 @@ from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.snapshots import require_snapshots
 from ledger_pipelines.store.statements import totals_by_kind
+from ledger_pipelines.wording import counted
 
 _NOTHING = Decimal(0)
 _SCHEMAS = {
@@ -152,7 +153,7 @@ def _describe(step: Step, run: StatementRun) -> None:
         step.describe(
             "billing_statements", month, change, **figures, largest_statements=preview(largest, _TOP)
         )
-        step.tell_month(month, change, f"{statements.num_rows:,} statements, {figures['total']}")
+        step.tell_month(month, change, f"{counted(statements.num_rows, 'statement')}, {figures['total']}")
 
 
 def _totals(statements: pa.Table) -> dict[str, Decimal]:
