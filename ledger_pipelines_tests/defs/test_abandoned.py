@@ -31,7 +31,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def _run(instance: dg.DagsterInstance, status: Status, *, seconds_ago: int = 0) -> str:
     """A run that came to its status so long ago."""
     run_id = str(uuid4())
-    tags = {"dagster/partition": "2025-03-01"}
+    tags = {"dagster/partition": "2025-03"}
     instance.add_run(dg.DagsterRun(job_name="month_close", run_id=run_id, status=status, tags=tags))
     with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
         connection.execute(

@@ -96,7 +96,7 @@ def test_a_command_s_run_is_in_the_overview_and_the_job_s_history_and_can_be_exe
         if any(tag["key"] == "ledger/person" for tag in found["tags"])
     ]
     tags = {tag["key"]: tag["value"] for tag in run["tags"]}
-    assert (tags["dagster/partition"], tags["ledger/months"]) == ("2025-01-01", "2025-01")
+    assert (tags["dagster/partition"], tags["ledger/months"]) == ("2025-01", "2025-01")
     assert run["runId"] not in tags.values()
     job = {"pipelineName": "month_close", **LOCATION}
     history = up.pages.ask(_JOB_HISTORY, job=job)["pipelineOrError"]["runs"]
@@ -110,14 +110,14 @@ def test_a_command_s_run_is_in_the_overview_and_the_job_s_history_and_can_be_exe
 
 
 def test_one_asset_of_a_step_may_be_materialised_alone(up: Up) -> None:
-    run = up.pages.launch("2025-01-01", "ticket_hours")
+    run = up.pages.launch("2025-01", "ticket_hours")
     assert up.ends(run) == "SUCCESS"
     assert up.steps(run) == [("billing", "completed")]
     # The step fills its tables together, and says so of each.
     for asset in BILLING:
         told = fetch(
             up.database,
-            "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s AND asset_key = %s AND partition = '2025-01-01' "
+            "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s AND asset_key = %s AND partition = '2025-01' "
             "AND dagster_event_type = 'ASSET_MATERIALIZATION'",
             run,
             f'["{asset}"]',
@@ -130,7 +130,7 @@ def test_a_backfill_of_assets_of_several_groups_is_accepted_and_ends_well(up: Up
     assert up.ledger("close", "2025-02", "2026-02").code == 0
     asked = {
         "assetSelection": [{"path": [asset]} for asset in (*BILLED, *BILLING)],
-        "partitionNames": ["2025-02-01"],
+        "partitionNames": ["2025-02"],
     }
     launched = up.pages.ask(_BACKFILL, backfill=asked)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
@@ -142,7 +142,7 @@ def test_a_backfill_of_assets_of_several_groups_is_accepted_and_ends_well(up: Up
     assert eventually(status, seconds=200, what="the end of the backfill", pause=1) == "COMPLETED_SUCCESS"
 
 
-@pytest.mark.parametrize("month", ["2031-01-01", "2001-01-01", "2025-01-15"])
+@pytest.mark.parametrize("month", ["2031-01", "2001-01", "2025-1"])
 def test_a_month_that_is_none_of_the_ledger_s_is_refused_before_anything_is_written(
     up: Up, month: str
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_month_that_is_none_of_the_ledger_s_is_refused_before_anything_is_writ
 def test_terminating_a_run_begins_no_other_step(up: Up) -> None:
     with up.database.connect(application_name="the test") as connection, connection.transaction():
         connection.execute("LOCK TABLE tickets IN SHARE MODE")
-        run = up.pages.launch("2025-03-01")
+        run = up.pages.launch("2025-03")
         eventually(lambda: up.steps(run), seconds=90, what="the first step")
         terminated = up.pages.ask(_TERMINATE, id=run)["terminateRun"]
         assert terminated["__typename"] == "TerminateRunSuccess", terminated
@@ -209,7 +209,7 @@ def test_a_foreign_page_changes_nothing_and_a_person_does(up: Up) -> None:
         requests.get(f"{up.pages.url}/runs", headers={"Host": "evil.example"}, timeout=30),
         requests.post(
             f"{up.pages.url}/report_asset_materialization/tickets",
-            json={"partition": "2025-01-01"},
+            json={"partition": "2025-01"},
             headers={"Origin": "https://evil.example"},
             timeout=30,
         ),

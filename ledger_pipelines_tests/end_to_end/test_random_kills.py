@@ -71,7 +71,7 @@ class Killing:
     def trial(self, target: str, *, between_steps: bool) -> None:
         """One run under way, one behind it, a kill, and a look at what became of them."""
         self.until(self.pages.answers, 60, "the pages' answer")
-        month = f"2025-{self.chance.randrange(1, 13):02}-01"
+        month = f"2025-{self.chance.randrange(1, 13):02}"
         first = self._launched(month)
         second = self._launched(month)
         self.until(lambda: self._status(first) not in ("QUEUED", "STARTING"), 90, "the run's begin")

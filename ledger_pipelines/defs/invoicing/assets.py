@@ -79,7 +79,7 @@ def services(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         count(step, **state_counts(step, changes, frame, "services"))
         results = [described(step, "services", frame, changes)]
         findings = completeness(step, "services", problems)
-    yield from selected(context, results, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("invoices", ["holded_contacts", "invoices", "invoice_lines", "contracts"], "holded")
@@ -117,7 +117,7 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
             step, "invoices", written.changes["invoices"], written.frames["invoices"]
         )
         findings += document_findings(step, written)
-    yield from selected(context, results, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("clients", ["clients"], "4geeks")
@@ -157,7 +157,7 @@ def clients(
         count(step, **state_counts(step, changes, frame, "clients"))
         results = [described(step, "clients", frame, changes, clients_matched=matched)]
         findings = completeness(step, "clients", problems) + unmatched_clients(step, frame)
-    yield from selected(context, results, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("enrollments", ["enrollments"], "4geeks")
@@ -178,7 +178,7 @@ def enrollments(
         results = [described(step, "enrollments", written.frame, written.changes)]
         findings = completeness(step, "enrollments", written.problems)
         findings += closed_unchanged(step, "enrollments", written.changes, written.frame)
-    yield from selected(context, results, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("external_ids", ["external_ids"], "notion")
@@ -219,7 +219,7 @@ def external_ids(
         count(step, **state_counts(step, changes, frame, "external_ids"))
         results = [described(step, "external_ids", frame, changes, clients_matched=matched)]
         findings = completeness(step, "external_ids", problems)
-    yield from selected(context, results, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 def _services_among(channels: pa.Table) -> pa.Table:
