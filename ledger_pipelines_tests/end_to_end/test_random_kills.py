@@ -90,7 +90,7 @@ class Killing:
             lambda: self._status(first) in ENDED, patience, f"the run's end after the kill of {target}"
         )
         self._note("failed" if was_killed else "ended", killed_at)
-        self.until(lambda: self._has_begun(second), A_MINUTE, "the begin of the waiting run")
+        self.until(lambda: self._goes_on(first, second), A_MINUTE, "the begin of the waiting run")
         if was_killed:
             self._note("the next begun", killed_at)
         status = self._status(first)
@@ -132,7 +132,10 @@ class Killing:
         else:
             for process in processes_of(self.ledger.home):
                 with suppress(psutil.Error):
-                    if any(TARGETS[target] in word for word in process.cmdline()):
+                    words = process.cmdline()
+                    if any(TARGETS[target] in word for word in words) and (
+                        target != "worker" or run_id in words
+                    ):
                         process.kill()
         return was_under_way and target in ("worker", "daemon", "up")
 
@@ -147,8 +150,12 @@ class Killing:
         rows = self._fetch("SELECT status FROM dagster.runs WHERE run_id = %s", run_id)
         return rows[0][0] if rows else "NOT_STARTED"
 
-    def _has_begun(self, run_id: str) -> bool:
-        return self._status(run_id) in ("STARTING", "STARTED", *ENDED)
+    def _goes_on(self, first: str, second: str) -> bool:
+        """Whether the waiting run has begun, or one before it in the queue: Dagster tries killed ones again."""
+        if self._status(second) in ("STARTING", "STARTED", *ENDED):
+            return True
+        others = "SELECT count(*) FROM dagster.runs WHERE run_id <> %s AND status IN ('STARTING', 'STARTED')"
+        return self._fetch(others, first) not in ([], [(0,)])
 
     def _is_all_ended(self) -> bool:
         return self._fetch("SELECT count(*) FROM dagster.runs WHERE status <> ALL(%s)", list(ENDED)) == [(0,)]
