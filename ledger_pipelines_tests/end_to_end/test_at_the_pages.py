@@ -155,7 +155,7 @@ def test_a_month_that_is_none_of_the_ledger_s_is_refused_before_anything_is_writ
         run,
     )
     assert any(
-        "is outside the ledger: its months are 2024-01 to" in text or "first day" in text
+        "is outside the ledger: its months are 2024-01 to" in text or "is not a month" in text
         for (text,) in messages
     )
     written = "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s AND dagster_event_type = 'ASSET_MATERIALIZATION'"
