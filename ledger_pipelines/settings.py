@@ -9,16 +9,20 @@ import json
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.months import parse_month
+from ledger_pipelines.errors import ConfigurationError, LedgerError
+from ledger_pipelines.months import format_month, month_of, parse_month
 
 #: The first month where nothing says otherwise; the `ledger` command always says.
 DEFAULT_FIRST_MONTH = "2024-01"
+#: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
+OLDEST_FIRST_MONTH = date(1990, 1, 1)
+_FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: The sources as the settings name them, and as people do.
 SOURCES = {"codex": "Codex", "holded": "Holded", "4geeks": "4Geeks", "notion": "Notion"}
 
@@ -34,7 +38,7 @@ class Settings(BaseSettings):
     cfo_database_url: SecretStr | None = Field(None, validation_alias="CFO_DATABASE_URL")
     alert_webhook: SecretStr | None = Field(None, validation_alias="LEDGER_ALERT_WEBHOOK")
     home: Path = Field(Path(".ledger"), validation_alias="LEDGER_HOME")
-    first_month: str | None = Field(None, validation_alias="LEDGER_FIRST_MONTH")
+    first_month: str | None = Field(None, validation_alias=_FIRST_MONTH)
     currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")
     timezone: str = Field("UTC", validation_alias="LEDGER_TIMEZONE")
     core_url: str | None = Field(None, validation_alias=AliasChoices("CORE_URL", "CORE_SERVICE_URL"))
@@ -53,6 +57,22 @@ class Settings(BaseSettings):
     notion_token: SecretStr | None = Field(None, validation_alias="NOTION_TOKEN")
     notion_database_id: str | None = Field(None, validation_alias="NOTION_DATABASE_ID")
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0)
+
+    @field_validator("first_month")
+    @classmethod
+    def _usable_month(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else format_month(usable_first_month(parse_month(value)))
+        except LedgerError as error:
+            raise ValueError(str(error).removesuffix(".")) from None
+
+    @field_validator("core_url", "codex_url", "holded_url", "fourgeeks_url", "notion_url", "alert_webhook")
+    @classmethod
+    def _web_address(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text is not None and not is_web_address(text):
+            raise ValueError("it is not an address; write one like https://host/path")
+        return value
 
     @field_validator("timezone", "fourgeeks_timezone")
     @classmethod
@@ -85,8 +105,42 @@ class Settings(BaseSettings):
         return any(variables[source])
 
     def first_month_on(self, today: date) -> date:
-        """The first month of a new ledger: the setting, else the January two years before `today`."""
-        return parse_month(self.first_month) if self.first_month else date(today.year - 2, 1, 1)
+        """The first month of a new ledger: the setting, else the January two years before `today`.
+
+        Raises ConfigurationError where the setting is a month that has not begun.
+        """
+        if self.first_month is None:
+            return date(today.year - 2, 1, 1)
+        try:
+            return usable_first_month(parse_month(self.first_month), today)
+        except LedgerError as error:
+            raise ConfigurationError(f"{_FIRST_MONTH} cannot be used: {error}") from None
+
+
+def usable_first_month(month: date, today: date | None = None) -> date:
+    """The month. Raises LedgerError where a ledger cannot begin with it: too long ago, or not begun by `today`."""
+    if month < OLDEST_FIRST_MONTH:
+        raise LedgerError(
+            f"{format_month(month)} is too early: no ledger begins before {OLDEST_FIRST_MONTH:%Y-%m}."
+        )
+    if today is not None and month > month_of(today):
+        raise LedgerError(
+            f"{format_month(month)} has not begun: the first month is {month_of(today):%Y-%m} or earlier."
+        )
+    return month
+
+
+def is_web_address(text: str) -> bool:
+    """Whether this is an `http` or `https` URL with a host."""
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        return False
 
 
 def read_settings(directory: Path | None = None) -> Settings:
@@ -139,6 +193,10 @@ def _read_services(path: Path) -> dict[str, Any]:
         ):
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"{path}: {name} is not text: write it in quotes.")
+            if value and name.endswith(".url") and not is_web_address(value):
+                raise ConfigurationError(
+                    f"{path}: {name} is not an address: write one like https://host/path."
+                )
         found = {
             "core_url": core.get("url"),
             "codex_url": codex.get("url"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.files import open_private, private_folder
 
 _PATIENCE = 12.0
 
@@ -34,9 +35,8 @@ def start(
     The caller must handle SIGINT and SIGTERM, not ignore them: a child inherits an ignored signal, and Dagster
     with an ignored SIGINT does not heed SIGTERM either.
     """
-    logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{name}.log"
-    with log.open("ab") as output:
+    log = private_folder(logs) / f"{name}.log"
+    with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
             list(command),
             stdin=subprocess.DEVNULL,
