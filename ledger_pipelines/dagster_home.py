@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ledger_pipelines.environment import ledger_database
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.files import make_folder, private_folder, replaced
+from ledger_pipelines.files import give_to_owner_of, make_folder, private_folder, replaced
 from ledger_pipelines.months import format_month
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
@@ -35,6 +35,7 @@ def enter(settings: Settings) -> Database:
         private_folder(home)
         with replaced(home / "dagster.yaml") as beside:
             shutil.copyfile(project_file("dagster.yaml"), beside)
+            give_to_owner_of(home, beside)
     except OSError as error:
         raise LedgerError(
             f"The folder {home.parent} cannot be used ({error.strerror}): set LEDGER_HOME to one that can be written to."
