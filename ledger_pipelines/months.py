@@ -15,6 +15,8 @@ from ledger_pipelines.errors import LedgerError
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 #: The years that a month may lie in: every month has a hundred years of months before it and one after it.
 _YEARS = range(1000, 9999)
+#: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
+OLDEST_FIRST_MONTH = date(1990, 1, 1)
 
 
 def parse_month(text: str) -> date:
@@ -48,6 +50,19 @@ def add_months(month: date, count: int) -> date:
     """The month `count` months later (earlier when negative)."""
     years, index = divmod(month.month - 1 + count, 12)
     return date(month.year + years, index + 1, 1)
+
+
+def usable_first_month(month: date, today: date | None = None) -> date:
+    """The month. Raises LedgerError where a ledger cannot begin with it: too long ago, or not begun by `today`."""
+    if month < OLDEST_FIRST_MONTH:
+        raise LedgerError(
+            f"{format_month(month)} is too early: no ledger begins before {format_month(OLDEST_FIRST_MONTH)}."
+        )
+    if today is not None and month > month_of(today):
+        raise LedgerError(
+            f"{format_month(month)} has not begun: the first month is {format_month(month_of(today))} or earlier."
+        )
+    return month
 
 
 def last_day(month: date) -> date:

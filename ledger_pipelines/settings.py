@@ -16,12 +16,10 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger_pipelines.errors import ConfigurationError, LedgerError
-from ledger_pipelines.months import format_month, month_of, parse_month
+from ledger_pipelines.months import format_month, parse_month, usable_first_month
 
 #: The first month where nothing says otherwise; the `ledger` command always says.
 DEFAULT_FIRST_MONTH = "2024-01"
-#: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
-OLDEST_FIRST_MONTH = date(1990, 1, 1)
 _FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: The sources as the settings name them, and as people do.
 SOURCES = {"codex": "Codex", "holded": "Holded", "4geeks": "4Geeks", "notion": "Notion"}
@@ -115,19 +113,6 @@ class Settings(BaseSettings):
             return usable_first_month(parse_month(self.first_month), today)
         except LedgerError as error:
             raise ConfigurationError(f"{_FIRST_MONTH} cannot be used: {error}") from None
-
-
-def usable_first_month(month: date, today: date | None = None) -> date:
-    """The month. Raises LedgerError where a ledger cannot begin with it: too long ago, or not begun by `today`."""
-    if month < OLDEST_FIRST_MONTH:
-        raise LedgerError(
-            f"{format_month(month)} is too early: no ledger begins before {OLDEST_FIRST_MONTH:%Y-%m}."
-        )
-    if today is not None and month > month_of(today):
-        raise LedgerError(
-            f"{format_month(month)} has not begun: the first month is {month_of(today):%Y-%m} or earlier."
-        )
-    return month
 
 
 def is_web_address(text: str) -> bool:

@@ -15,7 +15,7 @@ from ledger_pipelines.cli import cfo, cohorts, errors, export
 from ledger_pipelines.cli.entering import Month, MonthEnd, console, enter, months_from, person, today
 from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import parse_month
+from ledger_pipelines.months import parse_month, usable_first_month
 
 app = typer.Typer(
     help="Closes the books of a service business every month.",
@@ -72,7 +72,7 @@ def migrate(
 ) -> None:
     """Brings the database up to date; safe to repeat, and safe to run twice at once."""
     from ledger_pipelines.environment import cfo_database, ledger_database
-    from ledger_pipelines.settings import read_settings, usable_first_month
+    from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
     from ledger_pipelines.store.migrations import change_first_month
     from ledger_pipelines.store.migrations import migrate as apply
@@ -268,6 +268,9 @@ def _day(text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise LedgerError(f"{text!r} is not a day: write it as YYYY-MM-DD.") from None
+    # The history before the day, and what is due after it, must be dates, too.
+    parse_month(text[:7])
+    return day

@@ -148,15 +148,15 @@ def _start_sandbox(port: int, logs: Path) -> Child:
 
 def _start_dagster(port: int, logs: Path) -> list[Child]:
     workspace = str(dagster_home.project_file("workspace.yaml"))
-    programs = Path(sys.executable).parent
+    # As modules: a script names its Python in its first line, where not every path can stand.
     return [
         processes.start(
             "dagster-webserver",
-            [str(programs / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port), "-w", workspace],
+            [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", workspace],
             logs=logs,
         ),
         processes.start(
-            "dagster-daemon", [str(programs / "dagster-daemon"), "run", "-w", workspace], logs=logs
+            "dagster-daemon", [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace], logs=logs
         ),
     ]
 

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.months import format_month, parse_month, usable_first_month
 from ledger_pipelines.store.database import DAGSTER_SCHEMA, SCHEMA, Database
 
 _LOCK = 7_433_001
@@ -93,16 +93,22 @@ def create_schemas(database: Database) -> None:
 
 
 def read_first_month(database: Database) -> date:
-    """The ledger's first month, as it was fixed when the database was first migrated."""
+    """The ledger's first month, as it was fixed when the database was first migrated.
+
+    Raises LedgerError where it is none that a ledger can begin with.
+    """
     with database.connect() as connection:
-        row = connection.execute("SELECT value FROM ledger_settings WHERE name = 'first_month'").fetchone()
+        row = connection.execute(
+            "SELECT value, current_date FROM ledger_settings WHERE name = 'first_month'"
+        ).fetchone()
     if row is None:
         raise LedgerError("The database has no first month: run `ledger migrate`.")
     try:
-        return parse_month(row[0])
+        return usable_first_month(parse_month(row[0]), today=row[1])
     except LedgerError:
         raise LedgerError(
-            f"The ledger's first month is kept as {row[0]!r}, which is none: run `ledger migrate --first-month YYYY-MM`."
+            f"The ledger's first month is kept as {row[0]!r}, with which no ledger can begin: "
+            "run `ledger migrate --first-month YYYY-MM`."
         ) from None
 
 

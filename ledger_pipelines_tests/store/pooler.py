@@ -19,7 +19,7 @@ _GSS_REQUEST = 80877104
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """What the pooler does: parameters of the start that it ignores; of the server's, what it shows otherwise or hides."""
+    """What the pooler does: parameters of the start that it ignores; of the server's, what it changes or hides."""
 
     ignored: frozenset[str] = frozenset()
     shown: dict[str, str] = field(default_factory=dict)

@@ -134,7 +134,10 @@ def test_every_command_says_that_a_database_is_read_only(read_only: Database, tm
         )
         return done.returncode, done.stderr
 
-    refused = f"Error: The database {read_only.shown} is read-only: name one that can be written to in LEDGER_DATABASE_URL.\n"
+    refused = (
+        f"Error: The database {read_only.shown} is read-only: "
+        "name one that can be written to in LEDGER_DATABASE_URL.\n"
+    )
     with ThreadPoolExecutor(2) as pool:
         said = dict(zip(COMMANDS, pool.map(run, COMMANDS), strict=True))
     assert said == dict.fromkeys(COMMANDS, (1, refused))
