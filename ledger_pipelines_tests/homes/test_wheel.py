@@ -20,6 +20,13 @@ from ledger_pipelines_tests.end_to_end.harness import Running, eventually, free_
 _PROJECT = Path(__file__).resolve().parents[2]
 _CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoices=10)
 
+_COMMANDS = (
+    "migrate",
+    "sync --start-date 2025-12-01 --end-date 2026-01-01",
+    "close 2025-12",
+    "export statements --month 2025-12",
+)
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -75,12 +82,7 @@ def test_the_installed_wheel_migrates_syncs_and_closes_a_month(installed: Path, 
             "import ledger_pipelines as it; print(it.__file__)",
         )
         assert Path(where.strip()).is_relative_to(installed.parent)
-        for command in (
-            "migrate",
-            "sync --start-date 2025-12-01 --end-date 2026-01-01",
-            "close 2025-12",
-            "export statements --month 2025-12",
-        ):
+        for command in _COMMANDS:
             out = _run(tmp_path, str(installed / "ledger"), *command.split(), **variables)
         assert "2025-12" in out
 
