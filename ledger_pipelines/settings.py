@@ -24,6 +24,12 @@ _FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: The sources as the settings name them, and as people do.
 SOURCES = {"codex": "Codex", "holded": "Holded", "4geeks": "4Geeks", "notion": "Notion"}
 
+#: What to write, where a type says it in other words.
+_EXPECTED = {
+    "LEDGER_CURRENCY": "write three capital letters like EUR",
+    "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
+}
+_OTHER_NAMES = {"CORE_URL": "CORE_URL (or CORE_SERVICE_URL)"}
 _TEXTS = ("url", "api_key")
 
 
@@ -54,7 +60,7 @@ class Settings(BaseSettings):
     notion_url: str = Field("https://api.notion.com/v1", validation_alias="NOTION_URL")
     notion_token: SecretStr | None = Field(None, validation_alias="NOTION_TOKEN")
     notion_database_id: str | None = Field(None, validation_alias="NOTION_DATABASE_ID")
-    http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0)
+    http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
 
     @field_validator("first_month")
     @classmethod
@@ -142,9 +148,9 @@ def read_settings(directory: Path | None = None) -> Settings:
         return environment.model_copy(update=missing)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        raise ConfigurationError(
-            f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg'].removeprefix('Value error, ')}."
-        ) from None
+        name = ".".join(map(str, first["loc"]))
+        reason = _EXPECTED.get(name, first["msg"].removeprefix("Value error, "))
+        raise ConfigurationError(f"{_OTHER_NAMES.get(name, name)} cannot be used: {reason}.") from None
 
 
 def _refuse_unreadable(path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_copied_home_keeps_its_own_books(
     assert not _is_alive(pid)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(120 + 60 * TRIALS)
 def test_a_first_start_that_is_killed_leaves_what_the_next_one_repairs(folder: Path) -> None:
     """At any instant while the cluster is made: the command alone, which leaves `initdb` behind, or everything."""
     instants = random.Random(SEED)
