@@ -34,7 +34,12 @@ def ledger_database(settings: Settings) -> Database:
 
 def has_ledger(settings: Settings) -> bool:
     """Whether there may be a ledger already: a database is named, or an embedded one was made."""
-    return settings.database_url is not None or (settings.home / "postgres").exists()
+    if settings.database_url is not None:
+        return True
+    try:
+        return (settings.home / "postgres").exists()
+    except OSError:
+        return False
 
 
 def cfo_database(settings: Settings) -> Database:

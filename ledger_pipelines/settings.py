@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     notion_database_id: str | None = Field(None, validation_alias="NOTION_DATABASE_ID")
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
 
+    @field_validator("home")
+    @classmethod
+    def _leads_somewhere(cls, value: Path) -> Path:
+        try:
+            value.resolve()
+        except (OSError, RuntimeError):
+            raise ValueError(f"{value} is a link that leads to itself") from None
+        return value
+
     @field_validator("first_month")
     @classmethod
     def _usable_month(cls, value: str | None) -> str | None:

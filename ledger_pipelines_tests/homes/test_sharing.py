@@ -201,6 +201,10 @@ UNUSABLE: dict[str, Callable[[Path], Path]] = {
     "below a device": lambda folder: Path("/dev/null/x"),
     "a file": lambda folder: folder / "file",
     "below a file": lambda folder: folder / "file" / "home",
+    "below a private folder": lambda folder: Path("/root/homes/of/others"),
+    "a link to itself": lambda folder: folder / "loop",
+    "too long a name": lambda folder: folder / ("long-" * 60),
+    "too long a path": lambda folder: folder.joinpath(*["long-" * 40] * 25),
     "read-only": lambda folder: folder / "closed" / "home",
     "read-only itself": lambda folder: folder / "closed",
 }
@@ -211,10 +215,11 @@ UNUSABLE: dict[str, Callable[[Path], Path]] = {
 def test_an_unusable_home_is_one_sentence(
     name: str, with_server: bool, machine: Machine, folder: Path, server: EmbeddedServer
 ) -> None:
-    if "read-only" in name and machine.user is None and os.geteuid() == 0:
+    if ("read-only" in name or "private" in name) and machine.user is None and os.geteuid() == 0:
         pytest.skip("root may write everywhere")
     (folder / "file").touch()
     (folder / "closed").mkdir(mode=0o555)
+    (folder / "loop").symlink_to(folder / "loop")
     variables = {"LEDGER_DATABASE_URL": server.database("unusable_home").url} if with_server else {}
     if with_server and machine.user is not None:
         pytest.skip("the tests' server is for its owner only")
@@ -222,7 +227,7 @@ def test_an_unusable_home_is_one_sentence(
     done = machine.ledger(UNUSABLE[name](folder), "errors", "list", **variables)
 
     assert done.returncode == 1, done
-    assert done.stderr.startswith("Error: The folder ")
+    assert done.stderr.startswith("Error: ")
     assert "LEDGER_HOME" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 

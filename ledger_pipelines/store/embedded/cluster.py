@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,7 +30,7 @@ _UNFINISHED = "postgres.unfinished-"
 
 #: What a program is told of the folder that it is started in: no path of a person's, and none that must be walked.
 HERE = "/proc/self/cwd"
-HAS_HERE = sys.platform == "linux"
+HAS_HERE = Path(HERE).exists()
 
 
 def make_cluster(data: Path, programs: Programs, settings: Mapping[str, str], lock: int) -> None:

@@ -147,24 +147,26 @@ class _Running:
         if left is not None and not _answers(left.socket_path(self._data)):
             sockets.remove_private(left.socket_path(self._data), self._programs)
         forget_server(self._data)
-        folder = sockets.socket_folder(self._data, self._programs)
         log = private_folder(self._home / "logs") / "postgresql.log"
-        with open_private(log) as output:
-            began = output.tell()
-            process = subprocess.Popen(  # noqa: S603 - an argument list
-                self._programs.command(
-                    "postgres",
-                    *("-D", HERE if HAS_HERE else str(self._data)),
-                    *("-c", "listen_addresses="),
-                    *("-c", f"unix_socket_directories={sockets.listening(folder, self._data)}"),
-                ),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=[lock],
-                **self._programs.options(self._data),
-            )
-        os.close(lock)
+        try:
+            folder = sockets.socket_folder(self._data, self._programs)
+            with open_private(log) as output:
+                began = output.tell()
+                process = subprocess.Popen(  # noqa: S603 - an argument list
+                    self._programs.command(
+                        "postgres",
+                        *("-D", HERE if HAS_HERE else str(self._data)),
+                        *("-c", "listen_addresses="),
+                        *("-c", f"unix_socket_directories={sockets.listening(folder, self._data)}"),
+                    ),
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    pass_fds=[lock],
+                    **self._programs.options(self._data),
+                )
+        finally:
+            os.close(lock)
         # Its end is noticed at once, whenever that is: a dead server that waits to be noticed counts as a live one.
         threading.Thread(target=process.wait, daemon=True).start()
         deadline = time.monotonic() + _START_PATIENCE
