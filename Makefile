@@ -21,8 +21,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m compileall -q ledger_pipelines
 	@touch $@
 
+# As a module: the script names its Python in its first line, where not every path can stand.
 run: setup
-	@exec $(BIN)/ledger up --demo
+	@exec $(BIN)/python -m ledger_pipelines up --demo
 
 # The tests that need no process: no database, no server, no browser. They are told by what they ask for.
 check: setup
@@ -43,7 +44,7 @@ test: setup
 	$(BIN)/pytest -n 3 --dist worksteal
 
 bench: setup
-	@exec $(BIN)/ledger bench
+	@exec $(BIN)/python -m ledger_pipelines bench
 
 # By name only: a checkout gives its files any order of times, and a newcomer must get the versions as they are locked.
 lock: setup

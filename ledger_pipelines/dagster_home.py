@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from ledger_pipelines.environment import ledger_database
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.files import give_to_owner_of, make_folder, private_folder, replaced
 from ledger_pipelines.months import format_month
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
@@ -15,7 +17,7 @@ from ledger_pipelines.store.migrations import read_first_month
 
 
 def project_file(name: str) -> Path:
-    """A file of the project's top level (`dagster.yaml`, `workspace.yaml`), in a checkout or installed."""
+    """A file of the project's top level, such as `dagster.yaml`, in a checkout or installed."""
     packaged = Path(str(files("ledger_pipelines"))) / "_project" / name
     return packaged if packaged.is_file() else Path(__file__).resolve().parents[1] / name
 
@@ -24,12 +26,20 @@ def enter(settings: Settings) -> Database:
     """Makes this process and its children belong to the ledger of these settings, and returns its database.
 
     Sets DAGSTER_HOME (with the project's dagster.yaml in it), the databases' URLs and the first month in the
-    environment. The database must have been migrated.
+    environment. The database must have been migrated. Raises LedgerError when the home cannot be written to.
     """
     database = ledger_database(settings)
     home = settings.home.resolve() / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project_file("dagster.yaml"), home / "dagster.yaml")
+    try:
+        make_folder(home.parent)
+        private_folder(home)
+        with replaced(home / "dagster.yaml") as beside:
+            shutil.copyfile(project_file("dagster.yaml"), beside)
+            give_to_owner_of(home, beside)
+    except OSError as error:
+        raise LedgerError(
+            f"The folder {home.parent} cannot be used ({error.strerror}): set LEDGER_HOME to one that can be written to."
+        ) from None
     os.environ.update(
         {
             "DAGSTER_HOME": str(home),

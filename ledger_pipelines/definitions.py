@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
+
+from ledger_pipelines.dagster_home import project_file
 
 
 @dg.definitions
 def definitions() -> dg.Definitions:
     """All assets, checks, jobs, schedules, sensors and resources."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.load_from_defs_folder(path_within_project=project_file("pyproject.toml").parent)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+import requests
+
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.settings import Settings
+from ledger_pipelines.settings import SOURCES, Settings
 from ledger_pipelines.store.database import Database
 
 _ELSEWHERE = "another folder with LEDGER_HOME, or another database with LEDGER_DATABASE_URL"
@@ -33,11 +37,46 @@ def take_for_demo(database: Database, settings: Settings, sandbox_url: str) -> N
         )
 
 
+def use_demo(database: Database, settings: Settings) -> None:
+    """On the demo's ledger, takes the demo's sandbox for every outside system, where the settings name none.
+
+    Raises LedgerError when the sandbox does not run, or as `refuse_in_demo` does.
+    """
+    refuse_in_demo(database, settings)
+    address = _sandbox_of(database)
+    if address is None or any(settings.is_begun(source) for source in SOURCES):
+        return
+    if not _is_sandbox(address):
+        raise LedgerError(
+            f"{database.shown} holds the demo's books, and the demo's sandbox ({address}) does not run: start it with "
+            f"`ledger up --demo`, or give your own books {_ELSEWHERE}."
+        )
+    from ledger_pipelines.sandbox.server import environment
+
+    os.environ.update(environment(address))
+
+
+def _sandbox_of(database: Database) -> str | None:
+    """The address of the demo's sandbox, None where the ledger is not the demo's."""
+    with database.connect() as connection:
+        if connection.execute("SELECT to_regclass('ledger_settings')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT value FROM ledger_settings WHERE name = 'demo'").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _is_sandbox(address: str) -> bool:
+    """Whether a sandbox answers there."""
+    try:
+        return requests.get(f"{address}/core/health", timeout=10).ok
+    except requests.RequestException:
+        return False
+
+
 def refuse_in_demo(database: Database, settings: Settings) -> None:
     """Raises LedgerError when the ledger is the demo's and the environment names systems that are not."""
-    with database.connect() as connection:
-        row = connection.execute("SELECT value FROM ledger_settings WHERE name = 'demo'").fetchone()
-    if row is None:
+    address = _sandbox_of(database)
+    if address is None:
         return
     used = {
         "CODEX_URL": settings.codex_url,
@@ -45,7 +84,7 @@ def refuse_in_demo(database: Database, settings: Settings) -> None:
         "FOURGEEKS_URL": None if settings.missing_for("4geeks") else settings.fourgeeks_url,
         "NOTION_URL": None if settings.missing_for("notion") else settings.notion_url,
     }
-    own = [name for name, url in used.items() if url is not None and not url.startswith(f"{row[0]}/")]
+    own = [name for name, url in used.items() if url is not None and not url.startswith(f"{address}/")]
     own += ["CFO_DATABASE_URL"] if settings.cfo_database_url is not None else []
     if own:
         raise LedgerError(

@@ -32,6 +32,16 @@ def ledger_database(settings: Settings) -> Database:
     return embedded_server(settings.home.resolve()).database()
 
 
+def has_ledger(settings: Settings) -> bool:
+    """Whether there may be a ledger already: a database is named, or an embedded one was made."""
+    if settings.database_url is not None:
+        return True
+    try:
+        return (settings.home / "postgres").exists()
+    except OSError:
+        return False
+
+
 def cfo_database(settings: Settings) -> Database:
     """The CFO's database: the one of CFO_DATABASE_URL, else the schema `cfo` of the ledger's.
 

@@ -12,7 +12,11 @@ from datetime import date
 
 from ledger_pipelines.errors import LedgerError
 
-_MONTH = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
+#: The years that a month may lie in: every month has a hundred years of months before it and one after it.
+_YEARS = range(1000, 9999)
+#: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
+OLDEST_FIRST_MONTH = date(1990, 1, 1)
 
 
 def parse_month(text: str) -> date:
@@ -21,8 +25,12 @@ def parse_month(text: str) -> date:
     Raises LedgerError when the text is no month, or names a day other than the first.
     """
     match = _MONTH.fullmatch(text.strip())
-    if match is None or not 1 <= int(match[2]) <= 12 or int(match[1]) < 1:
+    if match is None or not 1 <= int(match[2]) <= 12:
         raise LedgerError(f"{text!r} is not a month: write it as YYYY-MM, for example 2025-03.")
+    if int(match[1]) not in _YEARS:
+        raise LedgerError(
+            f"{text!r} is not a month: write it as YYYY-MM, from {_YEARS[0]}-01 to {_YEARS[-1]}-12."
+        )
     if match[3] not in (None, "01"):
         raise LedgerError(f"{text!r} is not the first day of a month: write {text[:7]} or {text[:7]}-01.")
     return date(int(match[1]), int(match[2]), 1)
@@ -30,7 +38,7 @@ def parse_month(text: str) -> date:
 
 def format_month(month: date) -> str:
     """`2025-03`."""
-    return f"{month:%Y-%m}"
+    return f"{month.year:04}-{month.month:02}"
 
 
 def month_of(day: date) -> date:
@@ -42,6 +50,19 @@ def add_months(month: date, count: int) -> date:
     """The month `count` months later (earlier when negative)."""
     years, index = divmod(month.month - 1 + count, 12)
     return date(month.year + years, index + 1, 1)
+
+
+def usable_first_month(month: date, today: date | None = None) -> date:
+    """The month. Raises LedgerError where a ledger cannot begin with it: too long ago, or not begun by `today`."""
+    if month < OLDEST_FIRST_MONTH:
+        raise LedgerError(
+            f"{format_month(month)} is too early: no ledger begins before {format_month(OLDEST_FIRST_MONTH)}."
+        )
+    if today is not None and month > month_of(today):
+        raise LedgerError(
+            f"{format_month(month)} has not begun: the first month is {format_month(month_of(today))} or earlier."
+        )
+    return month
 
 
 def last_day(month: date) -> date:

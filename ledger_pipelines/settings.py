@@ -9,19 +9,27 @@ import json
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.months import parse_month
+from ledger_pipelines.errors import ConfigurationError, LedgerError
+from ledger_pipelines.months import format_month, parse_month, usable_first_month
 
 #: The first month where nothing says otherwise; the `ledger` command always says.
 DEFAULT_FIRST_MONTH = "2024-01"
+_FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: The sources as the settings name them, and as people do.
 SOURCES = {"codex": "Codex", "holded": "Holded", "4geeks": "4Geeks", "notion": "Notion"}
 
+#: What to write, where a type says it in other words.
+_EXPECTED = {
+    "LEDGER_CURRENCY": "write three capital letters like EUR",
+    "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
+}
+_OTHER_NAMES = {"CORE_URL": "CORE_URL (or CORE_SERVICE_URL)"}
 _TEXTS = ("url", "api_key")
 
 
@@ -34,7 +42,7 @@ class Settings(BaseSettings):
     cfo_database_url: SecretStr | None = Field(None, validation_alias="CFO_DATABASE_URL")
     alert_webhook: SecretStr | None = Field(None, validation_alias="LEDGER_ALERT_WEBHOOK")
     home: Path = Field(Path(".ledger"), validation_alias="LEDGER_HOME")
-    first_month: str | None = Field(None, validation_alias="LEDGER_FIRST_MONTH")
+    first_month: str | None = Field(None, validation_alias=_FIRST_MONTH)
     currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")
     timezone: str = Field("UTC", validation_alias="LEDGER_TIMEZONE")
     core_url: str | None = Field(None, validation_alias=AliasChoices("CORE_URL", "CORE_SERVICE_URL"))
@@ -52,7 +60,32 @@ class Settings(BaseSettings):
     notion_url: str = Field("https://api.notion.com/v1", validation_alias="NOTION_URL")
     notion_token: SecretStr | None = Field(None, validation_alias="NOTION_TOKEN")
     notion_database_id: str | None = Field(None, validation_alias="NOTION_DATABASE_ID")
-    http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0)
+    http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
+
+    @field_validator("home")
+    @classmethod
+    def _leads_somewhere(cls, value: Path) -> Path:
+        try:
+            value.resolve()
+        except (OSError, RuntimeError):
+            raise ValueError(f"{value} is a link that leads to itself") from None
+        return value
+
+    @field_validator("first_month")
+    @classmethod
+    def _usable_month(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else format_month(usable_first_month(parse_month(value)))
+        except LedgerError as error:
+            raise ValueError(str(error).removesuffix(".")) from None
+
+    @field_validator("core_url", "codex_url", "holded_url", "fourgeeks_url", "notion_url", "alert_webhook")
+    @classmethod
+    def _web_address(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text is not None and not is_web_address(text):
+            raise ValueError("it is not an address; write one like https://host/path")
+        return value
 
     @field_validator("timezone", "fourgeeks_timezone")
     @classmethod
@@ -85,8 +118,29 @@ class Settings(BaseSettings):
         return any(variables[source])
 
     def first_month_on(self, today: date) -> date:
-        """The first month of a new ledger: the setting, else the January two years before `today`."""
-        return parse_month(self.first_month) if self.first_month else date(today.year - 2, 1, 1)
+        """The first month of a new ledger: the setting, else the January two years before `today`.
+
+        Raises ConfigurationError where the setting is a month that has not begun.
+        """
+        if self.first_month is None:
+            return date(today.year - 2, 1, 1)
+        try:
+            return usable_first_month(parse_month(self.first_month), today)
+        except LedgerError as error:
+            raise ConfigurationError(f"{_FIRST_MONTH} cannot be used: {error}") from None
+
+
+def is_web_address(text: str) -> bool:
+    """Whether this is an `http` or `https` URL with a host."""
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        return False
 
 
 def read_settings(directory: Path | None = None) -> Settings:
@@ -103,9 +157,9 @@ def read_settings(directory: Path | None = None) -> Settings:
         return environment.model_copy(update=missing)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        raise ConfigurationError(
-            f"{'.'.join(map(str, first['loc']))} cannot be used: {first['msg'].removeprefix('Value error, ')}."
-        ) from None
+        name = ".".join(map(str, first["loc"]))
+        reason = _EXPECTED.get(name, first["msg"].removeprefix("Value error, "))
+        raise ConfigurationError(f"{_OTHER_NAMES.get(name, name)} cannot be used: {reason}.") from None
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -139,6 +193,10 @@ def _read_services(path: Path) -> dict[str, Any]:
         ):
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"{path}: {name} is not text: write it in quotes.")
+            if value and name.endswith(".url") and not is_web_address(value):
+                raise ConfigurationError(
+                    f"{path}: {name} is not an address: write one like https://host/path."
+                )
         found = {
             "core_url": core.get("url"),
             "codex_url": codex.get("url"),

@@ -34,7 +34,7 @@ _FORGETFUL = {
 _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
-_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "commands", "sandbox"}
+_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "commands", "homes", "sandbox"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,7 +29,20 @@ def test_a_month_is_read_as_it_is_written(month: date) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2025", "2025-13", "2025-00", "2025-3", "March 2025", "2025-03-02", "", "0000-01"]
+    "text",
+    [
+        "2025",
+        "2025-13",
+        "2025-00",
+        "2025-3",
+        "March 2025",
+        "2025-03-02",
+        "",
+        "0000-01",
+        "0999-12",
+        "9999-01",
+        "10000-01",
+    ],
 )
 def test_what_is_no_month_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(LedgerError, match=r"YYYY-MM|first day"):

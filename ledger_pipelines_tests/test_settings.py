@@ -59,16 +59,67 @@ def test_the_environment_wins_over_dotenv_and_that_over_the_services_file(
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("LEDGER_TIMEZONE", "Mars/Base"), ("LEDGER_CURRENCY", "dollars"), ("LEDGER_HTTP_TIMEOUT", "0")],
-)
+WRONG = [
+    *(
+        (name, value)
+        for name in ("LEDGER_TIMEZONE", "FOURGEEKS_TIMEZONE")
+        for value in ("Mars/Base", "Europe")
+    ),
+    *(("LEDGER_CURRENCY", value) for value in ("dollars", "usd", "€")),
+    *(("LEDGER_HTTP_TIMEOUT", value) for value in ("0", "-1", "soon", "1e400", "9" * 30, "nan")),
+    *(
+        ("LEDGER_FIRST_MONTH", value)
+        for value in ("0202-01", "1989-12", "9999-12", "2026-13", "2024-01-05", "soon")
+    ),
+    *(
+        (name, value)
+        for name in (
+            *("CORE_URL", "CORE_SERVICE_URL", "CODEX_URL", "HOLDED_URL", "FOURGEEKS_URL", "NOTION_URL"),
+            "LEDGER_ALERT_WEBHOOK",
+        )
+        for value in (
+            "geheim",
+            "localhost:5000",
+            "ftp://geheim",
+            "http://",
+            "http://host:99999",
+            "http://[::1",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_setting_that_cannot_be_used_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(ConfigurationError, match=name):
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        read_settings(tmp_path)
+    assert " cannot be used: " in str(refused.value)
+    assert "geheim" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_first_month_that_has_not_begun_is_refused_with_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_FIRST_MONTH", "2030-01")
+    settings = read_settings(tmp_path)
+
+    assert settings.first_month_on(date(2030, 1, 1)) == date(2030, 1, 1)
+    with pytest.raises(ConfigurationError) as refused:
+        settings.first_month_on(date(2029, 12, 31))
+    assert str(refused.value) == (
+        "LEDGER_FIRST_MONTH cannot be used: 2030-01 has not begun: the first month is 2029-12 or earlier."
+    )
+
+
+@pytest.mark.parametrize("system", ["core", "codex"])
+def test_an_address_of_the_services_file_that_is_none_is_named(system: str, tmp_path: Path) -> None:
+    (tmp_path / "services.json").write_text(json.dumps({system: {"url": "localhost"}}))
+    with pytest.raises(ConfigurationError, match=rf"services\.json: {system}\.url is not an address"):
         read_settings(tmp_path)
 
 

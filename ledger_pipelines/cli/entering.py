@@ -27,10 +27,11 @@ def enter(*, to_run: bool = False) -> Database:
     """The ledger of the settings, migrated; this process belongs to it from then on.
 
     To be called before the definitions are imported: the environment must say the ledger's first month by then.
-    `to_run` steps: raises LedgerError where the demo's books would be mixed with one's own.
+    `to_run` steps: on the demo's ledger those of its sandbox. Raises LedgerError where that does not run, or where the
+    demo's books would be mixed with one's own.
     """
     from ledger_pipelines import dagster_home
-    from ledger_pipelines.demo import refuse_in_demo
+    from ledger_pipelines.demo import use_demo
     from ledger_pipelines.environment import ledger_database
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.migrations import migrate as apply
@@ -39,7 +40,7 @@ def enter(*, to_run: bool = False) -> Database:
     database = ledger_database(settings)
     apply(database, first_month=settings.first_month_on(today()))
     if to_run:
-        refuse_in_demo(database, settings)
+        use_demo(database, settings)
     return dagster_home.enter(settings)
 
 

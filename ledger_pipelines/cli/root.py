@@ -15,7 +15,7 @@ from ledger_pipelines.cli import cfo, cohorts, errors, export
 from ledger_pipelines.cli.entering import Month, MonthEnd, console, enter, months_from, person, today
 from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import parse_month
+from ledger_pipelines.months import parse_month, usable_first_month
 
 app = typer.Typer(
     help="Closes the books of a service business every month.",
@@ -72,15 +72,25 @@ def up(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    first_month: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM", help="Let the ledger begin with this month; only while it is empty."),
+    ] = None,
+) -> None:
     """Brings the database up to date; safe to repeat, and safe to run twice at once."""
     from ledger_pipelines.environment import cfo_database, ledger_database
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+    from ledger_pipelines.store.migrations import change_first_month
     from ledger_pipelines.store.migrations import migrate as apply
 
+    first = None if first_month is None else usable_first_month(parse_month(first_month), today())
     settings = read_settings()
-    applied = apply(ledger_database(settings), first_month=settings.first_month_on(today()))
+    database = ledger_database(settings)
+    applied = apply(database, first_month=first or settings.first_month_on(today()))
+    if first is not None:
+        change_first_month(database, first)
     for migration in applied:
         console.print(f"Applied {migration.version:04} {migration.name}.", highlight=False)
     try:
@@ -135,8 +145,9 @@ def sync(
     from ledger_pipelines.sync import steps_from, sync_months
 
     steps = steps_from(from_step)
-    settings, day = read_settings(), today()
+    day = today()
     database = enter(to_run=True)
+    settings = read_settings()  # Only now do they name the demo's systems, on the demo's ledger.
     from ledger_pipelines.commands import sync as command
     from ledger_pipelines.defs.partitions import first_partition
 
@@ -274,6 +285,9 @@ def _day(text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise LedgerError(f"{text!r} is not a day: write it as YYYY-MM-DD.") from None
+    # The history before the day, and what is due after it, must be dates, too.
+    parse_month(text[:7])
+    return day

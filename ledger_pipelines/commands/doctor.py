@@ -10,11 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.demo import use_demo
 from ledger_pipelines.environment import (
     cfo_database,
     codex_client,
     fourgeeks_client,
+    has_ledger,
     holded_client,
+    ledger_database,
     notion_client,
 )
 from ledger_pipelines.errors import LedgerError
@@ -36,6 +39,10 @@ def run(console: Console) -> bool:
     """Prints a line for each source of which anything is set, and for the CFO's database; true when all answer."""
     settings = read_settings()
     begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
+    if not begun and has_ledger(settings):
+        use_demo(ledger_database(settings), settings)
+        settings = read_settings()
+        begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
     if not begun and settings.cfo_database_url is None:
         raise LedgerError(
             "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."

@@ -34,8 +34,14 @@ def run(
 ) -> None:
     """Prints what was read of each source and what was not; with `nothing_before`, first keeps a person's word.
 
-    Raises LedgerError where that word has no reason, or is contradicted by what the ledger holds.
+    Raises LedgerError where that word has no reason, is of a month that has not begun, or is contradicted by what the
+    ledger holds.
     """
+    if nothing_before is not None and nothing_before > month_of(today):
+        raise LedgerError(
+            f"{format_month(nothing_before)} has not begun, so nobody knows that there is nothing before it: "
+            f"name a month up to {format_month(month_of(today))}."
+        )
     with database.connect() as connection:
         if nothing_before is not None:
             start_history(connection, nothing_before, person=person, reason=reason or "")

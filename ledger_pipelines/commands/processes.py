@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.files import open_private, private_folder
 
 _PATIENCE = 12.0
 #: The variable by which the children of a ledger's `up`, and theirs, are known: the ledger's home.
@@ -45,7 +46,7 @@ def start(
     with an ignored SIGINT does not heed SIGTERM either.
     """
     log = _log_of(home, name)
-    with log.open("ab") as output:
+    with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
             [sys.executable, "-m", "ledger_pipelines.local.tether", *module],
             # Its end tells the child that we are gone.
@@ -129,14 +130,8 @@ def last_lines(child: Child, count: int = 5) -> str:
 
 
 def _log_of(home: Path, name: str) -> Path:
-    """The log of this name, made where it is missing, for its owner only: it may name people."""
-    folder = home / "logs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    log = folder / f"{name}.log"
-    log.touch(0o600)
-    log.chmod(0o600)
-    return log
+    """The log of this name; its folder is made where it is missing, for its owner only: logs may name people."""
+    return private_folder(home / "logs") / f"{name}.log"
 
 
 def _is_marked(process: psutil.Process, home: Path) -> bool:

@@ -54,8 +54,8 @@ class Database:
     def connect(self, *, application_name: str = "ledger") -> psycopg.Connection:
         """A connection in autocommit mode that looks names up in the schema and speaks UTC.
 
-        Raises DatabaseUnavailableError when the server does not answer or refuses us, LedgerError when it is older
-        than PostgreSQL 15.
+        Raises DatabaseUnavailableError when the server does not answer or refuses us, LedgerError when it is no
+        database for us: older than PostgreSQL 15, not in UTF-8, read-only, or behind something that drops our settings.
         """
         path = "" if self.schema is None else f"-csearch_path={self.schema} "
         try:
@@ -78,11 +78,46 @@ class Database:
             raise DatabaseUnavailableError(
                 f"The database {self.shown} cannot be used ({reason}): check {self.variable} and that the server runs."
             ) from None
-        if connection.info.server_version < OLDEST_SERVER:
-            version = connection.info.parameter_status("server_version")
+        try:
+            self._refuse_unfit(connection)
+        except BaseException:
             connection.close()
-            raise LedgerError(f"The database is PostgreSQL {version}; version 15 or newer is needed.")
+            raise
         return connection
+
+    def _refuse_unfit(self, connection: psycopg.Connection) -> None:
+        status = connection.info.parameter_status
+        if connection.info.server_version < OLDEST_SERVER:
+            raise LedgerError(
+                f"The database {self.shown} is PostgreSQL {status('server_version')}: version 15 or newer is needed; "
+                f"name one in {self.variable}."
+            )
+        if status("server_encoding") != "UTF8":
+            raise LedgerError(
+                f"The database {self.shown} is in {status('server_encoding')}, which not every name can be written in: "
+                f"make one with ENCODING 'UTF8' TEMPLATE template0, and name it in {self.variable}."
+            )
+        # A pooler that was told to ignore `options` lets us in and drops them: tables would be made, and looked for,
+        # in the schema of somebody else, and times read in a zone that is not ours.
+        if status("TimeZone") != "UTC" or self._schema_of(connection) != self.schema:
+            raise LedgerError(
+                f"The database {self.shown} does not heed the connection's `options`, as behind a pooler that ignores "
+                f"them: name the PostgreSQL server itself in {self.variable}."
+            )
+        if "on" in (status("default_transaction_read_only"), status("in_hot_standby")):
+            raise LedgerError(
+                f"The database {self.shown} is read-only: name one that can be written to in {self.variable}."
+            )
+
+    def _schema_of(self, connection: psycopg.Connection) -> str | None:
+        """The schema in which the connection looks names up, None where the server may choose it."""
+        if self.schema is None:
+            return None
+        # Reported without asking from PostgreSQL 18 on.
+        path = connection.info.parameter_status("search_path")
+        if path is None:
+            path = str(connection.execute("SHOW search_path").fetchall()[0][0])
+        return path
 
 
 def _is_readable(url: str) -> bool:

@@ -18,10 +18,12 @@ import psycopg
 from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.months import format_month, parse_month, usable_first_month
 from ledger_pipelines.store.database import DAGSTER_SCHEMA, SCHEMA, Database
 
 _LOCK = 7_433_001
+#: The tables that have rows in a ledger in which nothing was read yet.
+_BEFORE_DATA = ("schema_migrations", "ledger_settings", "cfo_entity_mappings", "cfo_revenue_categories")
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 
 
@@ -91,12 +93,58 @@ def create_schemas(database: Database) -> None:
 
 
 def read_first_month(database: Database) -> date:
-    """The ledger's first month, as it was fixed when the database was first migrated."""
+    """The ledger's first month, as it was fixed when the database was first migrated.
+
+    Raises LedgerError where it is none that a ledger can begin with.
+    """
     with database.connect() as connection:
-        row = connection.execute("SELECT value FROM ledger_settings WHERE name = 'first_month'").fetchone()
+        row = connection.execute(
+            "SELECT value, current_date FROM ledger_settings WHERE name = 'first_month'"
+        ).fetchone()
     if row is None:
         raise LedgerError("The database has no first month: run `ledger migrate`.")
-    return parse_month(row[0])
+    try:
+        return usable_first_month(parse_month(row[0]), today=row[1])
+    except LedgerError:
+        raise LedgerError(
+            f"The ledger's first month is kept as {row[0]!r}, with which no ledger can begin: "
+            "run `ledger migrate --first-month YYYY-MM`."
+        ) from None
+
+
+def change_first_month(database: Database, month: date) -> None:
+    """Lets an empty ledger begin with this month instead of the one that it was migrated with.
+
+    Raises LedgerError where anything has been read or kept, which stands in the months that it was read for.
+    """
+    with database.connect(application_name="ledger migrate") as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        filled = _filled_table(connection)
+        if filled is not None:
+            raise LedgerError(
+                f"The ledger is not empty ({filled} has rows), so its first month stays: begin another with LEDGER_HOME "
+                "or LEDGER_DATABASE_URL, and its own LEDGER_FIRST_MONTH."
+            )
+        connection.execute(
+            """INSERT INTO ledger_settings VALUES ('first_month', %s)
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value""",
+            [format_month(month)],
+        )
+
+
+def _filled_table(connection: psycopg.Connection) -> str | None:
+    """A table that something was written to after the migrations, None where there is none."""
+    tables = connection.execute(
+        """SELECT c.relname FROM pg_class c
+           WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+             AND NOT c.relname = ANY (%s) ORDER BY c.relname""",
+        [SCHEMA, list(_BEFORE_DATA)],
+    ).fetchall()
+    for (table,) in tables:
+        query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(SCHEMA, table))
+        if connection.execute(query).fetchone() == (True,):
+            return str(table)
+    return None
 
 
 def _create_schemas(connection: psycopg.Connection) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from ledger_pipelines.demo import refuse_in_demo, take_for_demo
-from ledger_pipelines.sandbox import Sandbox
-from ledger_pipelines.settings import Settings
+from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.settings import SOURCES, Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, execute, fetch, free_ports
 
@@ -73,6 +75,28 @@ def test_a_second_up_on_one_ledger_names_the_first(ledger: Ledger, database: Dat
     with database.connect(application_name="ledger up 4711") as connection:
         connection.execute("SELECT pg_advisory_lock(7433003)")
         is_refused(ledger("up", "--dagster-port", port()), "runs on", "already (process 4711)")
+
+
+def test_in_the_demo_s_ledger_commands_find_its_sandbox_by_themselves(
+    ledger: Ledger, database: Database
+) -> None:
+    """Nothing is set in the environment, as in a second terminal beside `make run`."""
+    with running_sandbox(SandboxConfig(until=date(2025, 12, 31), companies=2)) as demo:
+        take_for_demo(database, Settings(), demo.base_url)
+        for command in (("doctor",), ("sync", "--year", "2025"), ("close", "2025-12")):
+            done = ledger(*command)
+            assert (done.code, done.err) == (0, ""), (command, done)
+        asked = ledger("doctor").out
+    closed = fetch(database, "SELECT count(*) FROM billing_statements WHERE month = '2025-12-01'")
+    assert closed == [(2,)]
+    assert [name for name in SOURCES.values() if name not in asked] == []
+
+    for command in (("doctor",), ("sync", "--year", "2025"), ("close", "2025-12")):
+        is_refused(
+            ledger(*command), f"the demo's sandbox ({demo.base_url}) does not run", "`ledger up --demo`"
+        )
+    assert ledger("export", "statements", "--month", "2025-12").code == 0
+    assert fetch(database, "SELECT count(*) FROM billing_statements WHERE month = '2025-12-01'") == closed
 
 
 def port() -> str:

@@ -88,7 +88,7 @@ def test_a_port_in_use_is_named_with_the_option_to_change(
 def test_a_home_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = Ledger(tmp_path / "run")("migrate", seconds=60, LEDGER_HOME=str(tmp_path / "file"))
-    _is_one_sentence(done, f"The folder {tmp_path / 'file'} cannot be made (File exists): set LEDGER_HOME")
+    _is_one_sentence(done, f"The folder {tmp_path / 'file'} cannot be used for the embedded PostgreSQL (")
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,8 @@ def processes_of(home: Path) -> set[psutil.Process]:
         # A process that ends meanwhile, or is not ours to look into, is none of them.
         with contextlib.suppress(psutil.Error, OSError):
             started_here = process.environ().get("LEDGER_HOME") == str(home)
-            if started_here or any(str(home) in argument for argument in process.cmdline()):
+            works_here = Path(process.cwd()).is_relative_to(home)
+            if started_here or works_here or any(str(home) in argument for argument in process.cmdline()):
                 found |= {process, *process.children(recursive=True)}
     return found
 
