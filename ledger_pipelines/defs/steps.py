@@ -67,7 +67,11 @@ class Step:
             for table, frame in frames.items():
                 to_write = self.open(months)
                 changes[table] = replace_month(
-                    self.connection, table, to_write, rows_of_months(frame, to_write)
+                    self.connection,
+                    table,
+                    to_write,
+                    rows_of_months(frame, to_write),
+                    written_by=self.context.run.run_id,
                 )
         for table, frame in frames.items():
             to_compare = [month for month in months if month in self.closed]
