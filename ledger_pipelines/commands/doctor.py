@@ -54,7 +54,12 @@ def run(console: Console) -> bool:
             table.add_row(SOURCES[source], "[red]not asked[/]", "", "")
             details.append(f"{SOURCES[source]} is not used, for {missing} is not set.")
             continue
-        client = client_of(settings)
+        try:
+            client = client_of(settings)
+        except LedgerError as error:
+            table.add_row(SOURCES[source], "[red]no[/]", "", "")
+            details.append(str(error))
+            continue
         with console.status(f"Asking {client.name}"):
             check = client.check()
         client.close()

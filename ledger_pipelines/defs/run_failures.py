@@ -11,6 +11,7 @@ from ledger_pipelines.defs import jobs
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.months import describe_months, parse_month
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 
 KIND = "run_failed"
@@ -84,7 +85,7 @@ def failure_sentence(event: dg.DagsterEvent) -> str:
         return data.user_failure_data.description
     error = data.error
     cause = error.cause if error is not None and error.cause is not None else error
-    text = "unknown" if cause is None else cause.message.strip()
+    text = "unknown" if cause is None else one_line(cause.message.strip())
     return f"The step {event.step_key} failed: {text}"
 
 

@@ -39,7 +39,7 @@ _NAMED_TEXT = re.compile(
     r"""(?P<name>[A-Za-z_][\w-]*)(?P<sign>\\?["']?\s*[:=]\s*)(?P<value>\[redacted\]|\\?"(?:[^"\\]|\\[^"])*\\?"?|\\?'[^']*'?|[^\s"',;&}\])]+)"""
 )
 #: The user and password of an address, also where a `/` or `@` of the password was not encoded.
-_USER_IN_ADDRESS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s:@]*:\S*@", re.IGNORECASE)
+_USER_IN_ADDRESS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s:@/]*:\S*@", re.IGNORECASE)
 #: What we say to prove who we are, and never say to anybody else.
 _own_secrets: set[str] = set()
 #: A secret that is shorter is part of many words.
