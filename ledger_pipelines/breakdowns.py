@@ -77,7 +77,8 @@ def _denied(error: BaseException, code: str) -> str | None:
 
 def _of_disk(error: OSError) -> str | None:
     reason = (error.strerror or "").lower()
-    where = one_line(str(error.filename)) if error.filename else "A file"
+    name = error.filename2 or error.filename
+    where = one_line(str(name)) if name else "A file"
     if error.errno in _NO_ROOM:
         return f"{where} cannot be written ({reason}): make room there, {_AGAIN}."
     if error.errno in _UNWRITABLE:

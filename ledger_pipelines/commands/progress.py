@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,8 @@ def run_with_progress(
     settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> RunOutcome:
     """Runs a job, or these of its assets, and shows which step is being executed, and how many answers it has."""
+    # Dagster warns of every try to reach a database that is gone, a page each time.
+    logging.getLogger().setLevel(logging.ERROR)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
