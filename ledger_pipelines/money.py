@@ -33,6 +33,11 @@ _MINOR_UNITS = {
 }
 
 
+def is_amount(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds amounts of money: a price, hours and quantities have other scales."""
+    return pa.types.is_decimal(kind) and kind.scale in (AMOUNT.scale, CHARGE.scale)
+
+
 def minor_unit(currency: str) -> int:
     """How many digits after the point the least amount of a currency has: 2, but 0 for JPY and 3 for KWD.
 

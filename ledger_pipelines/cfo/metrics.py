@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
 
 from ledger_pipelines.cfo.retry import MAX_RETRIES
+from ledger_pipelines.wording import counted
 
 Kind = Literal["lag", "failed", "pending", "success_rate"]
 
@@ -69,7 +70,7 @@ def _failed(metrics: Metrics) -> str | None:
     if metrics.exhausted == 0:
         return None
     return (
-        f"{_invoices(metrics.exhausted)} could not be handed to the CFO in {MAX_RETRIES} retries: "
+        f"{counted(metrics.exhausted, 'invoice')} could not be handed to the CFO in {MAX_RETRIES} retries: "
         "see the errors, mend what causes them and force the sync."
     )
 
@@ -78,7 +79,7 @@ def _pending(metrics: Metrics) -> str | None:
     if metrics.overdue <= MOST_PENDING:
         return None
     return (
-        f"{_invoices(metrics.overdue)} have been paid for more than {LONGEST_WAIT} minutes and are not yet handed to the "
+        f"{metrics.overdue:,} invoices have been paid for more than {LONGEST_WAIT} minutes and are not yet handed to the "
         f"CFO; more than {MOST_PENDING} is too many."
     )
 
@@ -91,10 +92,6 @@ def _success_rate(metrics: Metrics) -> str | None:
         f"Only {percent} % of the last 7 days' invoices were handed to the CFO; "
         f"{LOWEST_SUCCESS_RATE} % are the least that is well."
     )
-
-
-def _invoices(count: int) -> str:
-    return "1 invoice" if count == 1 else f"{count} invoices"
 
 
 _MESSAGES: dict[Kind, Callable[[Metrics], str | None]] = {

@@ -166,6 +166,15 @@ def reopen(
 
 
 @app.command()
+def months() -> None:
+    """Says of each month whether it is open or closed, by whom and when, what it billed and what its checks found."""
+    database = enter()
+    from ledger_pipelines.commands import months as command
+
+    command.run(database, console)
+
+
+@app.command()
 def history(
     nothing_before: Annotated[
         str | None,

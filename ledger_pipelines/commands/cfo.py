@@ -36,6 +36,7 @@ from ledger_pipelines.store.cfo_table import CFO_SCHEMA
 from ledger_pipelines.store.cfo_troubles import due_troubles, misfit_payments, settle_payment
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import run_executions
+from ledger_pipelines.wording import counted
 
 
 def print_pending(database: Database, console: Console, *, limit: int) -> None:
@@ -47,7 +48,7 @@ def print_pending(database: Database, console: Console, *, limit: int) -> None:
         console.print("Every paid invoice is in the CFO's transactions.")
         return
     table = Table(
-        title=f"{len(waiting):,} paid invoices are not in the CFO's transactions", title_justify="left"
+        title=f"Not in the CFO's transactions: {counted(len(waiting), 'paid invoice')}", title_justify="left"
     )
     for name in ("Invoice", "Client", "Status"):
         table.add_column(name, overflow="fold")
@@ -285,7 +286,7 @@ def _print_differences(differences: Sequence[Difference], told: str, console: Co
     if not differences:
         return
     table = Table("Invoice", "Transaction", "Difference", "Mendable", title_justify="left")
-    table.title = f"{len(differences):,} differences {told}"
+    table.title = f"{counted(len(differences), 'difference')} {told}"
     for one in differences:
         number = "" if one.transaction is None else str(one.transaction)
         table.add_row(escape(one.invoice), number, escape(one.told), "yes" if one.is_mendable else "")

@@ -8,6 +8,7 @@ from rich.padding import Padding
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import heed_error, ignore_error, list_errors, resolve_error
+from ledger_pipelines.wording import counted
 
 
 def print_list(database: Database, console: Console, *, everything: bool) -> None:
@@ -18,7 +19,7 @@ def print_list(database: Database, console: Console, *, everything: bool) -> Non
     if not shown:
         console.print("There are no integration errors." if not errors else "No integration error is open.")
         return
-    console.print(f"{len(shown):,} integration errors", style="italic", highlight=False)
+    console.print(counted(len(shown), "integration error"), style="italic", highlight=False)
     for error in shown:
         note = error.ignore_notes if error.status == "ignored" else error.resolution_notes
         status = error.status + (f": {note}" if note else "")

@@ -22,6 +22,7 @@ from ledger_pipelines.store.summaries import (
     MonthSummary,
     unresolved_errors,
 )
+from ledger_pipelines.wording import counted
 
 
 def print_statements(summaries: Sequence[MonthSummary], console: Console) -> None:
@@ -110,7 +111,7 @@ def print_errors(connection: psycopg.Connection, console: Console) -> None:
     for integration, operation, count, message in unresolved_errors(connection):
         more = f" … and {count - 1} more" if count > 1 else ""
         console.print(
-            f"[yellow]{integration} {operation}: {count} integration errors.[/] {escape(message)}{more}",
+            f"[yellow]{integration} {operation}: {counted(count, 'integration error')}.[/] {escape(message)}{more}",
             highlight=False,
         )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ledger_pipelines.billing.differences import difference
 from ledger_pipelines.columns import column, joined_text, picked, positions
 from ledger_pipelines.defs.findings import Finding, listing
-from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import format_month
@@ -35,6 +35,13 @@ def closed_month_finding(
     return closed_rows_finding(
         table, month, _differing(step, table, month, rows_of_months(computed, [month]), shown)
     )
+
+
+def booked_or_computed(step: Step, table: str, month: date, change: Change, computed: pa.Table) -> pa.Table:
+    """A month's rows as its table has them: of `computed` its own, and of a closed month those that were booked."""
+    if month in step.closed and change.added + change.removed:
+        return read_months(step.connection, table, [month]).select(computed.column_names)
+    return rows_of_months(computed, [month])
 
 
 def closed_rows_finding(table: str, month: date, rows: pa.Table) -> Finding:

@@ -6,7 +6,7 @@ it; each month's own result is reported beside it, so that a month's page shows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -16,9 +16,11 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.defs.partitions import partition_key
-from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.previews import preview
+from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.store.check_results import CheckResult, record_check_results
 
 #: How many months' sentences the result of a range has; from how many on they are brief, with how many records each.
 _MONTHS_TOLD, _BRIEF_FROM, _NAMED_IN_RANGE = 12, 4, 2
@@ -31,7 +33,8 @@ class Finding:
     """What a check found in one month. `count` is how many records break the rule; 0 is a pass.
 
     `description` is a sentence that names the records; the month need not be said, it is put before. `brief` is a
-    shorter one, for a range in which many months fail.
+    shorter one, for a range in which many months fail. `records` are the records by name, where the same may be found in
+    several months: a range counts each once.
     """
 
     asset: str
@@ -42,6 +45,7 @@ class Finding:
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     brief: str | None = None
+    records: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -117,7 +121,20 @@ def listing(told: str, names: str, advice: str = "") -> str:
     return f"{told[:1].upper()}{told[1:]}: {names.removesuffix('.')}.{' ' * bool(advice)}{advice}"
 
 
-def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> Iterator[dg.AssetCheckResult]:
+def report(
+    context: dg.AssetExecutionContext, ledger: LedgerResource, findings: Sequence[Finding]
+) -> Iterator[dg.AssetCheckResult]:
+    """One result for each check, having reported each month's own where there are several, and kept all of them."""
+    with ledger.database.connect() as connection:
+        record_check_results(
+            connection, [_result(finding) for finding in findings], run_id=context.run.run_id
+        )
+    yield from results_of(context, findings)
+
+
+def results_of(
+    context: dg.AssetExecutionContext, findings: Sequence[Finding]
+) -> Iterator[dg.AssetCheckResult]:
     """One result for each check, having reported each month's own where there are several."""
 
     def of_check(finding: Finding) -> tuple[str, str]:
@@ -138,10 +155,15 @@ def report(context: dg.AssetExecutionContext, findings: Iterable[Finding]) -> It
             metadata={
                 "months_checked": len(found),
                 "months_that_fail": ", ".join(format_month(finding.month) for finding in failed) or "none",
-                "records": sum(finding.count for finding in found),
+                "records": _record_count(failed),
                 **(dict(failed[-1].metadata) if failed else {}),
             },
         )
+
+
+def _record_count(failed: Sequence[Finding]) -> int:
+    named = {name for finding in failed for name in finding.records}
+    return len(named) + sum(finding.count for finding in failed if not finding.records)
 
 
 def _severity(findings: Sequence[Finding]) -> dg.AssetCheckSeverity:
@@ -176,6 +198,12 @@ def _of_months(months: Sequence[date], description: str) -> str:
     if description.startswith(format_month(months[0])):
         return description
     return f"{describe_months(months)}: {description}"
+
+
+def _result(finding: Finding) -> CheckResult:
+    return CheckResult(
+        finding.month, finding.asset, finding.check, finding.count, finding.is_error, finding.description
+    )
 
 
 def _report_month(context: dg.AssetExecutionContext, finding: Finding) -> None:

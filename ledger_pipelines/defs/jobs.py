@@ -54,7 +54,7 @@ def _month_run(context: dg.ScheduleEvaluationContext, months_back: int) -> dg.Ru
     now = context.scheduled_execution_time.astimezone(UTC)
     month = add_months(month_of(now.date()), -months_back)
     return dg.RunRequest(
-        run_key=f"{context.scheduled_execution_time.isoformat()}", partition_key=month.isoformat()
+        run_key=f"{context.scheduled_execution_time.isoformat()}", partition_key=partition_key(month)
     )
 
 

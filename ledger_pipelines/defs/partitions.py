@@ -8,14 +8,15 @@ from datetime import date
 
 import dagster as dg
 
-from ledger_pipelines.months import month_of, parse_month
+from ledger_pipelines.months import format_month, month_of, parse_month
 from ledger_pipelines.settings import DEFAULT_FIRST_MONTH
 
 #: Calendar months in UTC, the one under way included. The `ledger` command sets the variable from the database.
 MONTHS = dg.MonthlyPartitionsDefinition(
-    start_date=parse_month(os.environ.get("LEDGER_FIRST_MONTH") or DEFAULT_FIRST_MONTH).isoformat(),
+    start_date=format_month(parse_month(os.environ.get("LEDGER_FIRST_MONTH") or DEFAULT_FIRST_MONTH)),
     timezone="UTC",
     end_offset=1,
+    fmt="%Y-%m",
 )
 
 #: A month's statements need the tickets of the calendar year so far, for prepaid yearly hours: at most twelve months.
@@ -28,8 +29,8 @@ with warnings.catch_warnings():
 
 
 def partition_key(month: date) -> str:
-    """The key of a month's partition."""
-    return month.isoformat()
+    """The key of a month's partition, `2025-03`."""
+    return format_month(month)
 
 
 def months_of(context: dg.AssetExecutionContext) -> list[date]:

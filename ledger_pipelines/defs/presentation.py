@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: The close must have run within a month and some days; a warning comes before that.
 MONTHLY_FRESHNESS = dg.FreshnessPolicy.time_window(
@@ -76,26 +71,6 @@ def month_asset(
         kinds=set(kinds),
         freshness_policy=MONTHLY_FRESHNESS,
     )
-
-
-def preview(frame: pa.Table, columns: Sequence[str], *, rows: int = 10) -> dg.MetadataValue[Any]:
-    """The first rows of a frame as a Markdown table."""
-    head = frame.select(list(columns)).slice(0, rows).to_pylist()
-    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(row[name]) for name in columns)} |" for row in head]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def picture(figure: Figure, title: str) -> dg.MetadataValue[Any]:
-    """A drawn figure as a picture in Markdown, which Dagster's pages show."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    encoded = base64.b64encode(buffer.getvalue()).decode()
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _column_type(kind: pa.DataType) -> str:

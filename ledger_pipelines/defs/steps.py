@@ -30,6 +30,7 @@ from ledger_pipelines.store.replacement import (
     replace_month,
     rows_of_months,
 )
+from ledger_pipelines.wording import counted
 
 #: The job that reads what was never read of the months before, too (rules/sync_management.md bounds a sync's dates).
 MONTH_CLOSE = "month_close"
@@ -124,6 +125,21 @@ class Step:
         else:
             self.tell_of_other(table, month, counts | more)
 
+    def tell_month(self, month: date, change: Change, told: str) -> None:
+        """A line for a person in the run's log: what the month has, and what this run changed in it."""
+        changed = change.added + change.removed
+        if month in self.closed:
+            end = (
+                f"closed, would differ in {counted(changed, 'row')}" if changed else "closed, nothing differs"
+            )
+        else:
+            end = (
+                f"{counted(change.added, 'row')} added, {change.removed:,} removed"
+                if changed
+                else "nothing changed"
+            )
+        self.context.log.info(f"{format_month(month)}: {told}, {end}")
+
     def tell_of_other(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
         """Says that a month that was not asked for was materialised by this run, too."""
         self.context.log_event(
@@ -141,9 +157,10 @@ class Step:
             for month, change in changes.items()
         }
         for month, change in changes.items():
-            if month in self.closed and change.added + change.removed:
+            differing = change.added + change.removed
+            if month in self.closed and differing:
                 self.context.log.warning(
-                    f"{format_month(month)} is closed: {table} would differ in {change.added + change.removed:,} rows; "
+                    f"{format_month(month)} is closed: {table} would differ in {counted(differing, 'row')}; "
                     "nothing was written."
                 )
 

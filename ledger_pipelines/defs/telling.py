@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.money import AMOUNT, CHARGE, told_amount
+from ledger_pipelines.money import is_amount, told_amount
 
 #: How many records a sentence names before it only counts the rest.
 NAMED = 5
@@ -91,7 +91,7 @@ def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
     for name, value in row.items():
         if value is None or value == "" or name in _UNTOLD or name in named:
             continue
-        text = _told_value(value, schema.field(name).type, row.get("currency"))
+        text = told_value(value, schema.field(name).type, row.get("currency"))
         word = _WORDS.get(name, name.replace("_", " "))
         identity = _IDS.get(name)
         behind = f" ({row[identity]})" if identity in named else ""
@@ -99,10 +99,10 @@ def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
     return ", ".join(parts)
 
 
-def _told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
+def told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
+    """A value as people read it, on one line: amounts with their currency, hours without their eighteen decimals."""
     if isinstance(value, Decimal):
-        is_money = pa.types.is_decimal(kind) and kind.scale in (AMOUNT.scale, CHARGE.scale)
-        if is_money:
+        if is_amount(kind):
             return told_amount(value, currency)
         exponent = value.as_tuple().exponent
         is_long = isinstance(exponent, int) and exponent < -6 and value.adjusted() < 20

@@ -55,12 +55,15 @@ def shown_amount(amount: Decimal, currency: str, paid_in: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MonthFigures:
-    """A month's sync: invoices paid and synced, waiting, the mean lag in seconds and the success rate in percent."""
+    """A month's sync: invoices paid, synced, pending and failed for good (`force` alone takes these again), the mean lag
+    in seconds and the success rate in percent.
+    """
 
     month: date
     paid: int
     synced: int
-    waiting: int
+    pending: int
+    failed: int
     lag_seconds: Decimal | None
     success_rate: Decimal | None
 
@@ -127,7 +130,9 @@ def month_figures(
     """One for each of the months, in order, with what was paid in the months of payments that belong to it."""
     pairs = [(month, paid_in) for month, payments in months.items() for paid_in in payments]
     rows = connection.execute(
-        """SELECT m.month, count(p.invoice_id), count(s.sync_timestamp), count(p.invoice_id) - count(s.sync_timestamp),
+        """SELECT m.month, count(p.invoice_id), count(s.sync_timestamp),
+                  count(p.invoice_id) FILTER (WHERE s.sync_timestamp IS NULL AND s.sync_status IS DISTINCT FROM 'failed'),
+                  count(p.invoice_id) FILTER (WHERE s.sync_timestamp IS NULL AND s.sync_status = 'failed'),
                   round(avg(extract(epoch FROM s.sync_timestamp - p.known_at)), 1),
                   round(count(s.sync_timestamp) * 100.0 / nullif(count(p.invoice_id), 0), 2)
            FROM unnest(%s::date[], %s::date[]) AS m (month, paid_in)

@@ -13,6 +13,7 @@ import psycopg
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.alerts import DueAlert
 from ledger_pipelines.store.cfo_metrics import WaitingInvoice, waiting_invoices
+from ledger_pipelines.wording import counted
 
 FAILED_FOR_GOOD = "failed_for_good"
 #: The kind of the alert about handed-over invoices whose transactions are gone; whoever finds them raises it.
@@ -148,5 +149,5 @@ def _still_lost(connection: psycopg.Connection) -> list[DueAlert]:
            WHERE s.lost_at IS NOT NULL"""
     ).fetchone()
     count = 0 if row is None else row[0]
-    told = f"{count:,} invoices that were handed to the CFO are gone there and not yet handed over again."
+    told = f"The CFO's transactions of {counted(count, 'invoice')} are gone, and not yet handed over again."
     return [DueAlert(LOST, told)] if count else []

@@ -84,11 +84,12 @@ def test_a_months_figures(books: Books) -> None:
     keep(books, "DPY-1", NOON, sync_timestamp=NOON + timedelta(seconds=30))
     keep(books, "DPY-2", NOON, sync_timestamp=NOON + timedelta(seconds=31))
     books.paid("DPY-3")
+    keep(books, "DPY-4", NOON, sync_status="failed", retry_count=3)
     months = [date(2025, 10, 1), date(2025, 11, 1)]
     with books.ledger.connect() as connection:
         october, november = month_figures(connection, {month: [month] for month in months})
-    assert (october.paid, october.synced, october.waiting) == (3, 2, 1)
-    assert (october.lag_seconds, october.success_rate) == (Decimal("30.5"), Decimal("66.67"))
+    assert (october.paid, october.synced, october.pending, october.failed) == (4, 2, 1, 1)
+    assert (october.lag_seconds, october.success_rate) == (Decimal("30.5"), Decimal("50.00"))
     assert (november.paid, november.lag_seconds, november.success_rate) == (0, None, None)
 
 

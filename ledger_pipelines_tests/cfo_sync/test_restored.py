@@ -149,7 +149,7 @@ def test_the_alert_names_the_invoices_and_their_amounts(books: Books) -> None:
     books.sync()
     (alert,) = books.ours("SELECT * FROM alerts")
     assert alert["message"].startswith(
-        "The CFO's transactions of 1 handed-over invoices are gone or are others' now: DPY-1 (100.00 USD)."
+        "The CFO's transactions of 1 handed-over invoice are gone or are others' now: DPY-1 (100.00 USD)."
     )
 
 

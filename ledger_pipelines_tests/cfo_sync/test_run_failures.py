@@ -44,7 +44,7 @@ class Watching:
         """A run of the job `cfo_sync` for October."""
         job = definitions().resolve_job_def("cfo_sync")
         return job.execute_in_process(
-            instance=self.instance, partition_key="2025-10-01", tags=tags, raise_on_error=False
+            instance=self.instance, partition_key="2025-10", tags=tags, raise_on_error=False
         )
 
     def alerts(self) -> list[tuple[str, str, bool]]:
@@ -122,7 +122,7 @@ def test_a_run_that_dagster_tries_again_is_not_told_but_its_last_try_is(watching
 
 
 def test_a_range_of_months_is_named(watching: Watching) -> None:
-    ends = {"start": "2025-01-01", "end": "2025-12-01"}
+    ends = {"start": "2025-01", "end": "2025-12"}
     tags = {f"dagster/asset_partition_range_{end}": month for end, month in ends.items()}
     watching.ended("import_steps", FAILURE, **tags)
     assert watching.look().startswith("A run of import_steps for 2025-01 to 2025-12 failed: ")

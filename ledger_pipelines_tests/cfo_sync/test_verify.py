@@ -129,7 +129,7 @@ def test_the_command_says_each_difference_and_whether_any_is_left(environment: B
     console = Console(file=out, width=200)
     now = datetime.now(UTC)
     assert not command(books.ledger, mend=False, now=now, console=console)
-    assert "1 differences found" in out.getvalue()
+    assert "1 difference found" in out.getvalue()
     assert "DPY-1" in out.getvalue()
     assert command(books.ledger, mend=True, now=now, console=console)
     assert "hold every paid invoice, once and as it is." in out.getvalue()

@@ -44,7 +44,7 @@ def test_what_waits_is_shown_handed_over_and_taken_again_by_force(ledger: Ledger
     books.paid("DPY-[/2]", paid_at=AUGUST, crypto_currency=" ")
 
     pending = words(ledger("cfo", "pending").out)
-    assert "2 paid invoices are not in the CFO's transactions" in pending
+    assert "Not in the CFO's transactions: 2 paid invoices" in pending
     assert "DPY-1 Alps Blockchain not taken up 2025-10-22 09:00 0 1,234.50 USD (1234.5 USDT)" in pending
 
     handing = ledger("cfo", "sync")

@@ -86,7 +86,7 @@ class SchoolLedger:
 
     def read(self, step: str, first: str = "2024-01", last: str | None = None) -> str | None:
         """Runs a step for the months from `first` to `last`; what it failed with, None where it did not."""
-        ends = {"start": f"{first}-01", "end": f"{last or first}-01"}
+        ends = {"start": first, "end": last or first}
         run_id = str(uuid4())
         tags = {f"dagster/asset_partition_range_{end}": month for end, month in ends.items()}
         job = dg.Definitions(

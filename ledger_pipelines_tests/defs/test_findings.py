@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from ledger_pipelines.commands.tables import print_checks
-from ledger_pipelines.defs.findings import Finding, report, rows_finding
+from ledger_pipelines.defs.findings import Finding, results_of, rows_finding
 from ledger_pipelines.defs.telling import named_records, told_problems, told_rows
 from ledger_pipelines.money import AMOUNT, told_amount
 from ledger_pipelines.months import add_months
@@ -34,7 +34,7 @@ class Log:
 
 def reported(*findings: Finding) -> tuple[dg.AssetCheckResult, list[dg.AssetCheckEvaluation]]:
     log = Log()
-    (result,) = report(cast("Any", log), findings)
+    (result,) = results_of(cast("Any", log), findings)
     return result, log.events
 
 

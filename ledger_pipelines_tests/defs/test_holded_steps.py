@@ -51,8 +51,8 @@ class School:
             result = dg.materialize(
                 [services, invoices] if also_services else [invoices],
                 tags={
-                    "dagster/asset_partition_range_start": str(first),
-                    "dagster/asset_partition_range_end": str(last),
+                    "dagster/asset_partition_range_start": f"{first:%Y-%m}",
+                    "dagster/asset_partition_range_end": f"{last:%Y-%m}",
                 },
                 resources={"ledger": LedgerResource(), "holded": HoldedResource()},
                 instance=instance,

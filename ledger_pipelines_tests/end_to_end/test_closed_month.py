@@ -120,7 +120,7 @@ def test_finalising_a_range_closes_its_open_months_and_leaves_the_closed_one_in_
         for evaluation in evaluations(database, "billing_statements", "closed_month_unchanged")
         if evaluation.partition is not None
     )
-    assert passed == {("2025-02-01", True): 1, ("2025-03-01", False): 1, ("2025-04-01", True): 1}
+    assert passed == {("2025-02", True): 1, ("2025-03", False): 1, ("2025-04", True): 1}
 
 
 @pytest.mark.timeout(180)
@@ -182,8 +182,12 @@ def _the_check_warns_and_names_the_difference(database: Database, account: str, 
     assert account in shown
     assert "per_user_cost" in shown
     assert not _latest(database, "billing_statement_lines").passed
-    shown_at_the_month = materialization_metadata(database, "billing_statements", "2025-03-01")
+    shown_at_the_month = materialization_metadata(database, "billing_statements", "2025-03")
     assert (shown_at_the_month["closed"], shown_at_the_month["rows_that_differ"]) == (True, 2)
+    ((total,),) = fetch(database, "SELECT sum(total) FROM billing_statements")
+    assert [shown_at_the_month[name] for name in ("total", "total_would_be", "difference")] == [
+        f"{amount:,.2f} USD" for amount in (total, total + more, more)
+    ]
     assert _latest(database, "ticket_hours").passed
 
 

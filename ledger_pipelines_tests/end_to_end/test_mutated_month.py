@@ -42,7 +42,7 @@ def bill(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bill]:
             server.mutated = mutated
             done = dg.materialize(
                 chosen,
-                partition_key=f"{MONTH:%Y-%m-%d}",
+                partition_key=f"{MONTH:%Y-%m}",
                 resources={"ledger": LedgerResource(), "codex": CodexResource()},
                 run_config={"ops": {"codex": {"config": {"refresh_snapshots": True}}}},
             )

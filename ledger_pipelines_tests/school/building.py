@@ -71,8 +71,8 @@ def run_steps(first: str, last: str) -> list[str]:
     """Runs every step of the environment's ledger for these months; what failed, in a sentence each."""
     run_id = str(uuid4())
     tags = {
-        "dagster/asset_partition_range_start": f"{first}-01",
-        "dagster/asset_partition_range_end": f"{last}-01",
+        "dagster/asset_partition_range_start": f"{first}",
+        "dagster/asset_partition_range_end": f"{last}",
         ATTENDED_TAG: run_id,
     }
     resources = {

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import (
@@ -17,9 +19,12 @@ from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.defs.accruals.charts import month_totals, notice_table, recognised_by_service, waterfall
 from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
 from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
+from ledger_pipelines.defs.closed import booked_or_computed
 from ledger_pipelines.defs.findings import report
+from ledger_pipelines.defs.naming import named_contracts
 from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
-from ledger_pipelines.defs.presentation import month_asset, preview
+from ledger_pipelines.defs.presentation import month_asset
+from ledger_pipelines.defs.previews import month_bars, month_previews, preview
 from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
 from ledger_pipelines.defs.steps import MONTH_CLOSE, Step, executed_step, not_configured, with_history
 from ledger_pipelines.errors import LedgerError
@@ -55,16 +60,8 @@ _NOTES = {
     "period_id": "the service period at which the month is shown",
     "pending": "still to be recognised",
 }
-_SHOWN = (
-    "contact_id",
-    "service_id",
-    "currency",
-    "contract_amount",
-    "recognised",
-    "pending",
-    "state",
-    "reason",
-)
+_SHOWN = ("client", "service", "recognised", "pending", "currency", "contract_amount", "state", "reason")
+_SHOWN_DEFERRED = ("currency", "opening", "invoiced", "recognised", "closing")
 
 
 @dg.multi_asset(
@@ -113,20 +110,17 @@ def accruals(
             is_complete=True,
         )
         _tell_of_others(step, changes)
-        for month in step.months:
-            totals = month_totals(result.deferred_revenue, month)
-            for table in OUTPUT_TABLES:
-                step.describe(table, month, changes[table][month], **totals)
+        _describe(step, inputs, result, changes)
         step.execution.metadata["result"] = {
             "contracts_processed": contract_count(inputs.contracts),
             "accruals": result.accruals.num_rows,
             "notices": result.notices.num_rows,
         }
         findings = list(accrual_findings(step, inputs, result))
-        shown = _pictures(step, inputs, result)
+        _picture(step)
     for table in OUTPUT_TABLES:
-        yield dg.MaterializeResult(asset_key=table, metadata=shown.get(table, {}))
-    yield from report(context, findings)
+        yield dg.MaterializeResult(asset_key=table)
+    yield from report(context, ledger, findings)
 
 
 def _months_to_accrue(step: Step) -> list[date]:
@@ -163,20 +157,55 @@ def _never_read(ledger: LedgerResource) -> bool:
         return read_newest_snapshot(connection, "clients") is None
 
 
-def _pictures(step: Step, inputs: AccrualInputs, result: AccrualResult) -> dict[str, dict[str, Any]]:
-    """What a person would rather look at: the waterfall of the year so far, the last month by service, the notices."""
+def _describe(
+    step: Step, inputs: AccrualInputs, result: AccrualResult, changes: Mapping[str, Mapping[date, Change]]
+) -> None:
+    """What stands on each month's page: its own contracts and notices, and of a closed one what is booked."""
+    computed = frames_of(result)
+    frames: dict[str, dict[date, pa.Table]] = {
+        table: {
+            month: booked_or_computed(step, table, month, changes[table][month], computed[table])
+            for month in step.months
+        }
+        for table in OUTPUT_TABLES
+    }
+    names = partial(named_contracts, step.connection)
+    contracts = month_previews(frames["monthly_accruals"], _SHOWN, named=names)
+    for month in step.months:
+        deferred, notices = frames["deferred_revenue"][month], frames["accrual_notices"][month]
+        figures = month_totals(deferred)
+        change = changes["deferred_revenue"][month]
+        if month in step.closed and change.added + change.removed:
+            would_be = month_totals(rows_of_months(result.deferred_revenue, [month]))
+            figures |= {f"{name}_would_be": value for name, value in would_be.items()}
+        shown: dict[str, dict[str, Any]] = {
+            "monthly_accruals": {
+                "preview": contracts[month],
+                "recognised_by_service": recognised_by_service(
+                    frames["monthly_accruals"][month], inputs.services
+                ),
+            },
+            "deferred_revenue": {"preview": preview(deferred, _SHOWN_DEFERRED)},
+            "accrual_notices": {"notices": notice_table(notices, inputs.clients)},
+        }
+        for table in OUTPUT_TABLES:
+            step.describe(table, month, changes[table][month], **figures, **shown[table])
+        told = f"{figures['recognised']} recognised, {figures['deferred']} deferred"
+        step.tell_month(month, changes["monthly_accruals"][month], told)
+
+
+def _picture(step: Step) -> None:
+    """What a person would rather look at: the waterfall of the last twelve months, small and large."""
     last = step.months[-1]
-    accrued, notices = (rows_of_months(frame, [last]) for frame in (result.accruals, result.notices))
-    months = month_range(add_months(last, -11), add_months(last, 1))
-    year = read_months(step.connection, "deferred_revenue", months)
-    pictures = {
-        "monthly_accruals": {"recognised_by_service": recognised_by_service(accrued, inputs.services)},
-        "deferred_revenue": {"waterfall": waterfall(year)} if year.num_rows else {},
-        "accrual_notices": {"notices": notice_table(notices, inputs.clients)},
-    }
-    for table, picture in pictures.items():
-        step.context.add_asset_metadata(picture, asset_key=table, partition_key=partition_key(last))
-    return {
-        "monthly_accruals": {"preview": preview(accrued, _SHOWN)},
-        "deferred_revenue": {"preview": preview(result.deferred_revenue, DEFERRED_REVENUE.names, rows=24)},
-    }
+    year = read_months(
+        step.connection, "deferred_revenue", month_range(add_months(last, -11), add_months(last, 1))
+    )
+    if year.num_rows == 0:
+        return
+    currency = year["currency"][0].as_py()
+    closing = {row["month"]: row["closing"] for row in year.to_pylist() if row["currency"] == currency}
+    step.context.add_asset_metadata(
+        {"deferred_by_month": month_bars(closing, currency), "waterfall": waterfall(year)},
+        asset_key="deferred_revenue",
+        partition_key=partition_key(last),
+    )

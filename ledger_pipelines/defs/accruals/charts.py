@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.columns import column, positions, take
-from ledger_pipelines.defs.presentation import picture, preview
-from ledger_pipelines.money import decimal_places
+from ledger_pipelines.defs.previews import amount_metadata, picture, preview
 from ledger_pipelines.months import format_month
 
 _INVOICED, _RECOGNISED, _CLOSING = "#5aa469", "#b5523f", "#3f6fb5"
@@ -78,7 +75,7 @@ def recognised_by_service(accruals: pa.Table, services: pa.Table) -> dg.Metadata
         .rename_columns(["service", "currency", "recognised", "pending", "contracts"])
         .sort_by([("recognised", "descending"), ("service", "ascending")])
     )
-    return preview(sums, ["service", "currency", "contracts", "recognised", "pending"], rows=50)
+    return preview(sums, ["service", "recognised", "pending", "currency", "contracts"], rows=50)
 
 
 def notice_table(notices: pa.Table, clients: pa.Table) -> dg.MetadataValue[Any]:
@@ -86,19 +83,13 @@ def notice_table(notices: pa.Table, clients: pa.Table) -> dg.MetadataValue[Any]:
     rows = positions(column(notices, "contact_id"), column(clients, "contact_id"))
     named = notices.append_column("client", take(column(clients, "name"), rows))
     ordered = named.sort_by([("kind", "ascending"), ("amount", "descending")])
-    return preview(ordered, ["kind", "client", "currency", "amount", "message"], rows=50)
+    return preview(ordered, ["kind", "client", "amount", "currency", "message"], rows=50)
 
 
-def month_totals(deferred: pa.Table, month: date) -> dict[str, Any]:
-    """A month's figures by currency, as text: what was recognised and what stays deferred."""
-    totals: dict[str, Any] = {}
-    for row in deferred.to_pylist():
-        if row["month"] == month:
-            currency = row["currency"]
-            totals[f"recognised_{currency}"] = _amount(row["recognised"], currency)
-            totals[f"deferred_{currency}"] = _amount(row["closing"], currency)
-    return totals
-
-
-def _amount(value: Decimal, currency: str) -> str:
-    return f"{value:,.{decimal_places(value, currency)}f}"
+def month_totals(deferred: pa.Table) -> dict[str, Any]:
+    """What a month recognised and what stays deferred, by currency: as text, and as numbers to draw."""
+    rows = deferred.to_pylist()
+    return {
+        **amount_metadata("recognised", {row["currency"]: row["recognised"] for row in rows}),
+        **amount_metadata("deferred", {row["currency"]: row["closing"] for row in rows}),
+    }

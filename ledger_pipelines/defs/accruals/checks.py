@@ -13,10 +13,10 @@ from ledger_pipelines.accruals.differences import differences
 from ledger_pipelines.accruals.history import begun_before_the_ledger
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.defs.accruals.naming import named_contracts
 from ledger_pipelines.defs.findings import Finding, Invariant, listing, rows_finding
+from ledger_pipelines.defs.naming import named_contracts
 from ledger_pipelines.defs.partitions import first_partition
-from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import add_months, describe_months, format_month

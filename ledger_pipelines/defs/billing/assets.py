@@ -1,28 +1,34 @@
 """Billing statements, their lines, and the ticket hours behind them, month by month."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import dagster as dg
-import pyarrow.compute as pc
+import pyarrow as pa
 
-from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS, BillingResult
+from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS
+from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.defs.billing.charts import statement_chart
 from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
 from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
+from ledger_pipelines.defs.closed import booked_or_computed
 from ledger_pipelines.defs.findings import Finding, report
 from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
-from ledger_pipelines.defs.presentation import month_asset, preview
+from ledger_pipelines.defs.presentation import month_asset
+from ledger_pipelines.defs.previews import amount_metadata, month_bars, month_previews, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.money import shown
 from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.snapshots import require_snapshots
 from ledger_pipelines.store.statements import totals_by_kind
+from ledger_pipelines.wording import counted
 
+_NOTHING = Decimal(0)
 _SCHEMAS = {
     "ticket_hours": TICKET_HOURS,
     "billing_statement_lines": STATEMENT_LINES,
@@ -51,13 +57,19 @@ _NOTES = {
     "late_hours": "billable hours of closed months' tickets, beside billable_hours",
 }
 _TOP = (
-    "account_number",
     "company_name",
-    "billing_plan",
+    "total",
+    "currency",
     "total_user_charges",
     "total_asset_charges",
-    "total",
+    "backup_charge",
+    "ticket_charge",
+    "billing_plan",
 )
+_PREVIEWS = {
+    "ticket_hours": ("ticket_number", "company_name", "hours", "billed_before", "ticket_month"),
+    "billing_statement_lines": ("company_name", "amount", "kind", "description", "quantity", "rate"),
+}
 
 
 @dg.multi_asset(
@@ -95,7 +107,6 @@ def billing(
         require_snapshots(step.connection, "tickets", step.open(years_so_far(step.months)))
         findings: list[Finding] = []
         problems: list[Problem] = []
-        results: list[BillingResult] = []
         for run in run_statements(
             ledger.database,
             step.months,
@@ -103,45 +114,74 @@ def billing(
             currency=ledger.settings.currency,
             write=step.write,
         ):
-            _describe(step, run, ledger.settings.currency)
+            _describe(step, run)
             findings += statement_findings(step, run)
             problems += run.result.problems
-            results = [run.result]  # only the last is looked at: a year's would not fit
         step.record("billing", "statements", problems, months=step.months)
-        pictures = _pictures(step, results[-1])
+        _picture(step)
     for table in OUTPUT_TABLES:
-        yield dg.MaterializeResult(asset_key=table, metadata=pictures.get(table, {}))
-    yield from report(context, findings)
+        yield dg.MaterializeResult(asset_key=table)
+    yield from report(context, ledger, findings)
 
 
-def _describe(step: Step, run: StatementRun, currency: str) -> None:
+def _describe(step: Step, run: StatementRun) -> None:
+    """What stands on each month's page: its own statements, and of a closed one what is booked."""
     for month in run.months:
-        statements = rows_of_months(run.result.statements, [month])
-        total: Decimal = pc.sum(statements["total"]).as_py() or Decimal(0)
-        total_shown = shown(total, currency)
-        figures: dict[str, dict[str, Any]] = {
-            "billing_statements": {"statements": statements.num_rows, "total": total_shown},
-            "billing_statement_lines": {"total": total_shown},
-        }
-        for table, changes in run.changes.items():
-            step.describe(table, month, changes[month], **figures.get(table, {}))
+        change = run.changes["billing_statements"][month]
+        statements = booked_or_computed(step, "billing_statements", month, change, run.result.statements)
+        totals = _totals(statements)
+        figures: dict[str, Any] = {"statements": statements.num_rows, **amount_metadata("total", totals)}
+        if month in step.closed and change.added + change.removed:
+            would_be = _totals(rows_of_months(run.result.statements, [month]))
+            figures |= amount_metadata("total_would_be", would_be)
+            figures |= amount_metadata(
+                "difference",
+                {
+                    one: would_be.get(one, _NOTHING) - totals.get(one, _NOTHING)
+                    for one in {*totals, *would_be}
+                },
+            )
+        largest = statements.sort_by([("total", "descending"), ("account_number", "ascending")])
+        names = statements.select(["account_number", "company_name"])
+        for table, frame in (
+            ("ticket_hours", run.result.ticket_hours),
+            ("billing_statement_lines", run.result.lines),
+        ):
+            rows = {month: booked_or_computed(step, table, month, run.changes[table][month], frame)}
+            shown = month_previews(rows, _PREVIEWS[table], named=partial(_with_names, names=names))
+            step.describe(table, month, run.changes[table][month], preview=shown[month])
+        step.describe(
+            "billing_statements", month, change, **figures, largest_statements=preview(largest, _TOP)
+        )
+        step.tell_month(month, change, f"{counted(statements.num_rows, 'statement')}, {figures['total']}")
 
 
-def _pictures(step: Step, result: BillingResult) -> dict[str, dict[str, Any]]:
-    """What a person would rather look at: the year's totals, the largest statements, a few lines."""
+def _totals(statements: pa.Table) -> dict[str, Decimal]:
+    """What the statements come to, by currency."""
+    sums = statements.group_by("currency", use_threads=False).aggregate([("total", "sum")])
+    return {row["currency"]: row["total_sum"] for row in sums.to_pylist()}
+
+
+def _with_names(rows: pa.Table, names: pa.Table) -> pa.Table:
+    """The rows with their companies' names, in their order."""
+    at = positions(column(rows, "account_number"), column(names, "account_number"))
+    return rows.append_column("company_name", take(column(names, "company_name"), at))
+
+
+def _picture(step: Step) -> None:
+    """What a person would rather look at: the last twelve months' totals, small and large."""
     last = step.months[-1]
     totals = totals_by_kind(step.connection, add_months(last, -11), last)
-    statements = rows_of_months(result.statements, [last]).sort_by([("total", "descending")])
-    chart = {"totals_by_month_and_kind": statement_chart(totals)} if totals.num_rows else {}
+    if totals.num_rows == 0:
+        return
+    by_month: dict[date, Decimal] = {}
+    for row in totals.to_pylist():
+        by_month[row["month"]] = by_month.get(row["month"], _NOTHING) + row["amount"]
     step.context.add_asset_metadata(
-        {"largest_statements": preview(statements, _TOP), **chart},
+        {
+            "totals_by_month": month_bars(by_month, totals["currency"][0].as_py()),
+            "totals_by_month_and_kind": statement_chart(totals),
+        },
         asset_key="billing_statements",
         partition_key=partition_key(last),
     )
-    return {
-        "billing_statement_lines": {
-            "preview": preview(
-                result.lines, ("account_number", "kind", "type", "description", "quantity", "rate", "amount")
-            )
-        }
-    }

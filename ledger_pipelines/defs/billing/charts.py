@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.defs.presentation import picture
+from ledger_pipelines.defs.previews import picture
 from ledger_pipelines.months import format_month
 
 _KINDS = {

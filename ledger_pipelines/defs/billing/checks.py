@@ -16,7 +16,7 @@ from ledger_pipelines.columns import column, joined_text, kept, positions, prese
 from ledger_pipelines.defs.billing.run import StatementRun
 from ledger_pipelines.defs.findings import Finding, Invariant, listing, rows_finding
 from ledger_pipelines.defs.partitions import first_partition
-from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.money import minor_unit

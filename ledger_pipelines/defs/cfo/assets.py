@@ -13,7 +13,8 @@ from ledger_pipelines.defs.cfo.checks import CHECKS, cfo_findings
 from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months, sync_invoices
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, first_partition, partition_key
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, named_table, preview
+from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, named_table
+from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step
 from ledger_pipelines.errors import LedgerError
@@ -89,7 +90,7 @@ def cfo_transactions(
             )
         )
     yield dg.MaterializeResult()
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 _WAITING_COLUMNS: dict[str, pa.DataType] = {
@@ -196,7 +197,8 @@ def _month_metadata(step: Step, months: Mapping[date, Sequence[date]]) -> dict[d
         known: dict[str, Any] = {
             "paid": figures.paid,
             "synced": figures.synced,
-            "pending": figures.waiting,
+            "pending": figures.pending,
+            "failed": figures.failed,
             "dagster/partition_row_count": figures.synced,
             "waiting_or_failed": preview(rows, _WAITING.names, rows=50) if rows.num_rows else "none",
         }

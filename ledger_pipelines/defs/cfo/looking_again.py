@@ -20,6 +20,7 @@ from ledger_pipelines.store.cfo_handed import (
 from ledger_pipelines.store.cfo_lookup import astray
 from ledger_pipelines.store.cfo_sync import shared_transactions
 from ledger_pipelines.store.cfo_troubles import LOST
+from ledger_pipelines.wording import counted
 
 Clock = Callable[[], datetime]
 #: How much is looked up at once: one round trip each way.
@@ -69,6 +70,7 @@ def _message(released: Sequence[Released]) -> str:
     )
     more = f" and {len(released) - _NAMED:,} more" if released[_NAMED:] else ""
     return (
-        f"The CFO's transactions of {len(released):,} handed-over invoices are gone or are others' now: {named}{more}. "
+        f"The CFO's transactions of {counted(len(released), 'handed-over invoice')} are gone or are others' now: "
+        f"{named}{more}. "
         "They are handed over again; see whether the CFO's database was restored from a backup."
     )

@@ -39,6 +39,7 @@ from ledger_pipelines.store.cfo_sync import (
 from ledger_pipelines.store.cfo_table import UnfitTableError
 from ledger_pipelines.store.cfo_transactions import limit_waiting
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.wording import counted
 
 Clock = Callable[[], datetime]
 Mappings = tuple[pa.Table, pa.Table]
@@ -218,7 +219,7 @@ def _correct(cfo: Database, corrections: pa.Table) -> None:
             correct_entities(theirs, corrections)
         except psycopg.Error as error:
             raise LedgerError(
-                f"The entities of {corrections.num_rows:,} transactions could not be corrected "
+                f"The entities of {counted(corrections.num_rows, 'transaction')} could not be corrected "
                 f"({error.diag.message_primary or type(error).__name__}): the CFO's user must be able to UPDATE them."
             ) from error
 

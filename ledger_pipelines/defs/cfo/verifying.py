@@ -21,6 +21,7 @@ from ledger_pipelines.store.cfo_lookup import astray, correct_rows, our_rows, re
 from ledger_pipelines.store.cfo_metrics import waiting_invoices
 from ledger_pipelines.store.cfo_sync import read_mappings, register_holded_invoices, shared_transactions
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.wording import counted
 
 #: What of a transaction is the invoice's own: how it is classified is the CFO's business.
 _FACTS = ("amount", "currency", "classification_reason")
@@ -69,7 +70,8 @@ def repair(ledger: Database, cfo: Database, *, clock: Clock) -> list[Difference]
                 correct_rows(theirs.connection(), compared.corrections)
             except psycopg.Error as error:
                 raise LedgerError(
-                    f"{sentence(error)}. {compared.corrections.num_rows:,} transactions could not be corrected: the "
+                    f"{sentence(error)}. {counted(compared.corrections.num_rows, 'transaction')} could not be "
+                    "corrected: the "
                     "CFO's user must be able to UPDATE them."
                 ) from error
             log_corrections(ours, compared.corrections, at=clock())

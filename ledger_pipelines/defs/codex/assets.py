@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -14,14 +13,15 @@ from ledger_pipelines.defs.codex.tickets import NEWS, place_fetched, record_tick
 from ledger_pipelines.defs.codex.unread import Unread, find_unread, for_months, keep_unread
 from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
-from ledger_pipelines.defs.presentation import month_asset, preview
+from ledger_pipelines.defs.presentation import month_asset
+from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
-from ledger_pipelines.store.replacement import Change, ensure_months
+from ledger_pipelines.store.replacement import Change, ensure_months, rows_of_months
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot
 
 _DESCRIPTIONS = {
@@ -33,17 +33,17 @@ _DESCRIPTIONS = {
     "it, in the first open one after it), with all hours spent on it so far.",
 }
 _PREVIEWS = {
-    "companies": ("account_number", "name", "billing_plan", "contract_term_length", "contract_end_date"),
-    "assets": ("account_number", "id", "hostname", "hardware_type", "device_type", "backup_data_bytes"),
-    "contacts": ("account_number", "id", "name", "employment_type", "active"),
+    "companies": ("name", "account_number", "billing_plan", "contract_term_length", "contract_end_date"),
+    "assets": ("hostname", "account_number", "hardware_type", "device_type", "backup_data_bytes", "id"),
+    "contacts": ("name", "account_number", "employment_type", "active", "id"),
     "plans": ("plan_name", "term_length", "per_user_cost", "per_workstation_cost", "per_server_cost"),
     "tickets": (
+        "subject",
+        "total_hours_spent",
+        "status",
         "account_number",
         "ticket_number",
-        "subject",
-        "status",
         "last_updated_at",
-        "total_hours_spent",
     ),
 }
 _NOTES = {
@@ -131,7 +131,7 @@ def codex_snapshots(
         if "tickets" in wanted:
             findings += closed_ticket_findings(step, news)
     yield from results
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 def _in_order(wanted: Sequence[str]) -> list[str]:
@@ -221,26 +221,20 @@ def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
 def _result(
     step: Step, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
 ) -> dg.MaterializeResult[None]:
-    """What the run did to a table, with each month's own figures at that month."""
-    for month, change in changes.items():
-        step.describe(table, month, change)
-    kept = [month for month in step.months if month not in changes]
-    for month in kept:
-        step.context.add_asset_metadata(
-            {"snapshot": "kept"}, asset_key=table, partition_key=partition_key(month)
-        )
+    """What the run did to a table, with each month's own figures and rows at that month."""
     today = datetime.now(UTC).date()
-    for month in changes:
-        # The earlier months of the year were read along: they were materialised by this run, too.
-        if month not in step.months and month not in step.closed and is_partition(month, today):
-            step.context.log_event(
-                dg.AssetMaterialization(
-                    asset_key=table,
-                    partition=partition_key(month),
-                    metadata={"dagster/partition_row_count": changes[month].rows},
-                )
+    for month, change in changes.items():
+        if month in step.months:
+            rows = None if frame is None else rows_of_months(frame, [month])
+            step.describe(
+                table, month, change, **({} if rows is None else {"preview": preview(rows, _PREVIEWS[table])})
             )
-    metadata: dict[str, Any] = (
-        {} if frame is None else {"preview": preview(frame, _PREVIEWS[table]), "rows_read": frame.num_rows}
-    )
-    return dg.MaterializeResult(asset_key=table, metadata={"months_kept": len(kept), **metadata})
+        elif month not in step.closed and is_partition(month, today):
+            # The earlier months of the year were read along: they were materialised by this run, too.
+            step.tell_of_other(table, month, {"dagster/partition_row_count": change.rows})
+    for month in step.months:
+        if month not in changes:
+            step.context.add_asset_metadata(
+                {"snapshot": "kept"}, asset_key=table, partition_key=partition_key(month)
+            )
+    return dg.MaterializeResult(asset_key=table)

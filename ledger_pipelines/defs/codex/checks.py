@@ -81,7 +81,9 @@ def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None
         if messages
         else f"Some {table} could not be read when the month was; nothing of it is open: see `ledger errors list`."
     )
-    return Finding(table, _COMPLETE, month, max(1, len(messages)), _WARN, told)
+    return Finding(
+        table, _COMPLETE, month, max(1, len(messages)), _WARN, told, records=frozenset(messages or [told])
+    )
 
 
 def _lateness(table: str, month: date, snapshot: Snapshot | None) -> Finding:

@@ -79,7 +79,7 @@ def services(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         results = [described(step, "services", frame, changes)]
         findings = completeness(step, "services", problems)
     yield from results
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 @_step("invoices", ["holded_contacts", "invoices", "invoice_lines", "contracts"], "holded")
@@ -118,7 +118,7 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         )
         findings += document_findings(step, written)
     yield from results
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 @_step("clients", ["clients"], "4geeks")
@@ -159,7 +159,7 @@ def clients(
         results = [described(step, "clients", frame, changes, clients_matched=matched)]
         findings = completeness(step, "clients", problems) + unmatched_clients(step, frame)
     yield from results
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 @_step("enrollments", ["enrollments"], "4geeks")
@@ -181,7 +181,7 @@ def enrollments(
         findings = completeness(step, "enrollments", written.problems)
         findings += closed_unchanged(step, "enrollments", written.changes, written.frame)
     yield from results
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 @_step("external_ids", ["external_ids"], "notion")
@@ -223,7 +223,7 @@ def external_ids(
         results = [described(step, "external_ids", frame, changes, clients_matched=matched)]
         findings = completeness(step, "external_ids", problems)
     yield from results
-    yield from report(context, findings)
+    yield from report(context, ledger, findings)
 
 
 def _services_among(channels: pa.Table) -> pa.Table:

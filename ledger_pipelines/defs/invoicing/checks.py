@@ -17,7 +17,7 @@ from ledger_pipelines.defs.closed import CLOSED_UNCHANGED
 from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.invoicing.documents import Written
 from ledger_pipelines.defs.invoicing.writing import READ_COMPLETELY
-from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import named_records
 from ledger_pipelines.invoicing.unclaimed import told

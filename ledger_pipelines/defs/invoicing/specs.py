@@ -65,7 +65,7 @@ TABLES: dict[str, Table] = {
         (),
         "invoicing",
         "holded",
-        ("id", "name", "account_number"),
+        ("name", "account_number", "id"),
         {},
     ),
     "holded_contacts": Table(
@@ -74,7 +74,7 @@ TABLES: dict[str, Table] = {
         ("services",),
         "invoicing",
         "holded",
-        ("id", "name", "email", "code", "country_code"),
+        ("name", "email", "code", "country_code", "id"),
         {"email": "trimmed, in small letters"},
     ),
     "invoices": Table(
@@ -83,7 +83,7 @@ TABLES: dict[str, Table] = {
         ("services",),
         "invoicing",
         "holded",
-        ("document_type", "document_number", "contact_name", "date", "total", "payments_pending", "currency"),
+        ("document_number", "contact_name", "total", "payments_pending", "currency", "date", "document_type"),
         {
             "date": "the day in Madrid",
             "is_paid": "nothing is pending; Holded's own status cannot be trusted",
@@ -96,7 +96,7 @@ TABLES: dict[str, Table] = {
         ("invoices",),
         "invoicing",
         "holded",
-        ("invoice_id", "line_number", "name", "units", "price", "discount", "net_amount"),
+        ("name", "net_amount", "units", "price", "discount", "invoice_id", "line_number"),
         {"net_amount": "price x units less discount, without tax, rounded half up to cents, once"},
     ),
     "contracts": Table(
@@ -105,7 +105,7 @@ TABLES: dict[str, Table] = {
         ("invoice_lines", "holded_contacts"),
         "invoicing",
         "arrow",
-        ("contact_id", "service_id", "currency", "document_type", "document_date", "amount"),
+        ("client", "service", "amount", "currency", "document_type", "document_date"),
         {
             "amount": "what a contract comes to at a month's end is the sum of its rows up to then",
             "document_id": "empty in months that were closed before documents were told apart",
@@ -119,7 +119,7 @@ TABLES: dict[str, Table] = {
         ("contracts",),
         "crm",
         "4geeks",
-        ("contact_id", "name", "email", "student_id", "user_id"),
+        ("name", "email", "student_id", "user_id", "contact_id"),
         {
             "email": "as Holded has it, in one case; it may hold several addresses",
             "student_id": "null: nobody in 4Geeks has one of its addresses",
@@ -132,7 +132,7 @@ TABLES: dict[str, Table] = {
         ("clients",),
         "crm",
         "4geeks",
-        ("id", "email", "cohort_slug", "start_date", "end_date", "status", "status_change_date"),
+        ("email", "cohort_slug", "start_date", "end_date", "status", "status_change_date", "id"),
         {
             "status_change_date": "the day with which this status of this membership was first seen",
             "updated_at": "when 4Geeks last saved the membership, also only to record attendance",
@@ -146,7 +146,7 @@ TABLES: dict[str, Table] = {
         ("enrollments",),
         "crm",
         "notion",
-        ("page_id", "name", "email", "educational_status", "drop_date", "certificated_at"),
+        ("name", "email", "educational_status", "drop_date", "certificated_at", "page_id"),
         {},
     ),
 }

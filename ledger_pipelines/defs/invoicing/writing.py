@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -12,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import array, column, kept, mask
-from ledger_pipelines.defs.closed import closed_month_finding
+from ledger_pipelines.defs.closed import booked_or_computed, closed_month_finding
 from ledger_pipelines.defs.findings import Finding, listing
 from ledger_pipelines.defs.invoicing.specs import TABLES
-from ledger_pipelines.defs.presentation import preview
+from ledger_pipelines.defs.naming import named_contracts
+from ledger_pipelines.defs.previews import month_previews
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.errors import Problem
@@ -78,13 +80,21 @@ def write_state(
 def described(
     step: Step, table: str, frame: pa.Table, changes: Changes, **more: Any
 ) -> dg.MaterializeResult[None]:
-    """What the run did to a table, with each month's own figures at that month."""
+    """What the run did to a table, with each month's own figures and rows at that month; `more` is of the run.
+
+    `frame` is what was computed, with months or, for a source's state, without.
+    """
+    has_months = "month" in frame.column_names
+    frames = {
+        month: booked_or_computed(step, table, month, change, frame) if has_months else frame
+        for month, change in changes.items()
+    }
+    columns = TABLES[table].preview
+    named = partial(named_contracts, step.connection) if "client" in columns else None
+    previews = month_previews(frames, columns, named=named)
     for month, change in changes.items():
-        step.describe(table, month, change)
-    return dg.MaterializeResult(
-        asset_key=table,
-        metadata={"rows_read": frame.num_rows, "preview": preview(frame, TABLES[table].preview), **more},
-    )
+        step.describe(table, month, change, preview=previews[month])
+    return dg.MaterializeResult(asset_key=table, metadata=more)
 
 
 def count(step: Step, **counts: int) -> None:
@@ -123,6 +133,7 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
             count=len(problems),
             severity=dg.AssetCheckSeverity.WARN,
             description=listing(told, names) if problems else None,
+            records=frozenset(problem.message for problem in problems),
         )
         for month in (step.months if table in READ_BY_MONTH else step.asked)
     ]
