@@ -26,7 +26,8 @@ ANSWERS: dict[str, Callable[[list[Any]], Any]] = {
 }
 #: Another reading of the same records: each list's with a value changed.
 _OTHER: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "codex tickets": lambda one: {"total_hours_spent": (one.get("total_hours_spent") or 0) + 1},
+    # A ticket without hours stays so: that it once had some would be remembered, and rightly.
+    "codex tickets": lambda one: {"total_hours_spent": (one.get("total_hours_spent") or -1) + 1},
     "codex plans": lambda one: {"per_user_cost": one["per_user_cost"] + 1},
     "holded invoices": lambda one: {"desc": "another reading"},
 }
