@@ -44,6 +44,14 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from ledger_pipelines.breakdowns import sentence_of
+
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        _err.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from ledger_pipelines.defs.abandoned import (
     told_months,
 )
 from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 
 _JOBS = (
@@ -80,7 +81,7 @@ def failure_sentence(event: dg.DagsterEvent) -> str:
         return data.user_failure_data.description
     error = data.error
     cause = error.cause if error is not None and error.cause is not None else error
-    text = "unknown" if cause is None else cause.message.strip()
+    text = "unknown" if cause is None else one_line(cause.message.strip())
     return f"The step {event.step_key} failed: {text}"
 
 

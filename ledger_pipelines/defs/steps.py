@@ -12,11 +12,13 @@ import dagster as dg
 import psycopg
 import pyarrow as pa
 
+from ledger_pipelines.breakdowns import sentence_of
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, months_of, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.errors import LedgerError, Problem, SourceUnavailableError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_range
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.executions import Execution, recorded_execution
 from ledger_pipelines.store.history import unread_history
 from ledger_pipelines.store.integration_errors import record_problems
@@ -68,7 +70,11 @@ class Step:
             for table, frame in frames.items():
                 to_write = self.open(months)
                 changes[table] = replace_month(
-                    self.connection, table, to_write, rows_of_months(frame, to_write)
+                    self.connection,
+                    table,
+                    to_write,
+                    rows_of_months(frame, to_write),
+                    written_by=self.context.run.run_id,
                 )
         for table, frame in frames.items():
             to_compare = [month for month in months if month in self.closed]
@@ -243,9 +249,8 @@ def executed_step(
             if not is_attended:
                 raise
             # A defect of ours: whoever waits shall see it now, and not after the retries.
-            raise dg.Failure(
-                f"{name} failed: {type(error).__name__}: {error}", allow_retries=False
-            ) from error
+            told = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
+            raise dg.Failure(told, allow_retries=False) from error
 
 
 @contextmanager
