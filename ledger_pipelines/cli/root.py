@@ -237,6 +237,12 @@ def sandbox(
     until: Annotated[
         str | None, typer.Option(help="Last day of the history, YYYY-MM-DD; today if not set.")
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="First day of the school's history, YYYY-MM-DD; two years before the last if not set."
+        ),
+    ] = None,
 ) -> None:
     """Runs only the stand-ins of the outside systems."""
     from ledger_pipelines.sandbox.config import SandboxConfig
@@ -250,6 +256,7 @@ def sandbox(
         faults=faults,
         replay=replay,
         until=_day(until) or today(),
+        since=_day(since),
     )
 
     def tell(base_url: str) -> None:

@@ -78,7 +78,7 @@ def run(options: Options, *, today: date, console: Console) -> None:
         try:
             console.print("Starting the database …", style="dim")
             database = ledger_database(settings)
-            migrate(database, first_month=settings.first_month_on(today))
+            migrate(database, first_month=_first_month(options, settings, today))
             with _alone(settings, database, console) as alone, _supervised(settings, console) as supervision:
                 processes.end_orphans(supervision.home)
                 processes.require_free_port(options.host, options.dagster_port, "--dagster-port")
@@ -99,6 +99,17 @@ def run(options: Options, *, today: date, console: Console) -> None:
                     time.sleep(1)
         except (_StopRequested, KeyboardInterrupt):
             console.print("Stopped.", style="dim")
+
+
+def _first_month(options: Options, settings: Settings, today: date) -> date:
+    """A new ledger's first month: in the demo the first of the year that it closes, so that every month is there."""
+    if options.demo and settings.first_month is None:
+        return _year_before(today)
+    return settings.first_month_on(today)
+
+
+def _year_before(today: date) -> date:
+    return add_months(month_of(today), -11)
 
 
 def _require_url(url: str | None) -> None:
@@ -126,11 +137,12 @@ def _start(
 ) -> None:
     # Only now does the environment say the ledger's first month, which the definitions read when imported.
     from ledger_pipelines.commands import close
+    from ledger_pipelines.defs.partitions import first_partition
     from ledger_pipelines.runs import ensure_storage, settle_killed
 
     console = supervision.console
     if options.demo:
-        _start_sandbox(supervision, options.sandbox_port)
+        _start_sandbox(supervision, options.sandbox_port, since=first_partition())
     ensure_storage(database)
     _start_dagster(supervision, options)
     killed = settle_killed(database)
@@ -139,7 +151,7 @@ def _start(
     if options.demo and not _was_closed(database):
         _wait_until_up(f"http://{LOOPBACK}:{options.sandbox_port}/core/health", look, console)
         this_month = month_of(today)
-        year = month_range(add_months(this_month, -11), add_months(this_month, 1))
+        year = month_range(_year_before(today), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
         close.run(database, year, finalise=False, person="demo", today=today, console=console)
         _remember_closed(database)
@@ -165,10 +177,12 @@ def _say_up(options: Options, logs: Path, console: Console) -> None:
     console.print(f"Logs: {logs}. Ctrl-C stops everything.", highlight=False, soft_wrap=True)
 
 
-def _start_sandbox(supervision: Supervision, port: int) -> None:
+def _start_sandbox(supervision: Supervision, port: int, *, since: date) -> None:
     from ledger_pipelines.sandbox.server import environment
 
-    supervision.start(Service("sandbox", ["ledger_pipelines", "sandbox", "--port", str(port)]))
+    supervision.start(
+        Service("sandbox", ["ledger_pipelines", "sandbox", "--port", str(port), "--since", str(since)])
+    )
     os.environ.update(environment(f"http://{LOOPBACK}:{port}"))
 
 
