@@ -96,7 +96,7 @@ def run_job(
         for event in events
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ]
-    checks = [_check(evaluation) for evaluation in evaluations if evaluation.partition is None]
+    checks = _outcomes(evaluations)
     failed = [event for event in events if event.is_step_failure]
     failures = [failure_sentence(event) for event in failed]
     if any(event.event_type == dg.DagsterEventType.RUN_CANCELED for event in events):
@@ -187,11 +187,22 @@ def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
         on_step(happened.step_key, state)
 
 
-def _check(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:
-    return CheckOutcome(
-        asset=evaluation.asset_key.to_user_string(),
-        check=evaluation.check_name,
-        passed=evaluation.passed,
-        is_error=evaluation.severity == dg.AssetCheckSeverity.ERROR,
-        description=evaluation.description or "",
-    )
+def _outcomes(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[CheckOutcome]:
+    """One for each check: what it says of the whole range, else of each month that it was made for."""
+    by_check: dict[dg.AssetCheckKey, list[dg.AssetCheckEvaluation]] = {}
+    for evaluation in evaluations:
+        by_check.setdefault(evaluation.asset_check_key, []).append(evaluation)
+    outcomes = []
+    for key, found in by_check.items():
+        of_range = [evaluation for evaluation in found if evaluation.partition is None]
+        failed = [evaluation for evaluation in of_range or found if not evaluation.passed]
+        outcomes.append(
+            CheckOutcome(
+                asset=key.asset_key.to_user_string(),
+                check=key.name,
+                passed=not failed,
+                is_error=any(evaluation.severity == dg.AssetCheckSeverity.ERROR for evaluation in failed),
+                description="\n".join(evaluation.description or "" for evaluation in failed),
+            )
+        )
+    return outcomes

@@ -183,12 +183,11 @@ def in_months(problems: Iterable[Problem], months: Sequence[date]) -> list[Probl
     return [replace(problem, month=format_month(month)) for problem in problems for month in months]
 
 
-def not_configured(
-    context: dg.AssetExecutionContext, missing: str
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def not_configured(context: dg.AssetExecutionContext, missing: str) -> Iterator[dg.MaterializeResult[None]]:
     """For a source that this ledger does not use: nothing is read, and what the months hold stays as it is.
 
-    `missing` is the variable that would say where it is. No execution is recorded, for there was none.
+    `missing` is the variable that would say where it is. No execution is recorded, for there was none, and no check is
+    passed.
     """
     months_of(context)
     told = f"{missing} is not set, so nothing was read."
@@ -197,10 +196,6 @@ def not_configured(
     for spec in context.assets_def.specs:
         if spec.key in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=spec.key, metadata={"source": told})
-    for check in sorted(context.selected_asset_check_keys):
-        yield dg.AssetCheckResult(
-            asset_key=check.asset_key, check_name=check.name, passed=True, metadata={"source": told}
-        )
 
 
 def with_history(connection: psycopg.Connection, table: str, months: Sequence[date]) -> list[date]:

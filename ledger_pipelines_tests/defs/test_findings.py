@@ -23,10 +23,12 @@ MARCH = date(2025, 3, 1)
 
 
 class Log:
-    """What a run would log of its months."""
+    """What a run, for a range or for one month, would log of its months."""
 
-    def __init__(self) -> None:
+    def __init__(self, month: str | None = None) -> None:
         self.events: list[dg.AssetCheckEvaluation] = []
+        self.has_partition_key = month is not None
+        self.partition_key = month
 
     def log_event(self, event: dg.AssetCheckEvaluation) -> None:
         self.events.append(event)
@@ -36,6 +38,13 @@ def reported(*findings: Finding) -> tuple[dg.AssetCheckResult, list[dg.AssetChec
     log = Log()
     (result,) = results_of(cast("Any", log), findings)
     return result, log.events
+
+
+def test_a_run_for_a_month_gives_its_own_result_and_reports_what_it_found_of_others() -> None:
+    log = Log("2025-03")
+    (result,) = results_of(cast("Any", log), [found(MARCH, lines(0)), found(add_months(MARCH, 1), lines(1))])
+    assert result.passed
+    assert [(event.partition, event.passed) for event in log.events] == [("2025-04", False)]
 
 
 def lines(count: int) -> pa.Table:

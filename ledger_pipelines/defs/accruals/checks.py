@@ -13,7 +13,7 @@ from ledger_pipelines.accruals.differences import differences
 from ledger_pipelines.accruals.history import begun_before_the_ledger
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.defs.findings import Finding, Invariant, listing, rows_finding
+from ledger_pipelines.defs.findings import Finding, Invariant, listing, month_check, rows_finding
 from ledger_pipelines.defs.naming import named_contracts
 from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.previews import preview
@@ -90,18 +90,18 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
 
 CHECKS = [
     *(invariant.spec for invariant in _INVARIANTS),
-    dg.AssetCheckSpec(
+    month_check(
         _CLOSED,
         asset="monthly_accruals",
         description="A closed month computed anew gives what was booked; what differs is in the first open month.",
     ),
-    dg.AssetCheckSpec(
+    month_check(
         _UNREAD,
         asset="monthly_accruals",
         description="Every month of the ledger before this one was read from its sources, or a person says that there "
         "is nothing.",
     ),
-    dg.AssetCheckSpec(
+    month_check(
         _BEGUN,
         asset="monthly_accruals",
         description="No contract rests on a service that began before the ledger, whose invoices it does not have.",

@@ -14,7 +14,7 @@ from ledger_pipelines.billing import credits, invariants, unmatched
 from ledger_pipelines.billing.differences import difference
 from ledger_pipelines.columns import column, joined_text, kept, positions, present, take
 from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.findings import Finding, Invariant, listing, rows_finding
+from ledger_pipelines.defs.findings import Finding, Invariant, listing, month_check, rows_finding
 from ledger_pipelines.defs.partitions import first_partition
 from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.steps import Step
@@ -141,13 +141,13 @@ _AMOUNTS = {"billing_statement_lines": "amount", "billing_statements": "total"}
 
 CHECKS = [
     *(invariant.spec for invariant in _INVARIANTS),
-    dg.AssetCheckSpec(
+    month_check(
         _NEVER,
         asset="billing_statements",
         description="No charge is for a month that is closed and has not billed it, or for one before the ledger.",
     ),
     *(
-        dg.AssetCheckSpec(
+        month_check(
             _CLOSED,
             asset=table,
             description="A closed month computed anew gives what was booked; what differs belongs into an open month.",

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.cfo.mappings import entity_of
 from ledger_pipelines.columns import column, kept, mask, positions, take
-from ledger_pipelines.defs.findings import Finding, rows_finding
+from ledger_pipelines.defs.findings import Finding, month_check, rows_finding
 from ledger_pipelines.defs.partitions import nearest_month
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
@@ -48,8 +48,7 @@ _DESCRIPTIONS = {
     _ENTITIES: "Each invoice was synced with the entity that the mappings say now; an open month run again corrects it.",
 }
 CHECKS = [
-    dg.AssetCheckSpec(name, asset=_ASSET, description=description)
-    for name, description in _DESCRIPTIONS.items()
+    month_check(name, asset=_ASSET, description=description) for name, description in _DESCRIPTIONS.items()
 ]
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ledger_pipelines.billing.snapshots import is_later_state
 from ledger_pipelines.defs.closed import CLOSED_UNCHANGED, closed_rows_finding
 from ledger_pipelines.defs.codex.tickets import UNDATED
-from ledger_pipelines.defs.findings import Finding, listing
+from ledger_pipelines.defs.findings import Finding, listing, month_check
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.store.frames import months_in
@@ -25,7 +25,7 @@ TABLES = ("companies", "plans", "assets", "contacts", "tickets")
 
 CHECKS = (
     [
-        dg.AssetCheckSpec(
+        month_check(
             _COMPLETE,
             asset=table,
             description="Every record of the source could be read; those that could not are integration errors.",
@@ -33,7 +33,7 @@ CHECKS = (
         for table in TABLES
     ]
     + [
-        dg.AssetCheckSpec(
+        month_check(
             _IN_TIME,
             asset=table,
             description="The month's snapshot was taken in the month or the one after: it is billed from its own state.",
@@ -42,7 +42,7 @@ CHECKS = (
         if table != "tickets"
     ]
     + [
-        dg.AssetCheckSpec(
+        month_check(
             CLOSED_UNCHANGED,
             asset="tickets",
             description="A closed month's tickets have the hours that Codex shows; what differs goes to an open one.",

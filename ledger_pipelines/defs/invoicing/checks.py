@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.columns import column, kept, mask, present
 from ledger_pipelines.defs.closed import CLOSED_UNCHANGED
-from ledger_pipelines.defs.findings import Finding, listing
+from ledger_pipelines.defs.findings import Finding, listing, month_check
 from ledger_pipelines.defs.invoicing.documents import Written
 from ledger_pipelines.defs.invoicing.writing import READ_COMPLETELY
 from ledger_pipelines.defs.previews import preview
@@ -34,7 +34,7 @@ _HAS_STUDENT = "every_client_is_a_student"
 
 CHECKS = [
     *(
-        dg.AssetCheckSpec(
+        month_check(
             READ_COMPLETELY,
             asset=table,
             description="Every record of the source could be read; those that could not are integration errors.",
@@ -42,31 +42,31 @@ CHECKS = [
         for table in ("services", "holded_contacts", "invoices", "clients", "enrollments", "external_ids")
     ),
     *(
-        dg.AssetCheckSpec(
+        month_check(
             CLOSED_UNCHANGED,
             asset=table,
             description="The source still says of a closed month what it said then; the first open month takes news.",
         )
         for table in ("invoices", "enrollments")
     ),
-    dg.AssetCheckSpec(
+    month_check(
         _IN_ONE_MONTH,
         asset="invoices",
         description="No document stands in two open months: it would be counted twice until both are read again.",
     ),
-    dg.AssetCheckSpec(
+    month_check(
         _LINES_ADD_UP,
         asset="invoice_lines",
         description="A document's lines come to what its total says without tax, a cent for each line aside, or it "
         "has a discount or another currency's prices that says why not.",
     ),
-    dg.AssetCheckSpec(
+    month_check(
         _HAS_CONTRACT,
         asset="contracts",
         description="All invoiced money belongs to a contract: it has a contact, and a service or another sales channel; "
         "a credit note's invoice is known.",
     ),
-    dg.AssetCheckSpec(
+    month_check(
         _HAS_STUDENT,
         asset="clients",
         description="Every client has a student with the same e-mail; without one there are no service periods.",
