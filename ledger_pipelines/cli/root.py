@@ -63,11 +63,19 @@ def up(
     sandbox_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the sandbox, with --demo.")
     ] = 5999,
+    host: Annotated[
+        str, typer.Option(help="Address that the Dagster pages listen on; they have no login.")
+    ] = "127.0.0.1",
+    public_url: Annotated[
+        str | None, typer.Option(help="Where a reverse proxy, which signs people in, shows them.")
+    ] = None,
 ) -> None:
     """Runs everything in the foreground until Ctrl-C."""
     from ledger_pipelines.commands import up as command
 
-    options = command.Options(demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port)
+    options = command.Options(
+        demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port, host=host, public_url=public_url
+    )
     command.run(options, today=today(), console=console)
 
 
@@ -141,7 +149,7 @@ def sync(
     from ledger_pipelines.defs.partitions import first_partition
 
     months = sync_months(year, start_date, end_date, first_month=first_partition(), today=day)
-    command.run(database, steps, months, settings=settings, today=day, console=console)
+    command.run(database, steps, months, settings=settings, today=day, console=console, person=person())
 
 
 @app.command()

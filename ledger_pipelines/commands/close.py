@@ -77,6 +77,7 @@ def run(
         console=console,
         title=title,
         settings={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise}},
+        person=person,
     )
     _print_summary(database, months, outcome, console)
     if finalise:

@@ -73,6 +73,7 @@ def run_with_progress(
     title: str,
     assets: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    person: str = "",
 ) -> RunOutcome:
     """Runs a job, or these of its assets, and shows which step is being executed, and how many answers it has."""
     # Dagster warns of every try to reach a database that is gone, a page each time.
@@ -105,5 +106,12 @@ def run_with_progress(
 
         with listening(on_answer), contextlib.redirect_stderr(_Errors(sys.stderr)):
             return run_job(
-                database, job, months, today=today, on_step=on_step, assets=assets, settings=settings
+                database,
+                job,
+                months,
+                today=today,
+                on_step=on_step,
+                assets=assets,
+                settings=settings,
+                person=person,
             )

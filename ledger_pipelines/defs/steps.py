@@ -118,12 +118,15 @@ class Step:
             counts = {"closed": True, "rows_that_differ": change.added + change.removed}
         else:
             counts |= {"rows_added": change.added, "rows_removed": change.removed}
-        if month in self.asked:
-            self.context.add_asset_metadata(
-                counts | more, asset_key=table, partition_key=partition_key(month)
-            )
+        if month in self.asked and self._is_selected(table):
+            self.show(table, month, counts | more)
         else:
             self.tell_of_other(table, month, counts | more)
+
+    def show(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
+        """Puts something to look at into the materialisation of a month, where the table is among those asked for."""
+        if self._is_selected(table):
+            self.context.add_asset_metadata(metadata, asset_key=table, partition_key=partition_key(month))
 
     def tell_month(self, month: date, change: Change, told: str) -> None:
         """A line for a person in the run's log: what the month has, and what this run changed in it."""
@@ -141,10 +144,13 @@ class Step:
         self.context.log.info(f"{format_month(month)}: {told}, {end}")
 
     def tell_of_other(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
-        """Says that a month that was not asked for was materialised by this run, too."""
+        """Says that a month, or a table, that was not asked for was materialised by this run, too."""
         self.context.log_event(
             dg.AssetMaterialization(asset_key=table, partition=partition_key(month), metadata=metadata)
         )
+
+    def _is_selected(self, table: str) -> bool:
+        return dg.AssetKey(table) in self.context.selected_asset_keys
 
     def _note(self, table: str, changes: Mapping[date, Change]) -> None:
         total = sum((changes[month] for month in self.open(list(changes))), Change())
@@ -184,6 +190,7 @@ def not_configured(
 
     `missing` is the variable that would say where it is. No execution is recorded, for there was none.
     """
+    months_of(context)
     told = f"{missing} is not set, so nothing was read."
     context.log.info(told)
     # In the order of their definition, which is that of their lineage.
@@ -251,6 +258,8 @@ def _telling_interruptions() -> Iterator[None]:
     """Makes an interruption look like one, also where ending a database command half way hid it."""
     try:
         yield
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt(INTERRUPTED) from None
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None:

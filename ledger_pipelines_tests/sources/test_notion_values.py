@@ -160,7 +160,7 @@ def test_a_status_is_read_from_a_property_of_any_type_that_holds_it_plainly(valu
 @pytest.mark.parametrize("kind", [{"a": [{"password": "hunter2"}]}, "half \ud83e", "\x1b[2J", "x" * 3_000, 7])
 def test_a_type_that_nobody_knows_is_told_without_what_it_holds(kind: object) -> None:
     with pytest.raises(
-        ValueError, match="^is a property of the type .+, whose value is not plain$"
+        ValueError, match=r"^is a property of the type .+, whose value is not plain$"
     ) as caught:
         property_text({"type": kind, "email": "ana@school.example"})
     told = str(caught.value)
