@@ -13,17 +13,24 @@ from types import MappingProxyType
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
-from ledger_pipelines.defs.partitions import first_partition, is_partition, partition_key
+from ledger_pipelines.defs.partitions import is_partition, outside_ledger, partition_key
 from ledger_pipelines.defs.run_failures import failure_sentence
 from ledger_pipelines.defs.steps import INTERRUPTED
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, month_of
+from ledger_pipelines.local.code_server import LOCATION, socket_of
+from ledger_pipelines.months import describe_months
+from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.executions import held_run
+from ledger_pipelines.store.run_processes import held_run
 
+_PARTITION = "dagster/partition"
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
@@ -65,49 +72,79 @@ def run_job(
     on_step: Callable[[str, str], None] = lambda step, state: None,
     assets: Sequence[str] | None = None,
     settings: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    person: str = "",
 ) -> RunOutcome:
     """Runs a job, or only these of its assets, over a span of months, in this process, as one run.
 
     `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`;
-    `settings` is the run config of steps, by step.
-    What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's.
+    `settings` is the run config of steps, by step; the run is tagged with the `person` who started it.
+    What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's,
+    KeyboardInterrupt when the run was stopped.
     """
     _refuse_strange_months(months, today)
     for name in ("dagster", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    job = definitions().resolve_job_def(job_name)
-    selection = None if assets is None else [dg.AssetKey(asset) for asset in assets]
     run_id = str(uuid4())
-    tags = {
-        _RANGE_START: partition_key(months[0]),
-        _RANGE_END: partition_key(months[-1]),
-        ATTENDED_TAG: run_id,
-    }
     with held_run(database, run_id), dg.DagsterInstance.get() as instance:
         settle_abandoned_runs(instance, database)
+        run = _made_run(instance, run_id, job_name, months, assets=assets, settings=settings, person=person)
         instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            tags=tags,
-            raise_on_error=False,
-            asset_selection=selection,
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {step: {"config": dict(config)} for step, config in settings.items()},
-            },
-        )
-        checks = [
-            _check(evaluation)
-            for evaluation in result.get_asset_check_evaluations()
-            if evaluation.partition is None
-        ]
-        failed = [event for event in result.all_events if event.is_step_failure]
-        failures = [failure_sentence(event) for event in failed]
+        job = InMemoryJob(definitions().resolve_job_def(job_name))
+        events = list(execute_run_iterator(job, run, instance))
+    evaluations = [
+        event.asset_check_evaluation_data
+        for event in events
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+    checks = [_check(evaluation) for evaluation in evaluations if evaluation.partition is None]
+    failed = [event for event in events if event.is_step_failure]
+    failures = [failure_sentence(event) for event in failed]
+    if any(event.event_type == dg.DagsterEventType.RUN_CANCELED for event in events):
+        raise KeyboardInterrupt
     if INTERRUPTED in failures:
         raise KeyboardInterrupt
     steps = [event.step_key or "" for event in failed]
     return RunOutcome(run_id=run_id, failures=failures, checks=checks, failed_steps=steps)
+
+
+def _made_run(
+    instance: dg.DagsterInstance,
+    run_id: str,
+    job_name: str,
+    months: Sequence[date],
+    *,
+    assets: Sequence[str] | None,
+    settings: Mapping[str, Mapping[str, object]],
+    person: str,
+) -> dg.DagsterRun:
+    """A run as the pages of Dagster would make it: one of the code location, which lists it and can execute it again."""
+    first, last = partition_key(months[0]), partition_key(months[-1])
+    spanned = describe_months(months)
+    tags = {
+        **({_PARTITION: first} if first == last else {_RANGE_START: first, _RANGE_END: last}),
+        "ledger/months": spanned,
+        **({"ledger/person": person} if person else {}),
+        ATTENDED_TAG: run_id,
+        # Whoever waits for it starts it again.
+        "dagster/max_retries": "0",
+    }
+    server = GrpcServerCodeLocationOrigin(
+        host="localhost", socket=str(socket_of(read_settings().home)), location_name=LOCATION
+    )
+    job = definitions().resolve_job_def(job_name)
+    return instance.create_run_for_job(
+        job_def=job,
+        run_id=run_id,
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": {step: {"config": dict(config)} for step, config in settings.items()},
+        },
+        tags={**job.run_tags, **tags},
+        asset_selection=None if assets is None else {dg.AssetKey(asset) for asset in assets},
+        remote_job_origin=RemoteJobOrigin(
+            RemoteRepositoryOrigin(server, SINGLETON_REPOSITORY_NAME), job_name
+        ),
+    )
 
 
 def steps_of(job_name: str, assets: Sequence[str] | None = None) -> list[str]:
@@ -126,16 +163,18 @@ def ensure_storage(database: Database) -> None:
         instance.get_runs(limit=1)
 
 
+def settle_killed(database: Database) -> list[str]:
+    """Ends the runs whose processes were killed, and returns their ids."""
+    with dg.DagsterInstance.get() as instance:
+        return settle_abandoned_runs(instance, database)
+
+
 def _refuse_strange_months(months: Sequence[date], today: date) -> None:
     if not months:
         raise LedgerError("The range has no month: its end is excluded, so it must come after its start.")
     for month in months:
         if not is_partition(month, today):
-            first = first_partition()
-            raise LedgerError(
-                f"{format_month(month)} is outside the ledger: its months are {format_month(first)} "
-                f"to {format_month(month_of(today))}."
-            )
+            raise LedgerError(outside_ledger(month, today))
 
 
 def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:

@@ -160,7 +160,8 @@ class AccrualInputs:
     - `pages`: Notion's pages.
     - `booked`: `monthly_accruals` of closed months; rows of other months are ignored, for a reopened month
       binds nobody.
-    - `crm_is_complete`: whether every client, membership and page could be read. Else nobody is taken for resigned.
+    - `crm_is_complete`: whether every client, membership and page could be read. Else nobody is taken for resigned
+      but who was already (`resigned`, contact ids), so that what months have recognised is not taken back for that.
     """
 
     contracts: pa.Table
@@ -172,6 +173,7 @@ class AccrualInputs:
     booked: pa.Table
     closed_months: frozenset[date] = frozenset()
     crm_is_complete: bool = True
+    resigned: frozenset[str] = frozenset()
 
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads. Raises FrameError as `fitted` does."""

@@ -142,7 +142,9 @@ def _facts(
     for match in (same_user, same_address):
         enrolled[match(clients, inputs.read("enrolled"))[0]] = True
     known = positions(sales.client_ids, column(inputs.read("clients"), "contact_id")) >= 0
-    unread = ~known | (not inputs.crm_is_complete)
+    unread = ~known
+    if not inputs.crm_is_complete:
+        unread |= positions(sales.client_ids, pa.array(sorted(inputs.resigned), pa.string())) < 0
     standing = Standing(unassigned[client_version], enrolled[client], unread[client])
     walk = plan_walk(versions.schedule, sales.terms.of(sale))
     return gather_facts(walk, notion.of(client), standing)

@@ -44,6 +44,14 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from ledger_pipelines.breakdowns import sentence_of
+
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        _err.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
 @app.command()
@@ -55,11 +63,19 @@ def up(
     sandbox_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the sandbox, with --demo.")
     ] = 5999,
+    host: Annotated[
+        str, typer.Option(help="Address that the Dagster pages listen on; they have no login.")
+    ] = "127.0.0.1",
+    public_url: Annotated[
+        str | None, typer.Option(help="Where a reverse proxy, which signs people in, shows them.")
+    ] = None,
 ) -> None:
     """Runs everything in the foreground until Ctrl-C."""
     from ledger_pipelines.commands import up as command
 
-    options = command.Options(demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port)
+    options = command.Options(
+        demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port, host=host, public_url=public_url
+    )
     command.run(options, today=today(), console=console)
 
 
@@ -144,7 +160,7 @@ def sync(
     from ledger_pipelines.defs.partitions import first_partition
 
     months = sync_months(year, start_date, end_date, first_month=first_partition(), today=day)
-    command.run(database, steps, months, settings=settings, today=day, console=console)
+    command.run(database, steps, months, settings=settings, today=day, console=console, person=person())
 
 
 @app.command()
@@ -221,6 +237,12 @@ def sandbox(
     until: Annotated[
         str | None, typer.Option(help="Last day of the history, YYYY-MM-DD; today if not set.")
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="First day of the school's history, YYYY-MM-DD; two years before the last if not set."
+        ),
+    ] = None,
 ) -> None:
     """Runs only the stand-ins of the outside systems."""
     from ledger_pipelines.sandbox.config import SandboxConfig
@@ -234,6 +256,7 @@ def sandbox(
         faults=faults,
         replay=replay,
         until=_day(until) or today(),
+        since=_day(since),
     )
 
     def tell(base_url: str) -> None:

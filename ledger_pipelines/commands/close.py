@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+import psycopg
 from rich.console import Console
 from rich.markup import escape
 
@@ -36,7 +37,7 @@ from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
-from ledger_pipelines.store.periods import close_months, closed_months
+from ledger_pipelines.store.periods import close_months, make_partitions
 from ledger_pipelines.store.summaries import (
     deferred_revenue,
     incomplete_statements,
@@ -44,6 +45,7 @@ from ledger_pipelines.store.summaries import (
     run_changes,
     run_executions,
 )
+from ledger_pipelines.store.writes import Versions, changed_by_others, read_versions
 
 
 def run(
@@ -64,6 +66,8 @@ def run(
     """
     if finalise:
         refuse_unfinished(months, today)
+    with database.connect() as connection:
+        before = read_versions(connection)
     title = f"Closing {describe_months(months)}{_history(database, months, console)}"
     outcome = run_with_progress(
         database,
@@ -73,11 +77,12 @@ def run(
         console=console,
         title=title,
         settings={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise}},
+        person=person,
     )
     _print_summary(database, months, outcome, console)
     if finalise:
         refuse_unread(database, months)
-        _finalise(database, months, person, outcome, console)
+        _finalise(database, months, outcome, person=person, before=before, console=console)
         return
     for failure in outcome.failures[1:]:
         console.print(f"[red]{escape(failure)}[/]")
@@ -116,35 +121,65 @@ def _facts(months: Sequence[date], outcome: RunOutcome, errors: Sequence[OpenErr
 
 
 def _finalise(
-    database: Database, months: Sequence[date], person: str, outcome: RunOutcome, console: Console
+    database: Database,
+    months: Sequence[date],
+    outcome: RunOutcome,
+    *,
+    person: str,
+    before: Versions,
+    console: Console,
 ) -> None:
-    """Closes the months where nothing stands against it; what was checked is what is closed."""
+    """Closes the months where nothing stands against it; what was checked is what is closed.
+
+    `before` is how often the months' rows had been changed when the run began.
+    """
     with database.connect() as connection:
-        errors = [
-            OpenError(number, integration, operation, kind, record, message, frozenset(troubled), is_blocking)
-            for number, integration, operation, kind, record, message, troubled, is_blocking in open_errors(
-                connection
-            )
-        ]
-        booked = closed_months(connection)
-        facts = _facts([month for month in months if month not in booked], outcome, errors)
-        reasons = reasons_against(facts)
-        if reasons:
-            print_reasons(reasons, console)
-            raise LedgerError(refusal(facts.months or months, reasons))
+        make_partitions(connection, months)
         with connection.transaction():
+            # From here on nobody else writes to the months: what is looked at now is what stays.
             closed = close_months(connection, months, person=person)
-            meanwhile = others_meanwhile(connection, outcome.run_id, closed)
-            if meanwhile:
-                raise LedgerError(
-                    f"{describe_months(months)} was not closed, another run executed {', '.join(meanwhile)} for it "
-                    "meanwhile: run again when that has ended."
-                )
+            facts = _facts(closed, outcome, _open_errors(connection))
+            reasons = reasons_against(facts)
+            if reasons:
+                print_reasons(reasons, console)
+                raise LedgerError(refusal(facts.months or months, reasons))
+            _refuse_changed(connection, closed, outcome, before)
     for warning in warnings_of(facts):
         console.print(f"[yellow]Not a matter of these books:[/] {escape(warning.message)}", highlight=False)
     already = len(months) - len(closed)
     text = f"Closed {describe_months(closed)}." if closed else "Nothing to close."
     console.print(text + (f" {already} of the months were closed before." if already else ""))
+
+
+def _open_errors(connection: psycopg.Connection) -> list[OpenError]:
+    return [
+        OpenError(number, integration, operation, kind, record, message, frozenset(troubled), is_blocking)
+        for number, integration, operation, kind, record, message, troubled, is_blocking in open_errors(
+            connection
+        )
+    ]
+
+
+def _refuse_changed(
+    connection: psycopg.Connection, months: Sequence[date], outcome: RunOutcome, before: Versions
+) -> None:
+    """Raises LedgerError where another run wrote, or may have written, what these months were checked by."""
+    if not months:
+        return
+    changed = changed_by_others(connection, outcome.run_id, before, until=max(months))
+    if changed:
+        tables = sorted({table for _, table in changed})
+        written = sorted({month for month, _ in changed})
+        raise LedgerError(
+            f"{describe_months(months)} was not closed, another run changed {', '.join(tables)} of "
+            f"{describe_months(written)} meanwhile: run again when that has ended."
+        )
+    meanwhile = others_meanwhile(connection, outcome.run_id, months)
+    if meanwhile:
+        raise LedgerError(
+            f"{describe_months(months)} was not closed, another run executed {', '.join(meanwhile)} for it "
+            "meanwhile: run again when that has ended."
+        )
 
 
 def _print_summary(database: Database, months: Sequence[date], outcome: RunOutcome, console: Console) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 import psycopg
-import requests
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,12 +20,19 @@ from ledger_pipelines.environment import (
     ledger_database,
     notion_client,
 )
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import CredentialRefusedError, LedgerError, SourceUnavailableError
 from ledger_pipelines.settings import SOURCES, Settings, read_settings
 from ledger_pipelines.sources.base import Source
+from ledger_pipelines.sources.bodies import read_json
+from ledger_pipelines.sources.failures import Address, AnswerError
+from ledger_pipelines.sources.http import HttpSource
+from ledger_pipelines.sources.redaction import safe_url
+from ledger_pipelines.sources.retries import RetryPolicy
 from ledger_pipelines.store.cfo_lookup import count_transactions
 from ledger_pipelines.store.cfo_table import find_table, lag_of_ids
 
+#: Seconds in which the sandbox sends a token.
+_TOKEN_TIMEOUT = 10.0
 #: Each source's name in the settings, what makes its client, and what it shows.
 _SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
     ("codex", codex_client, "companies"),
@@ -54,7 +61,12 @@ def run(console: Console) -> bool:
             table.add_row(SOURCES[source], "[red]not asked[/]", "", "")
             details.append(f"{SOURCES[source]} is not used, for {missing} is not set.")
             continue
-        client = client_of(settings)
+        try:
+            client = client_of(settings)
+        except LedgerError as error:
+            table.add_row(SOURCES[source], "[red]no[/]", "", "")
+            details.append(str(error))
+            continue
         with console.status(f"Asking {client.name}"):
             check = client.check()
         client.close()
@@ -102,23 +114,29 @@ def sandbox_token(user: str, permission: str) -> str:
     """A user's token from the sandbox's Core. Raises LedgerError when there is none, or Core is a real one."""
     settings: Settings = read_settings()
     core = settings.core_url or "http://127.0.0.1:5999/core"
+    address = Address("The sandbox", core, "CORE_URL", "check CORE_URL.")
+    retries = RetryPolicy(attempts=1)
     try:
-        answer = requests.post(
-            f"{core}/user-token", json={"user": user, "permission_level": permission}, timeout=10
-        )
-    except requests.RequestException:
+        with HttpSource(address, read_timeout=_TOKEN_TIMEOUT, retries=retries) as source:
+            answer = source.post("/user-token", {"user": user, "permission_level": permission}, read_json)
+            shown = source.shown_url
+    except AnswerError as error:
+        if error.status == HTTPStatus.BAD_REQUEST:
+            raise LedgerError(
+                f"{permission!r} is no permission: choose admin, technician, billing or client."
+            ) from None
+        raise LedgerError(_no_sandbox(safe_url(core))) from None
+    except CredentialRefusedError:
+        raise LedgerError(_no_sandbox(safe_url(core))) from None
+    except SourceUnavailableError:
         raise LedgerError(
-            f"No sandbox answers at {core}: start one with `ledger sandbox` or `ledger up --demo`."
+            f"No sandbox answers at {safe_url(core)}: start one with `ledger sandbox` or `ledger up --demo`."
         ) from None
-    if answer.status_code == requests.codes.bad_request:
-        raise LedgerError(f"{permission!r} is no permission: choose admin, technician, billing or client.")
-    if not answer.ok:
-        raise LedgerError(
-            f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."
-        )
-    try:
-        return str(answer.json()["token"])
-    except (ValueError, KeyError, TypeError):
-        raise LedgerError(
-            f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."
-        ) from None
+    token = answer.get("token") if isinstance(answer, Mapping) else None
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise LedgerError(_no_sandbox(shown))
+    return token
+
+
+def _no_sandbox(core: str) -> str:
+    return f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."

@@ -31,6 +31,7 @@ def run(
     settings: Settings,
     today: date,
     console: Console,
+    person: str = "",
 ) -> None:
     """Executes the steps for the months as one run and prints what each did; a step without its source is left out.
 
@@ -49,6 +50,7 @@ def run(
         console=console,
         title=f"Syncing {describe_months(months)}",
         assets=[asset for step in steps for asset in step.assets],
+        person=person,
     )
     _print_summary(database, steps, missing, outcome, console)
     for failure in outcome.failures[1:]:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
 
 from ledger_pipelines import dagster_home
 from ledger_pipelines.commands import processes
-from ledger_pipelines.commands.processes import Child
+from ledger_pipelines.commands.alone import Alone
+from ledger_pipelines.commands.supervision import Service, Supervision
 from ledger_pipelines.demo import refuse_in_demo, take_for_demo
 from ledger_pipelines.environment import ledger_database
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.local import code_server
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.store.database import Database
@@ -29,9 +31,7 @@ from ledger_pipelines.store.migrations import migrate
 
 _START_TIMEOUT = 120.0
 SANDBOX_PORT = 5999
-#: Held by the one `ledger up` of a ledger for as long as it runs.
-_LOCK = 7_433_003
-_APPLICATION = "ledger up "
+LOOPBACK = "127.0.0.1"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,124 +41,173 @@ class _StopRequested(Exception):  # noqa: N818 - nothing went wrong
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run: with the sandbox and its year or without, and on which ports of this machine."""
+    """What to run: with the sandbox and its year or without, and where.
+
+    `host` is the address that Dagster's pages listen on, `public_url` where a reverse proxy shows them.
+    """
 
     demo: bool
     dagster_port: int
     sandbox_port: int
+    host: str = LOOPBACK
+    public_url: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others than this machine reach the pages."""
+        return self.host not in {LOOPBACK, "localhost", "::1"}
+
+    @property
+    def pages(self) -> str:
+        """The address of Dagster's pages for whoever is on this machine."""
+        host = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - of where it listens
+        return (
+            f"http://{host if ':' not in host or host.startswith('[') else f'[{host}]'}:{self.dagster_port}"
+        )
 
 
 def run(options: Options, *, today: date, console: Console) -> None:
     """Migrates, starts Dagster (and the sandbox), closes the demo's year the first time, waits for Ctrl-C.
 
-    Raises LedgerError when a port is taken, or a process does not come up or ends by itself.
+    What an earlier start left behind when it was killed is ended first, and what ends by itself is started again.
+    Raises LedgerError when another `up` runs on the ledger, a port is taken, or a process does not come up.
     """
-    processes.require_free_port(options.dagster_port, "--dagster-port")
-    if options.demo:
-        processes.require_free_port(options.sandbox_port, "--sandbox-port")
+    _require_url(options.public_url)
     settings = read_settings()
     with _stopping_on_signals():
         try:
             console.print("Starting the database …", style="dim")
             database = ledger_database(settings)
-            migrate(database, first_month=settings.first_month_on(today))
-            with _alone(database), _children(console) as children:
+            migrate(database, first_month=_first_month(options, settings, today))
+            with _alone(settings, database, console) as alone, _supervised(settings, console) as supervision:
+                processes.end_orphans(supervision.home)
+                processes.require_free_port(options.host, options.dagster_port, "--dagster-port")
                 if options.demo:
-                    take_for_demo(database, settings, f"http://127.0.0.1:{options.sandbox_port}")
+                    processes.require_free_port(LOOPBACK, options.sandbox_port, "--sandbox-port")
+                    take_for_demo(database, settings, f"http://{LOOPBACK}:{options.sandbox_port}")
                 else:
                     refuse_in_demo(database, settings)
-                _start(
-                    children, options, dagster_home.enter(settings), settings, today=today, console=console
-                )
-                _watch(children)
+
+                def look() -> None:
+                    # Without a database nothing stays up: what ended is started when it is back.
+                    if alone.look():
+                        supervision.look()
+
+                _start(supervision, options, dagster_home.enter(settings), look, today=today)
+                while True:
+                    look()
+                    time.sleep(1)
         except (_StopRequested, KeyboardInterrupt):
             console.print("Stopped.", style="dim")
 
 
+def _first_month(options: Options, settings: Settings, today: date) -> date:
+    """A new ledger's first month: in the demo the first of the year that it closes, so that every month is there."""
+    if options.demo and settings.first_month is None:
+        return _year_before(today)
+    return settings.first_month_on(today)
+
+
+def _year_before(today: date) -> date:
+    return add_months(month_of(today), -11)
+
+
+def _require_url(url: str | None) -> None:
+    if url is not None and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise LedgerError(f"--public-url {url!r} is no address: write it as https://books.example.com.")
+
+
 @contextmanager
-def _alone(database: Database) -> Iterator[None]:
-    """Lets one `ledger up` run on a ledger: two daemons would run each schedule twice."""
-    with database.connect(application_name=f"{_APPLICATION}{os.getpid()}") as connection:
-        (row,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchall()
-        if not row[0]:
-            others = connection.execute(
-                """SELECT replace(application_name, %(name)s, '') FROM pg_stat_activity
-                   WHERE starts_with(application_name, %(name)s) AND datname = current_database()
-                     AND pid <> pg_backend_pid()""",
-                {"name": _APPLICATION},
-            ).fetchall()
-            process = f" (process {others[0][0]})" if others else ""
-            raise LedgerError(
-                f"`ledger up` runs on {database.shown} already{process}: stop it first, or set another LEDGER_HOME."
-            )
-        yield
+def _alone(settings: Settings, database: Database, console: Console) -> Iterator[Alone]:
+    alone = Alone(settings, database, console)
+    alone.take()
+    try:
+        yield alone
+    finally:
+        alone.release()
 
 
 def _start(
-    children: list[Child],
+    supervision: Supervision,
     options: Options,
     database: Database,
-    settings: Settings,
+    look: Callable[[], None],
     *,
     today: date,
-    console: Console,
 ) -> None:
     # Only now does the environment say the ledger's first month, which the definitions read when imported.
     from ledger_pipelines.commands import close
-    from ledger_pipelines.runs import ensure_storage
+    from ledger_pipelines.defs.partitions import first_partition
+    from ledger_pipelines.runs import ensure_storage, settle_killed
 
-    logs = settings.home.resolve() / "logs"
+    console = supervision.console
     if options.demo:
-        children.append(_start_sandbox(options.sandbox_port, logs))
+        _start_sandbox(supervision, options.sandbox_port, since=first_partition())
     ensure_storage(database)
-    children += _start_dagster(options.dagster_port, logs)
+    _start_dagster(supervision, options)
+    killed = settle_killed(database)
+    if killed:
+        console.print(f"{len(killed)} runs were killed, and are failed now.", style="yellow", highlight=False)
     if options.demo and not _was_closed(database):
-        _wait_until_up(f"http://127.0.0.1:{options.sandbox_port}/core/health", children, console)
+        _wait_until_up(f"http://{LOOPBACK}:{options.sandbox_port}/core/health", look, console)
         this_month = month_of(today)
-        year = month_range(add_months(this_month, -11), add_months(this_month, 1))
+        year = month_range(_year_before(today), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
         close.run(database, year, finalise=False, person="demo", today=today, console=console)
         _remember_closed(database)
-    _wait_until_up(f"http://127.0.0.1:{options.dagster_port}/server_info", children, console)
-    console.print(f"\n[bold green]Up.[/] Dagster: http://127.0.0.1:{options.dagster_port}", highlight=False)
+    _wait_until_up(f"{options.pages}/server_info", look, console)
+    _say_up(options, supervision.home / "logs", console)
+
+
+def _say_up(options: Options, logs: Path, console: Console) -> None:
+    console.print(f"\n[bold green]Up.[/] Dagster: {options.pages}", highlight=False)
+    if options.is_open:
+        console.print(
+            f"[yellow]Whoever reaches {options.host}:{options.dagster_port} can work everything[/]: Dagster has no "
+            "login, so let only a reverse proxy that signs people in, over TLS, reach it, and name its address with "
+            "--public-url.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if options.demo:
         console.print(
-            f"Sandbox (Core, Codex, Holded, 4Geeks, Notion): http://127.0.0.1:{options.sandbox_port}",
+            f"Sandbox (Core, Codex, Holded, 4Geeks, Notion): http://{LOOPBACK}:{options.sandbox_port}",
             highlight=False,
         )
     console.print(f"Logs: {logs}. Ctrl-C stops everything.", highlight=False, soft_wrap=True)
 
 
-def _watch(children: list[Child]) -> None:
-    """Until a signal: sees that every process still runs."""
-    while True:
-        _require_alive(children)
-        time.sleep(1)
-
-
-def _start_sandbox(port: int, logs: Path) -> Child:
+def _start_sandbox(supervision: Supervision, port: int, *, since: date) -> None:
     from ledger_pipelines.sandbox.server import environment
 
-    child = processes.start(
-        "sandbox", [sys.executable, "-m", "ledger_pipelines", "sandbox", "--port", str(port)], logs=logs
+    supervision.start(
+        Service("sandbox", ["ledger_pipelines", "sandbox", "--port", str(port), "--since", str(since)])
     )
-    os.environ.update(environment(f"http://127.0.0.1:{port}"))
-    return child
+    os.environ.update(environment(f"http://{LOOPBACK}:{port}"))
 
 
-def _start_dagster(port: int, logs: Path) -> list[Child]:
-    workspace = str(dagster_home.project_file("workspace.yaml"))
-    # As modules: a script names its Python in its first line, where not every path can stand.
-    return [
-        processes.start(
+def _start_dagster(supervision: Supervision, options: Options) -> None:
+    """The code server, and the two that wait for it and use it: each loads for some seconds, all at once."""
+    socket = code_server.prepare_socket(supervision.home)
+    workspace = code_server.write_workspace(supervision.home)
+    of_pages = ["--host", options.host, "--port", str(options.dagster_port)]
+    if options.public_url is not None:
+        of_pages += ["--public-url", options.public_url]
+    supervision.start(
+        Service("code-server", code_server.command(socket), lambda: socket.unlink(missing_ok=True))
+    )
+    supervision.start(
+        Service(
             "dagster-webserver",
-            [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", workspace],
-            logs=logs,
-        ),
-        processes.start(
-            "dagster-daemon", [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace], logs=logs
-        ),
-    ]
+            [
+                *("ledger_pipelines.local.webserver", "--socket", str(socket)),
+                *("--workspace", str(workspace), *of_pages),
+            ],
+        )
+    )
+    supervision.start(
+        Service("dagster-daemon", ["ledger_pipelines.local.daemon", str(socket), str(workspace)])
+    )
 
 
 def _was_closed(database: Database) -> bool:
@@ -172,11 +221,11 @@ def _remember_closed(database: Database) -> None:
         connection.execute("INSERT INTO ledger_settings VALUES ('demo_closed', 'yes') ON CONFLICT DO NOTHING")
 
 
-def _wait_until_up(url: str, children: list[Child], console: Console) -> None:
+def _wait_until_up(url: str, look: Callable[[], None], console: Console) -> None:
     deadline = time.monotonic() + _START_TIMEOUT
     with console.status(f"Waiting for {url}"):
         while True:
-            _require_alive(children)
+            look()
             try:
                 if requests.get(url, timeout=5).ok:
                     return
@@ -188,23 +237,14 @@ def _wait_until_up(url: str, children: list[Child], console: Console) -> None:
                 )
 
 
-def _require_alive(children: list[Child]) -> None:
-    for child in children:
-        if child.process.poll() is not None:
-            raise LedgerError(
-                f"{child.name} ended by itself (exit {child.process.returncode}); its log {child.log} ends with:\n"
-                f"{processes.last_lines(child)}"
-            )
-
-
 @contextmanager
-def _children(console: Console) -> Iterator[list[Child]]:
-    children: list[Child] = []
+def _supervised(settings: Settings, console: Console) -> Iterator[Supervision]:
+    supervision = Supervision(settings.home.resolve(), console)
     try:
-        yield children
+        yield supervision
     finally:
         with console.status("Stopping"):
-            processes.stop(children)
+            supervision.stop()
 
 
 @contextmanager

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, month_of, parse_month
 from ledger_pipelines.settings import DEFAULT_FIRST_MONTH
 
+#: Dagster's tags of a run's month or range of months.
+_PARTITION = "dagster/partition"
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 #: Calendar months in UTC, the one under way included. The `ledger` command sets the variable from the database.
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=format_month(parse_month(os.environ.get("LEDGER_FIRST_MONTH") or DEFAULT_FIRST_MONTH)),
@@ -34,8 +38,30 @@ def partition_key(month: date) -> str:
 
 
 def months_of(context: dg.AssetExecutionContext) -> list[date]:
-    """The months that this run materialises, in order."""
+    """The months that this run materialises, in order.
+
+    Raises Dagster's Failure when there is none, or one that is none of the ledger's: Dagster runs what it is asked for
+    from outside, for any month.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise dg.Failure("No month was chosen: materialise it for a month.", allow_retries=False)
+    tags, today = context.run.tags, datetime.now(UTC).date()
+    ends = [tags[name] for name in (_PARTITION, _RANGE_START, _RANGE_END) if name in tags]
+    try:
+        strange = [month for month in map(parse_month, ends) if not is_partition(month, today)]
+    except LedgerError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    if strange:
+        raise dg.Failure(outside_ledger(strange[0], today), allow_retries=False)
     return [parse_month(key) for key in context.partition_keys]
+
+
+def outside_ledger(month: date, today: date) -> str:
+    """The sentence that refuses a month."""
+    return (
+        f"{format_month(month)} is outside the ledger: its months are {format_month(first_partition())} "
+        f"to {format_month(month_of(today))}."
+    )
 
 
 def first_partition() -> date:

@@ -15,6 +15,7 @@ from ledger_pipelines.environment import (
     ledger_database,
     notion_client,
 )
+from ledger_pipelines.executor import held_executor
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.sources.codex import CodexClient
 from ledger_pipelines.sources.fourgeeks import FourGeeksClient
@@ -111,5 +112,5 @@ def resources() -> dg.Definitions:
             "fourgeeks": FourGeeksResource(),
             "notion": NotionResource(),
         },
-        executor=dg.in_process_executor,
+        executor=held_executor,
     )

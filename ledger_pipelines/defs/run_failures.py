@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ledger_pipelines.defs import jobs
-from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
+from ledger_pipelines.defs.abandoned import (
+    ATTENDED_TAG,
+    KILLED_TAG,
+    RUN_FAILED,
+    settle_abandoned_runs,
+    told_months,
+)
 from ledger_pipelines.defs.resources import LedgerResource
-from ledger_pipelines.months import describe_months, parse_month
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 
-KIND = "run_failed"
 _JOBS = (
     jobs.month_close,
     jobs.import_steps,
@@ -32,8 +37,8 @@ _WILL_RETRY_TAG = "dagster/will_retry"
 def failing_jobs(instance: dg.DagsterInstance) -> list[DueAlert]:
     """One for each job whose runs fail, with the run that failed first since the last that succeeded.
 
-    A run that a command executes does not count when it fails, for somebody waits for it; when it succeeds, the job
-    fails no longer.
+    A run that a command executes does not count when it fails, for somebody waits for it, nor one that is tried again;
+    one that was killed does in any case. When a run succeeds, the job fails no longer.
     """
     return [alert for job in _JOBS if (alert := _failing(instance, job.name)) is not None]
 
@@ -43,26 +48,18 @@ def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
     for run in instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_ENDED), limit=_RUNS):
         if run.status == dg.DagsterRunStatus.SUCCESS:
             break
+        is_killed = run.tags.get(KILLED_TAG) == run.run_id
         is_attended = run.tags.get(ATTENDED_TAG) == run.run_id
-        if not is_attended and run.tags.get(_WILL_RETRY_TAG) != "true":
+        is_told_elsewhere = is_attended or run.tags.get(_WILL_RETRY_TAG) == "true"
+        if is_killed or not is_told_elsewhere:
             first = run
     if first is None:
         return None
     message = (
-        f"A run of {job_name}{_months(first)} failed: {_reason(instance, first.run_id)} "
+        f"A run of {job_name}{told_months(first)} failed: {_reason(instance, first.run_id)} "
         f"Mend what is wrong and run it again; in Dagster it is run {first.run_id[:8]}."
     )
-    return DueAlert(KIND, message, subject=job_name)
-
-
-def _months(run: dg.DagsterRun) -> str:
-    ends = [run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end")]
-    keys = [key for key in (run.tags.get("dagster/partition"), *ends) if key is not None]
-    return (
-        f" for {' to '.join(dict.fromkeys(describe_months([parse_month(key)]) for key in keys))}"
-        if keys
-        else ""
-    )
+    return DueAlert(RUN_FAILED, message, subject=job_name)
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -84,7 +81,7 @@ def failure_sentence(event: dg.DagsterEvent) -> str:
         return data.user_failure_data.description
     error = data.error
     cause = error.cause if error is not None and error.cause is not None else error
-    text = "unknown" if cause is None else cause.message.strip()
+    text = "unknown" if cause is None else one_line(cause.message.strip())
     return f"The step {event.step_key} failed: {text}"
 
 
@@ -101,6 +98,6 @@ def run_failures(context: dg.SensorEvaluationContext, ledger: LedgerResource) ->
         context.log.warning(f"Ended {len(settled)} killed runs: {', '.join(settled)}.")
     failing = failing_jobs(context.instance)
     with ledger.database.connect(application_name="ledger run_failures") as connection:
-        for event in keep_alerts(connection, [KIND], failing, datetime.now(UTC)):
+        for event in keep_alerts(connection, [RUN_FAILED], failing, datetime.now(UTC)):
             context.log.warning(f"Alert {event.event}: {event.message}")
     yield dg.SkipReason("; ".join(alert.message for alert in failing) or "No job fails.")

@@ -12,11 +12,13 @@ import dagster as dg
 import psycopg
 import pyarrow as pa
 
+from ledger_pipelines.breakdowns import sentence_of
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, months_of, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
 from ledger_pipelines.errors import LedgerError, Problem, SourceUnavailableError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_range
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.executions import Execution, recorded_execution
 from ledger_pipelines.store.history import unread_history
 from ledger_pipelines.store.integration_errors import record_problems
@@ -68,7 +70,11 @@ class Step:
             for table, frame in frames.items():
                 to_write = self.open(months)
                 changes[table] = replace_month(
-                    self.connection, table, to_write, rows_of_months(frame, to_write)
+                    self.connection,
+                    table,
+                    to_write,
+                    rows_of_months(frame, to_write),
+                    written_by=self.context.run.run_id,
                 )
         for table, frame in frames.items():
             to_compare = [month for month in months if month in self.closed]
@@ -112,12 +118,15 @@ class Step:
             counts = {"closed": True, "rows_that_differ": change.added + change.removed}
         else:
             counts |= {"rows_added": change.added, "rows_removed": change.removed}
-        if month in self.asked:
-            self.context.add_asset_metadata(
-                counts | more, asset_key=table, partition_key=partition_key(month)
-            )
+        if month in self.asked and self._is_selected(table):
+            self.show(table, month, counts | more)
         else:
             self.tell_of_other(table, month, counts | more)
+
+    def show(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
+        """Puts something to look at into the materialisation of a month, where the table is among those asked for."""
+        if self._is_selected(table):
+            self.context.add_asset_metadata(metadata, asset_key=table, partition_key=partition_key(month))
 
     def tell_month(self, month: date, change: Change, told: str) -> None:
         """A line for a person in the run's log: what the month has, and what this run changed in it."""
@@ -135,10 +144,13 @@ class Step:
         self.context.log.info(f"{format_month(month)}: {told}, {end}")
 
     def tell_of_other(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
-        """Says that a month that was not asked for was materialised by this run, too."""
+        """Says that a month, or a table, that was not asked for was materialised by this run, too."""
         self.context.log_event(
             dg.AssetMaterialization(asset_key=table, partition=partition_key(month), metadata=metadata)
         )
+
+    def _is_selected(self, table: str) -> bool:
+        return dg.AssetKey(table) in self.context.selected_asset_keys
 
     def _note(self, table: str, changes: Mapping[date, Change]) -> None:
         total = sum((changes[month] for month in self.open(list(changes))), Change())
@@ -178,6 +190,7 @@ def not_configured(
 
     `missing` is the variable that would say where it is. No execution is recorded, for there was none.
     """
+    months_of(context)
     told = f"{missing} is not set, so nothing was read."
     context.log.info(told)
     # In the order of their definition, which is that of their lineage.
@@ -236,9 +249,8 @@ def executed_step(
             if not is_attended:
                 raise
             # A defect of ours: whoever waits shall see it now, and not after the retries.
-            raise dg.Failure(
-                f"{name} failed: {type(error).__name__}: {error}", allow_retries=False
-            ) from error
+            told = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
+            raise dg.Failure(told, allow_retries=False) from error
 
 
 @contextmanager
@@ -246,6 +258,8 @@ def _telling_interruptions() -> Iterator[None]:
     """Makes an interruption look like one, also where ending a database command half way hid it."""
     try:
         yield
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt(INTERRUPTED) from None
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None:

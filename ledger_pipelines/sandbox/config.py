@@ -15,6 +15,7 @@ _COUNTS = (
     *("assets_per_company", "contacts_per_company", "tickets_per_company"),
     *("students", "invoices", "seed"),
 )
+_HISTORY_DAYS = 730
 _LIMITS = ("rate_limit", "holded_rate_limit", "notion_rate_limit")
 
 
@@ -24,8 +25,8 @@ class SandboxConfig:
 
     `until` is the last day of history: tickets are spread over the two years that end with it, none is
     later. The three averages are for one company, `tickets_per_company` for one year.
-    `students` and `invoices` (credit notes among them) are the school's, spread over the same two years; the
-    named cases (`school_cases`) come on top. Its "current year" is that of `until`.
+    `students` and `invoices` (credit notes among them) are the school's, spread over the same two years, or over the days
+    from `since` on; the named cases (`school_cases`) come on top. Its "current year" is that of `until`.
     `faults` is the share of requests that fail on the way, and `faults / 20` the share of malformed
     records. `stall_seconds` is how long a request that is to time out is held before its connection is
     closed. `rate_limit` is the number of requests a minute for each route and client address; None lifts it,
@@ -36,6 +37,7 @@ class SandboxConfig:
     """
 
     until: date
+    since: date | None = None
     companies: int = 40
     assets_per_company: int = 25
     contacts_per_company: int = 20
@@ -51,10 +53,17 @@ class SandboxConfig:
     gzip: bool = False
     replay: Path | None = None
 
+    @property
+    def history_days(self) -> int:
+        """How many days of history the school has: two years, or those since `since`."""
+        return _HISTORY_DAYS if self.since is None else min(_HISTORY_DAYS, (self.until - self.since).days + 1)
+
     def __post_init__(self) -> None:
         """Refuses numbers that nothing can be made of."""
         if not 1 <= self.companies <= 500_000:
             raise ConfigurationError(f"companies is {self.companies}: choose 1 to 500000.")
+        if self.history_days < 1:
+            raise ConfigurationError(f"since is {self.since}, after {self.until}: choose a day before.")
         for name in _COUNTS:
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: choose 0 or more.")

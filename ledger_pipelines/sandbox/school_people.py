@@ -37,7 +37,6 @@ from ledger_pipelines.sandbox.school_programs import (
     monthly_cohort,
 )
 
-_HISTORY_DAYS = 730
 _SHARES = (0.34, 0.2, 0.16, 0.12, 0.1, 0.08)
 #: How a course that is over went, and one that still runs; each with its share.
 _OVER = (("GRADUATED", 0.76), ("DROPPED", 0.08), ("NOT_COMPLETING", 0.05), ("POSTPONED", 0.05))
@@ -68,9 +67,10 @@ def draw_people(config: SandboxConfig) -> Iterator[Person]:
     cohorts = _Cohorts()
     walk_ins = config.invoices - sum(counts)
     for number in range(config.students):
-        yield _Student(number, draws[number], services[number], config.until, cohorts).person(counts[number])
+        student = _Student(number, draws[number], services[number], config, cohorts)
+        yield student.person(counts[number])
     for number, draw in enumerate(rng.random((walk_ins, 4)).tolist()):
-        yield _walk_in(number, draw, config.until)
+        yield _walk_in(number, draw, config)
 
 
 def _divide(rng: np.random.Generator, students: int, invoices: int) -> list[int]:
@@ -106,11 +106,13 @@ class _Cohorts:
 class _Student:
     """One student being drawn; `draws` are sixteen numbers from 0 to 1."""
 
-    def __init__(self, number: int, draws: list[float], service: int, until: date, cohorts: _Cohorts) -> None:
+    def __init__(
+        self, number: int, draws: list[float], service: int, config: SandboxConfig, cohorts: _Cohorts
+    ) -> None:
         self._number = number
         self._draws = draws
         self._service = service
-        self._until = until
+        self._until, self._days = config.until, config.history_days
         self._cohorts = cohorts
 
     def person(self, documents: int) -> Person:
@@ -136,9 +138,9 @@ class _Student:
 
     def _rhythm(self, documents: int) -> tuple[int, date]:
         """The days from one document to the next, and the first one's day: none is after the last day."""
-        first = self._until - timedelta(days=_HISTORY_DAYS - 1)
-        step = min(30, (_HISTORY_DAYS - 1) // documents) if documents else 30
-        latest = _HISTORY_DAYS - 1 - step * max(documents - 1, 0)
+        first = self._until - timedelta(days=self._days - 1)
+        step = min(30, (self._days - 1) // documents) if documents else 30
+        latest = self._days - 1 - step * max(documents - 1, 0)
         return step, first + timedelta(days=int(self._draws[5] * (latest + 1)))
 
     def _documents(self, count: int, begins: date, step: int) -> tuple[Document, ...]:
@@ -251,12 +253,12 @@ def _chosen(choices: tuple[tuple[str | None, float], ...], draw: float) -> str |
     return choices[0][0]
 
 
-def _walk_in(number: int, draws: list[float], until: date) -> Person:
+def _walk_in(number: int, draws: list[float], config: SandboxConfig) -> Person:
     """Somebody who bought no service: a company with a contact, or nobody whom Holded knows."""
     place = _COUNTRY.places[int(draws[0] * len(_COUNTRY.places))]
     trade = _COUNTRY.trades[int(draws[1] * len(_COUNTRY.trades))]
     channel = (MERCHANDISE, ROOMS, EVENTS)[int(draws[2] * 3)]
-    day = until - timedelta(days=int(draws[3] * _HISTORY_DAYS))
+    day = config.until - timedelta(days=int(draws[3] * config.history_days))
     email = f"office{number}@companies.example"
     line = Line(channel, 150_000 + int(draws[0] * 400) * 10_000, units=1 + number % 3, tax=21)
     return Person(

@@ -27,6 +27,7 @@ from ledger_pipelines.sources.codex_companies import (
 )
 from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
 from ledger_pipelines.sources.core import FixedKey, ServiceTokens
+from ledger_pipelines.sources.credentials import usable_key
 from ledger_pipelines.sources.failures import Address, AnswerError
 from ledger_pipelines.sources.frames import RecordReader
 from ledger_pipelines.sources.http import Bounds, HttpSource
@@ -104,7 +105,7 @@ class CodexClient:
                 "check CORE_URL and CODEX_URL, and that Core is running."
             )
         elif api_key:
-            self._credential = FixedKey(api_key)
+            self._credential = FixedKey(usable_key(api_key, "CODEX_API_KEY"))
             advice = (
                 "either the api_key is wrong, or Core is down and Codex has not read its keys yet; "
                 "check the api_key, and that Core is running."

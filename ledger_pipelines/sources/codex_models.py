@@ -10,16 +10,18 @@ a frame's columns. Fields that are not needed are not in them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Required
 
 import pyarrow as pa
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from ledger_pipelines.money import RATE
 from ledger_pipelines.sources.frames import Entity, frame_schema
 from ledger_pipelines.sources.sparing import Spared
 from ledger_pipelines.sources.wire_types import (
+    Hours,
     Id,
     Instant,
     KeyText,
@@ -55,6 +57,7 @@ RATES = (
 )
 
 
+_HOURS: TypeAdapter[Decimal] = TypeAdapter(Hours)
 _FLAGS = {0: False, 1: True, "false": False, "true": True}
 
 
@@ -289,6 +292,14 @@ def _describe_ticket(record: Mapping[str, Any], owner: str | None) -> tuple[str 
     return None, f"A ticket of company {owner}"
 
 
+def _hours_lost(record: Mapping[str, Any]) -> str | None:
+    try:
+        hours = _HOURS.validate_python(record.get("total_hours_spent"))
+    except ValidationError:
+        return None
+    return f"its {hours.quantize(Decimal('0.01')).normalize():f} h are not billed"
+
+
 def _describe_plan(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:
     name, term = record.get("plan_name"), record.get("term_length")
     if not isinstance(name, str) or not name.strip():
@@ -342,6 +353,7 @@ ENTITIES: Mapping[str, Entity] = {
         owner_column="account_number",
         prefer="last_updated_at",
         texts=frozenset({"description", "description_text", "conversations", "notes"}),
+        lost=_hours_lost,
         model=TicketRow,
     ),
     "plans": Entity(

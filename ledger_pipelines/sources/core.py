@@ -14,9 +14,10 @@ from typing import Any
 
 import jwt
 
-from ledger_pipelines.errors import CredentialRefusedError
+from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError
 from ledger_pipelines.sources.bodies import read_json
 from ledger_pipelines.sources.clock import Clock
+from ledger_pipelines.sources.credentials import usable_key
 from ledger_pipelines.sources.failures import Address, AnswerError
 from ledger_pipelines.sources.http import HttpSource
 from ledger_pipelines.sources.retries import RetryPolicy
@@ -107,11 +108,13 @@ class ServiceTokens:
                 "check CORE_URL, and that Core knows both services."
             ) from None
         text = answer.get("token") if isinstance(answer, Mapping) else None
-        if not isinstance(text, str) or not text:
+        try:
+            text = usable_key(text if isinstance(text, str) else "", "token")
+        except ConfigurationError:
             raise AnswerError(
                 f"Core answered without a token at {self._source.url('/service-token')}: check CORE_URL.",
                 reason="body",
-            )
+            ) from None
         claims = _claims(text)
         expires, subject = claims.get("exp"), claims.get("sub")
         return _Token(

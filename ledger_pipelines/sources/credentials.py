@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ledger_pipelines.errors import ConfigurationError
+from ledger_pipelines.sources.redaction import keep_secret
 
 
 class HeaderKey:
@@ -32,6 +33,7 @@ def usable_key(key: str, setting: str) -> str:
     Raises ConfigurationError, which names the setting and not the key, where it cannot stand in a header.
     """
     plain = key.strip()
+    keep_secret(plain)
     if not plain or not plain.isascii() or not plain.isprintable():
         raise ConfigurationError(f"{setting} cannot be used: it is empty, or has characters that no key has.")
     return plain

@@ -15,7 +15,7 @@ from ledger_pipelines.sources.bodies import read_json
 from ledger_pipelines.sources.credentials import usable_key
 from ledger_pipelines.sources.failures import AnswerError
 from ledger_pipelines.sources.http import HttpSource
-from ledger_pipelines.sources.redaction import redact_text
+from ledger_pipelines.sources.redaction import keep_secret, redact_text
 
 _LOGIN = "/auth/login/"
 
@@ -26,6 +26,9 @@ class Login:
 
     email: str
     password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        keep_secret(self.password)
 
     def token(self, source: HttpSource) -> str:
         """A new token. Raises CredentialRefusedError when 4Geeks does not know us, else as HttpSource.post."""

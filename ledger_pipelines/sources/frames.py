@@ -6,7 +6,6 @@ wire models' modules (`codex_models`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,17 +18,14 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from ledger_pipelines.errors import Problem, SourceUnavailableError
+from ledger_pipelines.sources.faults import LONGEST_TEXT, fault, nameless, plain, plain_text, short, shown
 from ledger_pipelines.sources.redaction import redact, redact_text
 from ledger_pipelines.sources.sparing import Mended, mended
 
 #: Few enough that Python's garbage collection finds little to walk through; it cost a quarter of the time.
 _BATCH = 2_000
-_LONGEST_TEXT = 500
-_LONGEST_LIST = 20
-_LONGEST_LABEL = 200
 #: Pages of one list: a list that has more has no end.
 _MOST_PAGES = 20_000
-_NO_RECORD = "is not a record"
 #: What a frame raises for a value that fits its model and not its column.
 _UNFIT = (pa.ArrowException, ArithmeticError, ValueError)
 
@@ -44,8 +40,9 @@ class Entity:
     that the record is known by (None when it has none) and its name in a sentence, from a record of any
     quality and its owner. Of several records with one key, the one that `prefer` puts highest is kept.
     `texts` are fields that are too large for a problem's details. `operation` is what its problems are filed
-    under, the plural where it is None. `model` is the wire model whose marks say which fields a record can do
-    without (`sparing`); without it a record can do without none.
+    under, the plural where it is None. `lost` says what of money or hours is missing without a record, to complete
+    the sentence "…, so that …"; None where that cannot be told. `model` is the wire model whose marks say which
+    fields a record can do without (`sparing`); without it a record can do without none.
     """
 
     plural: str
@@ -60,6 +57,7 @@ class Entity:
     prefer: str | None = None
     texts: frozenset[str] = frozenset()
     operation: str | None = None
+    lost: Callable[[Mapping[str, Any]], str | None] = lambda _: None
     model: Any = None
 
 
@@ -157,10 +155,10 @@ class RecordReader:
                 self._batch([row], [owner])
             except _UNFIT:
                 name, label = self._entity.describe(row, owner)
-                message = f"{_short(label)} holds a value that is larger than can be kept."
+                message = f"{short(label)} holds a value that is larger than can be kept{self._lost(row)}."
                 details = {"account_number": owner, "record": row} if owner else {"record": row}
                 self.problems.append(
-                    problem(self._integration, self._entity, name or _nameless(row, owner), message, details)
+                    problem(self._integration, self._entity, name or nameless(row, owner), message, details)
                 )
             else:
                 kept.append(index)
@@ -185,16 +183,20 @@ class RecordReader:
         """What is wrong with a record: an error, or a mere note where it counts without what bears on nothing."""
         known = record if isinstance(record, Mapping) else {}
         name, label = self._entity.describe(known, owner)
-        faults = " and ".join(sorted({_fault(detail) for detail in details}))
-        counts = f": it counts {repaired.told}" if repaired else ""
+        faults = " and ".join(sorted({fault(detail) for detail in details}))
+        counts = f": it counts {repaired.told}" if repaired else self._lost(known)
         return problem(
             self._integration,
             self._entity,
-            name if name is not None else _nameless(record, owner),
-            f"{_short(label)} {faults}{counts}.",
+            name if name is not None else nameless(record, owner),
+            f"{short(label)} {faults}{counts}.",
             {"account_number": owner, "record": record} if owner else {"record": record},
             is_blocking=repaired is None,
         )
+
+    def _lost(self, record: Mapping[str, Any]) -> str:
+        lost = self._entity.lost(record)
+        return f", so that {lost}" if lost else ""
 
     def _distinct(self, table: pa.Table) -> pa.Table:
         """The table (sorted by its key) with one row for each key; a problem for each that had more."""
@@ -225,11 +227,11 @@ class RecordReader:
         elif self._entity.prefer in differing:
             which = f"and the one with the latest {self._entity.prefer} is kept"
         else:
-            which = f"and the one with the {differing[0]} {_shown(kept[differing[0]])} is kept"
+            which = f"and the one with the {differing[0]} {shown(kept[differing[0]])} is kept"
         return problem(
             self._integration,
             self._entity,
-            name or _nameless(kept, owner),
+            name or nameless(kept, owner),
             f"{label} came {len(rows)} times in one answer, {which}.",
             {"records": rows},
             is_blocking=bool(differing) and self._entity.prefer not in differing,
@@ -291,8 +293,8 @@ def problem(
         operation=entity.operation or entity.plural,
         entity_type=entity.singular,
         external_id=external_id,
-        message=_plain_text(redact_text(message), 2 * _LONGEST_TEXT),
-        details=redact(_plain(details, entity.texts)),
+        message=plain_text(redact_text(message), 2 * LONGEST_TEXT),
+        details=redact(plain(details, entity.texts)),
         is_blocking=is_blocking,
     )
 
@@ -362,72 +364,3 @@ def without_nul(table: pa.Table) -> pa.Table:
         if pa.types.is_string(column.type) and pc.any(pc.match_substring(values, "\0")).as_py():
             table = table.set_column(index, column, pc.replace_substring(values, "\0", ""))
     return table
-
-
-def _fault(detail: Mapping[str, Any]) -> str:
-    """One validation error as the second half of a sentence."""
-    path, kind, value = detail["loc"][1:], detail["type"], detail["input"]
-    if not path:
-        return _which(kind, detail["msg"]) if kind == "value_error" else _NO_RECORD
-    name = ".".join(map(str, path))
-    if kind == "missing" or value is None or (isinstance(value, str) and not value.strip()):
-        return f"has no {name}"
-    return f"has the {name} {_shown(value)}, which {_which(kind, detail['msg'])}"
-
-
-def _which(kind: str, message: str) -> str:
-    known = {
-        "string_type": "is not text",
-        "string_unicode": "is not valid text",
-        "int_type": "is not a whole number",
-        "int_from_float": "is not a whole number",
-        "bool_type": "is neither true nor false",
-        "greater_than_equal": "is negative",
-        "less_than": "is too large",
-        "string_too_long": "is longer than 200 characters",
-        "string_pattern_mismatch": "has control characters in it",
-    }
-    return (
-        message.removeprefix("Value error, ") if kind == "value_error" else known.get(kind, "cannot be read")
-    )
-
-
-def _shown(value: object) -> str:
-    """A value within a sentence; of what holds others only that it does, since a secret may be among them."""
-    if isinstance(value, Mapping):
-        return "{…}"
-    if isinstance(value, list | tuple):
-        return "[…]"
-    text = repr(redact_text(value)) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:60] + "…"
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else label[:_LONGEST_LABEL] + "…"
-
-
-def _nameless(record: object, owner: str | None) -> str:
-    """A stable id for a record that has none: its owner, and a digest of what it says."""
-    text = json.dumps(record, default=str, sort_keys=True)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{owner}/{digest}" if owner else digest
-
-
-def _plain(value: Any, texts: frozenset[str]) -> Any:
-    """A value fit for JSON and for a person: no large texts, no long lists, no NUL; decimals as text."""
-    if isinstance(value, Mapping):
-        return {
-            _plain_text(str(key), _LONGEST_TEXT): _plain(item, texts)
-            for key, item in value.items()
-            if key not in texts
-        }
-    if isinstance(value, list | tuple):
-        return [_plain(item, texts) for item in value[:_LONGEST_LIST]]
-    if value is None or isinstance(value, bool | int):
-        return value
-    return _plain_text(str(value), _LONGEST_TEXT)
-
-
-def _plain_text(text: str, longest: int) -> str:
-    plain = text.replace("\0", "").encode("utf-8", "replace").decode()
-    return plain if len(plain) <= longest else plain[:longest] + "…"

@@ -23,7 +23,15 @@ from ledger_pipelines.sources.bodies import UnreadableBodyError, read_json
 from ledger_pipelines.sources.clock import Clock
 from ledger_pipelines.sources.credentials import HeaderKey, usable_key
 from ledger_pipelines.sources.failures import Address, AnswerError, own_words
-from ledger_pipelines.sources.frames import Entity, PageReader, Reading, in_order, latest_of, without_nul
+from ledger_pipelines.sources.frames import (
+    Entity,
+    PageReader,
+    Reading,
+    in_order,
+    latest_of,
+    problem,
+    without_nul,
+)
 from ledger_pipelines.sources.holded_models import (
     CONTACT,
     DOCUMENTS,
@@ -32,9 +40,10 @@ from ledger_pipelines.sources.holded_models import (
     LINES_COLUMN,
     SALES_CHANNEL,
     DocumentType,
+    amount_of,
     is_draft,
 )
-from ledger_pipelines.sources.holded_values import epoch_seconds, local_midnight
+from ledger_pipelines.sources.holded_values import epoch_seconds, local_date, local_midnight
 from ledger_pipelines.sources.http import HttpSource
 from ledger_pipelines.sources.retries import RetryPolicy, TransientError
 
@@ -43,6 +52,8 @@ T = TypeVar("T")
 INTEGRATION = "holded"
 #: Holded counts all requests of an account together.
 _ROUTE = "*"
+#: Seconds.
+_DAY = 86_400
 _TYPES: Mapping[str, DocumentType] = {name: name for name in DOCUMENTS}
 _IDENTITY = "the holder of HOLDED_API_KEY"
 
@@ -163,6 +174,7 @@ class HoldedClient:
             entity = DOCUMENTS[document_type]
             for page in self._pages(f"/documents/{document_type}", params, entity, gaps):
                 reader.add([record for record in page if _may_be_in(window, record)])
+                gaps += [_misdated(entity, record) for record in page if _is_misdated(window, record)]
         return _documents(readers.values(), gaps)
 
     def documents_by_id(self, wanted: Sequence[tuple[str, str]]) -> DocumentAnswers:
@@ -343,6 +355,30 @@ def _may_be_in(window: range, record: object) -> bool:
     """
     seconds = epoch_seconds(record.get("date")) if isinstance(record, Mapping) else None
     return seconds is None or seconds in window
+
+
+def _is_misdated(window: range, record: object) -> bool:
+    """Whether a document is dated nowhere near the window that Holded showed it in; a draft counts for nothing."""
+    if not isinstance(record, Mapping) or is_draft(record):
+        return False
+    seconds = epoch_seconds(record.get("date"))
+    return seconds is not None and not window.start - _DAY <= seconds < window.stop + 2 * _DAY
+
+
+def _misdated(entity: Entity, record: Mapping[str, Any]) -> Problem:
+    """A document that Holded showed among those of some months, and that says a day of its own in others."""
+    name, label = entity.describe(record, None)
+    day = local_date(epoch_seconds(record.get("date")) or 0)
+    amount = amount_of(record)
+    over = f" over {amount}" if amount else ""
+    return problem(
+        INTEGRATION,
+        entity,
+        name or label,
+        f"{label}{over} is dated {day} and was shown among documents of other months, so that it is in none of "
+        "them: correct its date in Holded.",
+        {"record": record},
+    )
 
 
 def _lines_of(documents: pa.Table) -> pa.Table:

@@ -183,9 +183,15 @@ def _document_row(document: DocumentWire) -> dict[str, Any]:
     }
 
 
+_OF_A_DOCUMENT = frozenset({"id", "docNumber", "draft", "approvedAt"})
+
+
 def is_draft(record: object) -> bool:
-    """Whether a record says itself that it is a draft: it counts for nothing, whatever else it says."""
-    if not isinstance(record, Mapping):
+    """Whether a record says itself that it is a draft: it counts for nothing, whatever else it says.
+
+    What has nothing of a document is no draft of one either.
+    """
+    if not isinstance(record, Mapping) or record.keys().isdisjoint(_OF_A_DOCUMENT):
         return False
     is_unnumbered = record.get("docNumber") in (None, "")
     is_unapproved = "approvedAt" in record and record["approvedAt"] in (None, "", 0)
@@ -257,6 +263,20 @@ def _described(record: Mapping[str, Any], kind: str, *names: str) -> tuple[str |
     return own_id, f"{article} {kind.lower()}" if own_id is None else f"{kind} {own_id}"
 
 
+def amount_of(record: Mapping[str, Any]) -> str | None:
+    """The total of a document of any quality, in words; None where it has none that could be read."""
+    try:
+        total = values.rounded(values.meant_number(record.get("total")), CENT)
+        return f"{total:,} {values.currency(record.get('currency'))}"
+    except ValueError:
+        return None
+
+
+def _lost(record: Mapping[str, Any]) -> str | None:
+    amount = amount_of(record)
+    return None if amount is None else f"its {amount} do not count"
+
+
 def _documents(document_type: DocumentType, plural: str, kind: str) -> Entity:
     return Entity(
         plural,
@@ -267,6 +287,7 @@ def _documents(document_type: DocumentType, plural: str, kind: str) -> Entity:
         lambda record, _: _described(record, kind, "docNumber", "document_number"),
         defaults={"document_type": document_type, "is_cancelled": False},
         operation="invoices",
+        lost=_lost,
         model=DocumentWire,
     )
 

@@ -11,8 +11,11 @@ from datetime import date
 from typing import Any
 
 from ledger_pipelines.emails import addresses
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.sources.wire_types import day_of
 
+#: Characters of a type that nobody knows.
+_LONGEST_TYPE = 40
 #: Where an answer nests values in values, no deeper than people do.
 _DEEPEST = 3
 
@@ -54,7 +57,8 @@ def _values(value: object, depth: int) -> list[str]:
     if kind is None:
         kind = next((name for name in value if name in _READERS), None)
     if not isinstance(kind, str) or kind not in _READERS or depth == 0:
-        raise ValueError(f"is a property of the type {kind}, whose value is not plain")
+        shown = one_line(kind)[:_LONGEST_TYPE] if isinstance(kind, str) else "that it does not say"
+        raise ValueError(f"is a property of the type {shown}, whose value is not plain")
     if kind not in value:
         raise ValueError(f"has no {kind}")
     return _READERS[kind](value[kind], depth)

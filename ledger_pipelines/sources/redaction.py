@@ -34,6 +34,21 @@ _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|Token)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}", re.IGNORECASE
 )
+#: A name and its value as JSON, a form, a header or an assignment in a text has them.
+_NAMED_TEXT = re.compile(
+    r"""(?P<name>[A-Za-z_][\w-]*)(?P<sign>\\?["']?\s*[:=]\s*)(?P<value>\[redacted\]|\\?"(?:[^"\\]|\\[^"])*\\?"?|\\?'[^']*'?|[^\s"',;&}\])]+)"""
+)
+#: The user and password of an address, also where a `/` or `@` of the password was not encoded.
+_USER_IN_ADDRESS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s:@/]*:\S*@", re.IGNORECASE)
+#: What we say to prove who we are, and never say to anybody else.
+_own_secrets: set[str] = set()
+#: A secret that is shorter is part of many words.
+_SHORTEST_SECRET = 4
+
+
+def keep_secret(*secrets: str) -> None:
+    """Takes these, which are our own, out of every text from now on, whatever the name that they stand under."""
+    _own_secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def is_secret_name(name: str) -> bool:
@@ -56,16 +71,22 @@ def _redact_value(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact_value(item) for item in value]
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(REDACTED, value)
+        return redact_text(value)
     return value
 
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without these secrets, and without what looks like a token anyway."""
-    for secret in secrets:
-        if len(secret) > 3:
+    """The text without these secrets, without our own, and without what looks like one or stands under such a name."""
+    for secret in sorted({*_own_secrets, *secrets}, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, REDACTED)
-    return _SECRET_TEXT.sub(REDACTED, text)
+    text = _USER_IN_ADDRESS.sub(rf"\g<scheme>{REDACTED}@", text)
+    return _NAMED_TEXT.sub(_without_value, _SECRET_TEXT.sub(REDACTED, text))
+
+
+def _without_value(found: re.Match[str]) -> str:
+    is_shown = not is_secret_name(found["name"]) or found["value"].startswith(REDACTED)
+    return found[0] if is_shown else f"{found['name']}{found['sign']}{REDACTED}"
 
 
 def safe_url(url: str) -> str:

@@ -37,3 +37,11 @@ def keep_enrolled(connection: psycopg.Connection, memberships: pa.Table, *, is_c
                 [frame["membership_id"].to_pylist()],
             )
         copy_in(connection, _TABLE, frame)
+
+
+def read_resigned(connection: psycopg.Connection) -> frozenset[str]:
+    """The contacts of whom a month recognised something because they had resigned."""
+    rows = connection.execute(
+        "SELECT DISTINCT contact_id FROM monthly_accruals WHERE reason = 'resigned'"
+    ).fetchall()
+    return frozenset(contact for (contact,) in rows)

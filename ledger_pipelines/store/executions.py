@@ -67,23 +67,6 @@ def recorded_execution(
         _finish(connection, execution, "completed", None)
 
 
-@contextmanager
-def held_run(database: Database, run_id: str) -> Iterator[None]:
-    """While the body runs, `is_held` says so of this run to everyone; a process that is killed holds nothing."""
-    with database.connect(application_name="ledger run") as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [_run_lock(run_id)])
-        yield
-
-
-def is_held(connection: psycopg.Connection, run_id: str) -> bool:
-    """Whether a living process holds this run."""
-    with connection.transaction():
-        rows = connection.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [_run_lock(run_id)]
-        ).fetchall()
-    return not rows[0][0]
-
-
 def fail_abandoned(connection: psycopg.Connection) -> list[Abandoned]:
     """Marks as failed every running execution whose process is gone, and returns them."""
     unfinished = connection.execute(
@@ -114,10 +97,6 @@ def others_meanwhile(connection: psycopg.Connection, run_id: str, months: Sequen
         {"run": run_id, "months": [format_month(month) for month in months]},
     ).fetchall()
     return [name for (name,) in rows]
-
-
-def _run_lock(run_id: str) -> str:
-    return f"ledger.run:{run_id}"
 
 
 def _finish(connection: psycopg.Connection, execution: Execution, status: str, message: str | None) -> None:

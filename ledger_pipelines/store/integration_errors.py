@@ -114,17 +114,29 @@ def resolve_error(connection: psycopg.Connection, error_id: int, note: str) -> s
 def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
     """Whether a person has ignored this very error, which confirms what it says, such as a list's being shorter.
 
-    The confirmation holds once: the error is settled by it, and counts again when it comes again.
+    The confirmation holds once: the error is settled by it, and counts again when it comes again. Of a list that has
+    become shorter than the person knew (`now` of its details) nothing was confirmed, and it counts again at once.
     """
     row = connection.execute(
-        """UPDATE integration_errors
-           SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL, is_resolved = true, resolved_at = now(),
-               resolution_notes = 'Confirmed: ' || ignore_notes
-           WHERE integration_name = %s AND operation_type = %s AND entity_type = %s AND external_id = %s
-                 AND is_ignored RETURNING id""",
-        [problem.integration, problem.operation, problem.entity_type, problem.external_id],
+        """WITH found AS (
+               SELECT id, coalesce((error_details->>'now')::bigint <= %(now)s, true) AS fits FROM integration_errors
+               WHERE integration_name = %(integration)s AND operation_type = %(operation)s
+                     AND entity_type = %(kind)s AND external_id = %(id)s AND is_ignored FOR UPDATE
+           )
+           UPDATE integration_errors e
+           SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL, is_resolved = f.fits,
+               resolved_at = CASE WHEN f.fits THEN now() END,
+               resolution_notes = CASE WHEN f.fits THEN 'Confirmed: ' || e.ignore_notes END
+           FROM found f WHERE f.id = e.id RETURNING f.fits""",
+        {
+            "integration": problem.integration,
+            "operation": problem.operation,
+            "kind": problem.entity_type,
+            "id": problem.external_id,
+            "now": problem.details.get("now"),
+        },
     ).fetchone()
-    return row is not None
+    return row is not None and bool(row[0])
 
 
 def without_ignored(connection: psycopg.Connection, problems: Iterable[Problem]) -> list[Problem]:

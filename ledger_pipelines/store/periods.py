@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import date
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
+from ledger_pipelines.store.replacement import ensure_months
 
 
 def closed_months(connection: psycopg.Connection) -> frozenset[date]:
@@ -20,8 +23,11 @@ def closed_months(connection: psycopg.Connection) -> frozenset[date]:
 def close_months(connection: psycopg.Connection, months: Sequence[date], *, person: str) -> list[date]:
     """Closes these months, all or none, and returns those that were open.
 
-    From then on the database itself refuses every change to their rows.
+    From then on the database itself refuses every change to their rows. Within a transaction of the caller's, no other
+    one can write to them until that ends.
     """
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        make_partitions(connection, months)
     with connection.transaction():
         for month in sorted(months):
             connection.execute(
@@ -44,24 +50,50 @@ def close_months(connection: psycopg.Connection, months: Sequence[date], *, pers
     return newly_closed
 
 
-def reopen_month(connection: psycopg.Connection, month: date, *, person: str, reason: str) -> None:
+def make_partitions(connection: psycopg.Connection, months: Sequence[date]) -> None:
+    """Makes the months' partitions of every table where they are missing: before the transaction that closes them."""
+    tables = connection.execute("SELECT table_name FROM ledger_month_tables").fetchall()
+    ensure_months(connection, [table for (table,) in tables], months)
+
+
+def reopen_month(
+    connection: psycopg.Connection, month: date, *, person: str, reason: str, patience: float = 60.0
+) -> None:
     """Reopens a closed month and keeps who did so and why.
 
-    Raises LedgerError when the month is not closed, or there is no reason.
+    A run that is reading the month is waited for, up to `patience` seconds. Raises LedgerError when that was too long,
+    the month is not closed, or there is no reason.
     """
     if not reason.strip():
         raise LedgerError("Reopening a month takes a reason: say why with --reason.")
-    with connection.transaction():
-        _refuse_while_restated(connection, month)
-        row = connection.execute(
-            """UPDATE ledger_periods SET status = 'open', closed_at = NULL, closed_by = NULL
-               WHERE month = %s AND status = 'closed' RETURNING month""",
-            [month],
-        ).fetchone()
-        if row is None:
-            raise LedgerError(f"{format_month(month)} is not closed, so there is nothing to reopen.")
-        connection.execute("SELECT thaw_month(%s)", [month])
-        _record(connection, month, "reopened", person, reason.strip())
+    end = time.monotonic() + patience
+    while True:
+        try:
+            with connection.transaction():
+                _reopen(connection, month, person=person, reason=reason.strip())
+            return
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if time.monotonic() > end:
+                raise LedgerError(
+                    f"{format_month(month)} was not reopened, a run is reading it: try again when that has ended."
+                ) from None
+
+
+def _reopen(connection: psycopg.Connection, month: date, *, person: str, reason: str) -> None:
+    # Shorter than the second after which the server looks for a deadlock: then nobody else is the one to give up.
+    connection.execute("SET LOCAL lock_timeout = '400ms'")
+    # Before anything is read: of two who reopen it at once, the other waits here and finds it open.
+    connection.execute("SELECT FROM ledger_periods WHERE month = %s FOR UPDATE", [month])
+    _refuse_while_restated(connection, month)
+    row = connection.execute(
+        """UPDATE ledger_periods SET status = 'open', closed_at = NULL, closed_by = NULL
+           WHERE month = %s AND status = 'closed' RETURNING month""",
+        [month],
+    ).fetchone()
+    if row is None:
+        raise LedgerError(f"{format_month(month)} is not closed, so there is nothing to reopen.")
+    connection.execute("SELECT thaw_month(%s)", [month])
+    _record(connection, month, "reopened", person, reason)
 
 
 def _record(

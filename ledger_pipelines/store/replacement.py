@@ -20,6 +20,7 @@ from psycopg import sql
 from ledger_pipelines.errors import ClosedMonthError, FrameError
 from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.store.frames import copy_in, months_in, table_schema
+from ledger_pipelines.store.writes import record_writes
 
 _STAGE = "replacement_stage"
 
@@ -44,9 +45,16 @@ class Change:
 
 
 def replace_month(
-    connection: psycopg.Connection, table: str, months: Sequence[date], frame: pa.Table
+    connection: psycopg.Connection,
+    table: str,
+    months: Sequence[date],
+    frame: pa.Table,
+    *,
+    written_by: str | None = None,
 ) -> dict[date, Change]:
     """Makes the frame's rows the rows of these months, and says what changed, by month.
+
+    `written_by` is Dagster's run, which is kept of the months that changed (`store.writes`).
 
     The replacement is a transaction of its own; the connection is one in autocommit mode, as `Database.connect` gives.
     Raises FrameError when columns, types, nulls, months or keys do not fit the table, and ClosedMonthError when
@@ -62,13 +70,16 @@ def replace_month(
                 "reopen it with `ledger reopen`, or run the open months only."
             )
         try:
-            return _write(connection, table, months, frame)
+            changes = _write(connection, table, months, frame)
         except psycopg.errors.UniqueViolation as error:
             raise FrameError(f"Two rows for {table} have the same key: {error.diag.message_detail}") from None
         except (psycopg.errors.CheckViolation, psycopg.errors.NotNullViolation) as error:
             raise FrameError(
                 f"A row for {table} breaks {error.diag.constraint_name}: {error.diag.message_detail}"
             ) from None
+        changed = [month for month, change in changes.items() if change.added or change.removed]
+        record_writes(connection, table, changed, written_by=written_by)
+    return changes
 
 
 def compare_month(

@@ -16,7 +16,7 @@ from ledger_pipelines.defs.partitions import partition_key
 from ledger_pipelines.sandbox import Sandbox
 from ledger_pipelines.sandbox.server import environment
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.executions import held_run
+from ledger_pipelines.store.run_processes import held_run
 
 
 def use(

@@ -16,8 +16,8 @@ from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG
 from ledger_pipelines.defs.partitions import partition_key
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.executions import held_run
 from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.store.run_processes import held_run
 from ledger_pipelines_tests.billing.building import WORKED_RATES
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 from ledger_pipelines_tests.sources.conftest import Reply, ScriptedServer, Seen, problem_reply

@@ -144,8 +144,8 @@ def test_closing_for_good_asks_once_for_all_and_names_tickets_without_a_date(led
     ((operation, message),) = ledger.errors()
     assert operation == "undated_tickets"
     assert message == (
-        "Ticket 2 of company 620547 has no last_updated_at, so that it is of no month and its 2.5 h are not billed: "
-        "have it updated in the PSA."
+        "Ticket 2 of company 620547 has no last_updated_at, so that its 2.5 h are not billed: it is of no month, so have "
+        "it updated in the PSA."
     )
     assert ledger.fetch("SELECT is_blocking, months FROM integration_errors") == [(True, [])]
 

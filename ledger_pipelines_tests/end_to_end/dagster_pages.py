@@ -20,6 +20,10 @@ _BACKFILLS = (
 )
 _MONTHS = """{ assetNodes { assetKey { path } assetPartitionStatuses {
     ... on TimePartitionStatuses { ranges { startKey endKey status } } } } }"""
+_LAUNCH = """mutation ($run: ExecutionParams!) { launchRun(executionParams: $run) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+#: What GraphQL calls the ledger's code.
+LOCATION = {"repositoryLocationName": "ledger_pipelines", "repositoryName": "__repository__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,12 @@ class DagsterPages:
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, newest first, with their tags as a mapping."""
-        found: list[dict[str, Any]] = self._ask(_RUNS)["runsOrError"]["results"]
+        found: list[dict[str, Any]] = self.ask(_RUNS)["runsOrError"]["results"]
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
 
     def backfills(self) -> list[dict[str, Any]]:
         """All backfills, newest first."""
-        found: list[dict[str, Any]] = self._ask(_BACKFILLS)["partitionBackfillsOrError"]["results"]
+        found: list[dict[str, Any]] = self.ask(_BACKFILLS)["partitionBackfillsOrError"]["results"]
         return found
 
     def months(self) -> dict[str, list[tuple[str, str, str]]]:
@@ -57,11 +61,34 @@ class DagsterPages:
                 (span["startKey"], span["endKey"], span["status"])
                 for span in node["assetPartitionStatuses"]["ranges"]
             ]
-            for node in self._ask(_MONTHS)["assetNodes"]
+            for node in self.ask(_MONTHS)["assetNodes"]
         }
 
-    def _ask(self, query: str) -> dict[str, Any]:
-        answer = requests.post(f"{self.url}/graphql", json={"query": query}, timeout=30).json()
+    def status(self, run_id: str) -> str:
+        """How a run stands: `STARTED`, `SUCCESS` …"""
+        asked = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+        return str(self.ask(asked, id=run_id)["runOrError"]["status"])
+
+    def launch(self, month: str, *assets: str, job: str = "month_close") -> str:
+        """Starts a run of a job, or of these of its assets, for a month; its id."""
+        selector: dict[str, Any] = {**LOCATION, "jobName": job}
+        if assets:
+            selector["assetSelection"] = [{"path": [asset]} for asset in assets]
+        tags = [{"key": "dagster/partition", "value": month}]
+        asked = {
+            "selector": selector,
+            "mode": "default",
+            "runConfigData": "{}",
+            "executionMetadata": {"tags": tags},
+        }
+        launched = self.ask(_LAUNCH, run=asked)["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """What GraphQL answers; fails the test when it is an error."""
+        asked = {"query": query, "variables": variables}
+        answer = requests.post(f"{self.url}/graphql", json=asked, timeout=60).json()
         assert "errors" not in answer, answer
         data: dict[str, Any] = answer["data"]
         return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -100,6 +101,25 @@ def test_ctrl_c_ends_a_run_at_once_and_says_no_more_than_that(
     assert fetch(database, "SELECT count(*) FROM billing_statements") == [(0,)]
     assert fetch(database, "SELECT count(*) FROM sync_executions WHERE status = 'running'") == [(0,)]
     assert run_statuses(database)[0] in ("FAILURE", "CANCELED")
+
+
+@pytest.mark.timeout(120)
+def test_ctrl_c_while_a_source_is_read_leaves_no_run_behind(ledger: Ledger, database: Database) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(50)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asking = ledger.started("close", "2025-01", CODEX_URL=url, CORE_URL=url, LEDGER_HTTP_TIMEOUT="100")
+        with asking as running:
+            peer, _ = silent.accept()
+            with peer:
+                running.interrupt()
+                done = running.finished(seconds=60)
+
+    assert (done.code, "Traceback" in done.err) == (130, False)
+    assert run_statuses(database) == ["FAILURE"]
+    executions = "SELECT step_name, status, error_message FROM sync_executions"
+    assert fetch(database, executions) == [("codex", "failed", "It was interrupted.")]
 
 
 def _renew(ledger: Ledger) -> int:

@@ -44,12 +44,13 @@ class HoldedLike(PagingServer):
     """`lists` are the records of each path; documents are bounded by date as Holded bounds them.
 
     `hidden` are ids that no list shows, though each can be had by its id; `by_id` is the answer to every request for
-    one record, where it is set.
+    one record, where it is set. With `shows_all` documents are shown whatever the dates that are asked for.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.lists: dict[str, list[Any]] = {}
+        self.shows_all = False
         self.hidden: set[str] = set()
         self.by_id: Reply | None = None
 
@@ -65,7 +66,8 @@ class HoldedLike(PagingServer):
             if not {"starttmp", "endtmp"} <= set(query):
                 return reply([])
             first, last = int(query["starttmp"]), int(query["endtmp"])
-            records = [record for record in records if first <= _seconds(record, first) <= last]
+            if not self.shows_all:
+                records = [record for record in records if first <= _seconds(record, first) <= last]
         start = (int(query["page"]) - 1) * 500
         return reply(records[start : start + 500])
 

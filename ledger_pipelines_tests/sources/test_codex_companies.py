@@ -139,7 +139,8 @@ def test_a_ticket_of_the_year_1_does_not_vanish(client: CodexClient, scripted: S
     scripted.script(BULK, reply([_entry("1", tickets=[ticket])]))
     [problem] = client.fetch(PARTS, [2025]).problems
     assert problem.message == (
-        "Ticket 77 of company 1 has the last_updated_at '0001-01-01T00:00:00Z', which is not between 1970 and 2200."
+        "Ticket 77 of company 1 has the last_updated_at '0001-01-01T00:00:00Z', which is not between 1970 and 2200, so "
+        "that its 1.5 h are not billed."
     )
 
 

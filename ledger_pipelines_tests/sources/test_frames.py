@@ -83,7 +83,7 @@ def test_a_frame_has_its_schema_with_and_without_rows(entity: str) -> None:
             "tickets",
             {"last_updated_at": None},
             "620547/195836",
-            "Ticket 195836 of company 620547 has no last_updated_at.",
+            "Ticket 195836 of company 620547 has no last_updated_at, so that its 0.92 h are not billed.",
         ),
         (
             "tickets",
@@ -469,13 +469,14 @@ def test_a_message_shows_neither_secrets_nor_escapes_of_a_value(value: object, s
     message = _problem("tickets", TICKET | {"last_updated_at": value}).message
     assert (
         message
-        == f"Ticket 195836 of company 620547 has the last_updated_at {shown}, which is not a timestamp."
+        == f"Ticket 195836 of company 620547 has the last_updated_at {shown}, which is not a timestamp, so that its "
+        "0.92 h are not billed."
     )
 
 
 def test_a_very_long_key_leaves_room_for_what_is_wrong_with_it() -> None:
     problem = _problem("tickets", TICKET | {"ticket_number": "9" * 3_000})
-    assert problem.message.endswith("which is longer than 200 characters.")
+    assert problem.message.endswith("which is longer than 200 characters, so that its 0.92 h are not billed.")
     assert len(problem.message) < 500
 
 

@@ -246,10 +246,41 @@ def test_a_document_that_cannot_be_read_is_one_problem_without_lines(
     assert found.invoice_lines["invoice_id"].to_pylist() == ["inv00001", "inv00003"]
     [problem] = found.problems
     assert (problem.integration, problem.operation, problem.entity_type) == ("holded", "invoices", "invoice")
-    assert problem.message == sentence
+    # Its money is named, where its total says what it is.
+    is_told = not {"total", "currency"} & broken.keys() or broken.get("currency") == "kwd"
+    lost = f", so that its 361.79 {broken.get('currency', 'EUR').upper()} do not count" if is_told else ""
+    assert problem.message == f"{sentence.removesuffix('.')}{lost}."
     assert problem.details["record"]["contactName"] == "Mapple Inc"
     if broken.get("id", "") is not None:
         assert problem.external_id == "inv00002"
+
+
+@pytest.mark.parametrize("nothing", [{}, {"a": [{"password": "hunter2"}]}])
+def test_what_has_nothing_of_a_document_does_not_pass_for_a_draft(
+    nothing: dict[str, Any], holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.lists[INVOICE_PATH] = [document(1), nothing]
+    found = client.documents(MARCH, APRIL)
+    [problem] = found.problems
+    assert problem.is_blocking
+    assert problem.message.startswith("An invoice has no ")
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(("moved", "day"), [(12, "1970-01-01"), (32_503_000_000, "2999-12-24")])
+def test_a_document_of_another_time_does_not_vanish(
+    moved: int, day: str, holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.shows_all = True
+    holded.lists[INVOICE_PATH] = [document(1), document(2, date=moved), document(3, date=moved, draft=True)]
+    found = client.documents(MARCH, APRIL)
+    assert found.invoices["id"].to_pylist() == ["inv00001"]
+    [problem] = found.problems
+    assert (problem.external_id, problem.is_blocking) == ("inv00002", True)
+    assert problem.message == (
+        f"Invoice F00002 over 361.79 EUR is dated {day} and was shown among documents of other months, so that it is "
+        "in none of them: correct its date in Holded."
+    )
 
 
 @pytest.mark.parametrize(

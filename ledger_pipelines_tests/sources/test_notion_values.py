@@ -155,3 +155,15 @@ def test_a_text_that_is_no_date_without_doubt_is_an_error(text: str) -> None:
 )
 def test_a_status_is_read_from_a_property_of_any_type_that_holds_it_plainly(value: Any) -> None:
     assert property_text(value) == "Early Dropped"
+
+
+@pytest.mark.parametrize("kind", [{"a": [{"password": "hunter2"}]}, "half \ud83e", "\x1b[2J", "x" * 3_000, 7])
+def test_a_type_that_nobody_knows_is_told_without_what_it_holds(kind: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"^is a property of the type .+, whose value is not plain$"
+    ) as caught:
+        property_text({"type": kind, "email": "ana@school.example"})
+    told = str(caught.value)
+    assert told.isprintable()
+    assert len(told) < 120
+    assert "hunter2" not in told

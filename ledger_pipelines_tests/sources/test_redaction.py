@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.sources.redaction import REDACTED, redact, redact_text, safe_url
+from ledger_pipelines.sources.redaction import REDACTED, keep_secret, redact, redact_text, safe_url
 
 SECRET = "s3cr3t-value-9f27"
 _SECRET_NAMES = [
@@ -72,3 +72,44 @@ def test_a_known_secret_is_removed_from_a_text() -> None:
 )
 def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert safe_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"api_key": "hunter2"}',
+        '{"a": {"b": [{"client_secret":"hunter2"}]}}',
+        "{'Password': 'hunter2'}",
+        '"{\\"token\\": \\"hunter2\\"}"',
+        "password=hunter2&user=ana",
+        "access_key: hunter2, then",
+        "see postgresql://ada:hunter2@db.example/books",
+        "see postgresql://ada:hunt/hunter2@db.example/books",
+        "see postgresql://ada:hunt@hunter2@db.example/books",
+        "https://ada:hunter2@shop.example/x?page=1",
+        "Authorization: Bearer hunter2hunter2",
+        "our own is 4711-hunter2-own",
+    ],
+)
+def test_a_secret_within_a_text_is_not_shown(text: str) -> None:
+    keep_secret("4711-hunter2-own")
+    found = redact_text(text)
+    assert "hunter2" not in found
+
+    assert REDACTED in found
+    assert "hunter2" not in json.dumps(redact({"said": [text]}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The key account: Acme",
+        "Invoice F1: 12 EUR",
+        "monkey: 3",
+        "https://shop.example/a:b/c@d",
+        "pin the tail",
+        "a=b",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact_text(text) == text

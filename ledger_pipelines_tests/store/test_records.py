@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from ledger_pipelines.errors import LedgerError, Problem
+from ledger_pipelines.shrinkage import shrunken_list
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import fail_abandoned, recorded_execution
 from ledger_pipelines.store.integration_errors import (
@@ -23,6 +24,7 @@ from ledger_pipelines.store.integration_errors import (
     list_errors,
     record_problems,
     resolve_error,
+    take_confirmation,
 )
 
 JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
@@ -226,3 +228,30 @@ def test_an_id_of_any_length_is_kept_and_found_again(connection: psycopg.Connect
     first = record_problems(connection, "codex", "tickets", problems)
     again = record_problems(connection, "codex", "tickets", problems[:2])
     assert (first.new, again.new, again.resolved) == (3, 0, 1)
+
+
+def test_a_confirmation_holds_once_and_for_no_shorter_list(connection: psycopg.Connection) -> None:
+    def shows(now: int) -> Problem:
+        return shrunken_list("codex", "assets", "Codex", "assets", before=300, now=now)
+
+    def doubted(now: int) -> bool:
+        """Whether a run that is shown so many doubts them; it keeps the error then."""
+        if take_confirmation(connection, shows(now)):
+            return False
+        record_problems(connection, "codex", "assets", [shows(now)])
+        return True
+
+    def confirm() -> None:
+        (number,) = connection.execute("SELECT id FROM integration_errors").fetchone() or (0,)
+        ignore_error(connection, number, "Sold.")
+
+    assert doubted(36)
+    confirm()
+    assert not doubted(36)
+    assert doubted(36)
+    confirm()
+    # Nobody has said that there are none.
+    assert doubted(0)
+    assert doubted(0)
+    confirm()
+    assert not doubted(10)

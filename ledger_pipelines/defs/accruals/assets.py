@@ -20,12 +20,12 @@ from ledger_pipelines.defs.accruals.charts import month_totals, notice_table, re
 from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
 from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 from ledger_pipelines.defs.closed import booked_or_computed
-from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.naming import named_contracts
-from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition, partition_key
+from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition
 from ledger_pipelines.defs.presentation import month_asset
 from ledger_pipelines.defs.previews import month_bars, month_previews, preview
 from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
+from ledger_pipelines.defs.selection import selected
 from ledger_pipelines.defs.steps import MONTH_CLOSE, Step, executed_step, not_configured, with_history
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
@@ -80,6 +80,7 @@ _SHOWN_DEFERRED = ("currency", "opening", "invoiced", "recognised", "closing")
     ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
+    can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="accruals",
 )
@@ -118,9 +119,8 @@ def accruals(
         }
         findings = list(accrual_findings(step, inputs, result))
         _picture(step)
-    for table in OUTPUT_TABLES:
-        yield dg.MaterializeResult(asset_key=table)
-    yield from report(context, ledger, findings)
+    results = [dg.MaterializeResult[None](asset_key=table) for table in OUTPUT_TABLES]
+    yield from selected(context, ledger, results, findings)
 
 
 def _months_to_accrue(step: Step) -> list[date]:
@@ -204,8 +204,5 @@ def _picture(step: Step) -> None:
         return
     currency = year["currency"][0].as_py()
     closing = {row["month"]: row["closing"] for row in year.to_pylist() if row["currency"] == currency}
-    step.context.add_asset_metadata(
-        {"deferred_by_month": month_bars(closing, currency), "waterfall": waterfall(year)},
-        asset_key="deferred_revenue",
-        partition_key=partition_key(last),
-    )
+    pictures = {"deferred_by_month": month_bars(closing, currency), "waterfall": waterfall(year)}
+    step.show("deferred_revenue", last, pictures)

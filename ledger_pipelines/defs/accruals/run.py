@@ -15,7 +15,7 @@ from ledger_pipelines.accruals.inputs import SCHEMAS, AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.invoicing.service_periods import ROW_COLUMNS, present_periods
-from ledger_pipelines.store.enrolled import read_enrolled
+from ledger_pipelines.store.enrolled import read_enrolled, read_resigned
 from ledger_pipelines.store.frames import read_months, read_table
 from ledger_pipelines.store.snapshots import newest_are_complete, read_newest_snapshot, read_times
 from ledger_pipelines.store.statements import one_view
@@ -39,6 +39,7 @@ def read_inputs(
     """
     columns = list(dict.fromkeys([*ROW_COLUMNS, *period_columns]))
     with one_view(connection):
+        is_complete = newest_are_complete(connection, _CRM_TABLES)
         return AccrualInputs(
             contracts=read_months(connection, "contracts", ledger_months, SCHEMAS["contracts"].names),
             services=_services(connection),
@@ -51,7 +52,8 @@ def read_inputs(
             pages=_newest(connection, "external_ids"),
             booked=read_months(connection, "monthly_accruals", sorted(closed), SCHEMAS["booked"].names),
             closed_months=closed,
-            crm_is_complete=newest_are_complete(connection, _CRM_TABLES),
+            crm_is_complete=is_complete,
+            resigned=frozenset() if is_complete else read_resigned(connection),
         )
 
 

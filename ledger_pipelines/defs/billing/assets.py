@@ -15,11 +15,12 @@ from ledger_pipelines.defs.billing.charts import statement_chart
 from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
 from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
 from ledger_pipelines.defs.closed import booked_or_computed
-from ledger_pipelines.defs.findings import Finding, report
-from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR, partition_key
+from ledger_pipelines.defs.findings import Finding
+from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR
 from ledger_pipelines.defs.presentation import month_asset
 from ledger_pipelines.defs.previews import amount_metadata, month_bars, month_previews, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
+from ledger_pipelines.defs.selection import selected
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, years_so_far
@@ -88,6 +89,7 @@ _PREVIEWS = {
     ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
+    can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="billing",
 )
@@ -119,9 +121,8 @@ def billing(
             problems += run.result.problems
         step.record("billing", "statements", problems, months=step.months)
         _picture(step)
-    for table in OUTPUT_TABLES:
-        yield dg.MaterializeResult(asset_key=table)
-    yield from report(context, ledger, findings)
+    results = [dg.MaterializeResult[None](asset_key=table) for table in OUTPUT_TABLES]
+    yield from selected(context, ledger, results, findings)
 
 
 def _describe(step: Step, run: StatementRun) -> None:
@@ -177,11 +178,8 @@ def _picture(step: Step) -> None:
     by_month: dict[date, Decimal] = {}
     for row in totals.to_pylist():
         by_month[row["month"]] = by_month.get(row["month"], _NOTHING) + row["amount"]
-    step.context.add_asset_metadata(
-        {
-            "totals_by_month": month_bars(by_month, totals["currency"][0].as_py()),
-            "totals_by_month_and_kind": statement_chart(totals),
-        },
-        asset_key="billing_statements",
-        partition_key=partition_key(last),
-    )
+    pictures = {
+        "totals_by_month": month_bars(by_month, totals["currency"][0].as_py()),
+        "totals_by_month_and_kind": statement_chart(totals),
+    }
+    step.show("billing_statements", last, pictures)

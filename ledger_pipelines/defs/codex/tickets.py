@@ -21,6 +21,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, first_open_after, years_so_far
 from ledger_pipelines.shrinkage import shrunken_list
 from ledger_pipelines.sources.codex import CodexSnapshot
+from ledger_pipelines.sources.wire_types import utc_instant
 from ledger_pipelines.store.frames import read_months
 from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.tickets import read_known_tickets
@@ -182,12 +183,7 @@ def _news(news: pa.Table, known: pa.Table) -> pa.Table:
 
 
 def _undated_message(problem: Problem) -> str:
-    record = problem.details.get("record")
-    hours = record.get("total_hours_spent") if isinstance(record, Mapping) else None
-    return (
-        f"{problem.message.removesuffix('.')}, so that it is of no month and its {hours or 0} h are not billed: "
-        "have it updated in the PSA."
-    )
+    return f"{problem.message.removesuffix('.')}: it is of no month, so have it updated in the PSA."
 
 
 def _doubts(
@@ -224,5 +220,12 @@ def _ticket_of(problem: Problem) -> tuple[str, str] | None:
 
 
 def _is_undated(problem: Problem) -> bool:
+    """Whether it is of a ticket without a date, or with one of no year: who asks for a year is not shown it."""
     record = problem.details.get("record")
-    return isinstance(record, Mapping) and record.get("last_updated_at") in (None, "")
+    if not isinstance(record, Mapping):
+        return False
+    try:
+        utc_instant(record.get("last_updated_at"))
+    except ValueError:
+        return True
+    return False

@@ -90,8 +90,10 @@ class _Search:
         missing = set(self.unread.accounts.get(table, set()))
         # What Codex said that it could not send is missing for a reason that was told.
         expected = sum(count for account, count in before.items() if account not in missing)
-        if is_doubtful(expected, now.total()) and not self._confirmed(table, table, expected, now.total()):
-            self.unread.whole.add(table)
+        if is_doubtful(expected, now.total()):
+            # Who confirms that there are so few in all need not do so for each company, too.
+            if not self._confirmed(table, table, expected, now.total()):
+                self.unread.whole.add(table)
         elif table in PARTS:
             shown = self.snapshot.accounts - missing
             shrunk = [

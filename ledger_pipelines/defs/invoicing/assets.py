@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.clients import match_clients
 from ledger_pipelines.columns import column, kept, mask, present
-from ledger_pipelines.defs.findings import report
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
 from ledger_pipelines.defs.invoicing.documents import fetched_documents, held_documents, write_documents
 from ledger_pipelines.defs.invoicing.lists import SourceList, judge
@@ -31,6 +30,7 @@ from ledger_pipelines.defs.invoicing.writing import (
 )
 from ledger_pipelines.defs.partitions import MONTHS
 from ledger_pipelines.defs.resources import FourGeeksResource, HoldedResource, LedgerResource, NotionResource
+from ledger_pipelines.defs.selection import selected
 from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.errors import LedgerError
@@ -54,6 +54,7 @@ def _step(name: str, tables: Sequence[str], pool: str) -> Callable[[Callable[...
         specs=[TABLES[table].spec(table) for table in tables],
         check_specs=[check for check in CHECKS if check.asset_key.to_user_string() in tables],
         partitions_def=MONTHS,
+        can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(
             max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
@@ -78,8 +79,7 @@ def services(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
         count(step, **state_counts(step, changes, frame, "services"))
         results = [described(step, "services", frame, changes)]
         findings = completeness(step, "services", problems)
-    yield from results
-    yield from report(context, ledger, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("invoices", ["holded_contacts", "invoices", "invoice_lines", "contracts"], "holded")
@@ -117,8 +117,7 @@ def invoices(context: dg.AssetExecutionContext, ledger: LedgerResource, holded: 
             step, "invoices", written.changes["invoices"], written.frames["invoices"]
         )
         findings += document_findings(step, written)
-    yield from results
-    yield from report(context, ledger, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("clients", ["clients"], "4geeks")
@@ -158,8 +157,7 @@ def clients(
         count(step, **state_counts(step, changes, frame, "clients"))
         results = [described(step, "clients", frame, changes, clients_matched=matched)]
         findings = completeness(step, "clients", problems) + unmatched_clients(step, frame)
-    yield from results
-    yield from report(context, ledger, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("enrollments", ["enrollments"], "4geeks")
@@ -180,8 +178,7 @@ def enrollments(
         results = [described(step, "enrollments", written.frame, written.changes)]
         findings = completeness(step, "enrollments", written.problems)
         findings += closed_unchanged(step, "enrollments", written.changes, written.frame)
-    yield from results
-    yield from report(context, ledger, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 @_step("external_ids", ["external_ids"], "notion")
@@ -222,8 +219,7 @@ def external_ids(
         count(step, **state_counts(step, changes, frame, "external_ids"))
         results = [described(step, "external_ids", frame, changes, clients_matched=matched)]
         findings = completeness(step, "external_ids", problems)
-    yield from results
-    yield from report(context, ledger, findings)
+    yield from selected(context, ledger, results, findings)
 
 
 def _services_among(channels: pa.Table) -> pa.Table:

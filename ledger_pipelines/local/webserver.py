@@ -1,0 +1,59 @@
+"""Dagster's pages on the ledger's code server, with the guard in front of them.
+
+`python -m ledger_pipelines.local.webserver --socket SOCKET --workspace FILE --host HOST --port PORT [--public-url URL]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import uvicorn
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._utils.log import configure_loggers
+from dagster_webserver.app import create_app_from_workspace_process_context
+
+from ledger_pipelines.local.guard import LOOPBACK, Guard
+from ledger_pipelines.local.waiting import wait_for_code_server
+
+#: What Dagster's own command sets: milliseconds of a statement, seconds of a connection, connections beside the pool's.
+_STATEMENT_TIMEOUT, _CONNECTION_AGE, _OVERFLOW = 15_000, 3_600, 20
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves the pages until it is told to end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--workspace", required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--public-url")
+    options = parser.parse_args(arguments)
+    configure_loggers(log_level="INFO")
+    wait_for_code_server(options.socket)
+    with dg.DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _CONNECTION_AGE, _OVERFLOW)
+        with WorkspaceProcessContext(instance, WorkspaceFileTarget([options.workspace])) as context:
+            app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
+            guarded = Guard(
+                app,
+                names=(options.host,),
+                any_address=not _is_loopback(options.host),
+                public_url=options.public_url,
+            )
+            uvicorn.run(guarded, host=options.host, port=options.port, log_level="warning")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

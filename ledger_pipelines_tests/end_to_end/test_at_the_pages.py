@@ -1,0 +1,262 @@
+"""What a person, or a foreign page, does at Dagster's pages: all over HTTP, against one running `ledger up`."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.end_to_end.dagster_history import run_statuses
+from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, DagsterPages
+from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports
+
+SCHOOL = SandboxConfig(until=date(2025, 12, 31), companies=3, students=8, invoices=16, rate_limit=None)
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+BILLED = ("companies", "plans", "assets", "contacts", "tickets")
+BILLING = ("ticket_hours", "billing_statement_lines", "billing_statements")
+_SCHEDULE = {**LOCATION, "scheduleName": "backup_daily"}
+_START_SCHEDULE = """mutation { startSchedule(scheduleSelector: {repositoryLocationName: "ledger_pipelines",
+    repositoryName: "__repository__", scheduleName: "backup_daily"}) { __typename } }"""
+_SCHEDULE_STATE = """query ($schedule: ScheduleSelector!) { scheduleOrError(scheduleSelector: $schedule) {
+    ... on Schedule { scheduleState { status } } } }"""
+_BACKFILL = """mutation ($backfill: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $backfill) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_AGAIN = """mutation ($again: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $again) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_TERMINATE = (
+    "mutation ($id: String!) { terminateRun(runId: $id) { __typename ... on PythonError { message } } }"
+)
+_JOB_HISTORY = """query ($job: PipelineSelector!) { pipelineOrError(params: $job) {
+    ... on Pipeline { runs(limit: 100) { runId status } } } }"""
+_OVERVIEW = """query ($filter: RunsFilter!) { runsOrError(filter: $filter) {
+    ... on Runs { results { runId tags { key value } } } } }"""
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A running `ledger up`, with one month closed by a command before anybody looks."""
+
+    ledger: Ledger
+    database: Database
+    pages: DagsterPages
+
+    def ends(self, run_id: str, *, seconds: float = 150) -> str:
+        """The status with which a run ends."""
+
+        def status() -> str | None:
+            found = self.pages.status(run_id)
+            return found if found in ENDED else None
+
+        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=0.5))
+
+    def steps(self, run_id: str) -> list[tuple[str, str]]:
+        """The steps that a run has begun, and how they ended."""
+        return fetch(
+            self.database,
+            "SELECT step_name, status FROM sync_executions WHERE metadata->>'dagster_run_id' = %s ORDER BY id",
+            run_id,
+        )
+
+
+@pytest.fixture(scope="module")
+def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with ExitStack() as stack:
+        admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
+        admin.execute("CREATE DATABASE at_the_pages TEMPLATE template_ledger")
+        stack.callback(admin.execute, "DROP DATABASE at_the_pages WITH (FORCE)")
+        database = server.database("at_the_pages")
+        ledger = Ledger(tmp_path_factory.mktemp("pages"), database.url)
+        ledger.use(stack.enter_context(running_sandbox(SCHOOL)))
+        closed = ledger("close", "2025-01")
+        assert closed.code == 0, closed.err
+        pages = DagsterPages(*free_ports(1))
+        running = stack.enter_context(ledger.started("up", "--dagster-port", str(pages.port)))
+        eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
+        yield Up(ledger, database, pages)
+
+
+def test_a_command_s_run_is_in_the_overview_and_the_job_s_history_and_can_be_executed_again(up: Up) -> None:
+    repository = {"tags": [{"key": ".dagster/repository", "value": "__repository__@ledger_pipelines"}]}
+    (run,) = [
+        found
+        for found in up.pages.ask(_OVERVIEW, filter=repository)["runsOrError"]["results"]
+        if any(tag["key"] == "ledger/person" for tag in found["tags"])
+    ]
+    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+    assert (tags["dagster/partition"], tags["ledger/months"]) == ("2025-01", "2025-01")
+    assert run["runId"] not in tags.values()
+    job = {"pipelineName": "month_close", **LOCATION}
+    history = up.pages.ask(_JOB_HISTORY, job=job)["pipelineOrError"]["runs"]
+    assert {"runId": run["runId"], "status": "SUCCESS"} in history
+
+    again = up.pages.ask(_AGAIN, again={"parentRunId": run["runId"], "strategy": "ALL_STEPS"})
+    launched = again["launchRunReexecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    assert up.ends(launched["run"]["runId"]) == "SUCCESS"
+    assert {status for _, status in up.steps(launched["run"]["runId"])} == {"completed"}
+
+
+def test_one_asset_of_a_step_may_be_materialised_alone(up: Up) -> None:
+    run = up.pages.launch("2025-01", "ticket_hours")
+    assert up.ends(run) == "SUCCESS"
+    assert up.steps(run) == [("billing", "completed")]
+    # The step fills its tables together, and says so of each.
+    for asset in BILLING:
+        told = fetch(
+            up.database,
+            "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s AND asset_key = %s AND partition = '2025-01' "
+            "AND dagster_event_type = 'ASSET_MATERIALIZATION'",
+            run,
+            f'["{asset}"]',
+        )
+        assert told == [(1,)], asset
+
+
+def test_a_backfill_of_assets_of_several_groups_is_accepted_and_ends_well(up: Up) -> None:
+    # A month's tickets bear on the statements of the next eleven, which must have been read.
+    assert up.ledger("close", "2025-02", "2026-02").code == 0
+    asked = {
+        "assetSelection": [{"path": [asset]} for asset in (*BILLED, *BILLING)],
+        "partitionNames": ["2025-02"],
+    }
+    launched = up.pages.ask(_BACKFILL, backfill=asked)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+
+    def status() -> str | None:
+        (found,) = [one["status"] for one in up.pages.backfills() if one["id"] == launched["backfillId"]]
+        return None if found in {"REQUESTED", "COMPLETING"} else str(found)
+
+    assert eventually(status, seconds=200, what="the end of the backfill", pause=1) == "COMPLETED_SUCCESS"
+
+
+@pytest.mark.parametrize("month", ["2031-01", "2001-01", "2025-1"])
+def test_a_month_that_is_none_of_the_ledger_s_is_refused_before_anything_is_written(
+    up: Up, month: str
+) -> None:
+    run = up.pages.launch(month)
+    assert up.ends(run) == "FAILURE"
+    assert up.steps(run) == []
+    messages = fetch(
+        up.database,
+        "SELECT event FROM dagster.event_logs WHERE run_id = %s AND dagster_event_type = 'STEP_FAILURE'",
+        run,
+    )
+    assert any(
+        "is outside the ledger: its months are 2024-01 to" in text or "is not a month" in text
+        for (text,) in messages
+    )
+    written = "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s AND dagster_event_type = 'ASSET_MATERIALIZATION'"
+    assert fetch(up.database, written, run) == [(0,)]
+
+
+def test_terminating_a_run_begins_no_other_step(up: Up) -> None:
+    with up.database.connect(application_name="the test") as connection, connection.transaction():
+        connection.execute("LOCK TABLE tickets IN SHARE MODE")
+        run = up.pages.launch("2025-03")
+        eventually(lambda: up.steps(run), seconds=90, what="the first step")
+        terminated = up.pages.ask(_TERMINATE, id=run)["terminateRun"]
+        assert terminated["__typename"] == "TerminateRunSuccess", terminated
+    assert up.ends(run) == "CANCELED"
+    assert up.steps(run) == [("codex", "failed")]
+
+
+def test_a_command_s_run_is_terminated_from_the_pages_too(up: Up) -> None:
+    with up.database.connect(application_name="the test") as connection, connection.transaction():
+        connection.execute("LOCK TABLE tickets IN SHARE MODE")
+        with up.ledger.started("close", "2025-03") as running:
+            (run,) = eventually(
+                lambda: [one["runId"] for one in up.pages.runs() if one["status"] == "STARTED"],
+                seconds=90,
+                what="the command's run",
+            )
+            eventually(lambda: up.steps(run), seconds=60, what="the first step")
+            up.pages.ask(_TERMINATE, id=run)
+            done = running.finished(seconds=60)
+    assert (done.code, "Traceback" in done.err) == (130, False)
+    assert up.ends(run) == "CANCELED"
+    assert up.steps(run) == [("codex", "failed")]
+
+
+def test_a_foreign_page_changes_nothing_and_a_person_does(up: Up) -> None:
+    def state() -> str:
+        found: dict[str, Any] = up.pages.ask(_SCHEDULE_STATE, schedule=_SCHEDULE)["scheduleOrError"]
+        return str(found["scheduleState"]["status"])
+
+    assert state() == "STOPPED"
+    graphql, body = f"{up.pages.url}/graphql", {"query": _START_SCHEDULE}
+    # An image, a form, a script, and a foreign name that points here.
+    foreign = [
+        requests.get(graphql, params=body, timeout=30),
+        requests.get(graphql, params=body, headers={"Sec-Fetch-Site": "cross-site"}, timeout=30),
+        requests.post(graphql, params=body, headers={"Origin": "https://evil.example"}, timeout=30),
+        requests.post(graphql, json=body, headers={"Origin": "http://127.0.0.1:1"}, timeout=30),
+        requests.post(graphql, json=body, headers={"Origin": "null"}, timeout=30),
+        requests.post(graphql, json=body, headers={"Sec-Fetch-Site": "cross-site"}, timeout=30),
+        requests.post(graphql, json=body, headers={"Host": "evil.example"}, timeout=30),
+        requests.get(f"{up.pages.url}/runs", headers={"Host": "evil.example"}, timeout=30),
+        requests.post(
+            f"{up.pages.url}/report_asset_materialization/tickets",
+            json={"partition": "2025-01"},
+            headers={"Origin": "https://evil.example"},
+            timeout=30,
+        ),
+    ]
+    assert [answer.status_code for answer in foreign] == [405, 405, 403, 403, 403, 403, 421, 421, 403]
+    assert all(answer.json()["error"].endswith(".") for answer in foreign)
+    assert state() == "STOPPED"
+    own = requests.post(
+        graphql, json=body, headers={"Origin": up.pages.url, "Sec-Fetch-Site": "same-origin"}, timeout=30
+    )
+    assert own.status_code == 200, own.text
+    assert state() == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 101),
+        ({"Origin": "own"}, 101),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Host": "evil.example"}, 403),
+    ],
+)
+def test_a_foreign_page_opens_no_websocket(up: Up, headers: dict[str, str], status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", up.pages.port, timeout=30)
+    handshake = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": "graphql-ws",
+    }
+    own = {name: up.pages.url if value == "own" else value for name, value in headers.items()}
+    connection.request("GET", "/graphql", headers=handshake | own)
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path) -> None:
+    second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", str(free_ports(1)[0]))
+    assert second.code == 1
+    assert second.err.startswith("Error: `ledger up` runs on at_the_pages on ")
+    assert second.err.count("\n") == 1
+
+
+def test_the_logs_are_for_their_owner_only_and_warn_of_nothing(up: Up) -> None:
+    logs = sorted((up.ledger.home / "logs").iterdir())
+    assert [log.name for log in logs] == ["code-server.log", "dagster-daemon.log", "dagster-webserver.log"]
+    assert {log.stat().st_mode & 0o777 for log in logs} == {0o600}
+    assert set(run_statuses(up.database)) <= ENDED

@@ -1,0 +1,149 @@
+"""`ledger close --finalise` while another run writes another reading: what is closed is what was checked.
+
+How many trials is LEDGER_TRIALS, the seed LEDGER_TRIALS_SEED; both are printed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import date
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.server import environment
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.end_to_end.harness import MONTH_TABLES, Ledger, Rows, execute, fetch
+from ledger_pipelines_tests.hostile.distorting import OTHER, Distortion, distorting
+
+WORLD = SandboxConfig(until=date(2025, 6, 30), companies=6, students=12, invoices=40, rate_limit=None)
+MONTH = "2025-03"
+TRIALS = int(os.environ.get("LEDGER_TRIALS", "2"))
+SEED = int(os.environ.get("LEDGER_TRIALS_SEED", "16"))
+#: The lists of which the other run reads other values, and the months that it is for: tickets are read for a year.
+LISTS = ("codex tickets", "codex plans", "holded invoices")
+OTHER_RUNS = (
+    ("close", MONTH),
+    ("close", "2025-05"),
+    ("sync", "--start-date", "2025-02-01", "--end-date", "2025-05-01"),
+)
+#: Seconds between the two commands' beginnings: either may be the first.
+APART = 9.0
+_numbers = count(1)
+
+
+class Race:
+    """Two homes on the databases of one server: one ledger reads the sandbox, the other one something else."""
+
+    def __init__(
+        self, server: EmbeddedServer, folder: Path, url: str, other_url: str, other: Distortion
+    ) -> None:
+        self._server, self._folder, self.other = server, folder, other
+        self._urls = (url, other_url)
+
+    def ledgers(self, database: Database) -> tuple[Ledger, Ledger]:
+        """The one that closes and the one that writes meanwhile."""
+        one, two = (
+            Ledger(self._folder / name, database.url, environment(url))
+            for name, url in zip(("closing", "other"), self._urls, strict=True)
+        )
+        return one, two
+
+    @contextmanager
+    def copy(self, of: str) -> Iterator[Database]:
+        """A database like that one."""
+        name = f"race_{next(_numbers)}"
+        with psycopg.connect(self._server.database("postgres").url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(of))
+            )
+            yield self._server.database(name)
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def race(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Race]:
+    """Two ledgers that read the same sandbox, one of them through a server that changes values."""
+    folder = tmp_path_factory.mktemp("race")
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(running_sandbox(WORLD))
+        url, distortion = stack.enter_context(distorting(sandbox.base_url))
+        yield Race(server, folder, sandbox.base_url, url, distortion)
+
+
+def _month(database: Database) -> Rows:
+    """The month's rows of every table."""
+    return {
+        table: fetch(database, f"SELECT t::text FROM {table} t WHERE month = '{MONTH}-01' ORDER BY 1")
+        for table in MONTH_TABLES
+    }
+
+
+def _status(database: Database) -> str:
+    return str(fetch(database, f"SELECT status FROM ledger_periods WHERE month = '{MONTH}-01'")[0][0])
+
+
+@pytest.mark.timeout(600 + 90 * TRIALS)
+def test_what_is_closed_is_what_was_checked(race: Race) -> None:
+    print(f"LEDGER_TRIALS={TRIALS} LEDGER_TRIALS_SEED={SEED}")
+    draw = random.Random(SEED)
+    closed, faults = 0, []
+    with race.copy("template_ledger") as database:
+        ledger, _ = race.ledgers(database)
+        assert ledger("close", "2025-02", "2025-06").code == 0
+        # What the sandbox's named cases lack stands against every closing.
+        execute(
+            database,
+            "UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = 'known'",
+        )
+        checked = _month(database)
+        name = database.url.partition("?")[0].rpartition("/")[2]
+        for number in range(TRIALS):
+            other_run, listed = draw.choice(OTHER_RUNS), draw.choice(LISTS)
+            apart = draw.uniform(-APART, APART)
+            race.other.set(listed, OTHER)
+            with race.copy(name) as own:
+                told, is_closed = _race(race, own, other_run, apart)
+                closed += is_closed
+                trial = f"trial {number}, {listed}, {' '.join(other_run)}, {apart:.1f} s apart: {told}"
+                if is_closed and _month(own) != checked:
+                    differing = [table for table, rows in _month(own).items() if rows != checked[table]]
+                    faults.append(f"{trial}: closed other rows of {', '.join(differing)}")
+                if not is_closed and not told:
+                    faults.append(f"{trial}: not closed without a word")
+                print(trial)
+    print(f"{closed} of {TRIALS} closed")
+    assert faults == []
+
+
+def _race(race: Race, database: Database, other_run: tuple[str, ...], apart: float) -> tuple[str, bool]:
+    """Runs both; the sentence of the one that closes, and whether the month is closed."""
+    ledger, other = race.ledgers(database)
+    arguments = [("close", MONTH, "--finalise", "--refresh-snapshots"), other_run]
+    pair = list(zip((ledger, other), arguments, strict=True))
+    if apart < 0:
+        pair.reverse()
+    with ExitStack() as stack:
+        begun = []
+        for one, command in pair:
+            begun.append(stack.enter_context(one.started(*command)))
+            if len(begun) == 1:
+                with suppress(subprocess.TimeoutExpired):
+                    begun[0].process.wait(abs(apart))
+        ended = [one.finished() for one in begun]
+    if apart < 0:
+        ended.reverse()
+    closing = ended[0]
+    assert "Traceback" not in "".join(one.err for one in ended)
+    is_closed = _status(database) == "closed"
+    assert is_closed == (closing.code == 0), closing.err
+    return " ".join(closing.err.split())[:300], is_closed
