@@ -64,7 +64,7 @@ def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_d
             month for (month,) in fetch(database, "SELECT DISTINCT month FROM billing_statements ORDER BY 1")
         ]
         assert len(year) == 12
-        span = (f"{year[0]}", f"{year[-1]}", "MATERIALIZED")
+        span = (f"{year[0]:%Y-%m}", f"{year[-1]:%Y-%m}", "MATERIALIZED")
         # Tickets are read for the calendar years, documents and periods from the ledger's first month on; what was
         # invoiced then is accrued, and what was paid handed over.
         spans = pages.months()
