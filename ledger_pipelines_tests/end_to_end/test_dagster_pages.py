@@ -86,7 +86,6 @@ def _launch(page: Page, pages: DagsterPages, months: str) -> None:
     page.get_by_role("button", name="Materialize all").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"Launch runs to materialize {len(MONTH_ASSETS)} assets")
-    dialog.get_by_role("button", name="Show all partitions").click()
     selection = dialog.locator("input[type=text]").first
     selection.fill(months)
     selection.press("Enter")
