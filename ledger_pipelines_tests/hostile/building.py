@@ -15,8 +15,8 @@ from ledger_pipelines.defs.abandoned import ATTENDED_TAG
 from ledger_pipelines.defs.partitions import partition_key
 from ledger_pipelines.sandbox import Sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.run_processes import held_run
 from ledger_pipelines.store.integration_errors import ignore_error
+from ledger_pipelines.store.run_processes import held_run
 from ledger_pipelines_tests.hostile.distorting import Distortion
 
 #: What a month says in money, and of how many.
