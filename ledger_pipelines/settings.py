@@ -99,10 +99,11 @@ class Settings(BaseSettings):
     def missing_for(self, source: str) -> str | None:
         """The variable that this source lacks, None where all are set. Sources: codex, holded, 4geeks, notion."""
         has_login = self.fourgeeks_email and self.fourgeeks_password
+        login = "FOURGEEKS_PASSWORD" if self.fourgeeks_email else "FOURGEEKS_TOKEN"
         variables: dict[str, dict[str, object]] = {
             "codex": {"CODEX_URL": self.codex_url, "CORE_URL": self.core_url or self.codex_api_key},
             "holded": {"HOLDED_API_KEY": self.holded_api_key},
-            "4geeks": {"FOURGEEKS_TOKEN": self.fourgeeks_token or has_login},
+            "4geeks": {login: self.fourgeeks_token or has_login},
             "notion": {"NOTION_TOKEN": self.notion_token, "NOTION_DATABASE_ID": self.notion_database_id},
         }
         return next((name for name, value in variables[source].items() if not value), None)

@@ -30,6 +30,12 @@ def enter(*, to_run: bool = False) -> Database:
     `to_run` steps: on the demo's ledger those of its sandbox. Raises LedgerError where that does not run, or where the
     demo's books would be mixed with one's own.
     """
+    with console.status("Opening the ledger"):
+        return _enter(to_run=to_run)
+
+
+def _enter(*, to_run: bool) -> Database:
+    # Imported here: what it takes to open a ledger takes a second to load, and the person shall see that it is done.
     from ledger_pipelines import dagster_home
     from ledger_pipelines.demo import use_demo
     from ledger_pipelines.environment import ledger_database

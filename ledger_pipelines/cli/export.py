@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ledger_pipelines.cli.entering import enter, months_from, today
+from ledger_pipelines.cli.entering import console, enter, months_from, today
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
+from ledger_pipelines.wording import counted
 
 app = typer.Typer(help="Writes statements, accruals and errors to files.", no_args_is_help=True)
 
@@ -36,7 +37,8 @@ def statements(
     from ledger_pipelines.commands.exports import write_statements
 
     months = _span(month, start, end)
-    write_statements(enter(), months, account=account, file_format=file_format, output=output)
+    count = write_statements(enter(), months, account=account, file_format=file_format, output=output)
+    _say_written(output, count, "statement")
 
 
 @app.command("accruals")
@@ -54,7 +56,10 @@ def accruals(
     from ledger_pipelines.defs.partitions import first_partition
 
     ledger_months = month_range(first_partition(), add_months(month_of(today()), 1))
-    write_accruals(database, months, ledger_months=ledger_months, file_format=file_format, output=output)
+    count = write_accruals(
+        database, months, ledger_months=ledger_months, file_format=file_format, output=output
+    )
+    _say_written(output, count, "accrual")
 
 
 @app.command("errors")
@@ -69,7 +74,16 @@ def errors(
     from ledger_pipelines.commands.exports import write_errors
 
     months = _span(month, start, end) if month or start or end else []
-    write_errors(enter(), months, file_format=file_format, output=output)
+    count = write_errors(enter(), months, file_format=file_format, output=output)
+    _say_written(output, count, "integration error")
+
+
+def _say_written(output: Path | None, count: int, noun: str) -> None:
+    # Standard output is the file itself where there is no other.
+    if output is not None:
+        console.print(
+            f"Wrote {counted(count, noun)} to {output}.", highlight=False, soft_wrap=True, markup=False
+        )
 
 
 def _span(month: str | None, start: str | None, end: str | None) -> list[date]:

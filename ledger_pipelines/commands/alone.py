@@ -13,10 +13,10 @@ from ledger_pipelines.environment import embedded_server, ledger_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.ledger_facts import UP_APPLICATION
 
 #: Held by the one `ledger up` of a ledger.
 _LOCK = 7_433_003
-_APPLICATION = "ledger up "
 _LOOK_SECONDS = 5.0
 
 
@@ -32,14 +32,14 @@ class Alone:
 
     def take(self) -> None:
         """Raises LedgerError when another `ledger up` runs: two daemons would run each schedule twice."""
-        connection = self.database.connect(application_name=f"{_APPLICATION}{os.getpid()}")
+        connection = self.database.connect(application_name=f"{UP_APPLICATION}{os.getpid()}")
         (row,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchall()
         if not row[0]:
             others = connection.execute(
                 """SELECT replace(application_name, %(name)s, '') FROM pg_stat_activity
                    WHERE starts_with(application_name, %(name)s) AND datname = current_database()
                      AND pid <> pg_backend_pid()""",
-                {"name": _APPLICATION},
+                {"name": UP_APPLICATION},
             ).fetchall()
             connection.close()
             process = f" (process {others[0][0]})" if others else ""

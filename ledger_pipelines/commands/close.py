@@ -30,7 +30,7 @@ from ledger_pipelines.commands.tables import (
     print_reasons,
     print_statements,
 )
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.runs import RunOutcome
 from ledger_pipelines.settings import SOURCES, read_settings
@@ -66,6 +66,7 @@ def run(
     """
     if finalise:
         refuse_unfinished(months, today)
+    _refuse_unconfigured()
     with database.connect() as connection:
         before = read_versions(connection)
     title = f"Closing {describe_months(months)}{_history(database, months, console)}"
@@ -91,6 +92,15 @@ def run(
     broken = [reason for reason in reasons_against(_facts(months, outcome)) if reason.kind == "invariant"]
     if broken:
         raise LedgerError(f"{describe_months(months)} cannot be closed, {broken[0].message}")
+
+
+def _refuse_unconfigured() -> None:
+    settings = read_settings()
+    if not any(settings.is_begun(source) for source in SOURCES):
+        raise ConfigurationError(
+            "No source is configured, so there is nothing to close: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or "
+            "run `ledger up --demo`."
+        )
 
 
 def _history(database: Database, months: Sequence[date], console: Console) -> str:
@@ -192,7 +202,9 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
             print_incomplete(incomplete_statements(connection, months), console)
         if "accruals" in done:
             print_deferred_revenue(deferred_revenue(connection, months), console)
-        console.print(changes_table(run_changes(connection, outcome.run_id)))
+        changes = run_changes(connection, outcome.run_id)
+        if changes:
+            console.print(changes_table(changes))
         print_checks(outcome.checks, console)
         seconds = [f"{execution.step_name} {execution.seconds:.1f} s" for execution in executions]
         console.print(f"Steps: {', '.join(seconds)}.", highlight=False)

@@ -30,6 +30,7 @@ from ledger_pipelines.sources.redaction import safe_url
 from ledger_pipelines.sources.retries import RetryPolicy
 from ledger_pipelines.store.cfo_lookup import count_transactions
 from ledger_pipelines.store.cfo_table import find_table, lag_of_ids
+from ledger_pipelines.store.ledger_facts import read_facts
 
 #: Seconds in which the sandbox sends a token.
 _TOKEN_TIMEOUT = 10.0
@@ -45,6 +46,7 @@ _SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
 def run(console: Console) -> bool:
     """Prints a line for each source of which anything is set, and for the CFO's database; true when all answer."""
     settings = read_settings()
+    details = _tell_ledger(settings, console)
     begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
     if not begun and has_ledger(settings):
         use_demo(ledger_database(settings), settings)
@@ -55,7 +57,6 @@ def run(console: Console) -> bool:
             "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."
         )
     table = Table("Source", "Answers", "We are", "Shows", title="Sources", title_justify="left")
-    details = []
     for source, client_of, records in begun:
         if missing := settings.missing_for(source):
             table.add_row(SOURCES[source], "[red]not asked[/]", "", "")
@@ -82,6 +83,36 @@ def run(console: Console) -> bool:
     for detail in details:
         console.print(f"[red]{escape(detail)}[/]", highlight=False, soft_wrap=True)
     return not details
+
+
+def _tell_ledger(settings: Settings, console: Console) -> list[str]:
+    """Says which database is the ledger's, and what runs on it; returns what is wrong with it."""
+    if not has_ledger(settings):
+        console.print(
+            "There is no ledger here yet: `ledger migrate`, or any close, makes one.", highlight=False
+        )
+        return []
+    try:
+        database = ledger_database(settings)
+        with database.connect(application_name="ledger doctor") as connection:
+            facts = read_facts(connection)
+    except LedgerError as error:
+        return [str(error)]
+    except psycopg.errors.UndefinedTable:
+        return [f"{database.shown} was never migrated: run `ledger migrate`."]
+    runs = (
+        f"`ledger up` runs (process {facts.up_process})"
+        if facts.up_process
+        else "no `ledger up` runs, so no schedule does"
+    )
+    console.print(
+        f"Ledger: PostgreSQL {facts.server_version}, {database.shown}, migration {facts.migration}, months from "
+        f"{facts.first_month}; {runs}.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+    return []
 
 
 def _ask_cfo(settings: Settings, table: Table) -> list[str]:

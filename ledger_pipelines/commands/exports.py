@@ -49,8 +49,8 @@ def write_statements(
     account: str | None,
     file_format: str | None,
     output: Path | None,
-) -> None:
-    """Writes the months' statements as CSV or XLSX.
+) -> int:
+    """Writes the months' statements as CSV or XLSX, and returns how many they are.
 
     Raises LedgerError when there are none, the format is unknown, or XLSX has no file to go to.
     """
@@ -82,6 +82,7 @@ def write_statements(
             quantities=[STATEMENT_COLUMNS.index(name) for name in ("Qty", "Rate")],
         ),
     )
+    return int(statements.num_rows)
 
 
 def write_accruals(
@@ -91,8 +92,8 @@ def write_accruals(
     ledger_months: Sequence[date],
     file_format: str | None,
     output: Path | None,
-) -> None:
-    """Writes the months' accruals, a row for each contract and service period. Raises LedgerError likewise."""
+) -> int:
+    """Writes the months' accruals, a row for each contract and service period; how many. Raises LedgerError likewise."""
     file_format = _check(file_format, output)
     with database.connect() as connection:
         accruals = read_months(connection, "monthly_accruals", months)
@@ -106,16 +107,21 @@ def write_accruals(
         for row in accrual_rows(inputs, accruals)
     ]
     _write_rows(output, file_format, "Accruals", [*ACCRUAL_COLUMNS, *map(month_title, months)], rows)
+    return len(rows)
 
 
 def write_errors(
     database: Database, months: Sequence[date], *, file_format: str | None, output: Path | None
-) -> None:
-    """Writes the integration errors, all of them or those that trouble one of the months. Raises LedgerError likewise."""
+) -> int:
+    """Writes the integration errors, all of them or those that trouble one of the months; how many.
+
+    Raises LedgerError likewise.
+    """
     file_format = _check(file_format, output)
     with database.connect() as connection:
         errors = list_errors(connection, months)
     _write_rows(output, file_format, "Integration errors", ERROR_COLUMNS, map(_error_row, errors))
+    return len(errors)
 
 
 def _in_currency(cells: Sequence[Cell], currency: str) -> list[Cell]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ledger_pipelines.money import told_amount
@@ -24,22 +26,22 @@ def run(database: Database, console: Console) -> None:
 
 
 def _table(months: Sequence[MonthOverview]) -> Table:
-    table = Table(title="Months", title_justify="left")
-    for name in ("Month", "Status", "Closed by", "Closed at (UTC)"):
-        table.add_column(name, no_wrap=name == "Month")
+    table = Table(title="Months", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("Month", "Status"):
+        table.add_column(name, no_wrap=True)
     for name in ("Statements", "Total"):
-        table.add_column(name, justify="right")
-    table.add_column("Checks")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Checks", no_wrap=True)
+    table.add_column("Closed by")
     for month in months:
         totals = [told_amount(total, currency) for currency, total in sorted(month.totals.items())]
         table.add_row(
             format_month(month.month),
             "closed" if month.is_closed else "open",
-            month.closed_by or "",
-            f"{month.closed_at:%Y-%m-%d %H:%M}" if month.closed_at else "",
             f"{month.statements:,}" if month.statements else "",
             "\n".join(totals),
             _told_checks(month),
+            f"{escape(month.closed_by or '')}, {month.closed_at:%Y-%m-%d %H:%M}" if month.closed_at else "",
         )
     return table
 

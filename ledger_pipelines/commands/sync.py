@@ -14,7 +14,7 @@ from ledger_pipelines.commands.tables import changes_table, print_checks, print_
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.runs import RunOutcome
-from ledger_pipelines.settings import Settings
+from ledger_pipelines.settings import SOURCES, Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.summaries import StepExecution, run_changes, run_executions
 from ledger_pipelines.sync import ACCRUAL_STEP, SyncStep
@@ -40,7 +40,9 @@ def run(
     missing = {step.id: settings.missing_for(step.source) for step in steps if step.source is not None}
     first = missing.get(steps[0].id)
     if first is not None:
-        raise ConfigurationError(f"{first} is not set: without it {steps[0].source} cannot be read.")
+        raise ConfigurationError(
+            f"{first} is not set: without it {SOURCES[steps[0].source or '']} cannot be read."
+        )
     job = "process_accruals" if ACCRUAL_STEP in steps else "import_steps"
     outcome = run_with_progress(
         database,

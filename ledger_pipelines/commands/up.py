@@ -154,6 +154,12 @@ def _start(
         year = month_range(_year_before(today), add_months(this_month, 1))
         console.print("Closing the last twelve months of the sandbox's books:")
         close.run(database, year, finalise=False, person="demo", today=today, console=console)
+        console.print(
+            "The warnings are of cases planted in the sandbox, to show what each check says: docs/demo.md.",
+            style="dim",
+            highlight=False,
+            soft_wrap=True,
+        )
         _remember_closed(database)
     _wait_until_up(f"{options.pages}/server_info", look, console)
     _say_up(options, supervision.home / "logs", console)

@@ -58,19 +58,35 @@ def _month_run(context: dg.ScheduleEvaluationContext, months_back: int) -> dg.Ru
     )
 
 
-@dg.schedule(job=codex_tickets, cron_schedule="0 */6 * * *", execution_timezone=_ZONE)
+@dg.schedule(
+    job=codex_tickets,
+    cron_schedule="0 */6 * * *",
+    execution_timezone=_ZONE,
+    description="The current month's tickets with their hours, four times a day.",
+)
 def tickets_every_six_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The current month's tickets, four times a day."""
     return _month_run(context, 0)
 
 
-@dg.schedule(job=codex_assets, cron_schedule="0 2 * * *", execution_timezone=_ZONE)
+@dg.schedule(
+    job=codex_assets,
+    cron_schedule="0 2 * * *",
+    execution_timezone=_ZONE,
+    description="The current month's devices and their backed-up bytes, each night at two.",
+)
 def backup_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The current month's devices and their backup usage, each night at two."""
     return _month_run(context, 0)
 
 
-@dg.schedule(job=import_steps, cron_schedule="0 3 * * *", execution_timezone=_ZONE)
+@dg.schedule(
+    job=import_steps,
+    cron_schedule="0 3 * * *",
+    execution_timezone=_ZONE,
+    description="Invoices, students and service periods of the last twelve months and of all since the last closed one, "
+    "each night at three.",
+)
 def import_steps_daily(
     context: dg.ScheduleEvaluationContext, ledger: LedgerResource
 ) -> dg.RunRequest | dg.SkipReason:
@@ -95,7 +111,12 @@ def import_steps_daily(
     )
 
 
-@dg.schedule(job=month_close, cron_schedule="0 4 2 * *", execution_timezone=_ZONE)
+@dg.schedule(
+    job=month_close,
+    cron_schedule="0 4 2 * *",
+    execution_timezone=_ZONE,
+    description="The close of the month that just ended, on the second at four; a person finalises it.",
+)
 def month_close_monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The month that just ended, on the second of the next: by then it has ended in UTC in every zone."""
     return _month_run(context, 1)

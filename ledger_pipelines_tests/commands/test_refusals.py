@@ -48,6 +48,8 @@ from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, free_ports
         ),
         (("errors", "resolve", "7", "--note", " "), "Say why with --note: it is kept with the error."),
         (("doctor",), "set CODEX_URL and CORE_URL"),
+        (("close", "2025-03"), "No source is configured, so there is nothing to close"),
+        (("sync",), "HOLDED_API_KEY is not set: without it Holded cannot be read."),
         (("sandbox", "--until", "yesterday"), "'yesterday' is not a day: write it as YYYY-MM-DD."),
         (("sandbox", "--port", "0", "--replay", "nowhere"), "There is no folder nowhere to replay"),
     ],

@@ -19,6 +19,8 @@ def test_doctor_says_that_codex_answers_who_we_are_and_what_it_shows(
     done = ledger("doctor")
 
     assert (done.code, done.err) == (0, "")
+    told = r"Ledger: PostgreSQL 1\d\.\d+, .*, migration \d+, months from 2024-01; no `ledger up` runs"
+    assert re.search(told, done.out)
     (line,) = [line for line in done.out.splitlines() if "Codex" in line]
     assert [cell.strip() for cell in line.strip("│").split("│")] == [
         "Codex",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date
 from decimal import Decimal
@@ -97,7 +98,20 @@ def test_finalising_a_range_closes_its_open_months_and_leaves_the_closed_one_in_
         )
         around = ledger("close", "2025-02", "2025-05", "--finalise")
 
+        months = ledger("months").out
+
     assert around.code == 0, around.err
+    told = re.findall(
+        r"^ +(2025-\d\d) +(open|closed) +(\d+) +([\d,.]+ USD) +(\d+) passed, (\d+) warn +(.*?) *$",
+        months,
+        re.M,
+    )
+    ((total,),) = fetch(database, "SELECT sum(total) FROM billing_statements WHERE month = '2025-03-01'")
+    assert [(month, status) for month, status, *_ in told] == [
+        (f"2025-0{number}", "closed") for number in (2, 3, 4)
+    ]
+    assert told[1][2] == f"{total:,.2f} USD"
+    assert all(re.fullmatch(r".+, \d{4}-\d\d-\d\d \d\d:\d\d", by) for *_, by in told)
     assert "WARN companies snapshot_in_time" in around.out
     assert "WARN billing_statements closed_month_unchanged" in around.out
     assert "Closed 2025-02, 2025-04. 1 of the months were closed before." in around.out
