@@ -110,7 +110,7 @@ def test_finalising_a_range_closes_its_open_months_and_leaves_the_closed_one_in_
     assert [(month, status) for month, status, *_ in told] == [
         (f"2025-0{number}", "closed") for number in (2, 3, 4)
     ]
-    assert told[1][2] == f"{total:,.2f} USD"
+    assert told[1][3] == f"{total:,.2f} USD"
     assert all(re.fullmatch(r".+, \d{4}-\d\d-\d\d \d\d:\d\d", by) for *_, by in told)
     assert "WARN companies snapshot_in_time" in around.out
     assert "WARN billing_statements closed_month_unchanged" in around.out
