@@ -20,6 +20,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
+from ledger_pipelines.defs.ledger_periods import observation
 from ledger_pipelines.defs.partitions import is_partition, outside_ledger, partition_key
 from ledger_pipelines.defs.run_failures import failure_sentence
 from ledger_pipelines.defs.steps import INTERRUPTED
@@ -28,6 +29,7 @@ from ledger_pipelines.local.code_server import LOCATION, socket_of
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.month_overview import month_overviews
 from ledger_pipelines.store.run_processes import held_run
 
 _PARTITION = "dagster/partition"
@@ -145,6 +147,14 @@ def _made_run(
             RemoteRepositoryOrigin(server, SINGLETON_REPOSITORY_NAME), job_name
         ),
     )
+
+
+def show_months(database: Database) -> None:
+    """Shows which months are open and which are closed at the asset `ledger_periods`, as they are now."""
+    with database.connect() as connection:
+        months = month_overviews(connection)
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(observation(months))
 
 
 def steps_of(job_name: str, assets: Sequence[str] | None = None) -> list[str]:

@@ -188,3 +188,23 @@ def test_a_number_as_an_api_key_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "services.json").write_bytes(file.read_bytes())
     with pytest.raises(ConfigurationError, match=r"codex\.api_key is not text: write it in quotes"):
         read_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "FOURGEEKS_TOKEN"),
+        ({"FOURGEEKS_EMAIL": "ledger@school.example"}, "FOURGEEKS_PASSWORD"),
+        ({"FOURGEEKS_PASSWORD": "geheim"}, "FOURGEEKS_TOKEN"),
+        ({"FOURGEEKS_EMAIL": "ledger@school.example", "FOURGEEKS_PASSWORD": "geheim"}, None),
+        ({"FOURGEEKS_TOKEN": "geheim"}, None),
+    ],
+)
+def test_what_4geeks_lacks_is_named(
+    given: dict[str, str], missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FOURGEEKS_TOKEN", "FOURGEEKS_EMAIL", "FOURGEEKS_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings(tmp_path).missing_for("4geeks") == missing

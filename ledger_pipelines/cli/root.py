@@ -172,9 +172,13 @@ def reopen(
     from ledger_pipelines.store.periods import closed_months, reopen_month
 
     reopened = parse_month(month)
-    with enter().connect() as connection:
+    database = enter()
+    with database.connect() as connection:
         reopen_month(connection, reopened, person=person(), reason=reason)
         later = [closed for closed in closed_months(connection) if closed > reopened]
+    from ledger_pipelines.runs import show_months
+
+    show_months(database)
     console.print(f"Reopened {month[:7]}.", highlight=False)
     if later:
         console.print(

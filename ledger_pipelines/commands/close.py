@@ -32,7 +32,7 @@ from ledger_pipelines.commands.tables import (
 )
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.runs import RunOutcome
+from ledger_pipelines.runs import RunOutcome, show_months
 from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile
@@ -84,6 +84,8 @@ def run(
     if finalise:
         refuse_unread(database, months)
         _finalise(database, months, outcome, person=person, before=before, console=console)
+    show_months(database)
+    if finalise:
         return
     for failure in outcome.failures[1:]:
         console.print(f"[red]{escape(failure)}[/]")

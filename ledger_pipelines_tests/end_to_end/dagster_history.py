@@ -41,6 +41,17 @@ def materialization_metadata(database: Database, asset: str, partition: str) -> 
     return {name: value.value for name, value in materialization.metadata.items()}
 
 
+def observed(database: Database, asset: str) -> dict[str, Any]:
+    """The values that the latest observation of an asset shows, by name."""
+    wanted = dg.EventRecordsFilter(
+        event_type=dg.DagsterEventType.ASSET_OBSERVATION, asset_key=dg.AssetKey(asset)
+    )
+    (record,) = _storage(database).event_log_storage.get_event_records(wanted, limit=1)
+    observation = record.asset_observation
+    assert observation is not None
+    return {name: value.value for name, value in observation.metadata.items()}
+
+
 def _storage(database: Database) -> DagsterPostgresStorage:
     # It opens a connection for each question and keeps none.
     return DagsterPostgresStorage(database.dagster_url, should_autocreate_tables=False)

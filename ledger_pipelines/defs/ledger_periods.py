@@ -1,0 +1,75 @@
+"""The ledger's months as Dagster shows them: which are open, and who closed the others, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pyarrow as pa
+
+from ledger_pipelines.defs.presentation import OWNER, named_table
+from ledger_pipelines.defs.previews import preview
+from ledger_pipelines.money import told_amount
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.month_overview import MonthOverview
+
+_COLUMNS: dict[str, pa.DataType] = {
+    "month": pa.date32(),
+    "status": pa.string(),
+    "closed_at": pa.timestamp("us", "UTC"),
+    "closed_by": pa.string(),
+}
+_SHOWN = ("month", "status", "statements", "total", "passed", "warn", "failed", "closed_by", "closed_at")
+
+#: People close and reopen months, no run does: so it is observed, and never materialised.
+ledger_periods = dg.AssetSpec(
+    "ledger_periods",
+    description="A row is a month of the ledger: open, or closed for good by somebody; `ledger months` shows the same.",
+    metadata=named_table(
+        "ledger.ledger_periods",
+        pa.schema(_COLUMNS),
+        {
+            "month": "the month's first day",
+            "status": "open, or closed: from then on its rows are compared and never rewritten",
+            "closed_at": "when it was closed for good",
+            "closed_by": "who closed it",
+        },
+    ),
+    group_name="closing",
+    owners=[OWNER],
+    kinds={"postgres"},
+)
+
+
+def observation(months: Sequence[MonthOverview]) -> dg.AssetObservation:
+    """What a person sees of the months at the asset: the table of `ledger months`, the newest month first."""
+    rows = [
+        {
+            "month": format_month(month.month),
+            "status": "closed" if month.is_closed else "open",
+            "statements": month.statements,
+            "total": ", ".join(told_amount(total, one) for one, total in sorted(month.totals.items())),
+            "passed": month.checks - month.warnings - month.failures,
+            "warn": month.warnings,
+            "failed": month.failures,
+            "closed_by": month.closed_by,
+            "closed_at": month.closed_at,
+        }
+        for month in reversed(months)
+    ]
+    closed = sum(month.is_closed for month in months)
+    return dg.AssetObservation(
+        "ledger_periods",
+        metadata={
+            "months": preview(pa.Table.from_pylist(rows, _table_schema()), _SHOWN, rows=36),
+            "closed": closed,
+            "open": len(months) - closed,
+        },
+    )
+
+
+def _table_schema() -> pa.Schema:
+    kinds: dict[str, pa.DataType] = dict.fromkeys(_SHOWN, pa.string())
+    kinds |= dict.fromkeys(("statements", "passed", "warn", "failed"), pa.int64())
+    kinds["closed_at"] = pa.timestamp("us", "UTC")
+    return pa.schema(kinds)
