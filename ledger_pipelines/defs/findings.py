@@ -19,6 +19,7 @@ import pyarrow as pa
 from ledger_pipelines.defs.partitions import MONTHS, partition_key
 from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.defs.steps import told_failures
 from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import describe_months, format_month, parse_month
 from ledger_pipelines.store.check_results import CheckResult, record_check_results
@@ -136,7 +137,7 @@ def report(
     context: dg.AssetExecutionContext, ledger: LedgerResource, findings: Sequence[Finding]
 ) -> Iterator[dg.AssetCheckResult]:
     """One result for each check, having reported each month's own where there are several, and kept all of them."""
-    with ledger.database.connect() as connection:
+    with told_failures(context, "checks"), ledger.database.connect() as connection:
         record_check_results(
             connection, [_result(finding) for finding in findings], run_id=context.run.run_id
         )

@@ -16,7 +16,7 @@ from ledger_pipelines.breakdowns import sentence_of
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.defs.partitions import first_partition, months_of, partition_key
 from ledger_pipelines.defs.resources import LedgerResource
-from ledger_pipelines.errors import LedgerError, Problem, SourceUnavailableError
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError, Problem, SourceUnavailableError
 from ledger_pipelines.months import add_months, describe_months, format_month, month_range
 from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.executions import Execution, recorded_execution
@@ -212,40 +212,47 @@ def executed_step(
 
     `history_of` is a table that is read month by month: in a month's close, the months from the first that was never
     read are the step's, too.
-
-    A LedgerError becomes Dagster's Failure. Only a source that could not be reached is tried again, and only
-    where nobody waits for the run: bad data or a refused credential does not mend itself.
     """
     if context.run.run_id in _interrupted_runs:
         raise dg.Failure(INTERRUPTED, allow_retries=False)
     asked = months_of(context)
     database = ledger.database
-    with database.connect(application_name=f"ledger {name}") as connection:
+    with told_failures(context, name), database.connect(application_name=f"ledger {name}") as connection:
         settle_abandoned_runs(context.instance, database)
         months = asked
         if history_of is not None and context.run.job_name == MONTH_CLOSE:
             months = with_history(connection, history_of, asked)
         metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run.run_id}
-        is_attended = context.run.tags.get(ATTENDED_TAG) == context.run.run_id
-        try:
-            with recorded_execution(database, name, metadata) as execution, _telling_interruptions():
-                context.log.info(f"{name}: {describe_months(months)}")
-                yield Step(context, connection, execution, months, closed_months(connection), asked)
-        except LedgerError as error:
-            may_retry = isinstance(error, SourceUnavailableError) and not is_attended
-            raise dg.Failure(description=str(error), allow_retries=may_retry) from error
-        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
-            if not is_attended:
-                raise
-            _interrupted_runs.add(context.run.run_id)
-            # As an exception of its own it would be tried again, like any other.
-            raise dg.Failure(INTERRUPTED, allow_retries=False) from error
-        except Exception as error:
-            if not is_attended:
-                raise
-            # A defect of ours: whoever waits shall see it now, and not after the retries.
-            told = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
-            raise dg.Failure(told, allow_retries=False) from error
+        with recorded_execution(database, name, metadata) as execution, _telling_interruptions():
+            context.log.info(f"{name}: {describe_months(months)}")
+            yield Step(context, connection, execution, months, closed_months(connection), asked)
+
+
+@contextmanager
+def told_failures(context: dg.AssetExecutionContext, name: str) -> Iterator[None]:
+    """Makes what fails in the body Dagster's Failure, told in one sentence.
+
+    Only a source, or a database, that could not be reached is tried again, and only where nobody waits for the run: bad
+    data or a refused credential does not mend itself.
+    """
+    is_attended = context.run.tags.get(ATTENDED_TAG) == context.run.run_id
+    try:
+        yield
+    except LedgerError as error:
+        is_away = isinstance(error, SourceUnavailableError | DatabaseUnavailableError)
+        raise dg.Failure(description=str(error), allow_retries=is_away and not is_attended) from error
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
+        if not is_attended:
+            raise
+        _interrupted_runs.add(context.run.run_id)
+        # As an exception of its own it would be tried again, like any other.
+        raise dg.Failure(INTERRUPTED, allow_retries=False) from error
+    except Exception as error:
+        if not is_attended:
+            raise
+        # A defect of ours: whoever waits shall see it now, and not after the retries.
+        told = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
+        raise dg.Failure(told, allow_retries=False) from error
 
 
 @contextmanager

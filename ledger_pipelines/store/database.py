@@ -92,17 +92,20 @@ class Database:
                 f"The database {self.shown} is PostgreSQL {status('server_version')}: version 15 or newer is needed; "
                 f"name one in {self.variable}."
             )
-        if status("server_encoding") != "UTF8":
-            raise LedgerError(
-                f"The database {self.shown} is in {status('server_encoding')}, which not every name can be written in: "
-                f"make one with ENCODING 'UTF8' TEMPLATE template0, and name it in {self.variable}."
-            )
         # A pooler that was told to ignore `options` lets us in and drops them: tables would be made, and looked for,
         # in the schema of somebody else, and times read in a zone that is not ours.
         if status("TimeZone") != "UTC" or self._schema_of(connection) != self.schema:
             raise LedgerError(
                 f"The database {self.shown} does not heed the connection's `options`, as behind a pooler that ignores "
                 f"them: name the PostgreSQL server itself in {self.variable}."
+            )
+        if self.schema is None:
+            # Somebody else's: its encoding is theirs, and that it is read-only for a while costs single invoices.
+            return
+        if status("server_encoding") != "UTF8":
+            raise LedgerError(
+                f"The database {self.shown} is in {status('server_encoding')}, which not every name can be written in: "
+                f"make one with ENCODING 'UTF8' TEMPLATE template0, and name it in {self.variable}."
             )
         if "on" in (status("default_transaction_read_only"), status("in_hot_standby")):
             raise LedgerError(

@@ -112,7 +112,7 @@ def test_a_url_that_is_none_is_one_clear_sentence(
 
     unusable = ledger("close", "2025-03", CODEX_URL="codex.example")
 
-    _is_one_clear_sentence(unusable, database, "CODEX_URL cannot be used")
+    _is_one_clear_sentence(unusable, database, "CODEX_URL cannot be used", is_begun=False)
 
 
 @pytest.mark.timeout(60)
@@ -127,7 +127,8 @@ def test_a_bad_token_is_one_clear_sentence_without_the_token(
 
 @pytest.mark.timeout(60)
 def test_no_source_at_all_is_one_clear_sentence(ledger: Ledger, database: Database) -> None:
-    _is_one_clear_sentence(ledger("close", "2025-03"), database, "set CODEX_URL and CORE_URL")
+    refused = ledger("close", "2025-03")
+    _is_one_clear_sentence(refused, database, "set CODEX_URL and CORE_URL", is_begun=False)
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +138,8 @@ def healthy() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def _is_one_clear_sentence(done: Done, database: Database, *parts: str) -> None:
-    """On stderr, alone, saying what to do, and kept; and soon, since nothing of this mends itself."""
+def _is_one_clear_sentence(done: Done, database: Database, *parts: str, is_begun: bool = True) -> None:
+    """On stderr, alone, saying what to do, and soon, since nothing of this mends itself; kept, where a step was begun."""
     assert done.code == 1
     assert done.err.startswith("Error: ")
     assert done.err.count("\n") == 1
@@ -151,7 +152,8 @@ def _is_one_clear_sentence(done: Done, database: Database, *parts: str) -> None:
         "SELECT step_name, status, error_message, completed_at - started_at < '10 s' FROM sync_executions "
         "WHERE step_name <> 'cfo-sync'",
     )
-    assert executions == [("codex", "failed", done.err.removeprefix("Error: ").rstrip("\n"), True)]
+    told = done.err.removeprefix("Error: ").rstrip("\n")
+    assert executions == [("codex", "failed", told, True)] * is_begun
 
 
 def _journal(sandbox: Sandbox) -> Any:
