@@ -83,7 +83,7 @@ def run_job(
     What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's,
     KeyboardInterrupt when the run was stopped.
     """
-    _refuse_strange_months(months, today)
+    refuse_strange_months(months, today)
     for name in ("dagster", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     run_id = str(uuid4())
@@ -179,7 +179,8 @@ def settle_killed(database: Database) -> list[str]:
         return settle_abandoned_runs(instance, database)
 
 
-def _refuse_strange_months(months: Sequence[date], today: date) -> None:
+def refuse_strange_months(months: Sequence[date], today: date) -> None:
+    """Raises LedgerError when there is no month, or one that is none of the ledger's."""
     if not months:
         raise LedgerError("The range has no month: its end is excluded, so it must come after its start.")
     for month in months:

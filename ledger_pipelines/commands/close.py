@@ -32,7 +32,7 @@ from ledger_pipelines.commands.tables import (
 )
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.runs import RunOutcome, show_months
+from ledger_pipelines.runs import RunOutcome, refuse_strange_months, show_months
 from ledger_pipelines.settings import SOURCES, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile
@@ -66,6 +66,7 @@ def run(
     """
     if finalise:
         refuse_unfinished(months, today)
+    refuse_strange_months(months, today)
     _refuse_unconfigured()
     with database.connect() as connection:
         before = read_versions(connection)

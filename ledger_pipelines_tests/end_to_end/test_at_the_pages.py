@@ -175,7 +175,7 @@ def test_terminating_a_run_begins_no_other_step(up: Up) -> None:
     with up.database.connect(application_name="the test") as connection, connection.transaction():
         connection.execute("LOCK TABLE tickets IN SHARE MODE")
         run = up.pages.launch("2025-03")
-        eventually(lambda: up.waits_for_a_lock(), seconds=90, what="the first step's writing")
+        eventually(up.waits_for_a_lock, seconds=90, what="the first step's writing")
         terminated = up.pages.ask(_TERMINATE, id=run)["terminateRun"]
         assert terminated["__typename"] == "TerminateRunSuccess", terminated
         assert up.ends(run) == "CANCELED"
@@ -191,7 +191,7 @@ def test_a_command_s_run_is_terminated_from_the_pages_too(up: Up) -> None:
                 seconds=90,
                 what="the command's run",
             )
-            eventually(lambda: up.waits_for_a_lock(), seconds=60, what="the first step's writing")
+            eventually(up.waits_for_a_lock, seconds=60, what="the first step's writing")
             up.pages.ask(_TERMINATE, id=run)
             done = running.finished(seconds=60)
     assert (done.code, "Traceback" in done.err) == (130, False)
