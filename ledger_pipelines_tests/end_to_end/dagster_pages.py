@@ -62,6 +62,8 @@ class DagsterPages:
                 for span in node["assetPartitionStatuses"]["ranges"]
             ]
             for node in self.ask(_MONTHS)["assetNodes"]
+            # What has no months, `ledger_periods`, answers with another kind of statuses.
+            if "ranges" in node["assetPartitionStatuses"]
         }
 
     def status(self, run_id: str) -> str:

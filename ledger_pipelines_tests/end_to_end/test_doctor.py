@@ -82,7 +82,7 @@ def _asked(ledger: Ledger, url: str, keys: str) -> list[str]:
     for stream in (done.out, done.err):
         assert "Traceback" not in stream
         assert SECRET not in stream
-    return [line for line in done.out.splitlines() if line.endswith(".")]
+    return [line for line in done.out.splitlines() if line.endswith(".") and not line.startswith("Ledger: ")]
 
 
 @pytest.mark.parametrize("key", [f"{SECRET}\nX: 1", f"{SECRET}ключ", f"{SECRET}\x1b[2J", f"{SECRET}é", "   "])

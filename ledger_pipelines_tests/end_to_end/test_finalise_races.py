@@ -27,7 +27,7 @@ from ledger_pipelines_tests.hostile.distorting import OTHER, Distortion, distort
 
 WORLD = SandboxConfig(until=date(2025, 6, 30), companies=6, students=12, invoices=40, rate_limit=None)
 MONTH = "2025-03"
-TRIALS = int(os.environ.get("LEDGER_TRIALS", "2"))
+TRIALS = int(os.environ.get("LEDGER_TRIALS", "1"))
 SEED = int(os.environ.get("LEDGER_TRIALS_SEED", "16"))
 #: The lists of which the other run reads other values, and the months that it is for: tickets are read for a year.
 LISTS = ("codex tickets", "codex plans", "holded invoices")

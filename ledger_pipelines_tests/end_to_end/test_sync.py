@@ -308,7 +308,7 @@ def test_a_ledger_may_do_without_some_of_the_systems(
     refused = other_ledger("sync", "--from-step", "crm-clients", "--year", "2025")
     assert (refused.code, refused.err) == (
         1,
-        "Error: FOURGEEKS_TOKEN is not set: without it 4geeks cannot be read.\n",
+        "Error: FOURGEEKS_TOKEN is not set: without it 4Geeks cannot be read.\n",
     )
 
 

@@ -21,17 +21,18 @@ from ledger_pipelines_tests.hostile.distorting import ANSWERS, LISTS, distorting
 
 WORLD = SandboxConfig(until=date(2024, 12, 31), companies=12, students=40, invoices=120, rate_limit=None)
 MONTHS = [date(2024, 10, 1), date(2024, 11, 1), date(2024, 12, 1)]
-#: All lists and answers with LEDGER_TRIALS, else the two that take most away, of half of the lists.
+#: All lists and answers with LEDGER_TRIALS, else the two that take most away, of some of the lists.
 EVERY = int(os.environ.get("LEDGER_TRIALS", "0")) > 0
 TRIED = [
     (name, answer)
     for place, name in enumerate(LISTS)
     for answer in ANSWERS
     # `null` and an object are told as a failure, after some patience.
-    if EVERY or (answer in ("nothing", "a tenth", "twice") and (place + list(ANSWERS).index(answer)) % 3 == 0)
+    if EVERY or (answer in ("nothing", "a tenth", "twice") and (place + list(ANSWERS).index(answer)) % 6 == 0)
 ]
 #: Lists whose loss, once confirmed, is seen in the money.
 CONFIRMED = [("codex assets", "a tenth"), ("codex tickets", "nothing"), ("4geeks memberships", "nothing")]
+CONFIRMED = CONFIRMED if EVERY else CONFIRMED[1:]
 
 
 @pytest.fixture(scope="module")
