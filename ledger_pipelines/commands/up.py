@@ -136,7 +136,7 @@ def _start(
     today: date,
 ) -> None:
     # Only now does the environment say the ledger's first month, which the definitions read when imported.
-    from ledger_pipelines.commands import close
+    from ledger_pipelines.commands import close, demo_history
     from ledger_pipelines.defs.partitions import first_partition
     from ledger_pipelines.runs import ensure_storage, settle_killed
 
@@ -149,9 +149,11 @@ def _start(
     if killed:
         console.print(f"{len(killed)} runs were killed, and are failed now.", style="yellow", highlight=False)
     if options.demo and not _was_closed(database):
-        _wait_until_up(f"http://{LOOPBACK}:{options.sandbox_port}/core/health", look, console)
-        this_month = month_of(today)
-        year = month_range(_year_before(today), add_months(this_month, 1))
+        sandbox = f"http://{LOOPBACK}:{options.sandbox_port}"
+        _wait_until_up(f"{sandbox}/core/health", look, console)
+        year = month_range(_year_before(today), add_months(month_of(today), 1))
+        # The run itself reads the current and the just-ended month.
+        demo_history.take_past_snapshots(database, read_settings(), sandbox, year[:-2], console)
         console.print("Closing the last twelve months of the sandbox's books:")
         close.run(database, year, finalise=False, person="demo", today=today, console=console)
         console.print(

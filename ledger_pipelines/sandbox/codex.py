@@ -90,10 +90,10 @@ class _Codex:
         return answer
 
     async def companies(self, _: Request) -> Response:
-        return self._array([company.row for company in self._world.companies])
+        return self._array([company.row for company in self._world.shown()])
 
     async def bulk(self, request: Request) -> Response:
-        companies = self._world.companies
+        companies = self._world.shown()
         if any(company.assets_unreadable for company in companies):
             raise UnexpectedError
         include = request.query_params.get("include_tickets", "").lower() == "true"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,12 +32,14 @@ class Controls:
     tell_news: Callable[[], int]
     expire_logins: Callable[[], None]
     holded_lists: HoldedLists
+    go_back_to: Callable[[date | None], None]
 
 
 def control_app(controls: Controls) -> Starlette:
     """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins`;
     `/degrade` with a `list` and a `way` (`degraded`), until it is healed; `/holded-lists`, which gives a `list` of
-    Holded's a `fault` (none of the parameters: ends them all). All without authorisation. `/malformed` shows Codex's
+    Holded's a `fault` (none of the parameters: ends them all); `/as-of`, from which on Codex shows the devices and people
+    of a `day` (none: of the present). All without authorisation. `/malformed` shows Codex's
     records unless told otherwise.
     """
 
@@ -80,6 +83,14 @@ def control_app(controls: Controls) -> Starlette:
             lists.faults[wanted] = fault
         return json_answer({"faults": lists.faults})
 
+    async def go_back(request: Request) -> Response:
+        day = request.query_params.get("day")
+        try:
+            controls.go_back_to(None if day is None else date.fromisoformat(day))
+        except ValueError as error:
+            return json_answer({"error": f"day: {error}"}, 400)
+        return json_answer({"as_of": day})
+
     return Starlette(
         routes=[
             Route("/malformed", list_malformed),
@@ -88,6 +99,7 @@ def control_app(controls: Controls) -> Starlette:
             Route("/news", tell, methods=["POST"]),
             Route("/degrade", degrade, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
+            Route("/as-of", go_back, methods=["POST"]),
             Route("/holded-lists", spoil_list, methods=["POST"]),
         ]
     )

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from threading import Thread
 from types import FrameType
 from uuid import uuid4
@@ -97,6 +98,12 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     middleware = [Middleware(with_faults), Middleware(_CorrelationId)]
     if config.gzip:
         middleware.append(Middleware(GZipMiddleware, compresslevel=1))
+
+    def go_back_to(day: date | None) -> None:
+        until = config.until
+        then = until if day is None else min(day, until)
+        world.months_back = (until.year - then.year) * 12 + until.month - then.month
+
     controls = Controls(
         parts.malformed,
         parts.journal,
@@ -105,6 +112,7 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
         school.tell_news,
         parts.logins.expire,
         parts.holded_lists,
+        go_back_to,
     )
     routes = [
         Mount("/core", core_app()),

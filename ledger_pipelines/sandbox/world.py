@@ -6,7 +6,7 @@ one `bytes` each, so that an answer is a join and not a serialisation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -38,6 +38,15 @@ class Company:
     ticket_days: list[str] = field(default_factory=list)
     assets_unreadable: bool = False
 
+    def before(self, months: int) -> Company:
+        """The company as it was so many months ago: each month since brought a hundredth of its devices and people."""
+        kept = max(0, 100 - months)
+        return replace(
+            self,
+            assets=self.assets[: -(-len(self.assets) * kept // 100)],
+            contacts=self.contacts[: -(-len(self.contacts) * kept // 100)],
+        )
+
     def tickets_of(self, prefix: str) -> list[bytes]:
         """The tickets whose last update's date starts with `prefix`; all of them when it is empty."""
         if not prefix:
@@ -48,11 +57,15 @@ class Company:
 
 @dataclass(slots=True)
 class World:
-    """Everything that Codex knows. `feature_options` is the whole body of its endpoint."""
+    """Everything that Codex knows. `feature_options` is the whole body of its endpoint.
+
+    `months_back` says as of when it answers: the present, or so many months before it.
+    """
 
     companies: list[Company]
     plans: list[Record]
     feature_options: bytes
+    months_back: int = 0
     _index: dict[str, Company] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,4 +80,12 @@ class World:
 
     def company(self, account_number: str) -> Company | None:
         """The company with that number, if there is one."""
-        return self._index.get(account_number)
+        company = self._index.get(account_number)
+        return company and self._then(company)
+
+    def shown(self) -> list[Company]:
+        """All companies, as they are shown now."""
+        return [self._then(company) for company in self.companies]
+
+    def _then(self, company: Company) -> Company:
+        return company.before(self.months_back) if self.months_back else company

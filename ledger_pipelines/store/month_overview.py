@@ -31,7 +31,10 @@ class MonthOverview:
 
 
 def month_overviews(connection: psycopg.Connection) -> list[MonthOverview]:
-    """One for each month that was ever written or checked, in order."""
+    """One for each of the ledger's months that was ever written or checked, in order.
+
+    Months before its first one have tickets only, for the prepaid hours of the year: they are no one's to close.
+    """
     rows = connection.execute(
         """WITH billed AS (SELECT month, currency, count(*) AS statements, sum(total) AS total
                            FROM billing_statements GROUP BY month, currency),
@@ -45,6 +48,8 @@ def month_overviews(connection: psycopg.Connection) -> list[MonthOverview]:
            SELECT month, p.closed_by, p.closed_at, coalesce(t.statements, 0), coalesce(t.currencies, '{}'),
                   coalesce(t.totals, '{}'), coalesce(c.checks, 0), coalesce(c.warnings, 0), coalesce(c.failures, 0)
            FROM ledger_periods p FULL JOIN checked c USING (month) LEFT JOIN totals t USING (month)
+           WHERE month >= (SELECT to_date(value, 'YYYY-MM') FROM ledger_settings WHERE name = 'first_month')
+              OR p.closed_at IS NOT NULL
            ORDER BY month"""
     ).fetchall()
     return [

@@ -12,7 +12,8 @@ from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.store.frames import copy_out, read_months, select_list, table_schema
+from ledger_pipelines.store.replacement import key_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,25 @@ def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table
     """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
     month = newest_snapshot(connection, table)
     return None if month is None else read_months(connection, table, [month]).drop_columns(["month"])
+
+
+def count_rows(connection: psycopg.Connection, table: str, months: Sequence[date]) -> dict[date, int]:
+    """How many rows of a table each of these months has; a month without any is not there."""
+    query = sql.SQL("SELECT month, count(*) FROM {} WHERE month = ANY(%s) GROUP BY 1")
+    return dict(connection.execute(query.format(sql.Identifier(table)), [list(months)]).fetchall())
+
+
+def read_first_rows(connection: psycopg.Connection, table: str, month: date, count: int) -> pa.Table:
+    """So many of a month's rows at most, the first ones by their key."""
+    schema = table_schema(connection, table)
+    query = sql.SQL("SELECT {} FROM {} WHERE month = {} ORDER BY {} LIMIT {}").format(
+        select_list(schema),
+        sql.Identifier(table),
+        sql.Literal(month),
+        sql.SQL(", ").join(map(sql.Identifier, key_columns(connection, table))),
+        sql.Literal(count),
+    )
+    return copy_out(connection, query, schema)
 
 
 def count_by_account(connection: psycopg.Connection, table: str, months: Sequence[date]) -> dict[str, int]:

@@ -158,7 +158,9 @@ class Killing:
         return self._fetch(others, first) not in ([], [(0,)])
 
     def _is_all_ended(self) -> bool:
-        return self._fetch("SELECT count(*) FROM dagster.runs WHERE status <> ALL(%s)", list(ENDED)) == [(0,)]
+        # A launch that was refused meanwhile left a run that was made, and is in nobody's way.
+        over = [*ENDED, "NOT_STARTED"]
+        return self._fetch("SELECT count(*) FROM dagster.runs WHERE status <> ALL(%s)", over) == [(0,)]
 
     def _fetch(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
         """The rows, or none while there is no database."""

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from ledger_pipelines.payments import ToldPayment, tell_payment
 from ledger_pipelines.store.cfo_transactions import CFO_SCHEMA
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.month_overview import month_overviews
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import (
@@ -76,6 +77,7 @@ def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_d
         for table in earlier:
             first, *rest = spans[table][-1]
             assert (first <= span[0], tuple(rest)) == (True, span[1:]), table
+        _each_month_has_its_own_state(database, year)
         closed = rows_and_places(database)
         _ctrl_c_leaves_nothing_behind(embedded, running)
 
@@ -108,6 +110,17 @@ def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes
         # The sensor may hand something over at this moment; what was interrupted would stay.
         eventually(lambda: not _is_under_way(database), seconds=30, what="the end of every execution")
         _ctrl_c_leaves_nothing_behind(embedded, running)
+
+
+def _each_month_has_its_own_state(database: Database, year: list[date]) -> None:
+    """No month of the demo is billed from a later state, and what Codex shows grew from month to month."""
+    with database.connect() as connection:
+        assert [overview.month for overview in month_overviews(connection)] == year
+    late = "SELECT month, asset_key FROM check_results WHERE check_name = 'snapshot_in_time' AND records > 0"
+    assert fetch(database, late) == []
+    counts = fetch(database, "SELECT count(*) FROM assets GROUP BY month ORDER BY month")
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
 
 
 def _a_paid_invoice_reaches_the_cfo_by_itself(database: Database) -> None:

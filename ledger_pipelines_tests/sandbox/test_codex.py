@@ -119,6 +119,37 @@ def test_bulk_says_how_long_it_is(client: Client, path: str) -> None:
     assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
+def test_as_of_a_day_there_were_fewer_devices_and_people_and_the_companies_and_tickets_are_the_same() -> None:
+    config = SandboxConfig(until=UNTIL, companies=4, assets_per_company=60, rate_limit=None)
+    with running_sandbox(config) as sandbox, requests.Session() as session:
+        client = Client(sandbox, session)
+        control = f"{sandbox.base_url}/sandbox/as-of"
+        now = {entry["company"]["account_number"]: entry for entry in client.bulk()}
+        assert session.post(control, params={"day": "2025-02-28"}, timeout=TIMEOUT_SECONDS).json() == {
+            "as_of": "2025-02-28"
+        }
+        then = {entry["company"]["account_number"]: entry for entry in client.bulk()}
+        account = max(now, key=lambda number: len(now[number]["assets"]))
+        alone = client.read(f"/api/companies/{account}/assets")
+        assert session.post(control, timeout=TIMEOUT_SECONDS).json() == {"as_of": None}
+        again = {entry["company"]["account_number"]: entry for entry in client.bulk()}
+        assert session.post(control, params={"day": "yesterday"}, timeout=TIMEOUT_SECONDS).status_code == 400
+
+    assert then.keys() == now.keys() == again.keys()
+    for number, entry in now.items():
+        assert then[number]["company"] == again[number]["company"] == entry["company"]
+        for part in PARTS:
+            shown, before = _in_order(entry[part]), _in_order(then[number][part])
+            assert _in_order(again[number][part]) == shown
+            if part in {"assets", "contacts"}:
+                # Ten months: each brought a hundredth of what there is now.
+                assert len(before) == -(-len(shown) * 90 // 100)
+                assert all(record in shown for record in before)
+            else:
+                assert before == shown
+    assert _in_order(alone) == _in_order(then[account]["assets"])
+
+
 @pytest.mark.parametrize("prefix", ["2025", "2024", "2025-03", "2025-03-1", "20", "1999"])
 def test_year_filters_tickets_by_the_prefix_of_their_last_update(client: Client, prefix: str) -> None:
     everything = [ticket for entry in client.bulk() for ticket in entry["tickets"]]

@@ -12,9 +12,9 @@ from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, s
 from ledger_pipelines.defs.codex.tickets import NEWS, place_fetched, record_ticket_problems, tickets_due
 from ledger_pipelines.defs.codex.unread import Unread, find_unread, for_months, keep_unread
 from ledger_pipelines.defs.findings import report
-from ledger_pipelines.defs.partitions import MONTHS, is_partition, partition_key
+from ledger_pipelines.defs.partitions import MONTHS, is_partition
 from ledger_pipelines.defs.presentation import month_asset
-from ledger_pipelines.defs.previews import preview
+from ledger_pipelines.defs.previews import ROWS, preview
 from ledger_pipelines.defs.resources import CodexResource, LedgerResource
 from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
@@ -22,7 +22,13 @@ from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex import CodexSnapshot
 from ledger_pipelines.sources.codex_models import SCHEMAS
 from ledger_pipelines.store.replacement import Change, ensure_months, rows_of_months
-from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot
+from ledger_pipelines.store.snapshots import (
+    count_rows,
+    read_first_rows,
+    read_snapshots,
+    record_gaps,
+    record_snapshot,
+)
 
 _DESCRIPTIONS = {
     "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
@@ -218,6 +224,19 @@ def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
     return [problem for problem in snapshot.problems if problem.operation == table]
 
 
+def _show_kept(step: Step, table: str, months: Sequence[date]) -> None:
+    """The figures and rows of months that keep the snapshot that they have."""
+    counts = count_rows(step.connection, table, months)
+    for month in months:
+        rows = read_first_rows(step.connection, table, month, ROWS)
+        metadata = {
+            "dagster/partition_row_count": counts.get(month, 0),
+            "snapshot": "kept",
+            "preview": preview(rows, _PREVIEWS[table], of=counts.get(month, 0)),
+        }
+        step.show(table, month, metadata)
+
+
 def _result(
     step: Step, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
 ) -> dg.MaterializeResult[None]:
@@ -232,9 +251,5 @@ def _result(
         elif month not in step.closed and is_partition(month, today):
             # The earlier months of the year were read along: they were materialised by this run, too.
             step.tell_of_other(table, month, {"dagster/partition_row_count": change.rows})
-    for month in step.months:
-        if month not in changes:
-            step.context.add_asset_metadata(
-                {"snapshot": "kept"}, asset_key=table, partition_key=partition_key(month)
-            )
+    _show_kept(step, table, [month for month in step.months if month not in changes])
     return dg.MaterializeResult(asset_key=table)
