@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -123,6 +124,10 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
             assert spec.metadata["dagster/table_name"].value == f"ledger.{name}"
             assert spec.metadata["dagster/column_schema"].schema.columns[0].name == "month"
         assert isinstance(spec.partitions_def, dg.MonthlyPartitionsDefinition) != is_kept_by_people, name
+        if not is_kept_by_people:
+            (code,) = spec.metadata["dagster/code_references"].code_references
+            defined = Path(code.file_path).read_text(encoding="utf-8").splitlines()[code.line_number - 1]
+            assert defined.startswith("@"), name
 
 
 def test_a_range_of_months_is_one_run(defs: dg.Definitions) -> None:
