@@ -20,7 +20,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.abandoned import ATTENDED_TAG, settle_abandoned_runs
-from ledger_pipelines.defs.ledger_periods import observation
+from ledger_pipelines.defs.ledger_periods import overview_of
 from ledger_pipelines.defs.partitions import is_partition, outside_ledger, partition_key
 from ledger_pipelines.defs.run_failures import failure_sentence
 from ledger_pipelines.defs.steps import INTERRUPTED
@@ -154,7 +154,7 @@ def show_months(database: Database) -> None:
     with database.connect() as connection:
         months = month_overviews(connection)
     with dg.DagsterInstance.get() as instance:
-        instance.report_runless_asset_event(observation(months))
+        instance.report_runless_asset_event(overview_of(months))
 
 
 def steps_of(job_name: str, assets: Sequence[str] | None = None) -> list[str]:

@@ -26,13 +26,15 @@ def run(database: Database, console: Console) -> None:
 
 
 def _table(months: Sequence[MonthOverview]) -> Table:
-    table = Table(title="Months", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title="Months", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for name in ("Month", "Status"):
         table.add_column(name, no_wrap=True)
     for name in ("Statements", "Total"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Checks", no_wrap=True)
-    table.add_column("Closed by")
+    table.add_column("Closed by", min_width=len("2026-01-01 12:00"), overflow="fold")
     for month in months:
         totals = [told_amount(total, currency) for currency, total in sorted(month.totals.items())]
         table.add_row(
@@ -41,7 +43,7 @@ def _table(months: Sequence[MonthOverview]) -> Table:
             f"{month.statements:,}" if month.statements else "",
             "\n".join(totals),
             _told_checks(month),
-            f"{escape(month.closed_by or '')}, {month.closed_at:%Y-%m-%d %H:%M}" if month.closed_at else "",
+            f"{escape(month.closed_by or '')}\n{month.closed_at:%Y-%m-%d %H:%M}" if month.closed_at else "",
         )
     return table
 

@@ -21,7 +21,7 @@ _COLUMNS: dict[str, pa.DataType] = {
 }
 _SHOWN = ("month", "status", "statements", "total", "passed", "warn", "failed", "closed_by", "closed_at")
 
-#: People close and reopen months, no run does: so it is observed, and never materialised.
+#: People close and reopen months, no run does: nothing can be executed here, and whoever does tells of it.
 ledger_periods = dg.AssetSpec(
     "ledger_periods",
     description="A row is a month of the ledger: open, or closed for good by somebody; `ledger months` shows the same.",
@@ -41,7 +41,7 @@ ledger_periods = dg.AssetSpec(
 )
 
 
-def observation(months: Sequence[MonthOverview]) -> dg.AssetObservation:
+def overview_of(months: Sequence[MonthOverview]) -> dg.AssetMaterialization:
     """What a person sees of the months at the asset: the table of `ledger months`, the newest month first."""
     rows = [
         {
@@ -58,7 +58,7 @@ def observation(months: Sequence[MonthOverview]) -> dg.AssetObservation:
         for month in reversed(months)
     ]
     closed = sum(month.is_closed for month in months)
-    return dg.AssetObservation(
+    return dg.AssetMaterialization(
         "ledger_periods",
         metadata={
             "months": preview(pa.Table.from_pylist(rows, _table_schema()), _SHOWN, rows=36),

@@ -41,15 +41,15 @@ def materialization_metadata(database: Database, asset: str, partition: str) -> 
     return {name: value.value for name, value in materialization.metadata.items()}
 
 
-def observed(database: Database, asset: str) -> dict[str, Any]:
-    """The values that the latest observation of an asset shows, by name."""
+def last_shown(database: Database, asset: str) -> dict[str, Any]:
+    """The values that the latest materialisation of an asset without months shows, by name."""
     wanted = dg.EventRecordsFilter(
-        event_type=dg.DagsterEventType.ASSET_OBSERVATION, asset_key=dg.AssetKey(asset)
+        event_type=dg.DagsterEventType.ASSET_MATERIALIZATION, asset_key=dg.AssetKey(asset)
     )
     (record,) = _storage(database).event_log_storage.get_event_records(wanted, limit=1)
-    observation = record.asset_observation
-    assert observation is not None
-    return {name: value.value for name, value in observation.metadata.items()}
+    materialisation = record.asset_materialization
+    assert materialisation is not None
+    return {name: value.value for name, value in materialisation.metadata.items()}
 
 
 def _storage(database: Database) -> DagsterPostgresStorage:

@@ -13,7 +13,11 @@ import pytest
 
 from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines_tests.end_to_end.dagster_history import evaluations, materialization_metadata, observed
+from ledger_pipelines_tests.end_to_end.dagster_history import (
+    evaluations,
+    last_shown,
+    materialization_metadata,
+)
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, execute, fetch, rows_and_places
 
 CODEX = SandboxConfig(until=date(2025, 12, 31), companies=10)
@@ -29,7 +33,7 @@ def test_a_new_rate_shows_as_a_difference_of_the_closed_month_and_is_written_onc
         closing = ledger("close", "2025-03", "--finalise")
         assert closing.code == 0, closing.err
         assert "Closed 2025-03." in closing.out
-        shown = observed(database, "ledger_periods")
+        shown = last_shown(database, "ledger_periods")
         assert re.search(r"^\| 2025-03 \| closed \| \d+ \| [\d,.]+ USD \| ", shown["months"], re.MULTILINE)
         booked = rows_and_places(database)
         account, users, old_rate = _somebody_with_users(database)
@@ -65,7 +69,7 @@ def test_a_new_rate_shows_as_a_difference_of_the_closed_month_and_is_written_onc
 
         reopened = ledger("reopen", "2025-03", "--reason", f"New rate for {account}")
         assert reopened.code == 0, reopened.err
-        assert observed(database, "ledger_periods")["closed"] == 0
+        assert last_shown(database, "ledger_periods")["closed"] == 0
         applied = ledger("close", "2025-03")
         assert applied.code == 0, applied.err
 
