@@ -44,7 +44,11 @@ def months_of(context: dg.AssetExecutionContext) -> list[date]:
     from outside, for any month.
     """
     if not (context.has_partition_key or context.has_partition_key_range):
-        raise dg.Failure("No month was chosen: materialise it for a month.", allow_retries=False)
+        # Dagster's own button for all checks of an asset starts a run without asking for a month.
+        raise dg.Failure(
+            "No month was chosen: press Materialize and choose one, its checks are made, too.",
+            allow_retries=False,
+        )
     tags, today = context.run.tags, datetime.now(UTC).date()
     ends = [tags[name] for name in (_PARTITION, _RANGE_START, _RANGE_END) if name in tags]
     try:

@@ -22,6 +22,11 @@ _MONTHS = """{ assetNodes { assetKey { path } assetPartitionStatuses {
     ... on TimePartitionStatuses { ranges { startKey endKey status } } } } }"""
 _LAUNCH = """mutation ($run: ExecutionParams!) { launchRun(executionParams: $run) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_SCHEDULE_STATE = """query ($schedule: ScheduleSelector!) { scheduleOrError(scheduleSelector: $schedule) {
+    ... on Schedule { scheduleState { status } } } }"""
+#: A mutation that needs no variables, as a foreign page would send it.
+START_BACKUPS = """mutation { startSchedule(scheduleSelector: {repositoryLocationName: "ledger_pipelines",
+    repositoryName: "__repository__", scheduleName: "backup_daily"}) { __typename } }"""
 #: What GraphQL calls the ledger's code.
 LOCATION = {"repositoryLocationName": "ledger_pipelines", "repositoryName": "__repository__"}
 
@@ -70,6 +75,11 @@ class DagsterPages:
         """How a run stands: `STARTED`, `SUCCESS` …"""
         asked = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
         return str(self.ask(asked, id=run_id)["runOrError"]["status"])
+
+    def schedule_state(self, name: str) -> str:
+        """Whether a schedule is switched on: `RUNNING` or `STOPPED`."""
+        found = self.ask(_SCHEDULE_STATE, schedule={**LOCATION, "scheduleName": name})["scheduleOrError"]
+        return str(found["scheduleState"]["status"])
 
     def launch(self, month: str, *assets: str, job: str = "month_close") -> str:
         """Starts a run of a job, or of these of its assets, for a month; its id."""

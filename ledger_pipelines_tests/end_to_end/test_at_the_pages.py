@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
-from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.end_to_end.dagster_history import run_statuses
-from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, DagsterPages
+from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, START_BACKUPS
 from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports
+from ledger_pipelines_tests.end_to_end.running_up import ENDED, Up, running_up
 
-SCHOOL = SandboxConfig(until=date(2025, 12, 31), companies=3, students=8, invoices=16, rate_limit=None)
-ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 BILLED = ("companies", "plans", "assets", "contacts", "tickets")
 BILLING = ("ticket_hours", "billing_statement_lines", "billing_statements")
-_SCHEDULE = {**LOCATION, "scheduleName": "backup_daily"}
-_START_SCHEDULE = """mutation { startSchedule(scheduleSelector: {repositoryLocationName: "ledger_pipelines",
-    repositoryName: "__repository__", scheduleName: "backup_daily"}) { __typename } }"""
-_SCHEDULE_STATE = """query ($schedule: ScheduleSelector!) { scheduleOrError(scheduleSelector: $schedule) {
-    ... on Schedule { scheduleState { status } } } }"""
 _BACKFILL = """mutation ($backfill: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $backfill) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 _AGAIN = """mutation ($again: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $again) {
@@ -45,56 +32,10 @@ _OVERVIEW = """query ($filter: RunsFilter!) { runsOrError(filter: $filter) {
 pytestmark = pytest.mark.timeout(240)
 
 
-@dataclass(frozen=True, slots=True)
-class Up:
-    """A running `ledger up`, with one month closed by a command before anybody looks."""
-
-    ledger: Ledger
-    database: Database
-    pages: DagsterPages
-
-    def ends(self, run_id: str, *, seconds: float = 150) -> str:
-        """The status with which a run ends."""
-
-        def status() -> str | None:
-            found = self.pages.status(run_id)
-            return found if found in ENDED else None
-
-        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=0.5))
-
-    def waits_for_a_lock(self) -> bool:
-        """Whether somebody on the database waits for a lock of the test's."""
-        return bool(
-            fetch(
-                self.database,
-                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-            )
-        )
-
-    def steps(self, run_id: str) -> list[tuple[str, str]]:
-        """The steps that a run has begun, and how they ended."""
-        return fetch(
-            self.database,
-            "SELECT step_name, status FROM sync_executions WHERE metadata->>'dagster_run_id' = %s ORDER BY id",
-            run_id,
-        )
-
-
 @pytest.fixture(scope="module")
 def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with ExitStack() as stack:
-        admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
-        admin.execute("CREATE DATABASE at_the_pages TEMPLATE template_ledger")
-        stack.callback(admin.execute, "DROP DATABASE at_the_pages WITH (FORCE)")
-        database = server.database("at_the_pages")
-        ledger = Ledger(tmp_path_factory.mktemp("pages"), database.url)
-        ledger.use(stack.enter_context(running_sandbox(SCHOOL)))
-        closed = ledger("close", "2025-01")
-        assert closed.code == 0, closed.err
-        pages = DagsterPages(*free_ports(1))
-        running = stack.enter_context(ledger.started("up", "--dagster-port", str(pages.port)))
-        eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
-        yield Up(ledger, database, pages)
+    with running_up(server, "at_the_pages", tmp_path_factory.mktemp("pages"), "2025-01") as running:
+        yield running
 
 
 def test_a_command_s_run_is_in_the_overview_and_the_job_s_history_and_can_be_executed_again(up: Up) -> None:
@@ -200,12 +141,8 @@ def test_a_command_s_run_is_terminated_from_the_pages_too(up: Up) -> None:
 
 
 def test_a_foreign_page_changes_nothing_and_a_person_does(up: Up) -> None:
-    def state() -> str:
-        found: dict[str, Any] = up.pages.ask(_SCHEDULE_STATE, schedule=_SCHEDULE)["scheduleOrError"]
-        return str(found["scheduleState"]["status"])
-
-    assert state() == "STOPPED"
-    graphql, body = f"{up.pages.url}/graphql", {"query": _START_SCHEDULE}
+    assert up.pages.schedule_state("backup_daily") == "STOPPED"
+    graphql, body = f"{up.pages.url}/graphql", {"query": START_BACKUPS}
     # An image, a form, a script, and a foreign name that points here.
     foreign = [
         requests.get(graphql, params=body, timeout=30),
@@ -225,12 +162,12 @@ def test_a_foreign_page_changes_nothing_and_a_person_does(up: Up) -> None:
     ]
     assert [answer.status_code for answer in foreign] == [405, 405, 403, 403, 403, 403, 421, 421, 403]
     assert all(answer.json()["error"].endswith(".") for answer in foreign)
-    assert state() == "STOPPED"
+    assert up.pages.schedule_state("backup_daily") == "STOPPED"
     own = requests.post(
         graphql, json=body, headers={"Origin": up.pages.url, "Sec-Fetch-Site": "same-origin"}, timeout=30
     )
     assert own.status_code == 200, own.text
-    assert state() == "RUNNING"
+    assert up.pages.schedule_state("backup_daily") == "RUNNING"
 
 
 @pytest.mark.parametrize(

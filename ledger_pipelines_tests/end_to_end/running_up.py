@@ -1,0 +1,79 @@
+"""One running `ledger up` on a small school's books, for tests of what is done at Dagster's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
+from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports
+
+SCHOOL = SandboxConfig(until=date(2025, 12, 31), companies=3, students=8, invoices=16, rate_limit=None)
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A running `ledger up`, with one month closed by a command before anybody looks."""
+
+    ledger: Ledger
+    database: Database
+    pages: DagsterPages
+
+    def ends(self, run_id: str, *, seconds: float = 150) -> str:
+        """The status with which a run ends."""
+
+        def status() -> str | None:
+            found = self.pages.status(run_id)
+            return found if found in ENDED else None
+
+        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=0.5))
+
+    def waits_for_a_lock(self) -> bool:
+        """Whether somebody on the database waits for a lock of the test's."""
+        return bool(
+            fetch(
+                self.database,
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+        )
+
+    def steps(self, run_id: str) -> list[tuple[str, str]]:
+        """The steps that a run has begun, and how they ended."""
+        return fetch(
+            self.database,
+            "SELECT step_name, status FROM sync_executions WHERE metadata->>'dagster_run_id' = %s ORDER BY id",
+            run_id,
+        )
+
+
+@contextmanager
+def running_up(
+    server: EmbeddedServer, name: str, folder: Path, *closed: str, school: bool = False
+) -> Iterator[Up]:
+    """`ledger up` on a database of this name, once `ledger close` has closed what `closed` says.
+
+    It reads Codex, and with `school` the school's systems, too.
+    """
+    with ExitStack() as stack:
+        admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
+        stack.callback(admin.execute, f"DROP DATABASE {name} WITH (FORCE)")
+        database = server.database(name)
+        ledger = Ledger(folder, database.url)
+        sandbox = stack.enter_context(running_sandbox(SCHOOL))
+        (ledger.use_all if school else ledger.use)(sandbox)
+        done = ledger("close", *closed)
+        assert done.code == 0, done.err
+        pages = DagsterPages(*free_ports(1))
+        running = stack.enter_context(ledger.started("up", "--dagster-port", str(pages.port)))
+        eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
+        yield Up(ledger, database, pages)
