@@ -249,8 +249,9 @@ def sandbox(
     ] = None,
 ) -> None:
     """Runs only the stand-ins of the outside systems."""
+    from ledger_pipelines.sandbox.access import environment
     from ledger_pipelines.sandbox.config import SandboxConfig
-    from ledger_pipelines.sandbox.server import environment, serve
+    from ledger_pipelines.sandbox.server import serve
 
     config = SandboxConfig(
         companies=companies,

@@ -186,7 +186,7 @@ def _say_up(options: Options, logs: Path, console: Console) -> None:
 
 
 def _start_sandbox(supervision: Supervision, port: int, *, since: date) -> None:
-    from ledger_pipelines.sandbox.server import environment
+    from ledger_pipelines.sandbox.access import environment
 
     supervision.start(
         Service("sandbox", ["ledger_pipelines", "sandbox", "--port", str(port), "--since", str(since)])

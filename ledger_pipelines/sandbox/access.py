@@ -1,4 +1,4 @@
-"""How to get into the school's systems of a sandbox: keys, tokens, passwords. They open nothing else.
+"""How to get into a sandbox: where its systems answer, their keys, tokens and passwords. They open nothing else.
 
 The sandbox is on loopback and holds invented records only, so these are names rather than secrets.
 """
@@ -20,3 +20,22 @@ FOURGEEKS_ACADEMY = 6
 NOTION_TOKEN = "ntn_sandbox"  # noqa: S105 - it opens invented records only
 NOTION_DATABASE_ID = "1f0c9a52-7d3e-4b68-9e21-6a5b4c3d2e1f"
 NOTION_DATA_SOURCE_ID = "8c4e2b17-05a9-4f3d-b6c8-2d1e0f9a8b7c"
+#: Where each of the school's systems answers.
+HOLDED_PATH, FOURGEEKS_PATH, NOTION_PATH = "/holded/api/invoicing/v1", "/4geeks/v1", "/notion/v1"
+
+
+def environment(base_url: str) -> dict[str, str]:
+    """The variables with which the ledger reads from the sandbox at `base_url`, by their names."""
+    return {
+        "CORE_URL": f"{base_url}/core",
+        "CODEX_URL": f"{base_url}/codex",
+        "HOLDED_URL": base_url + HOLDED_PATH,
+        "HOLDED_API_KEY": HOLDED_API_KEY,
+        "FOURGEEKS_URL": base_url + FOURGEEKS_PATH,
+        "FOURGEEKS_EMAIL": FOURGEEKS_EMAIL,
+        "FOURGEEKS_PASSWORD": FOURGEEKS_PASSWORD,
+        "FOURGEEKS_ACADEMY": str(FOURGEEKS_ACADEMY),
+        "NOTION_URL": base_url + NOTION_PATH,
+        "NOTION_TOKEN": NOTION_TOKEN,
+        "NOTION_DATABASE_ID": NOTION_DATABASE_ID,
+    }

@@ -42,8 +42,6 @@ from ledger_pipelines.sandbox.world import World
 
 #: Seconds that requests in progress are given when the server stops.
 _GRACE_SECONDS = 1
-#: Where each of the school's systems answers.
-_HOLDED, _FOURGEEKS, _NOTION = "/holded/api/invoicing/v1", "/4geeks/v1", "/notion/v1"
 _HIVEMATRIX = ("/core", "/codex", "/sandbox")
 
 
@@ -117,9 +115,9 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     routes = [
         Mount("/core", core_app()),
         Mount("/codex", codex_app(world, config)),
-        Mount(_HOLDED, holded_app(school, config, parts.holded_lists)),
-        Mount(_FOURGEEKS, fourgeeks_app(school, config, parts.logins, parts.degradation)),
-        Mount(_NOTION, notion_app(school, config, parts.degradation)),
+        Mount(access.HOLDED_PATH, holded_app(school, config, parts.holded_lists)),
+        Mount(access.FOURGEEKS_PATH, fourgeeks_app(school, config, parts.logins, parts.degradation)),
+        Mount(access.NOTION_PATH, notion_app(school, config, parts.degradation)),
         Mount("/sandbox", control_app(controls)),
     ]
     tokens.signing_key()
@@ -188,23 +186,6 @@ def serve(
         _Server(_uvicorn_config(app)).run(sockets=[listener])
 
 
-def environment(base_url: str) -> dict[str, str]:
-    """The variables with which the ledger reads from the sandbox at `base_url`, by their names."""
-    return {
-        "CORE_URL": f"{base_url}/core",
-        "CODEX_URL": f"{base_url}/codex",
-        "HOLDED_URL": base_url + _HOLDED,
-        "HOLDED_API_KEY": access.HOLDED_API_KEY,
-        "FOURGEEKS_URL": base_url + _FOURGEEKS,
-        "FOURGEEKS_EMAIL": access.FOURGEEKS_EMAIL,
-        "FOURGEEKS_PASSWORD": access.FOURGEEKS_PASSWORD,
-        "FOURGEEKS_ACADEMY": str(access.FOURGEEKS_ACADEMY),
-        "NOTION_URL": base_url + _NOTION,
-        "NOTION_TOKEN": access.NOTION_TOKEN,
-        "NOTION_DATABASE_ID": access.NOTION_DATABASE_ID,
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """A running sandbox and what it knows of itself. `malformed` are Codex's records, `malformed_in` has
@@ -236,17 +217,17 @@ class Sandbox:
     @property
     def holded_url(self) -> str:
         """What `HOLDED_URL` is set to."""
-        return self.base_url + _HOLDED
+        return self.base_url + access.HOLDED_PATH
 
     @property
     def fourgeeks_url(self) -> str:
         """What `FOURGEEKS_URL` is set to."""
-        return self.base_url + _FOURGEEKS
+        return self.base_url + access.FOURGEEKS_PATH
 
     @property
     def notion_url(self) -> str:
         """What `NOTION_URL` is set to."""
-        return self.base_url + _NOTION
+        return self.base_url + access.NOTION_PATH
 
 
 @contextmanager

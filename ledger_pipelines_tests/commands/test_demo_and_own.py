@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from ledger_pipelines.demo import refuse_in_demo, take_for_demo
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.settings import SOURCES, Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, execute, fetch, free_ports

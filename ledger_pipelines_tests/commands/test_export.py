@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from ledger_pipelines.sandbox import Sandbox
+from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Ledger, execute, fetch
 

@@ -7,7 +7,7 @@ import re
 import jwt
 import pytest
 
-from ledger_pipelines.sandbox import Sandbox
+from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Ledger, free_ports
 

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import psutil
 from psycopg import sql
 
-from ledger_pipelines.sandbox import Sandbox
-from ledger_pipelines.sandbox.server import environment
+from ledger_pipelines.sandbox.access import environment
+from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 
 T = TypeVar("T")

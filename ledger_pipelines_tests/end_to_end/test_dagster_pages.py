@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages, browser_page
 from ledger_pipelines_tests.end_to_end.harness import (

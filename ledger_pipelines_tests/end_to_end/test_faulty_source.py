@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, fetch, free_ports
 

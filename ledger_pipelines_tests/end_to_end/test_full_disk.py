@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger
 from ledger_pipelines_tests.end_to_end.test_broken_database import in_a_sentence
 

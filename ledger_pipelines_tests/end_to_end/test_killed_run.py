@@ -9,7 +9,8 @@ from datetime import date
 
 import pytest
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.dagster_history import run_statuses
 from ledger_pipelines_tests.end_to_end.harness import (

@@ -22,7 +22,8 @@ import psycopg
 import pytest
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import Ledger, Running, alive, fetch, free_ports, processes_of

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES, Ledger, fetch, rows_and_places
 

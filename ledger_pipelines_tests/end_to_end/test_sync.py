@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from ledger_pipelines.months import month_range
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines_tests.end_to_end.harness import (

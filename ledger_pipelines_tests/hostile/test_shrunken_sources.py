@@ -13,8 +13,9 @@ from datetime import date
 import psycopg
 import pytest
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
-from ledger_pipelines.sandbox.server import environment
+from ledger_pipelines.sandbox.access import environment
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.hostile.building import Books
 from ledger_pipelines_tests.hostile.distorting import ANSWERS, LISTS, distorting

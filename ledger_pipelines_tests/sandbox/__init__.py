@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from ledger_pipelines.sandbox import Sandbox
+from ledger_pipelines.sandbox.server import Sandbox
 
 #: A rate at which one record of each sort is malformed, and no request in a lifetime fails on its way.
 RECORDS_ONLY = 1e-9

@@ -11,7 +11,8 @@ import orjson
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines_tests.sandbox import Client
 from ledger_pipelines_tests.sandbox.school_clients import FourGeeks, Holded, Notion
 

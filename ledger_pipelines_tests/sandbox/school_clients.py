@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from ledger_pipelines.sandbox import Sandbox, access
+from ledger_pipelines.sandbox import access
+from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 
 #: A window that holds all of history.

@@ -11,7 +11,8 @@ import orjson
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS, Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.faults import KINDS
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 

@@ -12,8 +12,10 @@ import orjson
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import SandboxConfig, access, running_sandbox
+from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.compression import zstd
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 from ledger_pipelines_tests.sandbox.school_clients import FourGeeks, Record

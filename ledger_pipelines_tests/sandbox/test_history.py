@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sandbox import SandboxConfig
+from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.directory import account_number
 from ledger_pipelines.sandbox.generate import generate
 from ledger_pipelines.sandbox.world import World

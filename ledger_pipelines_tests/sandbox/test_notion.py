@@ -10,7 +10,9 @@ import pytest
 import requests
 from notion_client import Client as NotionClient
 
-from ledger_pipelines.sandbox import SandboxConfig, access, running_sandbox
+from ledger_pipelines.sandbox import access
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 from ledger_pipelines_tests.sandbox.school_clients import Notion, Record

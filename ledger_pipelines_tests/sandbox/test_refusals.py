@@ -10,7 +10,9 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox, tokens
+from ledger_pipelines.sandbox import tokens
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import RECORDS_ONLY, Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 

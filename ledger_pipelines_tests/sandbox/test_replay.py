@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.sandbox import SandboxConfig, create_app, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import create_app, running_sandbox
 from ledger_pipelines_tests.sandbox import Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 

@@ -10,9 +10,11 @@ import orjson
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, access, running_sandbox
+from ledger_pipelines.sandbox import access
+from ledger_pipelines.sandbox.access import environment
+from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.faults import KINDS
-from ledger_pipelines.sandbox.server import environment
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines_tests.sandbox import RECORDS_ONLY, TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 from ledger_pipelines_tests.sandbox.school_clients import FourGeeks, Holded, Notion, Record

@@ -14,13 +14,15 @@ import pytest
 import requests
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sandbox import SandboxConfig, running_sandbox, serve
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import running_sandbox, serve
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS, Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 
 _PROGRAM = """
 from datetime import date
-from ledger_pipelines.sandbox import SandboxConfig, serve
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import serve
 serve(SandboxConfig(until=date(2025, 12, 31), companies=3), 0, ready=lambda url: print(url, flush=True))
 print("ended", flush=True)
 """

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, running_sandbox
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.periods import close_months

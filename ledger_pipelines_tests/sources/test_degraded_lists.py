@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from ledger_pipelines.errors import SourceUnavailableError
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, access, running_sandbox
+from ledger_pipelines.sandbox import access
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.sources.fourgeeks import FourGeeksClient
 from ledger_pipelines.sources.lists import ListReading
 from ledger_pipelines.sources.notion import MissingPropertyError, NotionClient

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from ledger_pipelines.errors import CredentialRefusedError, Problem, SourceUnavailableError
-from ledger_pipelines.sandbox import Sandbox, SandboxConfig, access, running_sandbox
+from ledger_pipelines.sandbox import access
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.sources.fourgeeks import FourGeeksClient
 from ledger_pipelines.sources.holded import HoldedClient
 from ledger_pipelines.sources.notion import NotionClient
