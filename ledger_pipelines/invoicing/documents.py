@@ -107,7 +107,7 @@ def missing_documents(
     months: Sequence[date],
     unreadable: Collection[str] = (),
 ) -> tuple[pa.Table, int]:
-    """The headers of documents of these months that count and that the source did not show; and of how many.
+    """The headers of documents of these months that the source had and did not show; and of how many.
 
     The arguments are those of `month_documents`. A document that seems gone may be there all the same: the source is
     asked for it before anything is taken back.
@@ -118,7 +118,7 @@ def missing_documents(
         "dated_in",
         pa.array(sorted(months), pa.date32()),
     )
-    live = kept(both, was_asked & counting(both))
+    live = kept(both, was_asked & ~mask(column(both, "is_removed")))
     ids = column(live, "id")
     live = picked(live, positions(pc.unique(ids), ids))
     shown = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])

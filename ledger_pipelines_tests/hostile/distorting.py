@@ -58,7 +58,8 @@ _ONE_RECORD = re.compile(rf"{_HOLDED}/(?:documents/(?:invoice|creditnote)|contac
 class Distortion:
     """Which list is distorted, and how; `one_by_one` also what is asked for by its id, which then is not there.
 
-    `has_bulk` is whether Codex has its endpoint for all companies at once.
+    `has_bulk` is whether Codex has its endpoint for all companies at once; `is_felt` whether any answer was changed yet:
+    a tenth of a list of one is the list itself.
     """
 
     of: str | None = None
@@ -66,16 +67,20 @@ class Distortion:
     one_by_one: bool = False
     has_bulk: bool = True
     times: int = field(default=0, init=False)
+    is_felt: bool = field(default=False, init=False)
 
     def set(self, of: str | None, answer: str = "nothing", *, one_by_one: bool = False) -> None:
         """Distorts this list from now on; None ends all distortion."""
         self.of, self.answer, self.one_by_one, self.times = of, answer, one_by_one, 0
+        self.is_felt = False
 
     def apply(self, path: str, body: Any) -> Any:
         """What comes of an answer."""
         for where, member in _LISTS.get(self.of or "", []):
             if re.fullmatch(where, path):
-                return self._distorted(body, member, in_entries=where == _BULK)
+                changed = self._distorted(body, member, in_entries=where == _BULK)
+                self.is_felt |= changed != body
+                return changed
         return body
 
     def _distorted(self, body: Any, member: str | None, *, in_entries: bool) -> Any:

@@ -76,6 +76,7 @@ def test_no_amount_of_an_open_month_moves_and_it_is_said(
     try:
         failures = books.run(MONTHS)
     finally:
+        is_felt = books.distortion.is_felt
         books.distortion.set(None)
     found = books.money()
     said = [message for *_, message in books.open_since(begun) if message not in anyway]
@@ -84,6 +85,8 @@ def test_no_amount_of_an_open_month_moves_and_it_is_said(
         assert failures or said
         return
     assert failures == []
+    if not is_felt:
+        pytest.skip(f"{answer} of {name} is the list itself")
     assert said, "nothing was said"
     if answer != "twice":
         told = [
@@ -92,9 +95,9 @@ def test_no_amount_of_an_open_month_moves_and_it_is_said(
             if "ledger errors ignore" in message or "asked for by their ids" in message
         ]
         assert told, said
-        assert all(
-            re.search(r"shows [\d,]+ .+ where it showed [\d,]+", one) for one in told if "ignore" in one
-        )
+        # A list, with how much it shows; or in a short one each record, by its name.
+        numbers_or_name = re.compile(r"shows [\d,]+ .+ where it showed [\d,]+|is not in \w+ any more")
+        assert all(numbers_or_name.search(one) for one in told if "ignore" in one)
 
 
 @pytest.mark.parametrize(("name", "answer"), CONFIRMED)
