@@ -27,7 +27,7 @@ from ledger_pipelines.defs.run_failures import failure_sentence
 from ledger_pipelines.defs.steps import INTERRUPTED
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.local.code_server import LOCATION, socket_of
-from ledger_pipelines.months import describe_months
+from ledger_pipelines.months import describe_months, parse_month
 from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.month_overview import month_overviews
@@ -220,7 +220,21 @@ def _outcomes(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[CheckOutco
                 check=key.name,
                 passed=not failed,
                 is_error=any(evaluation.severity == dg.AssetCheckSeverity.ERROR for evaluation in failed),
-                description="\n".join(evaluation.description or "" for evaluation in failed),
+                description=_told_once(failed),
             )
         )
     return outcomes
+
+
+def _told_once(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
+    """What the evaluations say, a line each; months of which the same is said share one."""
+    shared: dict[str, list[date]] = {}
+    lines = []
+    for evaluation in failed:
+        told, month = evaluation.description or "", evaluation.partition
+        if month is None or not told.startswith(f"{month}: "):
+            lines.append(told)
+        else:
+            shared.setdefault(told.removeprefix(f"{month}: "), []).append(parse_month(month))
+    lines += [f"{describe_months(months)}: {told}" for told, months in shared.items()]
+    return "\n".join(lines)

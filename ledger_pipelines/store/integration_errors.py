@@ -71,15 +71,25 @@ def open_errors(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-def open_messages(connection: psycopg.Connection, integration: str, operation: str, month: date) -> list[str]:
-    """What is wrong and neither mended nor ignored, of one operation, in the present state or in this month."""
+def messages_of(
+    connection: psycopg.Connection, integration: str, operation: str, month: date, *, ignored: bool = False
+) -> list[str]:
+    """What is wrong and not mended, of one operation, in the present state or in this month: what counts, or the rest."""
     rows = connection.execute(
         """SELECT error_message FROM integration_errors
-           WHERE integration_name = %s AND operation_type = %s AND NOT is_resolved AND NOT is_ignored
+           WHERE integration_name = %s AND operation_type = %s AND NOT is_resolved AND is_ignored = %s
                  AND (months = '{}' OR %s = ANY (months)) ORDER BY id""",
-        [integration, operation, month],
+        [integration, operation, ignored, month],
     ).fetchall()
     return [message for (message,) in rows]
+
+
+def ignored_records(connection: psycopg.Connection) -> set[tuple[str, str, str, str]]:
+    """What a person ignores, each by integration, operation, entity type and external id."""
+    rows = connection.execute(
+        "SELECT integration_name, operation_type, entity_type, external_id FROM integration_errors WHERE is_ignored"
+    ).fetchall()
+    return {(integration, operation, kind, record) for integration, operation, kind, record in rows}
 
 
 def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:

@@ -225,3 +225,12 @@ def test_a_list_that_became_empty_is_not_believed_until_a_person_confirms_it(led
     ledger.run(MARCH)
     assert [row[::2] for row in ledger.hours(MARCH)] == [("A2", Decimal(11))]
     assert (ledger.incomplete(), ledger.errors()) == ([], [])
+
+
+def test_an_unreadable_ticket_that_a_person_ignores_is_no_longer_counted(ledger: CodexLedger) -> None:
+    ledger.tickets["620547"] = [shown("1", "2025-03-10", 2.0), shown("2", "2025-03-11", "many")]
+    assert "hours" in ledger.run(MARCH)["read_completely"]
+    with ledger.database.connect() as connection:
+        ((number,),) = ledger.fetch("SELECT id FROM integration_errors")
+        ignore_error(connection, number, "A test's")
+    assert "read_completely" not in ledger.run(MARCH)

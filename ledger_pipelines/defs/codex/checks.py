@@ -15,7 +15,7 @@ from ledger_pipelines.defs.findings import Finding, listing, month_check
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.store.frames import months_in
-from ledger_pipelines.store.integration_errors import open_messages
+from ledger_pipelines.store.integration_errors import messages_of
 from ledger_pipelines.store.replacement import rows_of_months
 from ledger_pipelines.store.snapshots import Snapshot, read_snapshots
 
@@ -74,8 +74,12 @@ def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None
     messages = [
         message
         for operation in operations
-        for message in open_messages(step.connection, "codex", operation, month)
+        for message in messages_of(step.connection, "codex", operation, month)
     ]
+    if not messages and any(
+        messages_of(step.connection, "codex", operation, month, ignored=True) for operation in operations
+    ):
+        return Finding(table, _COMPLETE, month, 0, _WARN)
     told = (
         listing(f"some {table} could not be read", told_problems(messages))
         if messages
