@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ledger_pipelines.cli import cfo, cohorts, errors, export
+from ledger_pipelines.cli import cfo, cohorts, edits, errors, export
 from ledger_pipelines.cli.entering import Month, MonthEnd, console, enter, months_from, person, today
 from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
@@ -28,6 +28,9 @@ app.add_typer(export.app, name="export")
 app.add_typer(errors.app, name="errors")
 app.add_typer(cfo.app, name="cfo")
 app.add_typer(cohorts.app, name="cohorts")
+app.add_typer(edits.plans, name="plans")
+app.add_typer(edits.overrides, name="overrides")
+app.add_typer(edits.items, name="items")
 _err = PrintableConsole(stderr=True)
 
 

@@ -51,6 +51,18 @@ def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table
     return None if month is None else read_months(connection, table, [month]).drop_columns(["month"])
 
 
+def newest_has(connection: psycopg.Connection, table: str, column: str, value: object) -> bool | None:
+    """Whether the month that was read last has a row with this value; None where the table was never read."""
+    month = newest_snapshot(connection, table)
+    if month is None:
+        return None
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE month = %s AND {} = %s)").format(
+        sql.Identifier(table), sql.Identifier(column)
+    )
+    ((found,),) = connection.execute(query, [month, value]).fetchall()
+    return bool(found)
+
+
 def count_rows(connection: psycopg.Connection, table: str, months: Sequence[date]) -> dict[date, int]:
     """How many rows of a table each of these months has; a month without any is not there."""
     query = sql.SQL("SELECT month, count(*) FROM {} WHERE month = ANY(%s) GROUP BY 1")

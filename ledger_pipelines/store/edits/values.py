@@ -1,0 +1,89 @@
+"""What a person writes for a field, as the value that its column has, or a sentence that refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.store.edits.tables import Editable
+
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+#: Digits before the point, where there are four behind it.
+_LARGEST = Decimal(10) ** 10
+_SMALLEST_ID, _LARGEST_ID = -(2**63), 2**63 - 1
+
+
+def parsed_key(editable: Editable, words: Mapping[str, str], from_month: date | None) -> dict[str, Any]:
+    """The columns that name a row, with their values. Raises LedgerError for one that cannot be."""
+    key = {name: parsed(editable, name, word) for name, word in words.items()}
+    if missing := [name for name, value in key.items() if value is None]:
+        raise LedgerError(f"{missing[0]} is empty: say which {editable.row} is meant.")
+    return key | {"from_month": from_month}
+
+
+def parsed_fields(editable: Editable, given: Mapping[str, str]) -> dict[str, Any]:
+    """The columns that a person gives, with their values; an empty text takes a value away.
+
+    Raises LedgerError for a column that there is not, and for a value that cannot be.
+    """
+    for name in given:
+        if name not in editable.fields:
+            raise LedgerError(
+                f"{name!r} is no field of the {editable.row}: it has {', '.join(editable.fields)}."
+            )
+    return {name: parsed(editable, name, text) for name, text in given.items()}
+
+
+def parsed(editable: Editable, name: str, text: str) -> Any:
+    """The value of one column; None for an empty text. Raises LedgerError for one that cannot be."""
+    text = text.strip()
+    column = editable.table.columns[name]
+    if not text:
+        return None
+    if "\x00" in text or not text.isprintable():
+        raise LedgerError(f"{name} has signs that cannot be printed: write it anew.")
+    if isinstance(column.type, sa.Numeric):
+        return _amount(name, text, may_be_negative=bool(editable.alternatives))
+    if isinstance(column.type, sa.Boolean):
+        if text.casefold() not in _TRUE | _FALSE:
+            raise LedgerError(f"{name} is {text!r}: write true or false.")
+        return text.casefold() in _TRUE
+    if isinstance(column.type, sa.Integer):
+        return _number(name, text)
+    choices = dict(editable.choices).get(name)
+    if choices is not None:
+        found = [choice for choice in choices if choice.casefold() == text.casefold()]
+        if not found:
+            raise LedgerError(f"{name} is {text!r}: choose one of {', '.join(choices)}.")
+        return found[0]
+    return text
+
+
+def _amount(name: str, text: str, *, may_be_negative: bool) -> Decimal:
+    try:
+        amount = Decimal(text)
+        fits = amount.is_finite() and abs(amount) < _LARGEST and amount == amount.quantize(Decimal("0.0001"))
+    except InvalidOperation:
+        fits = False
+    if not fits:
+        raise LedgerError(
+            f"{name} is {text!r}: write a number with at most four decimals, for example 12.50."
+        )
+    if amount < 0 and not may_be_negative:
+        raise LedgerError(f"{name} is {text}: it cannot be less than 0.")
+    return amount
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = _LARGEST_ID + 1
+    if not _SMALLEST_ID <= number <= _LARGEST_ID:
+        raise LedgerError(f"{name} is {text!r}: write a whole number.")
+    return number
