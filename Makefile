@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 # As a module: the script names its Python in its first line, where not every path can stand.
 run: setup
-	@exec $(BIN)/python -m ledger_pipelines up --demo
+	@exec $(BIN)/python -m ledger_pipelines up --demo $(ARGS)
 
 # The tests that need no process: no database, no server, no browser. They are told by what they ask for.
 check: setup

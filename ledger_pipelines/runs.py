@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from types import MappingProxyType
 from uuid import uuid4
 
@@ -92,7 +91,7 @@ def run_job(
         settle_abandoned_runs(instance, database)
         run = _made_run(instance, run_id, job_name, months, assets=assets, settings=settings, person=person)
         instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
-        job = InMemoryJob(_definitions().resolve_job_def(job_name))
+        job = InMemoryJob(definitions().resolve_job_def(job_name))
         events = list(execute_run_iterator(job, run, instance))
     evaluations = [
         event.asset_check_evaluation_data
@@ -134,7 +133,7 @@ def _made_run(
     server = GrpcServerCodeLocationOrigin(
         host="localhost", socket=str(socket_of(read_settings().home)), location_name=LOCATION
     )
-    job = _definitions().resolve_job_def(job_name)
+    job = definitions().resolve_job_def(job_name)
     return instance.create_run_for_job(
         job_def=job,
         run_id=run_id,
@@ -158,17 +157,11 @@ def show_months(database: Database) -> None:
         instance.report_runless_asset_event(overview_of(months))
 
 
-@cache
-def _definitions() -> dg.Definitions:
-    """The definitions, loaded once for a process: that takes half a second."""
-    return definitions()
-
-
 def steps_of(job_name: str, assets: Sequence[str] | None = None) -> list[str]:
     """The steps of a job, or those that fill these of its assets."""
     if assets is None:
-        return [node.name for node in _definitions().resolve_job_def(job_name).nodes]
-    return sorted({_definitions().resolve_assets_def(asset).op.name for asset in assets})
+        return [node.name for node in definitions().resolve_job_def(job_name).nodes]
+    return sorted({definitions().resolve_assets_def(asset).op.name for asset in assets})
 
 
 def ensure_storage(database: Database) -> None:

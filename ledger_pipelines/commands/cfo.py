@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,9 +49,13 @@ def print_pending(database: Database, console: Console, *, limit: int) -> None:
         console.print("Every paid invoice is in the CFO's transactions.")
         return
     table = Table(
-        title=f"Not in the CFO's transactions: {counted(len(waiting), 'paid invoice')}", title_justify="left"
+        title=f"Not in the CFO's transactions: {counted(len(waiting), 'paid invoice')}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
-    for name in ("Invoice", "Client", "Status"):
+    table.add_column("Invoice", min_width=8, overflow="fold")
+    for name in ("Client", "Status"):
         table.add_column(name, overflow="fold")
     for name in ("Paid (UTC)", "Tries", "Next try"):
         table.add_column(name, no_wrap=True)

@@ -116,7 +116,7 @@ def _each_month_has_its_own_state(database: Database, year: list[date]) -> None:
     """No month of the demo is billed from a later state, and what Codex shows grew from month to month."""
     with database.connect() as connection:
         assert [overview.month for overview in month_overviews(connection)] == year
-    late = "SELECT month, asset_key FROM check_results WHERE check_name = 'snapshot_in_time' AND records > 0"
+    late = "SELECT month, asset_name FROM check_results WHERE check_name = 'snapshot_in_time' AND records > 0"
     assert fetch(database, late) == []
     counts = fetch(database, "SELECT count(*) FROM assets GROUP BY month ORDER BY month")
     assert counts == sorted(counts)
