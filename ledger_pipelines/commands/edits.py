@@ -16,9 +16,10 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.editing import Edit, Row, list_rows, remove_row, set_row, told_key
-from ledger_pipelines.store.edits.tables import PLANS, RATES, Editable
+from ledger_pipelines.store.edits.tables import PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed_fields, parsed_key
 from ledger_pipelines.store.snapshots import newest_has
+from ledger_pipelines.tables.billing import RATES
 
 _NEXT = "It holds from the next run of an open month on: `ledger close MONTH`."
 #: The snapshot that has the records which a column names, and its column there.

@@ -28,12 +28,7 @@ ledger_periods = dg.AssetSpec(
     metadata=named_table(
         "ledger.ledger_periods",
         pa.schema(_COLUMNS),
-        {
-            "month": "the month's first day",
-            "status": "open, or closed: from then on its rows are compared and never rewritten",
-            "closed_at": "when it was closed for good",
-            "closed_by": "who closed it",
-        },
+        "ledger_periods",
     ),
     group_name="closing",
     owners=[OWNER],

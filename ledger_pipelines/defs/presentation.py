@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+
+from ledger_pipelines.tables.columns import column_line
 
 #: By the morning of the third, the month's close must have run since the first: the schedule runs it on the second.
 MONTHLY_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 6 3 * *", lower_bound_delta=timedelta(days=2))
@@ -23,24 +25,19 @@ _COLUMN_TYPES = (
 )
 
 
-def table_metadata(
-    table: str, schema: pa.Schema, notes: Mapping[str, str] | None = None
-) -> dict[str, dg.MetadataValue[Any]]:
-    """The metadata of an asset that is a month table: its name and its columns, with notes on some of them."""
+def table_metadata(table: str, schema: pa.Schema) -> dict[str, dg.MetadataValue[Any]]:
+    """The metadata of an asset that is a month table: its name and its columns, each with what it means."""
     with_month = pa.schema(
         [pa.field("month", pa.date32()), *(field for field in schema if field.name != "month")]
     )
-    return named_table(f"ledger.{table}", with_month, notes)
+    return named_table(f"ledger.{table}", with_month, table)
 
 
-def named_table(
-    name: str, schema: pa.Schema, notes: Mapping[str, str] | None = None
-) -> dict[str, dg.MetadataValue[Any]]:
-    """The metadata of an asset that fills any table: its name and its columns, with notes on some of them."""
-    notes = notes or {}
+def named_table(name: str, schema: pa.Schema, table: str) -> dict[str, dg.MetadataValue[Any]]:
+    """The metadata of an asset that fills any table: its name there, its columns, and what `tables` says of each."""
     columns = [
-        dg.TableColumn(field.name, _column_type(field.type), description=notes.get(field.name))
-        for field in schema
+        dg.TableColumn(column.name, _column_type(column.type), description=column_line(table, column.name))
+        for column in schema
     ]
     return {
         "dagster/table_name": dg.MetadataValue.text(name),
@@ -56,14 +53,13 @@ def month_asset(
     deps: Sequence[dg.AssetDep | str],
     group: str,
     kinds: Collection[str],
-    notes: Mapping[str, str] | None = None,
 ) -> dg.AssetSpec:
     """The spec of an asset that fills the month table of its name."""
     return dg.AssetSpec(
         table,
         deps=deps,
         description=description,
-        metadata=table_metadata(table, schema, notes),
+        metadata=table_metadata(table, schema),
         group_name=group,
         owners=[OWNER],
         kinds=set(kinds),

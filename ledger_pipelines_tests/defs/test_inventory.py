@@ -122,6 +122,9 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
             assert spec.metadata["dagster/table_name"].value == "transactions"
         else:
             assert spec.metadata["dagster/table_name"].value == f"ledger.{name}"
+        for column in spec.metadata["dagster/column_schema"].schema.columns:
+            assert column.description, f"{name}.{column.name}"
+        if name != "cfo_transactions":
             assert spec.metadata["dagster/column_schema"].schema.columns[0].name == "month"
         assert isinstance(spec.partitions_def, dg.MonthlyPartitionsDefinition) != is_kept_by_people, name
         if not is_kept_by_people:

@@ -53,13 +53,6 @@ _DESCRIPTIONS = {
     "deferred_revenue": "A row is a month's deferred revenue in a currency, from opening to closing.",
     "accrual_notices": "A row is something for a person to decide: missing CRM data, stalled money, statuses that clash.",
 }
-_NOTES = {
-    "recognised": "the cumulative amount that should be recognised by the month's end, less what was before",
-    "fraction": "the share of the contract delivered by the month's end",
-    "reason": "why the month recognises what it does",
-    "period_id": "the service period at which the month is shown",
-    "pending": "still to be recognised",
-}
 _SHOWN = ("client", "service", "recognised", "pending", "currency", "contract_amount", "state", "reason")
 _SHOWN_DEFERRED = ("currency", "opening", "invoiced", "recognised", "closing")
 
@@ -74,7 +67,6 @@ _SHOWN_DEFERRED = ("currency", "opening", "invoiced", "recognised", "closing")
             deps=_DEPS[table],
             group="accruals",
             kinds=("postgres", "arrow"),
-            notes=_NOTES,
         )
         for table in OUTPUT_TABLES
     ],

@@ -48,15 +48,6 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
     ],
     "billing_statements": [dg.AssetDep("billing_statement_lines")],
 }
-_NOTES = {
-    "source_type": "what kind of record the line bills",
-    "source_id": "that record's id",
-    "amount": "rounded half up to cents, once",
-    "hours": "hours that count in this month",
-    "billed_before": "hours of the ticket on statements of other closed months",
-    "ticket_month": "the ticket's own month, where that was closed before these hours were known",
-    "late_hours": "billable hours of closed months' tickets, beside billable_hours",
-}
 _TOP = (
     "company_name",
     "total",
@@ -83,7 +74,6 @@ _PREVIEWS = {
             deps=_DEPS[table],
             group="billing",
             kinds=("postgres", "arrow"),
-            notes=_NOTES,
         )
         for table in OUTPUT_TABLES
     ],

@@ -36,24 +36,14 @@ class CfoConfig(dg.Config):
     correct: bool = True
 
 
-_NOTES = {
-    "date": "when the payment was complete",
-    "amount": "of a crypto invoice in USD, of a Holded invoice with tax and in its currency",
-    "classified_entity": "by cfo_entity_mappings",
-    "business_unit": "by cfo_entity_mappings, from the client",
-    "source_file": "the key that keeps a second hand-over out",
-    "identifier": "the invoice's number",
-    "currency": "of the amount; what a crypto invoice was paid with stands in the classification_reason",
-    "subcategory": "by cfo_revenue_categories",
-}
-
-
 @dg.asset(
     key="cfo_transactions",
     deps=["invoices"],
     description="A row is a paid invoice in the CFO's transactions, handed over exactly once, in the month of payment.",
     metadata=named_table(
-        "transactions", pa.schema([f for f in TRANSACTIONS if f.name != "invoice_id"]), _NOTES
+        "transactions",
+        pa.schema([f for f in TRANSACTIONS if f.name != "invoice_id"]),
+        "cfo_transactions",
     ),
     group_name="cfo",
     owners=[OWNER],

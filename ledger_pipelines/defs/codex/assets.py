@@ -52,11 +52,6 @@ _PREVIEWS = {
         "last_updated_at",
     ),
 }
-_NOTES = {
-    "hours_before": "hours that it last had, where it shows none now",
-    "is_gone": "closed months billed it, and Codex does not have it any more",
-    "moved_from": "the company to which closed months billed it",
-}
 
 
 class SnapshotConfig(dg.Config):
@@ -77,7 +72,6 @@ class SnapshotConfig(dg.Config):
             table,
             TICKETS if table == "tickets" else SCHEMAS[table],
             _DESCRIPTIONS[table],
-            notes=_NOTES,
             deps=[] if table in ("companies", "plans") else ["companies"],
             group="codex",
             kinds=("codex", "postgres"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
@@ -43,7 +42,6 @@ class Table:
     group: str
     kind: str
     preview: tuple[str, ...]
-    notes: Mapping[str, str]
 
     def spec(self, name: str) -> dg.AssetSpec:
         return month_asset(
@@ -53,7 +51,6 @@ class Table:
             deps=self.deps,
             group=self.group,
             kinds=(self.kind, "postgres"),
-            notes=self.notes,
         )
 
 
@@ -66,7 +63,6 @@ TABLES: dict[str, Table] = {
         "invoicing",
         "holded",
         ("name", "account_number", "id"),
-        {},
     ),
     "holded_contacts": Table(
         CONTACTS,
@@ -75,7 +71,6 @@ TABLES: dict[str, Table] = {
         "invoicing",
         "holded",
         ("name", "email", "code", "country_code", "id"),
-        {"email": "trimmed, in small letters"},
     ),
     "invoices": Table(
         pa.schema([*INVOICES, IS_REMOVED]),
@@ -84,11 +79,6 @@ TABLES: dict[str, Table] = {
         "invoicing",
         "holded",
         ("document_number", "contact_name", "total", "payments_pending", "currency", "date", "document_type"),
-        {
-            "date": "the day in Madrid",
-            "is_paid": "nothing is pending; Holded's own status cannot be trusted",
-            "is_removed": "a closed month holds it and Holded has it no more",
-        },
     ),
     "invoice_lines": Table(
         INVOICE_LINES,
@@ -97,7 +87,6 @@ TABLES: dict[str, Table] = {
         "invoicing",
         "holded",
         ("name", "net_amount", "units", "price", "discount", "invoice_id", "line_number"),
-        {"net_amount": "price x units less discount, without tax, rounded half up to cents, once"},
     ),
     "contracts": Table(
         CONTRACTS,
@@ -106,12 +95,6 @@ TABLES: dict[str, Table] = {
         "invoicing",
         "arrow",
         ("client", "service", "amount", "currency", "document_type", "document_date"),
-        {
-            "amount": "what a contract comes to at a month's end is the sum of its rows up to then",
-            "document_id": "empty in months that were closed before documents were told apart",
-            "document_date": "the document's day in Madrid; of its rows the latest month's is what is known",
-            "made_from": "of a credit note, the id of the document that it was made from",
-        },
     ),
     "clients": Table(
         CLIENTS,
@@ -120,11 +103,6 @@ TABLES: dict[str, Table] = {
         "crm",
         "4geeks",
         ("name", "email", "student_id", "user_id", "contact_id"),
-        {
-            "email": "as Holded has it, in one case; it may hold several addresses",
-            "student_id": "null: nobody in 4Geeks has one of its addresses",
-            "user_id": "the user that the client was first matched to, whatever becomes of the address",
-        },
     ),
     "enrollments": Table(
         ENROLLMENTS,
@@ -133,12 +111,6 @@ TABLES: dict[str, Table] = {
         "crm",
         "4geeks",
         ("email", "cohort_slug", "start_date", "end_date", "status", "status_change_date", "id"),
-        {
-            "status_change_date": "the day with which this status of this membership was first seen",
-            "updated_at": "when 4Geeks last saved the membership, also only to record attendance",
-            "is_removed": "4Geeks has the membership no more: postponed on the last day of the last month that knew it",
-            "is_period": "false: another month holds it as a service period, and it is none",
-        },
     ),
     "external_ids": Table(
         EXTERNAL_IDS,
@@ -147,6 +119,5 @@ TABLES: dict[str, Table] = {
         "crm",
         "notion",
         ("name", "email", "educational_status", "drop_date", "certificated_at", "page_id"),
-        {},
     ),
 }

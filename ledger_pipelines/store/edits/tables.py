@@ -7,25 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger_pipelines.tables.billing import PREPAID, RATES
+
 _METADATA = sa.MetaData()
 _MONEY = sa.Numeric(14, 4)
-RATES = {
-    "per_user_cost": "for each billed person, a month",
-    "per_workstation_cost": "for each workstation, a month",
-    "per_server_cost": "for each server, a month",
-    "per_vm_cost": "for each virtual machine, a month",
-    "per_switch_cost": "for each switch, a month",
-    "per_firewall_cost": "for each firewall, a month",
-    "per_hour_ticket_cost": "for each hour that is not prepaid",
-    "backup_base_fee_workstation": "for each workstation that is backed up, a month",
-    "backup_base_fee_server": "for each server or virtual machine that is backed up, a month",
-    "backup_included_tb": "terabytes that cost nothing beyond the base fees",
-    "backup_per_tb_fee": "for each terabyte more, a month",
-}
-_PREPAID = {
-    "prepaid_hours_monthly": "hours a month that cost nothing",
-    "prepaid_hours_yearly": "hours a calendar year that cost nothing",
-}
 _DEVICES = ("Workstation", "Server", "VM", "Switch", "Firewall", "Custom", "No Charge")
 _PEOPLE = ("Paid", "Free", "Custom")
 
@@ -118,7 +103,7 @@ OVERRIDES = {
             _text("account_number", "the company", needed=True),
             *_overridable(
                 {"billing_plan": _text("billing_plan", "the plan in place of Codex's")}
-                | {name: _money(name, told) for name, told in (RATES | _PREPAID).items()}
+                | {name: _money(name, told) for name, told in (RATES | PREPAID).items()}
             ),
         ),
         "override of company",
