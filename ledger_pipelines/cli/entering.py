@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,11 +47,23 @@ def _enter(*, to_run: bool) -> Database:
     from ledger_pipelines.store.migrations import migrate as apply
 
     settings = read_settings()
-    database = ledger_database(settings)
+    with _loading_meanwhile("dagster") if to_run else nullcontext():
+        database = ledger_database(settings)
     apply(database, first_month=settings.first_month_on(today()))
     if to_run:
         use_demo(database, settings)
     return dagster_home.enter(settings)
+
+
+@contextmanager
+def _loading_meanwhile(module: str) -> Iterator[None]:
+    """Loads a module while the body waits for another process, so that neither waits for the other."""
+    thread = Thread(target=import_module, args=[module], name=f"loads {module}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def months_from(start: str, end: str | None) -> list[date]:

@@ -7,11 +7,10 @@ stands beside each large one.
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -19,9 +18,6 @@ import pyarrow as pa
 from ledger_pipelines.defs.telling import told_value
 from ledger_pipelines.money import is_amount, shown
 from ledger_pipelines.months import format_month
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: How many rows of a table a month's page shows.
 ROWS = 10
@@ -91,14 +87,6 @@ def month_bars(amounts: Mapping[date, Decimal], currency: str) -> dg.MetadataVal
     span = format_month(first) if first == last else f"{format_month(first)} to {format_month(last)}, up to"
     title = f"{span} {shown(top, currency)} {currency}"
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})\n\n{title}")
-
-
-def picture(figure: Figure, title: str) -> dg.MetadataValue[Any]:
-    """A drawn figure as a picture in Markdown, which Dagster's pages show."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    encoded = base64.b64encode(buffer.getvalue()).decode()
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")
 
 
 def amount_metadata(name: str, amounts: Mapping[str, Decimal]) -> dict[str, Any]:

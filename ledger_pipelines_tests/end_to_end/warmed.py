@@ -33,8 +33,6 @@ _LIBRARIES = (
     "dagster._core.execution.api",
     "dagster.components",
     "dagster_postgres",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.figure",
     "notion_client",
     "pandas",
     "psycopg",

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.defs.previews import picture
+from ledger_pipelines.defs.drawing import Bar, Panel, picture
 from ledger_pipelines.months import format_month
 
 _KINDS = {
@@ -26,29 +26,23 @@ def statement_chart(totals: pa.Table) -> dg.MetadataValue[Any]:
 
     `totals` has the columns month, kind, currency, amount; one currency is drawn.
     """
-    from matplotlib.figure import Figure
-
     amounts: dict[tuple[date, str], Decimal] = {
         (row["month"], row["kind"]): row["amount"] for row in totals.to_pylist()
     }
     months = sorted({month for month, _ in amounts})
     currency = totals["currency"][0].as_py() if totals.num_rows else ""
-    figure = Figure(figsize=(8, 3.2), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    base = [Decimal(0)] * len(months)
-    for kind, (label, colour) in _KINDS.items():
-        heights = [amounts.get((month, kind), Decimal(0)) for month in months]
-        axes.bar(
-            [format_month(month) for month in months],
-            [float(height) for height in heights],  # pixels, not money
-            bottom=[float(height) for height in base],
-            label=label,
-            color=colour,
-        )
-        base = [below + height for below, height in zip(base, heights, strict=True)]
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.set_ylabel(currency)
-    axes.tick_params(axis="x", rotation=45)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
-    return picture(figure, "Statements by month and kind")
+    bars = []
+    for place, month in enumerate(months):
+        # Charges stand on each other above nothing, credits below it.
+        above = below = Decimal(0)
+        for kind, (_, colour) in _KINDS.items():
+            amount = amounts.get((month, kind), Decimal(0))
+            if amount > 0:
+                bars.append(Bar(place, above, above + amount, colour))
+                above += amount
+            elif amount < 0:
+                bars.append(Bar(place, below + amount, below, colour))
+                below += amount
+    panel = Panel([format_month(month) for month in months], currency, bars)
+    legend = {colour: label for label, colour in _KINDS.values()}
+    return picture([panel], legend, "Statements by month and kind")
