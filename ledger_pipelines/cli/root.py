@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from datetime import date
 from io import TextIOWrapper
@@ -40,6 +41,8 @@ def main() -> None:
         # A terminal that has no sign for a name's letter is told the rest.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    # Its warnings are of connections that are given up anyway, as when Ctrl-C comes in the middle of a statement.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         app(standalone_mode=True)
     except LedgerError as error:
