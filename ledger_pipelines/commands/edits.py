@@ -131,8 +131,32 @@ def _tell(database: Database, editable: Editable, edit: Edit, console: Console) 
         free = [name for name in RATES if not row[name]]
         if free:
             lines.append(f"Free of charge, because not given: {', '.join(free)}.")
+    # Charges of one name and of different kinds are not each other's successors.
+    if edit.before is None and not editable.alternatives:
+        lines += _dropped(database, editable, row)
     lines += _unknown(database, editable, row)
     console.print(escape("\n".join([*lines, _NEXT])), highlight=False, soft_wrap=True)
+
+
+def _dropped(database: Database, editable: Editable, row: Row) -> Iterable[str]:
+    """A word on what the row before sets and a new one does not: from its month on it holds alone and whole."""
+    since = row["from_month"]
+    named = {name: row[name] for name in editable.key}
+    before = [
+        other
+        for other in list_rows(database, editable, **named)
+        if since is not None and (other["from_month"] is None or other["from_month"] < since)
+    ]
+    dropped = (
+        [name for name in _counting(editable, before[-1]) if name not in _counting(editable, row)]
+        if before
+        else []
+    )
+    if dropped:
+        yield (
+            f"From {format_month(since)} on it holds alone: {', '.join(dropped)} of the one before no longer counts "
+            "then, unless it is set here, too."
+        )
 
 
 def _unknown(database: Database, editable: Editable, row: Row) -> Iterable[str]:

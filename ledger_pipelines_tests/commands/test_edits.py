@@ -64,9 +64,12 @@ def test_a_mistake_is_one_sentence(ledger: Ledger, database: Database) -> None:
     assert fetch(database, "SELECT count(*) FROM edits") == [(0,)]
 
 
-def test_who_is_in_no_snapshot_is_said(ledger: Ledger, sandbox: Sandbox) -> None:
+def test_who_is_in_no_snapshot_and_what_no_longer_counts_are_said(ledger: Ledger, sandbox: Sandbox) -> None:
     ledger.use(sandbox)
     assert ledger("close", "2025-12").code == 0
+    assert ledger("overrides", "set", "client", "620547", "per_user_cost=12", "billing_plan=Gold").code == 0
+    later = ledger("overrides", "set", "client", "620547", "per_user_cost=14", "--from-month", "2025-12")
+    assert "From 2025-12 on it holds alone: billing_plan of the one before no longer counts then" in later.out
     kept = ledger("overrides", "set", "asset", "999999999", "billing_type=VM", "--from-month", "2025-12")
     assert "The newest snapshot has no asset_id 999999999" in kept.out
     assert "from 2025-12" in kept.out
