@@ -64,6 +64,7 @@ def _of_database(error: BaseException) -> str | None:
     is_gone = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) or (
         isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
         and getattr(error.orig, "pgcode", None) is None
+        and getattr(error.orig, "sqlstate", None) is None
     )
     return _GONE if is_gone else None
 

@@ -12,7 +12,8 @@ CREATE INDEX edits_by_table ON edits (table_name, edited_at DESC);
 COMMENT ON TABLE edits IS 'A row is one change of one row that people edit: before is null where it was new, after where it was removed.';
 COMMENT ON COLUMN edits.person IS 'who, as the command knows it (the setting ledger.person), or the database''s user';
 
-CREATE FUNCTION record_edit() RETURNS trigger LANGUAGE plpgsql AS $$
+-- As its owner: who may edit need not be allowed to write what is kept of edits.
+CREATE FUNCTION record_edit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
     EXECUTE format('INSERT INTO %I.edits (table_name, person, before, after) VALUES ($1, $2, $3, $4)', TG_TABLE_SCHEMA)
     USING TG_TABLE_NAME,

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.billing.contracts import MONTH_TO_MONTH, normalise_term
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.editing import Edit, Row, list_rows, remove_row, set_row, told_key
 from ledger_pipelines.store.edits.tables import PLANS, Editable
-from ledger_pipelines.store.edits.values import parsed_fields, parsed_key
+from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.billing import RATES
 
@@ -40,7 +41,7 @@ def print_rows(
     for kind, editable in kinds.items():
         if account is not None and "account_number" not in editable.key:
             continue
-        where = {} if account is None else {"account_number": account}
+        where = {} if account is None else {"account_number": parsed(editable, "account_number", account)}
         for row in list_rows(database, editable, **where):
             since = row["from_month"]
             of = " / ".join(str(row[name]) for name in editable.key) + (
@@ -67,7 +68,7 @@ def set_(
     console: Console,
 ) -> None:
     """Sets fields of a row, named by the first words, and says what it was and is. Raises LedgerError for a mistake."""
-    key, fields = _read(editable, words, from_month)
+    key, fields = _read(database, editable, words, from_month)
     edit = set_row(database, editable, key, parsed_fields(editable, fields), person=person, row_id=row_id)
     _tell(database, editable, edit, console)
 
@@ -83,7 +84,7 @@ def remove(
     console: Console,
 ) -> None:
     """Removes a row and says what it was. Raises LedgerError where there is none."""
-    key, fields = _read(editable, words, from_month)
+    key, fields = _read(database, editable, words, from_month)
     if fields:
         raise LedgerError(
             f"{next(iter(fields))} is no part of the {editable.row}'s name: `set` it to nothing instead."
@@ -93,7 +94,7 @@ def remove(
 
 
 def _read(
-    editable: Editable, words: Sequence[str], from_month: str | None
+    database: Database, editable: Editable, words: Sequence[str], from_month: str | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The row that is meant, and the fields that are given."""
     named = list(words[: len(editable.key)])
@@ -101,8 +102,9 @@ def _read(
         named.pop()
     rest = words[len(named) :]
     if editable is PLANS and len(named) == 1:
-        named.append("Month to Month")
-    if len(named) < len(editable.key):
+        named.append(MONTH_TO_MONTH)
+    is_field = any("=" in word and word.partition("=")[0] in editable.fields for word in named)
+    if len(named) < len(editable.key) or is_field:
         raise LedgerError(f"Name the {editable.row} by {' and '.join(editable.key)}.")
     fields = {}
     for word in rest:
@@ -115,7 +117,19 @@ def _read(
             raise LedgerError(f"{name} is given twice.")
         fields[name] = value
     month: date | None = None if from_month is None else parse_month(from_month)
-    return parsed_key(editable, dict(zip(editable.key, named, strict=True)), month), fields
+    key = parsed_key(editable, dict(zip(editable.key, named, strict=True)), month)
+    return (_known_plan(database, key) if editable is PLANS else key), fields
+
+
+def _known_plan(database: Database, key: dict[str, Any]) -> dict[str, Any]:
+    """The plan's key with its term as billing reads it, or as the plan's row has it already."""
+    term = normalise_term(key["term_length"])
+    spellings = [
+        row["term_length"]
+        for row in list_rows(database, PLANS, billing_plan=key["billing_plan"])
+        if normalise_term(row["term_length"]) == term and row["from_month"] == key["from_month"]
+    ]
+    return key | {"term_length": spellings[-1] if spellings else term}
 
 
 def _tell(database: Database, editable: Editable, edit: Edit, console: Console) -> None:

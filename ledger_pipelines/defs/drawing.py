@@ -83,10 +83,13 @@ def _panel(panel: Panel, top: int) -> str:
         return top + _ABOVE + round((ceiling - amount) * plot / (ceiling - floor))
 
     parts = []
+    places = max(0, *(-int(mark.normalize().as_tuple().exponent) for mark in marks))
     for mark in marks:
         colour = _GREY if mark == 0 else "#e3e3e3"
         parts.append(f'<path stroke="{colour}" d="M{_LEFT} {down(mark)}H{_WIDTH - _RIGHT}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{down(mark) + 4}" text-anchor="end">{mark:,.0f}</text>')
+        parts.append(
+            f'<text x="{_LEFT - 6}" y="{down(mark) + 4}" text-anchor="end">{mark + 0:,.{places}f}</text>'
+        )
     for bar in panel.bars:
         left, right = across(bar.month + bar.left), across(bar.month + bar.right)
         upper, lower = down(bar.high), down(bar.low)

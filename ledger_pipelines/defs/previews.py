@@ -85,7 +85,7 @@ def month_bars(amounts: Mapping[date, Decimal], currency: str) -> dg.MetadataVal
     encoded = base64.b64encode(svg.encode()).decode()
     first, last = min(amounts), max(amounts)
     span = format_month(first) if first == last else f"{format_month(first)} to {format_month(last)}, up to"
-    title = f"{span} {shown(top, currency)} {currency}"
+    title = f"{span} {shown(values[0] if first == last else top, currency)} {currency}"
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})\n\n{title}")
 
 

@@ -71,25 +71,25 @@ def open_errors(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-def messages_of(
-    connection: psycopg.Connection, integration: str, operation: str, month: date, *, ignored: bool = False
-) -> list[str]:
-    """What is wrong and not mended, of one operation, in the present state or in this month: what counts, or the rest."""
+def open_messages(connection: psycopg.Connection, integration: str, operation: str, month: date) -> list[str]:
+    """What is wrong and neither mended nor ignored, of one operation, in the present state or in this month."""
     rows = connection.execute(
         """SELECT error_message FROM integration_errors
-           WHERE integration_name = %s AND operation_type = %s AND NOT is_resolved AND is_ignored = %s
+           WHERE integration_name = %s AND operation_type = %s AND NOT is_resolved AND NOT is_ignored
                  AND (months = '{}' OR %s = ANY (months)) ORDER BY id""",
-        [integration, operation, ignored, month],
+        [integration, operation, month],
     ).fetchall()
     return [message for (message,) in rows]
 
 
-def ignored_records(connection: psycopg.Connection) -> set[tuple[str, str, str, str]]:
-    """What a person ignores, each by integration, operation, entity type and external id."""
+def is_ignored_in(connection: psycopg.Connection, integration: str, operation: str, month: date) -> bool:
+    """Whether a person ignores something of an operation that the month's rows lack."""
     rows = connection.execute(
-        "SELECT integration_name, operation_type, entity_type, external_id FROM integration_errors WHERE is_ignored"
+        """SELECT FROM integration_errors WHERE integration_name = %s AND operation_type = %s
+           AND is_ignored AND is_blocking AND NOT is_resolved AND %s = ANY (months) LIMIT 1""",
+        [integration, operation, month],
     ).fetchall()
-    return {(integration, operation, kind, record) for integration, operation, kind, record in rows}
+    return bool(rows)
 
 
 def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:

@@ -44,7 +44,7 @@ LINES: dict[str, dict[str, str]] = {
         "description": "as the statement explains it",
         "quantity": "as it is shown, rounded half up to six decimals before it is multiplied",
         "rate": "for one of the quantity",
-        "amount": "rounded half up to cents, once",
+        "amount": "rounded half up to the currency's least amount, once",
     },
     "billing_statements": RATES
     | PREPAID
@@ -55,9 +55,9 @@ LINES: dict[str, dict[str, str]] = {
         "due_date": "30 days later",
         "billing_plan": "the plan that was billed: the company's, or its override's",
         "contract_term": "the contract term whose rates were taken",
-        "support_level": "the plan's",
+        "support_level": "the company's, else the plan's",
         "contract_start_date": "as Codex has it",
-        "contract_end_date": "as Codex has it; empty where it runs month to month",
+        "contract_end_date": "as Codex has it, else by start and term; empty where it runs month to month",
         "contract_expired": "whether it ended before the month's last day",
         "hours_used": "hours of the month's tickets",
         "hours_earlier_in_year": "hours of the calendar year before the month: yearly prepaid hours go to them first",

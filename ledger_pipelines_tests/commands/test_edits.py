@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines_tests.end_to_end.harness import Ledger, fetch
+from ledger_pipelines_tests.end_to_end.harness import Ledger, execute, fetch
 
 
 def test_a_company_is_given_a_plan_an_override_and_a_charge_and_is_billed_by_them(
@@ -45,8 +47,7 @@ def test_a_company_is_given_a_plan_an_override_and_a_charge_and_is_billed_by_the
         removed = ledger(*kind)
         assert (removed.code, removed.out.startswith("Removed ")) == (0, True)
     assert ledger("overrides", "list", account).out.strip() == f"Nothing is edited for {account}."
-    people = fetch(database, "SELECT DISTINCT person FROM edits")
-    assert len(people) == 1
+    assert fetch(database, "SELECT DISTINCT person FROM edits") == [(getpass.getuser(),)]
 
 
 def test_a_mistake_is_one_sentence(ledger: Ledger, database: Database) -> None:
@@ -57,6 +58,9 @@ def test_a_mistake_is_one_sentence(ledger: Ledger, database: Database) -> None:
         (("overrides", "set", "feature", "620547"), "Name the override of feature by account_number and feature_type."),
         (("overrides", "set", "client", "1", "per_vm_cost=1", "--from-month", "2025-13"), "is not a month"),
         (("items", "remove", "charge", "620547", "X", "monthly_fee=1"), "is no part of the charge's name"),
+        (("items", "set", "charge", "620547", "monthly_fee=49"), "Name the charge by account_number and name."),
+        (("items", "set", "charge", "1", "X", "monthly_fee=4", "--id", str(2**70)), "no charge X of 1 with the id"),
+        (("overrides", "list", "6\x07"), "account_number has signs that cannot be printed"),
     ):  # fmt: skip
         refused = ledger(*words)
         assert (refused.code, sentence in " ".join(refused.err.split())) == (1, True), refused.err
@@ -73,3 +77,15 @@ def test_who_is_in_no_snapshot_and_what_no_longer_counts_are_said(ledger: Ledger
     kept = ledger("overrides", "set", "asset", "999999999", "billing_type=VM", "--from-month", "2025-12")
     assert "The newest snapshot has no asset_id 999999999" in kept.out
     assert "from 2025-12" in kept.out
+
+
+def test_a_term_is_one_however_it_is_written(ledger: Ledger, database: Database) -> None:
+    for term, fee in (("1-Year", "10"), ("1 year", "11"), ("1 Year", "12")):
+        assert ledger("plans", "set", "Gold", term, f"per_user_cost={fee}").code == 0
+    assert fetch(database, "SELECT term_length, per_user_cost FROM billing_plans") == [("1 Year", 12)]
+    # One that was entered otherwise stays the same row.
+    execute(database, "UPDATE billing_plans SET term_length = '1-year'")
+    assert ledger("plans", "set", "Gold", "1 Year", "per_vm_cost=3").code == 0
+    assert fetch(database, "SELECT term_length, per_user_cost, per_vm_cost FROM billing_plans") == [
+        ("1-year", 12, 3)
+    ]

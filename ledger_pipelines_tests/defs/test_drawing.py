@@ -100,3 +100,11 @@ def test_credits_stand_below_nothing() -> None:
     users, credits = bars(root, "#3f6fb5")[0], bars(root, "#8a6bb1")[0]
     assert users[1] == credits[0]
     assert abs(users[1] - users[0] - 3 * (credits[1] - credits[0])) <= 3
+
+
+def test_small_amounts_have_the_decimals_of_their_steps_and_nothing_is_ever_minus_nothing() -> None:
+    small = Panel(["2025-01"], "EUR", [Bar(0, Decimal("-0.4"), Decimal("11"), "#123456")])
+    shown = texts(drawing(picture([small], {}, "Bars").value))
+    assert {"-2.5", "0.0", "2.5", "12.5"} <= set(shown)
+    assert not [text for text in shown if text.startswith("-0")]
+    assert len(shown) == len(set(shown))

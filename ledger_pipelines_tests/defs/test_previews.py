@@ -95,3 +95,8 @@ def test_amounts_are_text_for_people_and_numbers_to_draw() -> None:
     shown = amount_metadata("total", {"USD": Decimal("80369.46"), "EUR": Decimal("1.00")})
     assert shown == {"total": "1.00 EUR, 80,369.46 USD", "total_USD": 80369.46, "total_EUR": 1.0}
     assert amount_metadata("total", {}) == {"total": "none"}
+
+
+def test_a_single_month_is_told_with_its_amount_also_below_nothing() -> None:
+    shown = str(month_bars({YEAR[0]: Decimal(-100)}, "USD").value)
+    assert shown.endswith("2025-01 -100.00 USD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -75,12 +76,46 @@ def test_an_override_counts_once_it_is_set_also_with_nothing_and_no_longer_when_
     assert (row["per_user_cost"], row["per_user_cost_enabled"], row["billing_plan"]) == (None, False, "Gold")
 
 
-def test_a_charge_is_of_one_kind_and_becomes_another_s(database: Database) -> None:
-    put(database, CHARGE, "620547", "Monitoring", monthly_fee="49")
-    row = put(database, CHARGE, "620547", "Monitoring", yearly_fee="-490", yearly_month="3")
-    assert (row["monthly_fee"], row["yearly_fee"], row["yearly_month"]) == (None, Decimal(-490), 3)
-    row = put(database, CHARGE, "620547", "Monitoring", description="All year round")
-    assert (row["yearly_fee"], row["description"]) == (-490, "All year round")
+def test_charges_of_one_name_and_several_kinds_hold_side_by_side(database: Database) -> None:
+    monthly = put(database, CHARGE, "620547", "Monitoring", monthly_fee="49")
+    yearly = put(database, CHARGE, "620547", "Monitoring", yearly_fee="-490", yearly_month="3")
+    put(database, CHARGE, "620547", "Monitoring", monthly_fee="50")
+    put(database, CHARGE, "620547", "Monitoring", yearly_fee="-500")
+    rows = {row["id"]: row for row in list_rows(database, CHARGE)}
+    assert rows == {
+        monthly["id"]: monthly | {"monthly_fee": 50},
+        yearly["id"]: yearly | {"yearly_fee": -500},
+    }
+    with pytest.raises(LedgerError, match="There are 2 of charge Monitoring of 620547"):
+        put(database, CHARGE, "620547", "Monitoring", description="All year round")
+
+
+def test_a_one_off_charge_is_of_its_month_and_another_s_is_another(database: Database) -> None:
+    put(database, CHARGE, "620547", "Setup", one_off_fee="250", one_off_year="2025", one_off_month="3")
+    put(database, CHARGE, "620547", "Setup", one_off_fee="300", one_off_year="2025", one_off_month="5")
+    put(database, CHARGE, "620547", "Setup", one_off_fee="260", one_off_year="2025", one_off_month="3")
+    assert [(row["one_off_month"], row["one_off_fee"]) for row in list_rows(database, CHARGE)] == [
+        (3, 260),
+        (5, 300),
+    ]
+
+
+def test_a_charge_becomes_one_of_another_kind_by_its_id(database: Database) -> None:
+    row = put(database, CHARGE, "620547", "Monitoring", monthly_fee="49")
+    key = parsed_key(CHARGE, {"account_number": "620547", "name": "Monitoring"}, None)
+    values = parsed_fields(CHARGE, {"yearly_fee": "490", "yearly_month": "3"})
+    set_row(database, CHARGE, key, values, person="Ada", row_id=row["id"])
+    assert list_rows(database, CHARGE) == [row | {"monthly_fee": None, "yearly_fee": 490, "yearly_month": 3}]
+
+
+def test_two_who_make_the_same_row_at_once_make_it_once(database: Database) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        fees = [str(fee) for fee in range(1, 13)]
+        made = list(
+            threads.map(lambda fee: put(database, CHARGE, "620547", "Monitoring", monthly_fee=fee), fees)
+        )
+    (row,) = list_rows(database, CHARGE)
+    assert {one["id"] for one in made} == {row["id"]}
 
 
 def test_several_of_one_name_are_told_apart_by_their_ids(
@@ -146,6 +181,7 @@ def test_who_changed_what_is_kept_whichever_way_it_was_changed(
         (CHARGE, ("620547", "X"), {"yearly_fee": "9"}, "yearly_fee needs yearly_month beside it."),
         (CHARGE, ("620547", "X"), {"monthly_fee": "1", "yearly_fee": "9"}, "The charge is of one kind: give either"),
         (CHARGE, ("620547", "X"), {"yearly_fee": "9", "yearly_month": "13"}, "The database refuses it (new row for"),
+        (CHARGE, ("620547", "X"), {"yearly_fee": "9", "yearly_month": "3000000000"}, "is '3000000000': write"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_a_sentence_and_nothing_is_changed(

@@ -15,9 +15,9 @@ from ledger_pipelines.defs.findings import Finding, listing, month_check
 from ledger_pipelines.defs.steps import Step
 from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.store.frames import months_in
-from ledger_pipelines.store.integration_errors import messages_of
+from ledger_pipelines.store.integration_errors import is_ignored_in, open_messages
 from ledger_pipelines.store.replacement import rows_of_months
-from ledger_pipelines.store.snapshots import Snapshot, read_snapshots
+from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
 
 _WARN = dg.AssetCheckSeverity.WARN
 _COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"
@@ -74,10 +74,14 @@ def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None
     messages = [
         message
         for operation in operations
-        for message in messages_of(step.connection, "codex", operation, month)
+        for message in open_messages(step.connection, "codex", operation, month)
     ]
-    if not messages and any(
-        messages_of(step.connection, "codex", operation, month, ignored=True) for operation in operations
+    gaps = read_gaps(step.connection, [month])
+    is_whole = table not in gaps["table_name"].to_pylist()
+    if (
+        not messages
+        and is_whole
+        and any(is_ignored_in(step.connection, "codex", operation, month) for operation in operations)
     ):
         return Finding(table, _COMPLETE, month, 0, _WARN)
     told = (

@@ -23,7 +23,7 @@ from ledger_pipelines.defs.telling import told_problems
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.frames import in_month
 from ledger_pipelines.store.history import READ_BY_MONTH
-from ledger_pipelines.store.integration_errors import ignored_records
+from ledger_pipelines.store.integration_errors import without_ignored
 from ledger_pipelines.store.replacement import Change, ensure_months
 from ledger_pipelines.store.snapshots import read_newest_snapshot, record_snapshot
 
@@ -124,13 +124,7 @@ def state_counts(step: Step, changes: Changes, frame: pa.Table, name: str) -> di
 def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
     """One finding for each month that was read: could every record be? Notes, and what is ignored, do not count."""
     told = "some records could not be read"
-    ignored = ignored_records(step.connection)
-    problems = [
-        one
-        for one in problems
-        if one.is_blocking
-        and (one.integration, one.operation, one.entity_type, one.external_id) not in ignored
-    ]
+    problems = [one for one in without_ignored(step.connection, problems) if one.is_blocking]
     names = told_problems(problem.message for problem in problems)
     return [
         Finding(

@@ -28,9 +28,12 @@ class Edit:
 def list_rows(database: Database, editable: Editable, **where: Any) -> list[Row]:
     """The rows with these values, in the order of their keys and months."""
     columns = editable.table.columns
-    query = sa.select(editable.table).order_by(
-        *(columns[name] for name in editable.key), columns.from_month.nulls_first()
-    )
+    order = [
+        *(columns[name] for name in editable.key),
+        columns.from_month.nulls_first(),
+        *editable.table.primary_key,
+    ]
+    query = sa.select(editable.table).order_by(*order)
     for name, value in where.items():
         query = query.where(columns[name] == value)
     with engine_of(database).connect() as connection:
@@ -48,7 +51,8 @@ def set_row(
 ) -> Edit:
     """Sets these values of the row with this key, and makes it where there is none; what is not given stays.
 
-    `row_id` says which of several rows of one key is meant. Raises LedgerError, with nothing changed, when nothing is
+    Of rows that hold side by side the one of the values' kind and occasion is meant. `row_id` says which of several is
+    meant, and may make it one of another kind. Raises LedgerError, with nothing changed, when nothing is
     given, when several rows have the key, or when the row would break a rule of its table.
     """
     if not values:
@@ -56,7 +60,7 @@ def set_row(
             f"Nothing to set was given: name fields of the {editable.row}, such as {_example(editable)}."
         )
     with _editing(database, person) as connection:
-        before = _one(connection, editable, key, row_id)
+        before = _one(connection, editable, key, row_id, values)
         filled = _with_switches(editable, _as_one_kind(editable, values))
         whole = dict(before or key) | filled
         _refuse_broken(editable, whole)
@@ -96,22 +100,27 @@ def _editing(database: Database, person: str) -> Iterator[sa.Connection]:
     try:
         with engine_of(database).begin() as connection:
             connection.execute(
-                sa.text("SELECT set_config('ledger.person', :person, true)"), {"person": person}
+                # One edit at a time: two that make the same row at once would make it twice.
+                sa.text("SELECT set_config('ledger.person', :person, true), pg_advisory_xact_lock(7435, 1)"),
+                {"person": person},
             )
             yield connection
-    except sa.exc.IntegrityError as error:
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
         diagnosis = getattr(error.orig, "diag", None)
         reason = getattr(diagnosis, "message_primary", None) or "it breaks a rule of its table"
         raise LedgerError(f"The database refuses it ({reason}): nothing was changed.") from None
 
 
-def _one(connection: sa.Connection, editable: Editable, key: Row, row_id: int | None) -> Row | None:
+def _one(
+    connection: sa.Connection, editable: Editable, key: Row, row_id: int | None, values: Row | None = None
+) -> Row | None:
     """The row that is meant, locked; None where there is none."""
-    columns = editable.table.columns
     query = sa.select(editable.table).where(*_is(editable, key)).with_for_update()
+    rows: Sequence[Row] = [dict(row) for row in connection.execute(query).mappings()]
     if row_id is not None:
-        query = query.where(columns["id"] == row_id)
-    found: Sequence[Row] = [dict(row) for row in connection.execute(query).mappings()]
+        found = [row for row in rows if row["id"] == row_id]
+    else:
+        found = [row for row in rows if _fits(editable, row, values or {})]
     if row_id is not None and not found:
         raise LedgerError(f"There is no {told_key(editable, key)} with the id {row_id}.")
     if len(found) > 1:
@@ -120,6 +129,16 @@ def _one(connection: sa.Connection, editable: Editable, key: Row, row_id: int | 
             f"There are {len(found)} of {told_key(editable, key)}: say which with --id ({ids})."
         )
     return found[0] if found else None
+
+
+def _fits(editable: Editable, row: Row, values: Row) -> bool:
+    """Whether a row is of the kind that the values are of, and of their occasion, as far as they say."""
+    kinds = [kind for kind in editable.alternatives if any(values.get(name) is not None for name in kind)]
+    return all(
+        any(row[name] is not None for name in kind)
+        and all(values.get(name) in (None, row[name]) for name in kind if name in editable.occasions)
+        for kind in kinds
+    )
 
 
 def _is(editable: Editable, row: Row) -> list[sa.ColumnElement[bool]]:

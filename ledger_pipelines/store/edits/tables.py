@@ -20,7 +20,8 @@ class Editable:
     """A table that people edit.
 
     `row` is what a row is called; `key` are the columns that name one, beside the month from which it holds; `choices`
-    the words that a column may have; `alternatives` groups of columns of which a row fills exactly one.
+    the words that a column may have; `alternatives` groups of columns of which a row fills exactly one, which is its
+    kind: rows of one key and several kinds hold side by side, and so do those that differ in a column of `occasions`.
     """
 
     table: sa.Table
@@ -28,6 +29,7 @@ class Editable:
     key: tuple[str, ...]
     choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
     alternatives: tuple[tuple[str, ...], ...] = ()
+    occasions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -167,6 +169,7 @@ ITEMS = {
             ("one_off_fee", "one_off_year", "one_off_month"),
             ("yearly_fee", "yearly_month"),
         ),
+        occasions=("one_off_year", "one_off_month"),
     ),
     "asset": Editable(
         _table(

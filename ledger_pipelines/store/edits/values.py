@@ -15,7 +15,8 @@ from ledger_pipelines.store.edits.tables import Editable
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 #: Digits before the point, where there are four behind it.
 _LARGEST = Decimal(10) ** 10
-_SMALLEST_ID, _LARGEST_ID = -(2**63), 2**63 - 1
+#: How large the whole numbers of a column are.
+_BITS = {sa.BigInteger: 63, sa.Integer: 31}
 
 
 def parsed_key(editable: Editable, words: Mapping[str, str], from_month: date | None) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def parsed(editable: Editable, name: str, text: str) -> Any:
             raise LedgerError(f"{name} is {text!r}: write true or false.")
         return text.casefold() in _TRUE
     if isinstance(column.type, sa.Integer):
-        return _number(name, text)
+        return _number(name, text, _BITS[type(column.type)])
     choices = dict(editable.choices).get(name)
     if choices is not None:
         found = [choice for choice in choices if choice.casefold() == text.casefold()]
@@ -79,11 +80,11 @@ def _amount(name: str, text: str, *, may_be_negative: bool) -> Decimal:
     return amount
 
 
-def _number(name: str, text: str) -> int:
+def _number(name: str, text: str, bits: int) -> int:
     try:
         number = int(text)
     except ValueError:
-        number = _LARGEST_ID + 1
-    if not _SMALLEST_ID <= number <= _LARGEST_ID:
+        number = 2**bits
+    if not -(2**bits) <= number < 2**bits:
         raise LedgerError(f"{name} is {text!r}: write a whole number.")
     return number
