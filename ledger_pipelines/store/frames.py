@@ -58,8 +58,8 @@ def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.S
         body.writelines(copy)
     if not body.tell():
         return schema.empty_table()
-    # In Arrow's own memory: a thread of its reader that still held Python's when the process ended made it end with
-    # SIGABRT, seen once in some thousand exports.
+    # In Arrow's own memory: a thread of its reader that still holds Python's when the process ends can make it end with
+    # SIGABRT (apache/arrow#34314), as an export was once seen to.
     text = pa.allocate_buffer(body.tell())
     with pa.FixedSizeBufferWriter(text) as writer:
         writer.write(body.getbuffer())
