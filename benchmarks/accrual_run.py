@@ -14,10 +14,10 @@ from benchmarks import bare, school
 from benchmarks.databases import filled_database
 from ledger_pipelines.accruals.inputs import SCHEMAS
 from ledger_pipelines.accruals.recognition import accrue
-from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 from ledger_pipelines.invoicing.service_periods import ROW_COLUMNS
 from ledger_pipelines.months import add_months, month_range
-from ledger_pipelines.store.replacement import ensure_months, replace_month
+from ledger_pipelines.store.months import ensure_months, replace_month
+from ledger_pipelines.workflows.accruals import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 
 FIRST = date(2024, 1, 1)
 ROUNDS = 3

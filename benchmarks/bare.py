@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from ledger_pipelines.store.frames import csv_parts, select_list, table_schema
+from ledger_pipelines.store.copy import csv_parts, select_list, table_schema
 
 #: For each table, the columns and the months to read; all of a column's rows where there are no months.
 Reads = Mapping[str, tuple[Sequence[str], Sequence[date]]]

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from ledger_pipelines.store.copy import copy_in, table_schema
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.frames import copy_in, table_schema
-from ledger_pipelines.store.replacement import replace_month
+from ledger_pipelines.store.months import replace_month
 
 ASSETS, CONTACTS, TICKETS = 25, 20, 30
 _PLANS = ("Essential Care", "Complete & Secure", "Hourly")

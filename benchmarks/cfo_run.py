@@ -18,11 +18,11 @@ from psycopg import sql
 
 from benchmarks.databases import filled_database
 from ledger_pipelines.cfo.transactions import transactions_of
-from ledger_pipelines.defs.cfo.run import sync_invoices
-from ledger_pipelines.store.cfo_sync import CLAIMED, read_mappings
-from ledger_pipelines.store.cfo_transactions import CFO_SCHEMA, prepare_cfo_database
+from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA, prepare_cfo_database
+from ledger_pipelines.store.cfo.sync import CLAIMED, read_mappings
+from ledger_pipelines.store.copy import copy_in, copy_out
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.frames import copy_in, copy_out
+from ledger_pipelines.workflows.cfo.sync import sync_invoices
 
 FIRST = date(2025, 1, 1)
 NOW = datetime(2025, 11, 1, tzinfo=UTC)

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from ledger_pipelines.columns import decimals
 from ledger_pipelines.invoicing.service_periods import Memberships, month_periods
 from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.store.copy import table_schema
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.frames import table_schema
-from ledger_pipelines.store.replacement import replace_month
+from ledger_pipelines.store.months import replace_month
 from ledger_pipelines.store.snapshots import record_snapshot
 
 _SERVICES = ("Full Stack", "Data Science", "Cybersecurity", "Machine Learning", "UX Design")

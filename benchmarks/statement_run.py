@@ -16,16 +16,16 @@ from benchmarks import bare, books
 from benchmarks.databases import filled_database
 from ledger_pipelines.billing.inputs import COLUMNS
 from ledger_pipelines.billing.statements import bill
-from ledger_pipelines.defs.billing.run import (
+from ledger_pipelines.months import month_range, years_so_far
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.months import Change, ensure_months, replace_month
+from ledger_pipelines.workflows.billing import (
     OUTPUT_TABLES,
     SNAPSHOT_TABLES,
     read_hours,
     read_inputs,
     run_statements,
 )
-from ledger_pipelines.months import month_range, years_so_far
-from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.replacement import Change, ensure_months, replace_month
 
 YEAR = 2025
 ROUNDS = 3

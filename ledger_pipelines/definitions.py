@@ -1,26 +1,24 @@
-"""Everything that Dagster knows of the ledger: whatever stands under `defs/`."""
+"""Everything that Dagster knows of the ledger: whatever stands under `defs/`, and what it reaches outside."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import dagster as dg
 
-from ledger_pipelines.dagster_home import project_file
+from ledger_pipelines.orchestration.dagster_home import project_file
+from ledger_pipelines.orchestration.executor import held_executor
+from ledger_pipelines.orchestration.resources import environment_resources
 
 
-@dg.definitions
-def definitions() -> dg.Definitions:
+def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """All assets, checks, jobs, schedules, sensors and resources; each asset says in which file it is defined.
 
-    They are loaded once in a process: that takes half a second.
+    `resources` stand in for those of the environment, by name, as a test's do.
     """
-    return _loaded()
-
-
-@cache
-def _loaded() -> dg.Definitions:
     found = dg.load_from_defs_folder(path_within_project=project_file("pyproject.toml").parent)
     with warnings.catch_warnings():
         # A person can do without the links: should this part of Dagster change, the inventory's test says so.
@@ -32,8 +30,17 @@ def _loaded() -> dg.Definitions:
         schedules=found.schedules,
         sensors=found.sensors,
         jobs=found.jobs,
-        resources=found.resources,
-        executor=found.executor,
-        loggers=found.loggers,
-        metadata=found.metadata,
+        resources={**environment_resources(), **(resources or {})},
+        executor=held_executor,
     )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What Dagster loads. It is built once in a process: that takes some tenths of a second."""
+    return _built()
+
+
+@cache
+def _built() -> dg.Definitions:
+    return build_defs()

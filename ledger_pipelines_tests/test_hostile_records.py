@@ -15,8 +15,8 @@ from ledger_pipelines.billing.inputs import SCHEMAS as INPUTS
 from ledger_pipelines.billing.inputs import BillingInputs
 from ledger_pipelines.billing.statements import BillingResult, bill
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.sources.codex_models import ENTITIES
-from ledger_pipelines.sources.frames import RecordReader
+from ledger_pipelines.sources.codex.models import ENTITIES
+from ledger_pipelines.sources.records.frames import RecordReader
 from ledger_pipelines_tests.billing.building import WORKED_RATES
 from ledger_pipelines_tests.conftest import SHARED_DATA
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_pipelines.environment import codex_client
+from ledger_pipelines.connections import codex_client
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.settings import read_settings
 from ledger_pipelines_tests.conftest import SHARED_DATA

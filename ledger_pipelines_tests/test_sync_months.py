@@ -8,7 +8,7 @@ import pytest
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import first_open_after
-from ledger_pipelines.sync import steps_from, sync_months
+from ledger_pipelines.workflows.sync_steps import steps_from, sync_months
 
 TODAY, FIRST = date(2026, 4, 17), date(2024, 6, 1)
 

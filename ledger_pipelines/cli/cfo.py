@@ -18,7 +18,7 @@ def pending(
 ) -> None:
     """Paid invoices that are not handed over, and why."""
     database = enter()
-    from ledger_pipelines.commands.cfo import print_pending
+    from ledger_pipelines.cli.run_cfo import print_pending
 
     print_pending(database, console, limit=limit)
 
@@ -27,7 +27,7 @@ def pending(
 def status(invoice: Annotated[str, typer.Argument(help="The invoice's number, or # and its id.")]) -> None:
     """How a paid invoice stands."""
     database = enter()
-    from ledger_pipelines.commands.cfo import print_status
+    from ledger_pipelines.cli.run_cfo import print_status
 
     print_status(database, invoice, console)
 
@@ -44,7 +44,7 @@ def sync(
 ) -> None:
     """Hands over what is ready, now."""
     database = enter(to_run=True)
-    from ledger_pipelines.commands.cfo import sync as command
+    from ledger_pipelines.cli.run_cfo import sync as command
 
     command(database, invoice=invoice, force=force, now=datetime.now(UTC), console=console)
 
@@ -53,7 +53,7 @@ def sync(
 def metrics() -> None:
     """How long it takes, how much succeeds, what waits."""
     database = enter()
-    from ledger_pipelines.commands.cfo import print_metrics
+    from ledger_pipelines.cli.run_cfo import print_metrics
 
     print_metrics(database, datetime.now(UTC), console)
 
@@ -66,7 +66,7 @@ def verify(
 ) -> None:
     """Compares all that was handed over with the CFO's transactions; exit code 1 where a difference is left."""
     database = enter()
-    from ledger_pipelines.commands.cfo import verify as command
+    from ledger_pipelines.cli.run_cfo import verify as command
 
     if not command(database, mend=repair, now=datetime.now(UTC), console=console):
         raise typer.Exit(1)
@@ -76,7 +76,7 @@ def verify(
 def payments() -> None:
     """Payments that fit nothing: on another network, of a cancelled or complete invoice, lost after the hand-over."""
     database = enter()
-    from ledger_pipelines.commands.cfo import print_payments
+    from ledger_pipelines.cli.run_cfo import print_payments
 
     print_payments(database, console)
 
@@ -88,6 +88,6 @@ def settle(
 ) -> None:
     """Says what was done about a payment that fits nothing."""
     database = enter()
-    from ledger_pipelines.commands.cfo import settle as command
+    from ledger_pipelines.cli.run_cfo import settle as command
 
     command(database, payment, note=note, now=datetime.now(UTC), console=console)

@@ -20,7 +20,7 @@ _Pattern = Annotated[str, typer.Argument(metavar="SLUG", help="A cohort's slug; 
 @unpaid.command("list")
 def list_() -> None:
     """The cohorts that nobody pays for."""
-    from ledger_pipelines.commands.cohorts import print_list
+    from ledger_pipelines.cli.run_cohorts import print_list
 
     print_list(enter(), console)
 
@@ -31,7 +31,7 @@ def add(
     note: Annotated[str | None, typer.Option("--note", help="Why; it is kept with the cohort.")] = None,
 ) -> None:
     """Counts these cohorts as unpaid, from the next reading of 4Geeks on."""
-    from ledger_pipelines.commands.cohorts import add as command
+    from ledger_pipelines.cli.run_cohorts import add as command
 
     command(enter(), pattern, note, person(), console)
 
@@ -39,6 +39,6 @@ def add(
 @unpaid.command()
 def remove(pattern: _Pattern) -> None:
     """Counts these cohorts as paid for again, from the next reading of 4Geeks on."""
-    from ledger_pipelines.commands.cohorts import remove as command
+    from ledger_pipelines.cli.run_cohorts import remove as command
 
     command(enter(), pattern, console)

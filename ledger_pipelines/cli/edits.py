@@ -39,7 +39,7 @@ _Item = Annotated[Literal["charge", "asset", "user"], typer.Argument(help="What 
 @plans.command("list")
 def list_plans() -> None:
     """The plans that were entered here, each with its rates."""
-    from ledger_pipelines.commands.edits import print_rows
+    from ledger_pipelines.cli.run_edits import print_rows
     from ledger_pipelines.store.edits.tables import PLANS
 
     print_rows(enter(), {"plan": PLANS}, None, console)
@@ -64,7 +64,7 @@ def remove_plan(words: _Name, from_month: _From = None) -> None:
 @overrides.command("list")
 def list_overrides(account: _Account = None) -> None:
     """The overrides, each with what it sets."""
-    from ledger_pipelines.commands.edits import print_rows
+    from ledger_pipelines.cli.run_edits import print_rows
     from ledger_pipelines.store.edits.tables import OVERRIDES
 
     print_rows(enter(), OVERRIDES, account, console)
@@ -89,7 +89,7 @@ def remove_override(of: _Override, words: _Name, from_month: _From = None) -> No
 @items.command("list")
 def list_items(account: _Account = None) -> None:
     """The charges, devices and people that are billed beside the snapshots."""
-    from ledger_pipelines.commands.edits import print_rows
+    from ledger_pipelines.cli.run_edits import print_rows
     from ledger_pipelines.store.edits.tables import ITEMS
 
     print_rows(enter(), ITEMS, account, console)
@@ -112,12 +112,12 @@ def remove_item(of: _Item, words: _Name, from_month: _From = None, row_id: _Id =
 
 
 def _set(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
-    from ledger_pipelines.commands.edits import set_
+    from ledger_pipelines.cli.run_edits import set_
 
     set_(enter(), editable, words, from_month=from_month, row_id=row_id, person=person(), console=console)
 
 
 def _remove(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
-    from ledger_pipelines.commands.edits import remove
+    from ledger_pipelines.cli.run_edits import remove
 
     remove(enter(), editable, words, from_month=from_month, row_id=row_id, person=person(), console=console)

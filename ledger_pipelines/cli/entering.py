@@ -40,9 +40,9 @@ def enter(*, to_run: bool = False) -> Database:
 
 def _enter(*, to_run: bool) -> Database:
     # Imported here: what it takes to open a ledger takes a second to load, and the person shall see that it is done.
-    from ledger_pipelines import dagster_home
-    from ledger_pipelines.demo import use_demo
-    from ledger_pipelines.environment import ledger_database
+    from ledger_pipelines.connections import ledger_database
+    from ledger_pipelines.local.demo import use_demo
+    from ledger_pipelines.orchestration import dagster_home
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.migrations import migrate as apply
 

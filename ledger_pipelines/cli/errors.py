@@ -19,7 +19,7 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Resolved and ignored ones, too.")] = False,
 ) -> None:
     """The integration errors that are open, the newest first."""
-    from ledger_pipelines.commands.errors import print_list
+    from ledger_pipelines.cli.run_errors import print_list
 
     print_list(enter(), console, everything=everything)
 
@@ -27,7 +27,7 @@ def list_(
 @app.command()
 def ignore(error: _Id, note: _Note) -> None:
     """Counts an error no longer: the month may be closed without its record."""
-    from ledger_pipelines.commands.errors import ignore as command
+    from ledger_pipelines.cli.run_errors import ignore as command
 
     command(enter(), error, note, console)
 
@@ -35,7 +35,7 @@ def ignore(error: _Id, note: _Note) -> None:
 @app.command()
 def heed(error: _Id) -> None:
     """Counts an ignored error again."""
-    from ledger_pipelines.commands.errors import heed as command
+    from ledger_pipelines.cli.run_errors import heed as command
 
     command(enter(), error, console)
 
@@ -43,6 +43,6 @@ def heed(error: _Id) -> None:
 @app.command()
 def resolve(error: _Id, note: _Note) -> None:
     """Marks an error as mended; seen again, it is open again."""
-    from ledger_pipelines.commands.errors import resolve as command
+    from ledger_pipelines.cli.run_errors import resolve as command
 
     command(enter(), error, note, console)

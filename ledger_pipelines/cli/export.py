@@ -34,7 +34,7 @@ def statements(
     output: _Output = None,
 ) -> None:
     """The statements of a month or a range, a row for each line that is not zero."""
-    from ledger_pipelines.commands.exports import write_statements
+    from ledger_pipelines.cli.run_exports import write_statements
 
     months = _span(month, start, end)
     count = write_statements(enter(), months, account=account, file_format=file_format, output=output)
@@ -52,8 +52,8 @@ def accruals(
     """The accruals of a month or a range, a row for each contract and service period."""
     months = _span(month, start, end)
     database = enter()
-    from ledger_pipelines.commands.exports import write_accruals
-    from ledger_pipelines.defs.partitions import first_partition
+    from ledger_pipelines.cli.run_exports import write_accruals
+    from ledger_pipelines.orchestration.partitions import first_partition
 
     ledger_months = month_range(first_partition(), add_months(month_of(today()), 1))
     count = write_accruals(
@@ -71,7 +71,7 @@ def errors(
     output: _Output = None,
 ) -> None:
     """The integration errors: all of them, or those that trouble a month or a range."""
-    from ledger_pipelines.commands.exports import write_errors
+    from ledger_pipelines.cli.run_exports import write_errors
 
     months = _span(month, start, end) if month or start or end else []
     count = write_errors(enter(), months, file_format=file_format, output=output)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -17,6 +18,9 @@ from ledger_pipelines.cli.entering import Month, MonthEnd, console, enter, month
 from ledger_pipelines.cli.printing import PrintableConsole
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import parse_month, usable_first_month
+
+if TYPE_CHECKING:
+    from ledger_pipelines.store.database import Database
 
 app = typer.Typer(
     help="Closes the books of a service business every month.",
@@ -51,7 +55,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from ledger_pipelines.breakdowns import sentence_of
+        from ledger_pipelines.store.breakdowns import sentence_of
 
         sentence = sentence_of(error)
         if sentence is None:
@@ -77,12 +81,18 @@ def up(
     ] = None,
 ) -> None:
     """Runs everything in the foreground until Ctrl-C."""
-    from ledger_pipelines.commands import up as command
+    from ledger_pipelines.local import up as command
 
     options = command.Options(
         demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port, host=host, public_url=public_url
     )
-    command.run(options, today=today(), console=console)
+
+    def close_year(database: Database, months: Sequence[date]) -> None:
+        from ledger_pipelines.cli import close as closing
+
+        closing.run(database, months, finalise=False, person="demo", today=today(), console=console)
+
+    command.run(options, today=today(), console=console, close=close_year)
 
 
 @app.command()
@@ -93,9 +103,9 @@ def migrate(
     ] = None,
 ) -> None:
     """Brings the database up to date; safe to repeat, and safe to run twice at once."""
-    from ledger_pipelines.environment import cfo_database, ledger_database
+    from ledger_pipelines.connections import cfo_database, ledger_database
+    from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
     from ledger_pipelines.settings import read_settings
-    from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
     from ledger_pipelines.store.migrations import change_first_month
     from ledger_pipelines.store.migrations import migrate as apply
 
@@ -128,7 +138,7 @@ def close(
     """Reads, bills and checks a month, or the months from MONTH up to MONTH_END."""
     months = months_from(month, month_end)
     database = enter(to_run=True)
-    from ledger_pipelines.commands import close as command
+    from ledger_pipelines.cli import close as command
 
     command.run(
         database,
@@ -156,14 +166,14 @@ def sync(
 ) -> None:
     """Runs the import steps in their fixed order, or from a step on."""
     from ledger_pipelines.settings import read_settings
-    from ledger_pipelines.sync import steps_from, sync_months
+    from ledger_pipelines.workflows.sync_steps import steps_from, sync_months
 
     steps = steps_from(from_step)
     day = today()
     database = enter(to_run=True)
     settings = read_settings()  # Only now do they name the demo's systems, on the demo's ledger.
-    from ledger_pipelines.commands import sync as command
-    from ledger_pipelines.defs.partitions import first_partition
+    from ledger_pipelines.cli import sync as command
+    from ledger_pipelines.orchestration.partitions import first_partition
 
     months = sync_months(year, start_date, end_date, first_month=first_partition(), today=day)
     command.run(database, steps, months, settings=settings, today=day, console=console, person=person())
@@ -182,7 +192,7 @@ def reopen(
     with database.connect() as connection:
         reopen_month(connection, reopened, person=person(), reason=reason)
         later = [closed for closed in closed_months(connection) if closed > reopened]
-    from ledger_pipelines.runs import show_months
+    from ledger_pipelines.runs.jobs import show_months
 
     show_months(database)
     console.print(f"Reopened {month[:7]}.", highlight=False)
@@ -198,7 +208,7 @@ def reopen(
 def months() -> None:
     """Says of each month whether it is open or closed, by whom and when, what it billed and what its checks found."""
     database = enter()
-    from ledger_pipelines.commands import months as command
+    from ledger_pipelines.cli import months as command
 
     command.run(database, console)
 
@@ -216,7 +226,7 @@ def history(
     """Says which months were read from the sources, or that there is nothing before one."""
     month = None if nothing_before is None else parse_month(nothing_before)
     database = enter()
-    from ledger_pipelines.commands import history as command
+    from ledger_pipelines.cli import history as command
 
     command.run(
         database, nothing_before=month, reason=reason, person=person(), today=today(), console=console
@@ -226,7 +236,7 @@ def history(
 @app.command()
 def doctor() -> None:
     """Reaches every configured source and says whether it answers."""
-    from ledger_pipelines.commands import doctor as command
+    from ledger_pipelines.cli import doctor as command
 
     if not command.run(console):
         sys.exit(1)
@@ -283,7 +293,7 @@ def token(
     user: Annotated[str, typer.Option(help="Whom the token names.")] = "demo",
 ) -> None:
     """Prints a signed token, from the sandbox's Core only."""
-    from ledger_pipelines.commands.doctor import sandbox_token
+    from ledger_pipelines.cli.doctor import sandbox_token
 
     print(sandbox_token(user, permission))
 
@@ -302,7 +312,7 @@ def bench(
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
     """Measures statements, accruals and the CFO sync against moving the same bytes, and prints the ratios."""
-    from ledger_pipelines.commands.bench import run
+    from ledger_pipelines.cli.bench import run
 
     run(companies=companies, contracts=contracts, invoices=invoices, months=months, console=console)
 

@@ -5,12 +5,12 @@ from datetime import UTC
 
 import dagster as dg
 
-from ledger_pipelines.defs.partitions import first_partition, partition_key
-from ledger_pipelines.defs.resources import LedgerResource
-from ledger_pipelines.defs.steps import MONTH_CLOSE
 from ledger_pipelines.months import add_months, first_open_after, month_of
+from ledger_pipelines.orchestration.partitions import first_partition, partition_key
+from ledger_pipelines.orchestration.resources import LedgerResource
+from ledger_pipelines.orchestration.steps import MONTH_CLOSE
 from ledger_pipelines.store.periods import closed_months
-from ledger_pipelines.sync import ACCRUAL_STEP, IMPORT_STEPS
+from ledger_pipelines.workflows.sync_steps import ACCRUAL_STEP, IMPORT_STEPS
 
 _ZONE = os.environ.get("LEDGER_TIMEZONE") or "UTC"
 

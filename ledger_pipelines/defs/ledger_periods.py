@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.defs.presentation import OWNER, named_table
-from ledger_pipelines.defs.previews import preview
 from ledger_pipelines.money import told_amount
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.month_overview import MonthOverview
+from ledger_pipelines.orchestration.presentation import OWNER, named_table
+from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.store.queries.month_overview import MonthOverview
 
 _COLUMNS: dict[str, pa.DataType] = {
     "month": pa.date32(),

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ledger_pipelines.defs import jobs
-from ledger_pipelines.defs.abandoned import (
+from ledger_pipelines.orchestration.orphaned_runs import (
     ATTENDED_TAG,
     KILLED_TAG,
     RUN_FAILED,
     settle_abandoned_runs,
     told_months,
 )
-from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 

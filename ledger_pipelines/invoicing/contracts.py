@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.closing.restatement import first_of_month
 from ledger_pipelines.columns import (
     Column,
     Mask,
@@ -28,7 +29,6 @@ from ledger_pipelines.columns import (
 )
 from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.documents import Documents, counting, newest
-from ledger_pipelines.invoicing.frames import first_of_month
 from ledger_pipelines.money import AMOUNT
 
 _KEY = ("month", "contact_id", "service_id", "currency", "document_id")

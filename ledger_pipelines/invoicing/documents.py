@@ -9,8 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions, take
-from ledger_pipelines.invoicing.frames import (
+from ledger_pipelines.closing.restatement import (
     MONTH,
     changed_keys,
     first_of_month,
@@ -20,6 +19,7 @@ from ledger_pipelines.invoicing.frames import (
     rows_without,
     where_in,
 )
+from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions, take
 from ledger_pipelines.months import first_open_after
 
 

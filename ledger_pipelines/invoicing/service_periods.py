@@ -17,6 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.closing.restatement import (
+    IS_PERIOD,
+    changed_keys,
+    in_month,
+    marked,
+    rows_with,
+    rows_without,
+    where_in,
+    without_month,
+)
 from ledger_pipelines.columns import (
     Column,
     Int64s,
@@ -29,16 +39,6 @@ from ledger_pipelines.columns import (
     mask,
     picked,
     positions,
-)
-from ledger_pipelines.invoicing.frames import (
-    IS_PERIOD,
-    changed_keys,
-    in_month,
-    marked,
-    rows_with,
-    rows_without,
-    where_in,
-    without_month,
 )
 from ledger_pipelines.months import last_day
 

@@ -6,28 +6,15 @@ same at each start, and of a form that gRPC takes without escaping, whatever the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import stat
 from pathlib import Path
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.orchestration.code_location import LOCATION, socket_of
 
-LOCATION = "ledger_pipelines"
 MODULE = "ledger_pipelines.definitions"
-#: Unix allows a socket's path about a hundred characters.
-_LONGEST = 90
-
-
-def socket_of(home: Path) -> Path:
-    """The socket of the ledger in this home: in it, or where its path is too long or strange, below /tmp."""
-    beside = home.resolve() / "dagster" / "code.sock"
-    if len(str(beside)) <= _LONGEST and re.fullmatch(r"[\w/.-]+", str(beside), re.ASCII):
-        return beside
-    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
-    return Path("/tmp") / f"ledger-{os.getuid()}-{digest}" / "code.sock"  # noqa: S108 - looked at before it is used
 
 
 def prepare_socket(home: Path) -> Path:

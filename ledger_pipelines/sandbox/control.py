@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ledger_pipelines.sandbox.degraded import Degradation, UnknownWayError
-from ledger_pipelines.sandbox.holded_lists import FAULTS, LISTS, HoldedLists
+from ledger_pipelines.sandbox.hivematrix.malformed import Malformed
+from ledger_pipelines.sandbox.hivematrix.refusals import json_answer
+from ledger_pipelines.sandbox.holded.lists import FAULTS, LISTS, HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
-from ledger_pipelines.sandbox.malformed import Malformed
-from ledger_pipelines.sandbox.refusals import json_answer
 
 #: The system that is meant when `GET /malformed` names none.
 _FIRST_SYSTEM = "codex"

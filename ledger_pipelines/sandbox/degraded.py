@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from ledger_pipelines.sandbox.world import Record, serialised
+from ledger_pipelines.sandbox.hivematrix.world import Record, serialised
 
 #: What is left of a list that is `short`, in hundredths.
 _LEFT = 10

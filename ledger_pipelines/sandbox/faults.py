@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.hivematrix.refusals import UNEXPECTED, problem
 from ledger_pipelines.sandbox.journal import InjectedFault, Journal, route_of
-from ledger_pipelines.sandbox.refusals import UNEXPECTED, problem
-from ledger_pipelines.sandbox.school_refusals import school_failure
+from ledger_pipelines.sandbox.school.refusals import school_failure
 
 KINDS = ("429", "500", "timeout", "cut", "html")
 

@@ -20,25 +20,26 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sandbox import access, tokens
-from ledger_pipelines.sandbox.codex import codex_app
+from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.control import Controls, control_app
-from ledger_pipelines.sandbox.core import core_app
 from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.faults import Faults
-from ledger_pipelines.sandbox.fourgeeks import Logins, fourgeeks_app
-from ledger_pipelines.sandbox.generate import generate
-from ledger_pipelines.sandbox.holded import holded_app
-from ledger_pipelines.sandbox.holded_lists import HoldedLists
+from ledger_pipelines.sandbox.fourgeeks.routes import Logins, fourgeeks_app
+from ledger_pipelines.sandbox.hivematrix import tokens
+from ledger_pipelines.sandbox.hivematrix.codex import codex_app
+from ledger_pipelines.sandbox.hivematrix.core import core_app
+from ledger_pipelines.sandbox.hivematrix.generate import generate
+from ledger_pipelines.sandbox.hivematrix.malformed import Malformation, Malformed, malform
+from ledger_pipelines.sandbox.hivematrix.replay import replay
+from ledger_pipelines.sandbox.hivematrix.world import World
+from ledger_pipelines.sandbox.holded.lists import HoldedLists
+from ledger_pipelines.sandbox.holded.routes import holded_app
 from ledger_pipelines.sandbox.journal import Journal
-from ledger_pipelines.sandbox.malformed import Malformation, Malformed, malform
-from ledger_pipelines.sandbox.notion import notion_app
-from ledger_pipelines.sandbox.replay import replay
-from ledger_pipelines.sandbox.school import School
-from ledger_pipelines.sandbox.school_history import school_history
-from ledger_pipelines.sandbox.school_malformed import malform_school
-from ledger_pipelines.sandbox.world import World
+from ledger_pipelines.sandbox.notion.routes import notion_app
+from ledger_pipelines.sandbox.school.history import school_history
+from ledger_pipelines.sandbox.school.malformed import malform_school
+from ledger_pipelines.sandbox.school.records import School
 
 #: Seconds that requests in progress are given when the server stops.
 _GRACE_SECONDS = 1

@@ -10,7 +10,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.store.frames import copy_in, copy_out, select_list, table_schema
+from ledger_pipelines.store.copy import copy_in, copy_out, select_list, table_schema
 
 _STATUSES, _USERS = sql.Identifier("membership_statuses"), sql.Identifier("client_users")
 

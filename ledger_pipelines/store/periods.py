@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.replacement import ensure_months
+from ledger_pipelines.store.months import ensure_months
 
 
 def closed_months(connection: psycopg.Connection) -> frozenset[date]:

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month
-from ledger_pipelines.store.frames import copy_out, read_months, select_list, table_schema
-from ledger_pipelines.store.replacement import key_columns
+from ledger_pipelines.store.copy import copy_out, read_months, select_list, table_schema
+from ledger_pipelines.store.months import key_columns
 
 
 @dataclass(frozen=True, slots=True)

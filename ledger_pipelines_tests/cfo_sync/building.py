@@ -10,11 +10,11 @@ import psycopg
 import pyarrow as pa
 from psycopg.rows import dict_row
 
-from ledger_pipelines.defs.cfo.run import SyncCounts, sync_invoices
-from ledger_pipelines.store.crypto_invoices import add_invoice
+from ledger_pipelines.store.cfo.crypto_invoices import add_invoice
+from ledger_pipelines.store.copy import table_schema
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.frames import table_schema
-from ledger_pipelines.store.replacement import replace_month
+from ledger_pipelines.store.months import replace_month
+from ledger_pipelines.workflows.cfo.sync import SyncCounts, sync_invoices
 
 NOON = datetime(2025, 10, 22, 12, tzinfo=UTC)
 DELTA = "Delta Mining Paraguay S.A."

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 

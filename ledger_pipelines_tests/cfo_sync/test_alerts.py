@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 
 from ledger_pipelines.defs.cfo.sensors import cfo_alerts
-from ledger_pipelines.defs.resources import CfoResource, LedgerResource
-from ledger_pipelines.store.cfo_metrics import month_figures, sync_metrics
+from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
+from ledger_pipelines.store.cfo.metrics import month_figures, sync_metrics
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 from ledger_pipelines_tests.sources.conftest import Reply, ScriptedServer
 

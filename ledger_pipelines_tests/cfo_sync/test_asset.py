@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 
 from ledger_pipelines.defs.cfo.assets import cfo_transactions
-from ledger_pipelines.defs.cfo.run import SyncCounts
-from ledger_pipelines.defs.partitions import first_partition
-from ledger_pipelines.defs.resources import CfoResource, LedgerResource
-from ledger_pipelines.store.cfo_lookup import doubled_identifiers
+from ledger_pipelines.destinations.cfo.lookup import doubled_identifiers
+from ledger_pipelines.orchestration.partitions import first_partition
+from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
 from ledger_pipelines.store.periods import close_months, reopen_month
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
 from ledger_pipelines_tests.cfo_sync.building import DELTA, Books
 
 pytestmark = pytest.mark.usefixtures("environment")

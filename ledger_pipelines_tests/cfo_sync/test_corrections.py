@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months
+from ledger_pipelines.workflows.cfo.sync import SyncCounts, correct_months
 from ledger_pipelines_tests.cfo_sync.building import DELTA, NOON, Books, Row
 
 OCTOBER, NOVEMBER = date(2025, 10, 1), date(2025, 11, 1)

@@ -20,9 +20,9 @@ from multiprocessing.process import BaseProcess
 import psycopg
 import pytest
 
-from ledger_pipelines.defs.cfo.run import sync_invoices
 from ledger_pipelines.errors import DatabaseUnavailableError
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.cfo.sync import sync_invoices
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer, cut_connections
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 
 OCTOBER = date(2025, 10, 1)

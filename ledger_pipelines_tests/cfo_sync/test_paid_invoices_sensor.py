@@ -11,7 +11,7 @@ import pytest
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.cfo.sensors import paid_invoices
-from ledger_pipelines.defs.resources import LedgerResource
+from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer
 

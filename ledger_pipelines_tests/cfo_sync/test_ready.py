@@ -8,9 +8,9 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts
-from ledger_pipelines.payments import ToldPayment, tell_payment
-from ledger_pipelines.store.cfo_sync import CLAIMED, claim_invoices
+from ledger_pipelines.store.cfo.sync import CLAIMED, claim_invoices
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
+from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 
 OCTOBER, NOVEMBER = date(2025, 10, 1), date(2025, 11, 1)

@@ -9,10 +9,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts
-from ledger_pipelines.store.cfo_table import UnfitTableError, find_table, lag_of_ids
-from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+from ledger_pipelines.destinations.cfo.table import UnfitTableError, find_table, lag_of_ids
+from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
 from ledger_pipelines_tests.cfo_sync.building import Books, Row
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer
 from ledger_pipelines_tests.conftest import SHARED_DATA

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.payments import ToldPayment, tell_payment
-from ledger_pipelines.store.cfo_troubles import due_troubles, misfit_payments, settle_payment
+from ledger_pipelines.store.cfo.troubles import due_troubles, misfit_payments, settle_payment
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
+from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books, Row
 
 

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from ledger_pipelines.defs.cfo import looking_again
-from ledger_pipelines.defs.cfo.run import SyncCounts, release_lost
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.workflows.cfo import lookup as looking_again
+from ledger_pipelines.workflows.cfo.sync import SyncCounts, release_lost
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer
 

@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 
 from ledger_pipelines.definitions import definitions
-from ledger_pipelines.defs.abandoned import ATTENDED_TAG
 from ledger_pipelines.defs.cfo.sensors import cfo_alerts
-from ledger_pipelines.defs.resources import CfoResource, LedgerResource
 from ledger_pipelines.defs.run_failures import run_failures
+from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
+from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.sources.conftest import ScriptedServer
 

@@ -9,10 +9,10 @@ from itertools import count
 
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts, sync_invoices
+from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.errors import DatabaseUnavailableError
-from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.cfo.sync import SyncCounts, sync_invoices
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer, cut_connections
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months
+from ledger_pipelines.destinations.cfo.transactions import hand_over, prepare_cfo_database
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
-from ledger_pipelines.store.cfo_transactions import hand_over, prepare_cfo_database
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.cfo.sync import SyncCounts, correct_months
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.cfo_sync.servers import CfoServer, cut_connections
 
@@ -195,7 +195,7 @@ def test_a_table_that_somebody_keeps_locked_is_tried_again_later(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invoice = books.paid("DPY-1")
-    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.destinations.cfo.transactions.LOCK_TIMEOUT", "50ms")
     with psycopg.connect(books.cfo.url) as other:
         other.execute("LOCK TABLE transactions IN EXCLUSIVE MODE")
         counts = books.sync()
@@ -207,8 +207,8 @@ def test_an_invoice_that_somebody_keeps_locked_does_not_hold_back_the_others(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something else enters a row of the same file, and has not committed it yet."""
-    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over._BRIEFLY", "50ms")
+    monkeypatch.setattr("ledger_pipelines.destinations.cfo.transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.workflows.cfo.delivery._BRIEFLY", "50ms")
     books.many_paid(50, "DPY-")
     with psycopg.connect(books.cfo.url) as other:
         other.execute(
@@ -223,8 +223,8 @@ def test_an_invoice_that_somebody_keeps_locked_does_not_hold_back_the_others(
 def test_a_table_that_somebody_keeps_locked_holds_back_all_and_is_not_waited_for_for_ever(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over._BRIEFLY", "1ms")
+    monkeypatch.setattr("ledger_pipelines.destinations.cfo.transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.workflows.cfo.delivery._BRIEFLY", "1ms")
     books.many_paid(1000, "DPY-")
     with psycopg.connect(books.cfo.url) as other:
         other.execute("LOCK TABLE transactions IN EXCLUSIVE MODE")
@@ -236,8 +236,8 @@ def test_a_table_that_somebody_keeps_locked_holds_back_all_and_is_not_waited_for
 def test_a_few_invoices_under_a_locked_table_are_trouble(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over._BRIEFLY", "1ms")
+    monkeypatch.setattr("ledger_pipelines.destinations.cfo.transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.workflows.cfo.delivery._BRIEFLY", "1ms")
     books.many_paid(5, "DPY-")
     with psycopg.connect(books.cfo.url) as other:
         other.execute("LOCK TABLE transactions IN EXCLUSIVE MODE")
@@ -249,7 +249,7 @@ def test_a_few_invoices_under_a_locked_table_are_trouble(
 def test_a_locked_table_is_not_prepared_nor_waited_for_for_ever(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("ledger_pipelines.destinations.cfo.transactions.LOCK_TIMEOUT", "50ms")
     with psycopg.connect(books.cfo.url) as other:
         other.execute("LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailableError, match="are locked"):
@@ -263,7 +263,7 @@ def test_a_connection_that_is_lost_while_preparing_is_no_defect_of_the_table(
         cut_connections(books.cfo)
         connection.execute("SELECT 1")
 
-    monkeypatch.setattr("ledger_pipelines.store.cfo_transactions.limit_waiting", cut)
+    monkeypatch.setattr("ledger_pipelines.destinations.cfo.transactions.limit_waiting", cut)
     with pytest.raises(DatabaseUnavailableError, match="out of reach"):
         prepare_cfo_database(books.cfo)
 
@@ -298,7 +298,7 @@ def test_a_right_that_is_missing_for_every_row_is_not_looked_for_row_by_row(
         calls.append(arguments)
         return hand_over(*arguments, **named)
 
-    monkeypatch.setattr("ledger_pipelines.defs.cfo.handing_over.hand_over", counted)
+    monkeypatch.setattr("ledger_pipelines.workflows.cfo.delivery.hand_over", counted)
     theirs = Database(books.cfo.url.replace("postgres@", f"{writer}@"), None, "CFO_DATABASE_URL")
     books.many_paid(40, "DPY-")
     assert Books(books.ledger, theirs).sync() == SyncCounts(failed=40)

@@ -8,10 +8,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ledger_pipelines.commands.cfo import verify as command
-from ledger_pipelines.defs.cfo.verifying import Difference, repair, verify
+from ledger_pipelines.cli.run_cfo import verify as command
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.workflows.cfo.verification import Difference, repair, verify
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 
 OCTOBER = date(2025, 10, 1)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.defs.cfo.run import SyncCounts
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.payments import ToldPayment, tell_payment
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
+from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
 from ledger_pipelines_tests.cfo_sync.building import DELTA, NOON, Books
 
 NUMBER = "DPY-2025-10-0001"

@@ -12,17 +12,17 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ledger_pipelines.defs.abandoned import ATTENDED_TAG
+from ledger_pipelines.closing.restatement import in_month
 from ledger_pipelines.defs.invoicing.assets import clients, enrollments, external_ids
-from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource, NotionResource
-from ledger_pipelines.invoicing.frames import in_month
 from ledger_pipelines.invoicing.service_periods import present_periods
+from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
+from ledger_pipelines.orchestration.resources import FourGeeksResource, LedgerResource, NotionResource
+from ledger_pipelines.store.copy import read_table, table_schema
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.enrolled import read_enrolled
-from ledger_pipelines.store.frames import read_table, table_schema
 from ledger_pipelines.store.integration_errors import ListedError, list_errors
+from ledger_pipelines.store.months import replace_month
 from ledger_pipelines.store.periods import close_months
-from ledger_pipelines.store.replacement import replace_month
+from ledger_pipelines.store.queries.enrolled import read_enrolled
 from ledger_pipelines.store.snapshots import read_newest_snapshot, read_times, record_snapshot
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.sources.school_records import membership

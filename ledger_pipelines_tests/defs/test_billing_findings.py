@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from ledger_pipelines.billing.statements import bill
 from ledger_pipelines.defs.billing.checks import statement_findings
-from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.steps import Step
+from ledger_pipelines.workflows.billing import StatementRun
+from ledger_pipelines.workflows.step import Step
 from ledger_pipelines_tests.billing.building import MARCH, make_inputs
 
 COMPANIES = [{"account_number": "A1", "name": "Acme"}, {"account_number": "A2", "name": "Beta"}]
@@ -19,7 +19,14 @@ COMPANIES = [{"account_number": "A1", "name": "Acme"}, {"account_number": "A2", 
 def told(run: StatementRun) -> dict[str, str]:
     """What each failing check of an open month says."""
     nothing = cast("Any", None)
-    step = Step(nothing, nothing, nothing, [MARCH], frozenset(), [MARCH])
+    step = Step(
+        connection=nothing,
+        execution=nothing,
+        months=[MARCH],
+        closed=frozenset(),
+        asked=[MARCH],
+        run_id="",
+    )
     return {
         finding.check: finding.description or ""
         for finding in statement_findings(step, run)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from ledger_pipelines.commands import history
+from ledger_pipelines.cli import history
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox

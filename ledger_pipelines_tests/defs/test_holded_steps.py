@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from ledger_pipelines.defs.invoicing import documents as document_defs
 from ledger_pipelines.defs.invoicing.assets import invoices, services
-from ledger_pipelines.defs.resources import HoldedResource, LedgerResource
+from ledger_pipelines.orchestration.resources import HoldedResource, LedgerResource
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import ignore_error, list_errors
 from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.workflows.imports import documents as document_defs
 from ledger_pipelines_tests.sources.conftest import reply
 from ledger_pipelines_tests.sources.school_records import contact, document, line
 from ledger_pipelines_tests.sources.school_servers import KEY, HoldedLike, running

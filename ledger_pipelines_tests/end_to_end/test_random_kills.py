@@ -33,7 +33,7 @@ SEED = int(os.environ.get("LEDGER_SEED", str(random.randrange(10**6))))
 SCHOOL = SandboxConfig(until=date(2025, 12, 31), companies=3, students=8, invoices=16, rate_limit=None)
 #: What is killed, by a word of its command line; `up` and the database are found otherwise.
 TARGETS = {
-    "worker": "ledger_pipelines.run_worker",
+    "worker": "ledger_pipelines.orchestration.run_worker",
     "webserver": "ledger_pipelines.local.webserver",
     "daemon": "ledger_pipelines.local.daemon",
     "code server": "--module-name",

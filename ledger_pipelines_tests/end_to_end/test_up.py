@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ledger_pipelines.payments import ToldPayment, tell_payment
-from ledger_pipelines.store.cfo_transactions import CFO_SCHEMA
+from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.month_overview import month_overviews
+from ledger_pipelines.store.queries.month_overview import month_overviews
+from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import (

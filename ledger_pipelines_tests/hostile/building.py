@@ -11,8 +11,8 @@ from uuid import uuid4
 import dagster as dg
 
 from ledger_pipelines.definitions import definitions
-from ledger_pipelines.defs.abandoned import ATTENDED_TAG
-from ledger_pipelines.defs.partitions import partition_key
+from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
+from ledger_pipelines.orchestration.partitions import partition_key
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import ignore_error

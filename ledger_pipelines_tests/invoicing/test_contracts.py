@@ -11,13 +11,13 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger_pipelines.closing.restatement import marked
 from ledger_pipelines.invoicing.contracts import (
     CONTRACTS,
     contract_movements,
     told_apart,
 )
 from ledger_pipelines.invoicing.documents import Documents, month_documents, newest
-from ledger_pipelines.invoicing.frames import marked
 from ledger_pipelines_tests.invoicing.building import SERVICES, documents
 
 JAN, FEB, MAR, APR = MONTHS = [date(2024, number, 1) for number in (1, 2, 3, 4)]

@@ -15,7 +15,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.contracts import CONTRACTS, contract_movements
 from ledger_pipelines.invoicing.documents import Documents, dated, month_documents, newest
 from ledger_pipelines.invoicing.unclaimed import contradictory, unclaimed
-from ledger_pipelines.sources.holded import HoldedClient
+from ledger_pipelines.sources.holded.client import HoldedClient
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.sources.conftest import FakeTime, fake_time, reply
 from ledger_pipelines_tests.sources.school_servers import KEY, HoldedLike, running

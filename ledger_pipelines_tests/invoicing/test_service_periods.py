@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from ledger_pipelines.closing.restatement import IS_PERIOD, IS_REMOVED, MONTH, rows_with, rows_without
 from ledger_pipelines.columns import array
-from ledger_pipelines.invoicing.frames import IS_PERIOD, IS_REMOVED, MONTH, rows_with, rows_without
 from ledger_pipelines.invoicing.service_periods import Memberships, month_periods, present_periods
 from ledger_pipelines_tests.invoicing.building import months_of, periods
 

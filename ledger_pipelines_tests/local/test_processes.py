@@ -13,9 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ledger_pipelines.commands import processes
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.local import code_server
+from ledger_pipelines.local import code_server, processes
 from ledger_pipelines_tests.end_to_end.harness import eventually
 
 #: A parent that starts a child, which starts nothing, and both wait for ever.

@@ -12,9 +12,9 @@ import pytest
 
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.directory import account_number
-from ledger_pipelines.sandbox.generate import generate
-from ledger_pipelines.sandbox.world import World
+from ledger_pipelines.sandbox.hivematrix.directory import account_number
+from ledger_pipelines.sandbox.hivematrix.generate import generate
+from ledger_pipelines.sandbox.hivematrix.world import World
 from ledger_pipelines_tests.sandbox import Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.generate import generate
-from ledger_pipelines.sandbox.malformed import malform
+from ledger_pipelines.sandbox.hivematrix.generate import generate
+from ledger_pipelines.sandbox.hivematrix.malformed import malform
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import RECORDS_ONLY, TIMEOUT_SECONDS, Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL

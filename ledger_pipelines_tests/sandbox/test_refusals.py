@@ -10,8 +10,8 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ledger_pipelines.sandbox import tokens
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.hivematrix import tokens
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import RECORDS_ONLY, Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL

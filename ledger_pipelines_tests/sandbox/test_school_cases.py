@@ -13,9 +13,9 @@ import requests
 
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.school import School
-from ledger_pipelines.sandbox.school_cases import CASES, NEWS
-from ledger_pipelines.sandbox.school_history import school_history
+from ledger_pipelines.sandbox.school.cases import CASES, NEWS
+from ledger_pipelines.sandbox.school.history import school_history
+from ledger_pipelines.sandbox.school.records import School
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL

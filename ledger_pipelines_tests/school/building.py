@@ -14,10 +14,15 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from ledger_pipelines.defs.abandoned import ATTENDED_TAG
 from ledger_pipelines.defs.accruals.assets import accruals
 from ledger_pipelines.defs.invoicing.assets import clients, enrollments, external_ids, invoices, services
-from ledger_pipelines.defs.resources import FourGeeksResource, HoldedResource, LedgerResource, NotionResource
+from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
+from ledger_pipelines.orchestration.resources import (
+    FourGeeksResource,
+    HoldedResource,
+    LedgerResource,
+    NotionResource,
+)
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines_tests.conftest import SHARED_DATA

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.sources.clock import Clock
+from ledger_pipelines.sources.http.clock import Clock
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

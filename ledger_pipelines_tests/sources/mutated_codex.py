@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import jwt
 
-from ledger_pipelines.sources.codex_models import ENTITIES
+from ledger_pipelines.sources.codex.models import ENTITIES
 from ledger_pipelines_tests.sources.conftest import Reply, ScriptedServer, Seen, problem_reply
 from ledger_pipelines_tests.sources.mutations import Mutated, Path
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.sources import bodies
-from ledger_pipelines.sources.bodies import (
+from ledger_pipelines.sources.http import bodies
+from ledger_pipelines.sources.http.bodies import (
     DEEPEST,
     LONGEST_NUMBER,
     UnreadableBodyError,

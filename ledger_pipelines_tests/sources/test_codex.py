@@ -13,8 +13,8 @@ import pytest
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
-from ledger_pipelines.sources.codex import CodexClient, CodexSnapshot
-from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
+from ledger_pipelines.sources.codex.client import CodexClient, CodexSnapshot
+from ledger_pipelines.sources.codex.models import ENTITIES, SCHEMAS
 from ledger_pipelines_tests.sources.conftest import FakeTime
 
 ALL = frozenset(ENTITIES)

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from ledger_pipelines.errors import CredentialRefusedError, SourceUnavailableError
-from ledger_pipelines.sources.codex import CodexClient
+from ledger_pipelines.sources.codex.client import CodexClient
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, ScriptedServer, problem_reply, reply
 
 PARTS = frozenset({"companies", "assets", "contacts", "tickets"})

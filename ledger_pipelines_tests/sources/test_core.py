@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from ledger_pipelines.errors import CredentialRefusedError, SourceUnavailableError
-from ledger_pipelines.sources.core import FixedKey, ServiceTokens
+from ledger_pipelines.sources.codex.core import FixedKey, ServiceTokens
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, ScriptedServer, problem_reply, reply
 
 PATH = "/core/service-token"

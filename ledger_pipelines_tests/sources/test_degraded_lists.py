@@ -12,9 +12,9 @@ from ledger_pipelines.errors import SourceUnavailableError
 from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
-from ledger_pipelines.sources.fourgeeks import FourGeeksClient
-from ledger_pipelines.sources.lists import ListReading
-from ledger_pipelines.sources.notion import MissingPropertyError, NotionClient
+from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.notion.client import MissingPropertyError, NotionClient
+from ledger_pipelines.sources.records.lists import ListReading
 from ledger_pipelines_tests.sources.conftest import FakeTime
 
 _CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=1, students=120, invoices=300, rate_limit=None)

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
-from ledger_pipelines.sources.fourgeeks import FourGeeksClient
-from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS, STUDENTS
+from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIPS, STUDENTS
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, Seen, reply
 from ledger_pipelines_tests.sources.school_records import membership, student
 from ledger_pipelines_tests.sources.school_servers import HTML, PASSWORD, TOKEN, FourGeeksLike, running

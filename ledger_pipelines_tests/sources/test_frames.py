@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ledger_pipelines.errors import Problem, SourceUnavailableError
-from ledger_pipelines.sources import frames
-from ledger_pipelines.sources.codex_models import ENTITIES, SCHEMAS
-from ledger_pipelines.sources.frames import PageReader, RecordReader, latest_of
+from ledger_pipelines.sources.codex.models import ENTITIES, SCHEMAS
+from ledger_pipelines.sources.records import frames
+from ledger_pipelines.sources.records.frames import PageReader, RecordReader, latest_of
 
 TICKET: dict[str, Any] = {
     "ticket_id": 12,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
-from ledger_pipelines.sources.holded import HoldedClient
-from ledger_pipelines.sources.holded_models import CONTACTS, SALES_CHANNELS
+from ledger_pipelines.sources.holded.client import HoldedClient
+from ledger_pipelines.sources.holded.models import CONTACTS, SALES_CHANNELS
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, reply
 from ledger_pipelines_tests.sources.school_records import contact
 from ledger_pipelines_tests.sources.school_servers import HTML, KEY, HoldedLike, running

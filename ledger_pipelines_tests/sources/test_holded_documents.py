@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.sources.holded import HoldedClient
-from ledger_pipelines.sources.holded_models import INVOICE_LINES, INVOICES
+from ledger_pipelines.sources.holded.client import HoldedClient
+from ledger_pipelines.sources.holded.models import INVOICE_LINES, INVOICES
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, reply
 from ledger_pipelines_tests.sources.school_records import IDES, document, line
 from ledger_pipelines_tests.sources.school_servers import HTML, KEY, HoldedLike, running

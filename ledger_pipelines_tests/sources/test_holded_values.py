@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ledger_pipelines.sources.holded_values import (
+from ledger_pipelines.sources.holded.values import (
     epoch_seconds,
     in_currency,
     local_date,

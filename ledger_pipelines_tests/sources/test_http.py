@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
-from ledger_pipelines.sources.bodies import read_json, read_list
-from ledger_pipelines.sources.failures import Address, AnswerError
-from ledger_pipelines.sources.http import HttpSource
+from ledger_pipelines.sources.http.bodies import read_json, read_list
+from ledger_pipelines.sources.http.exchange import HttpSource
+from ledger_pipelines.sources.http.failures import Address, AnswerError
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, ScriptedServer, problem_reply, reply
 
 KEY = "k3y-nobody-may-see-41"

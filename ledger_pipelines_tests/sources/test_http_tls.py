@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ledger_pipelines.errors import ConfigurationError, SourceUnavailableError
-from ledger_pipelines.sources.bodies import read_list
-from ledger_pipelines.sources.failures import Address
-from ledger_pipelines.sources.http import HttpSource
+from ledger_pipelines.sources.http.bodies import read_list
+from ledger_pipelines.sources.http.exchange import HttpSource
+from ledger_pipelines.sources.http.failures import Address
 from ledger_pipelines_tests.sources.conftest import FakeTime, ScriptedServer, reply
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ledger_pipelines.sources.limits import RateLimit, RouteLimits, run_concurrently
+from ledger_pipelines.sources.http.limits import RateLimit, RouteLimits, run_concurrently
 from ledger_pipelines_tests.sources.conftest import FakeTime
 
 

@@ -9,12 +9,12 @@ from datetime import date
 import pytest
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.sources.clock import Clock
-from ledger_pipelines.sources.codex import CodexClient
-from ledger_pipelines.sources.fourgeeks import FourGeeksClient
-from ledger_pipelines.sources.holded import HoldedClient
-from ledger_pipelines.sources.notion import NotionClient
-from ledger_pipelines.sources.retries import RetryPolicy
+from ledger_pipelines.sources.codex.client import CodexClient
+from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.holded.client import HoldedClient
+from ledger_pipelines.sources.http.clock import Clock
+from ledger_pipelines.sources.http.retries import RetryPolicy
+from ledger_pipelines.sources.notion.client import NotionClient
 from ledger_pipelines_tests.sources.conftest import FakeTime
 from ledger_pipelines_tests.sources.plain_server import MALFORMED, Sent, sending
 from ledger_pipelines_tests.sources.school_servers import DATABASE, KEY, NOTION_TOKEN, PASSWORD, TOKEN

@@ -13,12 +13,12 @@ from pathlib import Path
 import brotli
 import pytest
 
+from ledger_pipelines.destinations import webhook
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.sources import webhook
-from ledger_pipelines.sources.bodies import read_list
-from ledger_pipelines.sources.failures import Address
-from ledger_pipelines.sources.http import Bounds, HttpSource
-from ledger_pipelines.sources.retries import RetryPolicy
+from ledger_pipelines.sources.http.bodies import read_list
+from ledger_pipelines.sources.http.exchange import Bounds, HttpSource
+from ledger_pipelines.sources.http.failures import Address
+from ledger_pipelines.sources.http.retries import RetryPolicy
 from ledger_pipelines_tests.sources.conftest import FakeTime
 from ledger_pipelines_tests.sources.plain_server import (
     BROKEN,

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pytest
 
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.sources.codex import CodexClient
-from ledger_pipelines.sources.codex_models import ENTITIES
-from ledger_pipelines.sources.fourgeeks import FourGeeksClient
-from ledger_pipelines.sources.holded import HoldedClient
-from ledger_pipelines.sources.notion import NotionClient
+from ledger_pipelines.sources.codex.client import CodexClient
+from ledger_pipelines.sources.codex.models import ENTITIES
+from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.holded.client import HoldedClient
+from ledger_pipelines.sources.notion.client import NotionClient
 from ledger_pipelines_tests.sources.conftest import FakeTime, Seen
 from ledger_pipelines_tests.sources.mutated_codex import (
     CODEX,

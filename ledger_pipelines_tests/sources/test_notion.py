@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
-from ledger_pipelines.sources.notion import NotionClient
-from ledger_pipelines.sources.notion_models import PAGES
+from ledger_pipelines.sources.notion.client import NotionClient
+from ledger_pipelines.sources.notion.models import PAGES
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, reply
 from ledger_pipelines_tests.sources.school_records import NEW_YEAR, page, written
 from ledger_pipelines_tests.sources.school_servers import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger_pipelines.errors import SourceUnavailableError
-from ledger_pipelines.sources.notion import MissingPropertyError, NotionClient
+from ledger_pipelines.sources.notion.client import MissingPropertyError, NotionClient
 from ledger_pipelines_tests.sources.conftest import FakeTime, Reply, Seen, reply
 from ledger_pipelines_tests.sources.school_records import page, page_properties
 from ledger_pipelines_tests.sources.school_servers import (

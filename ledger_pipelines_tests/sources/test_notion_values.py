@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.sources.notion_values import property_addresses, property_date, property_text
+from ledger_pipelines.sources.notion.values import property_addresses, property_date, property_text
 
 
 def pieces(*texts: str) -> list[dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger_pipelines.sources.bodies import read_list
-from ledger_pipelines.sources.failures import Address
-from ledger_pipelines.sources.http import HttpSource
-from ledger_pipelines.sources.progress import listening
+from ledger_pipelines.sources.http.bodies import read_list
+from ledger_pipelines.sources.http.exchange import HttpSource
+from ledger_pipelines.sources.http.failures import Address
+from ledger_pipelines.sources.http.progress import listening
 from ledger_pipelines_tests.sources.conftest import FakeTime, ScriptedServer, problem_reply, reply
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.sources.redaction import REDACTED, keep_secret, redact, redact_text, safe_url
+from ledger_pipelines.sources.http.redaction import REDACTED, keep_secret, redact, redact_text, safe_url
 
 SECRET = "s3cr3t-value-9f27"
 _SECRET_NAMES = [

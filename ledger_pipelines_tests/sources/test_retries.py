@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ledger_pipelines.errors import SourceUnavailableError
-from ledger_pipelines.sources.retries import RetryPolicy, TransientError, retry_after_seconds
+from ledger_pipelines.sources.http.retries import RetryPolicy, TransientError, retry_after_seconds
 from ledger_pipelines_tests.sources.conftest import NOON, FakeTime
 
 

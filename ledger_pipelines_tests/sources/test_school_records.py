@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIP, STUDENT
-from ledger_pipelines.sources.frames import Entity, PageReader
-from ledger_pipelines.sources.holded_models import CONTACT, DOCUMENTS, SALES_CHANNEL
-from ledger_pipelines.sources.notion_models import PAGE
+from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIP, STUDENT
+from ledger_pipelines.sources.holded.models import CONTACT, DOCUMENTS, SALES_CHANNEL
+from ledger_pipelines.sources.notion.models import PAGE
+from ledger_pipelines.sources.records.frames import Entity, PageReader
 from ledger_pipelines_tests.sources.school_records import contact, document, line, membership, page, student
 
 _PROPERTIES = {

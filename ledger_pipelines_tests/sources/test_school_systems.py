@@ -15,9 +15,9 @@ from ledger_pipelines.errors import CredentialRefusedError, Problem, SourceUnava
 from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
-from ledger_pipelines.sources.fourgeeks import FourGeeksClient
-from ledger_pipelines.sources.holded import HoldedClient
-from ledger_pipelines.sources.notion import NotionClient
+from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.holded.client import HoldedClient
+from ledger_pipelines.sources.notion.client import NotionClient
 from ledger_pipelines_tests.sources.conftest import FakeTime
 
 UNTIL = date(2025, 12, 31)

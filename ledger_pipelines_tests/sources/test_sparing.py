@@ -9,7 +9,7 @@ import pytest
 from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from ledger_pipelines.sources.sparing import SPARED, Spared, mended
+from ledger_pipelines.sources.records.sparing import SPARED, Spared, mended
 
 
 def _halved(value: object) -> int:

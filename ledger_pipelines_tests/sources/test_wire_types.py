@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from ledger_pipelines.sources.wire_types import (
+from ledger_pipelines.sources.records.wire_types import (
     Bytes,
     Hours,
     Instant,

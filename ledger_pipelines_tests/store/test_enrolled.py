@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pyarrow as pa
 
-from ledger_pipelines.store.enrolled import ENROLLED, keep_enrolled, read_enrolled
+from ledger_pipelines.store.queries.enrolled import ENROLLED, keep_enrolled, read_enrolled
 
 
 def memberships(*rows: tuple[int, int | None, str | None]) -> pa.Table:

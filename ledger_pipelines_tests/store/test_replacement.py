@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.errors import ClosedMonthError, FrameError
-from ledger_pipelines.store.frames import read_months, table_schema
+from ledger_pipelines.store.copy import read_months, table_schema
+from ledger_pipelines.store.months import Change, compare_month, replace_month
 from ledger_pipelines.store.periods import close_months, reopen_month
-from ledger_pipelines.store.replacement import Change, compare_month, replace_month
 
 MARCH, APRIL = date(2025, 3, 1), date(2025, 4, 1)
 Rows = Sequence[tuple[date, str, Any]]

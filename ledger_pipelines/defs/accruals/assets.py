@@ -18,20 +18,26 @@ from ledger_pipelines.accruals.outputs import (
 from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.defs.accruals.charts import month_totals, notice_table, recognised_by_service, waterfall
 from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
-from ledger_pipelines.defs.accruals.run import OUTPUT_TABLES, contract_count, frames_of, read_inputs
-from ledger_pipelines.defs.closed import booked_or_computed
-from ledger_pipelines.defs.naming import named_contracts
-from ledger_pipelines.defs.partitions import MONTHS, SO_FAR, first_partition
-from ledger_pipelines.defs.presentation import month_asset
-from ledger_pipelines.defs.previews import month_bars, month_previews, preview
-from ledger_pipelines.defs.resources import FourGeeksResource, LedgerResource
-from ledger_pipelines.defs.selection import selected
-from ledger_pipelines.defs.steps import MONTH_CLOSE, Step, executed_step, not_configured, with_history
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
-from ledger_pipelines.store.frames import read_months
-from ledger_pipelines.store.replacement import Change, rows_of_months
+from ledger_pipelines.orchestration.closed_months import booked_or_computed
+from ledger_pipelines.orchestration.partitions import MONTHS, SO_FAR, first_partition
+from ledger_pipelines.orchestration.presentation import month_asset
+from ledger_pipelines.orchestration.previews import month_bars, month_previews, preview
+from ledger_pipelines.orchestration.resources import FourGeeksResource, LedgerResource
+from ledger_pipelines.orchestration.selection import selected
+from ledger_pipelines.orchestration.steps import (
+    MONTH_CLOSE,
+    AssetStep,
+    executed_step,
+    not_configured,
+    with_history,
+)
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.months import Change, rows_of_months
+from ledger_pipelines.store.queries.contract_names import named_contracts
 from ledger_pipelines.store.snapshots import accrued_months, read_newest_snapshot, record_snapshot
+from ledger_pipelines.workflows.accruals import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 
 _ALL = dg.AllPartitionMapping()
 _DEPS = {
@@ -115,7 +121,7 @@ def accruals(
     yield from selected(context, ledger, results, findings)
 
 
-def _months_to_accrue(step: Step) -> list[date]:
+def _months_to_accrue(step: AssetStep) -> list[date]:
     """The step's months, and the open ones that were accrued before; in a month's close those that never were, too.
 
     What a month brings may change the others: an invoice, a status, which contract a period belongs to. So whatever
@@ -127,7 +133,7 @@ def _months_to_accrue(step: Step) -> list[date]:
     return sorted({*step.months, *step.open(before)})
 
 
-def _tell_of_others(step: Step, changes: Mapping[str, Mapping[date, Change]]) -> None:
+def _tell_of_others(step: AssetStep, changes: Mapping[str, Mapping[date, Change]]) -> None:
     """Months that were not asked for and changed were materialised by this run, too."""
     for table, by_month in changes.items():
         for month, change in by_month.items():
@@ -150,7 +156,10 @@ def _never_read(ledger: LedgerResource) -> bool:
 
 
 def _describe(
-    step: Step, inputs: AccrualInputs, result: AccrualResult, changes: Mapping[str, Mapping[date, Change]]
+    step: AssetStep,
+    inputs: AccrualInputs,
+    result: AccrualResult,
+    changes: Mapping[str, Mapping[date, Change]],
 ) -> None:
     """What stands on each month's page: its own contracts and notices, and of a closed one what is booked."""
     computed = frames_of(result)
@@ -186,7 +195,7 @@ def _describe(
         step.tell_month(month, changes["monthly_accruals"][month], told)
 
 
-def _picture(step: Step) -> None:
+def _picture(step: AssetStep) -> None:
     """What a person would rather look at: the waterfall of the last twelve months, small and large."""
     last = step.months[-1]
     year = read_months(

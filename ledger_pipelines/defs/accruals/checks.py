@@ -13,16 +13,16 @@ from ledger_pipelines.accruals.differences import differences
 from ledger_pipelines.accruals.history import begun_before_the_ledger
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.defs.findings import Finding, Invariant, listing, month_check, rows_finding
-from ledger_pipelines.defs.naming import named_contracts
-from ledger_pipelines.defs.partitions import first_partition
-from ledger_pipelines.defs.previews import preview
-from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.months import add_months, describe_months, format_month
-from ledger_pipelines.store.frames import read_months
+from ledger_pipelines.orchestration.findings import Finding, Invariant, listing, month_check, rows_finding
+from ledger_pipelines.orchestration.partitions import first_partition
+from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.history import READ_BY_MONTH, unread_history
-from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.months import rows_of_months
+from ledger_pipelines.store.queries.contract_names import named_contracts
+from ledger_pipelines.tables.labels import told_rows
+from ledger_pipelines.workflows.step import Step
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 _CLOSED = "closed_month_unchanged"

@@ -13,21 +13,21 @@ from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.defs.billing.charts import statement_chart
 from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
-from ledger_pipelines.defs.billing.run import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
-from ledger_pipelines.defs.closed import booked_or_computed
-from ledger_pipelines.defs.findings import Finding
-from ledger_pipelines.defs.partitions import MONTHS, YEAR_SO_FAR
-from ledger_pipelines.defs.presentation import month_asset
-from ledger_pipelines.defs.previews import amount_metadata, month_bars, month_previews, preview
-from ledger_pipelines.defs.resources import CodexResource, LedgerResource
-from ledger_pipelines.defs.selection import selected
-from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, years_so_far
-from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.orchestration.closed_months import booked_or_computed
+from ledger_pipelines.orchestration.findings import Finding
+from ledger_pipelines.orchestration.partitions import MONTHS, YEAR_SO_FAR
+from ledger_pipelines.orchestration.presentation import month_asset
+from ledger_pipelines.orchestration.previews import amount_metadata, month_bars, month_previews, preview
+from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
+from ledger_pipelines.orchestration.selection import selected
+from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
+from ledger_pipelines.store.months import rows_of_months
+from ledger_pipelines.store.queries.statements import totals_by_kind
 from ledger_pipelines.store.snapshots import require_snapshots
-from ledger_pipelines.store.statements import totals_by_kind
 from ledger_pipelines.wording import counted
+from ledger_pipelines.workflows.billing import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
 
 _NOTHING = Decimal(0)
 _SCHEMAS = {
@@ -115,7 +115,7 @@ def billing(
     yield from selected(context, ledger, results, findings)
 
 
-def _describe(step: Step, run: StatementRun) -> None:
+def _describe(step: AssetStep, run: StatementRun) -> None:
     """What stands on each month's page: its own statements, and of a closed one what is booked."""
     for month in run.months:
         change = run.changes["billing_statements"][month]
@@ -159,7 +159,7 @@ def _with_names(rows: pa.Table, names: pa.Table) -> pa.Table:
     return rows.append_column("company_name", take(column(names, "company_name"), at))
 
 
-def _picture(step: Step) -> None:
+def _picture(step: AssetStep) -> None:
     """What a person would rather look at: the last twelve months' totals, small and large."""
     last = step.months[-1]
     totals = totals_by_kind(step.connection, add_months(last, -11), last)

@@ -11,19 +11,19 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.billing import credits, invariants, unmatched
-from ledger_pipelines.billing.differences import difference
+from ledger_pipelines.closing.differences import difference
 from ledger_pipelines.columns import column, joined_text, kept, positions, present, take
-from ledger_pipelines.defs.billing.run import StatementRun
-from ledger_pipelines.defs.findings import Finding, Invariant, listing, month_check, rows_finding
-from ledger_pipelines.defs.partitions import first_partition
-from ledger_pipelines.defs.previews import preview
-from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.defs.telling import told_rows
 from ledger_pipelines.money import minor_unit
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.frames import read_months
-from ledger_pipelines.store.replacement import rows_of_months
-from ledger_pipelines.store.statements import read_billed_items
+from ledger_pipelines.orchestration.findings import Finding, Invariant, listing, month_check, rows_finding
+from ledger_pipelines.orchestration.partitions import first_partition
+from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.months import rows_of_months
+from ledger_pipelines.store.queries.statements import read_billed_items
+from ledger_pipelines.tables.labels import told_rows
+from ledger_pipelines.workflows.billing import StatementRun
+from ledger_pipelines.workflows.step import Step
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 

@@ -10,19 +10,19 @@ from pydantic import Field
 
 from ledger_pipelines.cfo.frames import TRANSACTIONS
 from ledger_pipelines.defs.cfo.checks import CHECKS, cfo_findings
-from ledger_pipelines.defs.cfo.run import SyncCounts, correct_months, sync_invoices
-from ledger_pipelines.defs.findings import report
-from ledger_pipelines.defs.partitions import MONTHS, first_partition, partition_key
-from ledger_pipelines.defs.presentation import MONTHLY_FRESHNESS, OWNER, named_table
-from ledger_pipelines.defs.previews import preview
-from ledger_pipelines.defs.resources import CfoResource, LedgerResource
-from ledger_pipelines.defs.steps import Step, executed_step
+from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import month_of
-from ledger_pipelines.store.cfo_metrics import month_figures, ready_invoices, stray_months, waiting_invoices
-from ledger_pipelines.store.cfo_sync import invoice_of
-from ledger_pipelines.store.cfo_transactions import prepare_cfo_database
+from ledger_pipelines.orchestration.findings import report
+from ledger_pipelines.orchestration.partitions import MONTHS, first_partition, partition_key
+from ledger_pipelines.orchestration.presentation import MONTHLY_FRESHNESS, OWNER, named_table
+from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
+from ledger_pipelines.orchestration.steps import AssetStep, executed_step
+from ledger_pipelines.store.cfo.metrics import month_figures, ready_invoices, stray_months, waiting_invoices
+from ledger_pipelines.store.cfo.sync import invoice_of
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.cfo.sync import SyncCounts, correct_months, sync_invoices
 
 
 class CfoConfig(dg.Config):
@@ -99,7 +99,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _payment_months(step: Step) -> dict[date, list[date]]:
+def _payment_months(step: AssetStep) -> dict[date, list[date]]:
     """The step's months, each with the months of payments that belong to it.
 
     Payments dated before the ledger belong to its first month, those dated later than now to the current.
@@ -121,7 +121,11 @@ def _prepare(theirs: Database) -> list[str]:
 
 
 def _sync(
-    step: Step, ours: Database, theirs: Database, config: CfoConfig, months: Mapping[date, Sequence[date]]
+    step: AssetStep,
+    ours: Database,
+    theirs: Database,
+    config: CfoConfig,
+    months: Mapping[date, Sequence[date]],
 ) -> SyncCounts:
     ids = [invoice_of(step.connection, number)["invoice_id"] for number in config.invoices] or None
     counts = sync_invoices(
@@ -146,7 +150,7 @@ def _flat(months: Mapping[date, Sequence[date]]) -> list[date]:
 
 
 def _describe(
-    step: Step, counts: SyncCounts, months: Mapping[date, Sequence[date]], troubles: Sequence[str]
+    step: AssetStep, counts: SyncCounts, months: Mapping[date, Sequence[date]], troubles: Sequence[str]
 ) -> None:
     step.execution.metadata["result"] = {
         "invoices_inserted": counts.inserted,
@@ -164,7 +168,7 @@ def _describe(
         )
 
 
-def _month_metadata(step: Step, months: Mapping[date, Sequence[date]]) -> dict[date, dict[str, Any]]:
+def _month_metadata(step: AssetStep, months: Mapping[date, Sequence[date]]) -> dict[date, dict[str, Any]]:
     """Of each month lag, success rate and what waits, with a table of what failed and why."""
     month_of_payment = {payment: month for month, payments in months.items() for payment in payments}
     waiting: dict[date, list[dict[str, Any]]] = {month: [] for month in months}

@@ -14,19 +14,19 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.cfo.mappings import entity_of
 from ledger_pipelines.columns import column, kept, mask, positions, take
-from ledger_pipelines.defs.findings import Finding, month_check, rows_finding
-from ledger_pipelines.defs.partitions import nearest_month
+from ledger_pipelines.destinations.cfo.lookup import doubled_identifiers, read_transactions
+from ledger_pipelines.destinations.cfo.transactions import limit_waiting
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.cfo_lookup import doubled_identifiers, read_transactions
-from ledger_pipelines.store.cfo_metrics import unaccounted_invoices, waiting_invoices
-from ledger_pipelines.store.cfo_sync import (
+from ledger_pipelines.orchestration.findings import Finding, month_check, rows_finding
+from ledger_pipelines.orchestration.partitions import nearest_month
+from ledger_pipelines.store.cfo.metrics import unaccounted_invoices, waiting_invoices
+from ledger_pipelines.store.cfo.sync import (
     read_mappings,
     shared_transactions,
     synced_of_months,
     withdrawn_invoices,
 )
-from ledger_pipelines.store.cfo_transactions import limit_waiting
 from ledger_pipelines.store.database import Database
 
 _ASSET = "cfo_transactions"

@@ -10,16 +10,16 @@ import psycopg
 
 from ledger_pipelines.cfo.metrics import KINDS, Metrics, due_alerts
 from ledger_pipelines.defs.jobs import cfo_sync
-from ledger_pipelines.defs.partitions import nearest_month, partition_key
-from ledger_pipelines.defs.resources import CfoResource, LedgerResource
+from ledger_pipelines.destinations.webhook import post_to_webhook
 from ledger_pipelines.months import month_of, unbroken_spans
-from ledger_pipelines.sources.webhook import post_to_webhook
+from ledger_pipelines.orchestration.partitions import nearest_month, partition_key
+from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, unposted_events
-from ledger_pipelines.store.cfo_handed import has_synced
-from ledger_pipelines.store.cfo_metrics import ready_months, sync_metrics
-from ledger_pipelines.store.cfo_sync import register_holded_invoices
-from ledger_pipelines.store.cfo_troubles import KINDS as TROUBLES
-from ledger_pipelines.store.cfo_troubles import due_troubles
+from ledger_pipelines.store.cfo.deliveries import has_synced
+from ledger_pipelines.store.cfo.metrics import ready_months, sync_metrics
+from ledger_pipelines.store.cfo.sync import register_holded_invoices
+from ledger_pipelines.store.cfo.troubles import KINDS as TROUBLES
+from ledger_pipelines.store.cfo.troubles import due_troubles
 
 #: A run that has not begun for so long will not: what is ready is asked for in spite of it.
 _GIVEN_UP = timedelta(minutes=10)

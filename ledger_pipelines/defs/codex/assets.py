@@ -7,21 +7,19 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.billing.inputs import TICKETS
-from ledger_pipelines.billing.snapshots import months_to_read
+from ledger_pipelines.closing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
-from ledger_pipelines.defs.codex.tickets import NEWS, place_fetched, record_ticket_problems, tickets_due
-from ledger_pipelines.defs.codex.unread import Unread, find_unread, for_months, keep_unread
-from ledger_pipelines.defs.findings import report
-from ledger_pipelines.defs.partitions import MONTHS, is_partition
-from ledger_pipelines.defs.presentation import month_asset
-from ledger_pipelines.defs.previews import ROWS, preview
-from ledger_pipelines.defs.resources import CodexResource, LedgerResource
-from ledger_pipelines.defs.steps import Step, executed_step, not_configured
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import years_so_far
-from ledger_pipelines.sources.codex import CodexSnapshot
-from ledger_pipelines.sources.codex_models import SCHEMAS
-from ledger_pipelines.store.replacement import Change, ensure_months, rows_of_months
+from ledger_pipelines.orchestration.findings import report
+from ledger_pipelines.orchestration.partitions import MONTHS, is_partition
+from ledger_pipelines.orchestration.presentation import month_asset
+from ledger_pipelines.orchestration.previews import ROWS, preview
+from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
+from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
+from ledger_pipelines.sources.codex.client import CodexSnapshot
+from ledger_pipelines.sources.codex.models import SCHEMAS
+from ledger_pipelines.store.months import Change, ensure_months, rows_of_months
 from ledger_pipelines.store.snapshots import (
     count_rows,
     read_first_rows,
@@ -29,6 +27,13 @@ from ledger_pipelines.store.snapshots import (
     record_gaps,
     record_snapshot,
 )
+from ledger_pipelines.workflows.imports.codex_tickets import (
+    NEWS,
+    place_fetched,
+    record_ticket_problems,
+    tickets_due,
+)
+from ledger_pipelines.workflows.imports.codex_unread import Unread, find_unread, for_months, keep_unread
 
 _DESCRIPTIONS = {
     "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
@@ -138,7 +143,9 @@ def _in_order(wanted: Sequence[str]) -> list[str]:
     return [table for table in ("companies", "plans", "assets", "contacts", "tickets") if table in wanted]
 
 
-def _months_due(step: Step, wanted: Sequence[str], today: date, *, refresh: bool) -> dict[str, list[date]]:
+def _months_due(
+    step: AssetStep, wanted: Sequence[str], today: date, *, refresh: bool
+) -> dict[str, list[date]]:
     """For each table, the months to be read now.
 
     Tickets are always read, and for the year so far: a month's prepaid hours need the earlier months of its year,
@@ -175,7 +182,7 @@ def _is_complete(snapshot: CodexSnapshot, unread: Unread, table: str) -> bool:
 
 
 def _write(
-    step: Step,
+    step: AssetStep,
     kept: Mapping[str, tuple[pa.Table, set[tuple[date, str]]]],
     due: Mapping[str, list[date]],
     is_complete: Mapping[str, bool],
@@ -199,7 +206,7 @@ def _write(
 
 
 def _record_problems(
-    step: Step, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
+    step: AssetStep, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
 ) -> None:
     """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
     for table, months in sorted(due.items()):
@@ -218,7 +225,7 @@ def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
     return [problem for problem in snapshot.problems if problem.operation == table]
 
 
-def _show_kept(step: Step, table: str, months: Sequence[date]) -> None:
+def _show_kept(step: AssetStep, table: str, months: Sequence[date]) -> None:
     """The figures and rows of months that keep the snapshot that they have."""
     counts = count_rows(step.connection, table, months)
     for month in months:
@@ -232,7 +239,7 @@ def _show_kept(step: Step, table: str, months: Sequence[date]) -> None:
 
 
 def _result(
-    step: Step, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
+    step: AssetStep, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
 ) -> dg.MaterializeResult[None]:
     """What the run did to a table, with each month's own figures and rows at that month."""
     today = datetime.now(UTC).date()

@@ -8,16 +8,16 @@ from datetime import date
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.billing.snapshots import is_later_state
-from ledger_pipelines.defs.closed import CLOSED_UNCHANGED, closed_rows_finding
-from ledger_pipelines.defs.codex.tickets import UNDATED
-from ledger_pipelines.defs.findings import Finding, listing, month_check
-from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.defs.telling import told_problems
-from ledger_pipelines.store.frames import months_in
+from ledger_pipelines.closing.snapshots import is_later_state
+from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.orchestration.findings import Finding, listing, month_check
+from ledger_pipelines.store.copy import months_in
 from ledger_pipelines.store.integration_errors import is_ignored_in, open_messages
-from ledger_pipelines.store.replacement import rows_of_months
+from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
+from ledger_pipelines.tables.labels import told_problems
+from ledger_pipelines.workflows.imports.codex_tickets import UNDATED
+from ledger_pipelines.workflows.step import Step
 
 _WARN = dg.AssetCheckSeverity.WARN
 _COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"

@@ -14,32 +14,40 @@ import pyarrow.compute as pc
 from ledger_pipelines.accruals.clients import match_clients
 from ledger_pipelines.columns import column, kept, mask, present
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
-from ledger_pipelines.defs.invoicing.documents import fetched_documents, held_documents, write_documents
-from ledger_pipelines.defs.invoicing.lists import SourceList, judge
-from ledger_pipelines.defs.invoicing.periods import write_periods
+from ledger_pipelines.defs.invoicing.results import closed_unchanged, completeness, described
 from ledger_pipelines.defs.invoicing.specs import EXTERNAL_IDS, TABLES
-from ledger_pipelines.defs.invoicing.vanished import blocking, with_vanished_contacts, with_vanished_services
-from ledger_pipelines.defs.invoicing.writing import (
-    closed_unchanged,
-    completeness,
+from ledger_pipelines.emails import addresses
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months
+from ledger_pipelines.orchestration.partitions import MONTHS
+from ledger_pipelines.orchestration.resources import (
+    FourGeeksResource,
+    HoldedResource,
+    LedgerResource,
+    NotionResource,
+)
+from ledger_pipelines.orchestration.selection import selected
+from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
+from ledger_pipelines.sources.notion.client import MissingPropertyError, NotionClient
+from ledger_pipelines.sources.records.frames import Reading
+from ledger_pipelines.sources.records.lists import ListReading
+from ledger_pipelines.store.memberships import keep_client_users, read_client_users
+from ledger_pipelines.store.snapshots import read_newest_snapshot
+from ledger_pipelines.workflows.imports.documents import fetched_documents, held_documents, write_documents
+from ledger_pipelines.workflows.imports.lists import SourceList, judge
+from ledger_pipelines.workflows.imports.service_periods import write_periods
+from ledger_pipelines.workflows.imports.state import (
     count,
-    described,
     state_counts,
     write_state,
     written_together,
 )
-from ledger_pipelines.defs.partitions import MONTHS
-from ledger_pipelines.defs.resources import FourGeeksResource, HoldedResource, LedgerResource, NotionResource
-from ledger_pipelines.defs.selection import selected
-from ledger_pipelines.defs.steps import Step, executed_step, in_months, not_configured
-from ledger_pipelines.emails import addresses
-from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import add_months
-from ledger_pipelines.sources.frames import Reading
-from ledger_pipelines.sources.lists import ListReading
-from ledger_pipelines.sources.notion import MissingPropertyError, NotionClient
-from ledger_pipelines.store.memberships import keep_client_users, read_client_users
-from ledger_pipelines.store.snapshots import read_newest_snapshot
+from ledger_pipelines.workflows.imports.vanished import (
+    blocking,
+    with_vanished_contacts,
+    with_vanished_services,
+)
+from ledger_pipelines.workflows.step import in_months
 
 STUDENTS = SourceList("4geeks", "crm-clients", "students", "4Geeks")
 PAGES = SourceList("notion", "notion-external-id", "pages", "Notion")
@@ -226,7 +234,7 @@ def _services_among(channels: pa.Table) -> pa.Table:
     return kept(channels, mask(pc.starts_with(column(channels, "account_number"), _SERVICE_ACCOUNTS)))
 
 
-def _known_services(step: Step, channels: Reading) -> pa.Table:
+def _known_services(step: AssetStep, channels: Reading) -> pa.Table:
     """The services as they were read last; those of now, for the step's months, when they never were."""
     known = read_newest_snapshot(step.connection, "services")
     if known is None:
@@ -252,7 +260,7 @@ def _clients_among(pages: pa.Table, clients: pa.Table | None) -> int:
     return sum(not known.isdisjoint(addresses(email)) for email in column(pages, "email").to_pylist())
 
 
-def _pages(step: Step, client: NotionClient) -> ListReading:
+def _pages(step: AssetStep, client: NotionClient) -> ListReading:
     """The pages. Without a property that is needed what is known stays, as incomplete, and the step fails."""
     try:
         return client.pages()
@@ -263,7 +271,7 @@ def _pages(step: Step, client: NotionClient) -> ListReading:
         raise
 
 
-def _newest(step: Step, table: str, reading_step: str) -> pa.Table:
+def _newest(step: AssetStep, table: str, reading_step: str) -> pa.Table:
     """The table as it was read last, in whatever month."""
     frame = read_newest_snapshot(step.connection, table)
     if frame is None:

@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.columns import column, kept, mask, present
-from ledger_pipelines.defs.closed import CLOSED_UNCHANGED
-from ledger_pipelines.defs.findings import Finding, listing, month_check
-from ledger_pipelines.defs.invoicing.documents import Written
-from ledger_pipelines.defs.invoicing.writing import READ_COMPLETELY
-from ledger_pipelines.defs.previews import preview
-from ledger_pipelines.defs.steps import Step
-from ledger_pipelines.defs.telling import named_records
+from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
 from ledger_pipelines.invoicing.unclaimed import told
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.invoicing import misplaced_documents
+from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED
+from ledger_pipelines.orchestration.findings import Finding, listing, month_check
+from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.store.queries.invoices import misplaced_documents
+from ledger_pipelines.tables.labels import named_records
+from ledger_pipelines.workflows.imports.documents import Written
+from ledger_pipelines.workflows.step import Step
 
 #: Records that a finding names; its metadata has them all.
 _MOST_NAMED = 10

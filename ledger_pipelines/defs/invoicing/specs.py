@@ -8,12 +8,12 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.accruals.inputs import CLIENTS, PERIODS
-from ledger_pipelines.defs.presentation import month_asset
+from ledger_pipelines.closing.restatement import IS_PERIOD, IS_REMOVED
 from ledger_pipelines.invoicing.contracts import CONTRACTS
-from ledger_pipelines.invoicing.frames import IS_PERIOD, IS_REMOVED
-from ledger_pipelines.sources.fourgeeks_models import MEMBERSHIPS
-from ledger_pipelines.sources.holded_models import CONTACTS, INVOICE_LINES, INVOICES, SALES_CHANNELS
-from ledger_pipelines.sources.notion_models import PAGES
+from ledger_pipelines.orchestration.presentation import month_asset
+from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIPS
+from ledger_pipelines.sources.holded.models import CONTACTS, INVOICE_LINES, INVOICES, SALES_CHANNELS
+from ledger_pipelines.sources.notion.models import PAGES
 
 EXTERNAL_IDS = pa.schema(
     [

@@ -1,0 +1,173 @@
+"""`ledger doctor` and `ledger token`: are the outside systems there, and who are we to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+import psycopg
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ledger_pipelines.connections import (
+    cfo_database,
+    codex_client,
+    fourgeeks_client,
+    has_ledger,
+    holded_client,
+    ledger_database,
+    notion_client,
+)
+from ledger_pipelines.destinations.cfo.lookup import count_transactions
+from ledger_pipelines.destinations.cfo.table import find_table, lag_of_ids
+from ledger_pipelines.errors import CredentialRefusedError, LedgerError, SourceUnavailableError
+from ledger_pipelines.local.demo import use_demo
+from ledger_pipelines.settings import SOURCES, Settings, read_settings
+from ledger_pipelines.sources.base import Source
+from ledger_pipelines.sources.http.bodies import read_json
+from ledger_pipelines.sources.http.exchange import HttpSource
+from ledger_pipelines.sources.http.failures import Address, AnswerError
+from ledger_pipelines.sources.http.redaction import safe_url
+from ledger_pipelines.sources.http.retries import RetryPolicy
+from ledger_pipelines.store.queries.ledger_facts import read_facts
+
+#: Seconds in which the sandbox sends a token.
+_TOKEN_TIMEOUT = 10.0
+#: Each source's name in the settings, what makes its client, and what it shows.
+_SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
+    ("codex", codex_client, "companies"),
+    ("holded", holded_client, "sales channels"),
+    ("4geeks", fourgeeks_client, "students"),
+    ("notion", notion_client, "pages"),
+)
+
+
+def run(console: Console) -> bool:
+    """Prints a line for each source of which anything is set, and for the CFO's database; true when all answer."""
+    settings = read_settings()
+    details = _tell_ledger(settings, console)
+    begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
+    if not begun and has_ledger(settings):
+        use_demo(ledger_database(settings), settings)
+        settings = read_settings()
+        begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
+    if not begun and settings.cfo_database_url is None:
+        raise LedgerError(
+            "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."
+        )
+    table = Table("Source", "Answers", "We are", "Shows", title="Sources", title_justify="left")
+    for source, client_of, records in begun:
+        if missing := settings.missing_for(source):
+            table.add_row(SOURCES[source], "[red]not asked[/]", "", "")
+            details.append(f"{SOURCES[source]} is not used, for {missing} is not set.")
+            continue
+        try:
+            client = client_of(settings)
+        except LedgerError as error:
+            table.add_row(SOURCES[source], "[red]no[/]", "", "")
+            details.append(str(error))
+            continue
+        with console.status(f"Asking {client.name}"):
+            check = client.check()
+        client.close()
+        shown = "" if check.records is None else f"{check.records:,} {records}"
+        table.add_row(
+            check.name, "[green]yes[/]" if check.ok else "[red]no[/]", escape(check.identity or ""), shown
+        )
+        if not check.ok:
+            details.append(check.detail)
+    if settings.cfo_database_url is not None:
+        details += _ask_cfo(settings, table)
+    console.print(table)
+    for detail in details:
+        console.print(f"[red]{escape(detail)}[/]", highlight=False, soft_wrap=True)
+    return not details
+
+
+def _tell_ledger(settings: Settings, console: Console) -> list[str]:
+    """Says which database is the ledger's, and what runs on it; returns what is wrong with it."""
+    if not has_ledger(settings):
+        console.print(
+            "There is no ledger here yet: `ledger migrate`, or any close, makes one.", highlight=False
+        )
+        return []
+    try:
+        database = ledger_database(settings)
+        with database.connect(application_name="ledger doctor") as connection:
+            facts = read_facts(connection)
+    except LedgerError as error:
+        return [str(error)]
+    except psycopg.errors.UndefinedTable:
+        return [f"{database.shown} was never migrated: run `ledger migrate`."]
+    runs = (
+        f"`ledger up` runs (process {facts.up_process})"
+        if facts.up_process
+        else "no `ledger up` runs, so no schedule does"
+    )
+    console.print(
+        f"Ledger: PostgreSQL {facts.server_version}, {database.shown}, migration {facts.migration}, months from "
+        f"{facts.first_month}; {runs}.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+    return []
+
+
+def _ask_cfo(settings: Settings, table: Table) -> list[str]:
+    """Adds the line of the CFO's database to the table; what is wrong with it."""
+    try:
+        with cfo_database(settings).connect(application_name="ledger doctor") as connection:
+            user, count = count_transactions(connection)
+            faults = _faults(connection, cfo_database(settings).shown)
+    except LedgerError as error:
+        table.add_row("CFO's database", "[red]no[/]", "", "")
+        return [str(error)]
+    shown = "no transactions yet" if count is None else f"{count:,} transactions"
+    table.add_row("CFO's database", "[red]no[/]" if faults else "[green]yes[/]", escape(user), shown)
+    return faults
+
+
+def _faults(connection: psycopg.Connection, database: str) -> list[str]:
+    """What is wrong with the CFO's table, if there is one."""
+    try:
+        table = find_table(connection)
+        if table is None:
+            return []
+        lag = lag_of_ids(connection, table.require_fit(database))
+    except psycopg.Error as error:
+        return [f"The CFO's transactions cannot be looked at ({error.diag.message_primary})."]
+    return [] if lag is None else [lag]
+
+
+def sandbox_token(user: str, permission: str) -> str:
+    """A user's token from the sandbox's Core. Raises LedgerError when there is none, or Core is a real one."""
+    settings: Settings = read_settings()
+    core = settings.core_url or "http://127.0.0.1:5999/core"
+    address = Address("The sandbox", core, "CORE_URL", "check CORE_URL.")
+    retries = RetryPolicy(attempts=1)
+    try:
+        with HttpSource(address, read_timeout=_TOKEN_TIMEOUT, retries=retries) as source:
+            answer = source.post("/user-token", {"user": user, "permission_level": permission}, read_json)
+            shown = source.shown_url
+    except AnswerError as error:
+        if error.status == HTTPStatus.BAD_REQUEST:
+            raise LedgerError(
+                f"{permission!r} is no permission: choose admin, technician, billing or client."
+            ) from None
+        raise LedgerError(_no_sandbox(safe_url(core))) from None
+    except CredentialRefusedError:
+        raise LedgerError(_no_sandbox(safe_url(core))) from None
+    except SourceUnavailableError:
+        raise LedgerError(
+            f"No sandbox answers at {safe_url(core)}: start one with `ledger sandbox` or `ledger up --demo`."
+        ) from None
+    token = answer.get("token") if isinstance(answer, Mapping) else None
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise LedgerError(_no_sandbox(shown))
+    return token
+
+
+def _no_sandbox(core: str) -> str:
+    return f"{core} is not the sandbox's Core: tokens of a real Core come from signing in there."

@@ -1,0 +1,1 @@
+"""Systems that the ledger writes to. Each write is idempotent, and rows that are not ours are never changed."""

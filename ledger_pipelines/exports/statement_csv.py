@@ -1,0 +1,115 @@
+"""Statements as a CSV file that accounting programs import (rules/billing.md, Statement).
+
+Dates are ISO (`2025-03-31`), amounts have the decimals of their currency, rates these or more, quantities as many as
+they need.
+Statements come by month and account, their lines by kind, description and source.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.columns import array, column, joined_text, kept, positions
+from ledger_pipelines.exports.spreadsheets import Money, neutralised
+from ledger_pipelines.money import decimal_places
+
+COLUMNS = (
+    "InvoiceNo",
+    "Customer",
+    "InvoiceDate",
+    "DueDate",
+    "Item(Product/Service)",
+    "Description",
+    "Qty",
+    "Rate",
+    "Amount",
+)
+
+_KINDS = ("user", "asset", "backup", "hours", "custom")
+_HEAD = ("statement_number", "company_name", "statement_date", "due_date")
+_STATED = ("item", "description", "quantity", "rate", "amount", "currency")
+_ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
+    (name, "ascending")
+    for name in ("month", "account_number", "place", "description", "source_type", "source_id")
+]
+
+
+class StatementRow(NamedTuple):
+    """A line of a statement as the file states it, in the order of COLUMNS; its currency is in no column."""
+
+    number: str
+    customer: str
+    dated: date
+    due: date
+    item: str
+    description: str
+    quantity: Decimal
+    rate: Decimal
+    amount: Decimal
+    currency: str
+
+
+def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementRow]:
+    """The lines of these statements that charge something, each with what its statement says.
+
+    `lines` and `statements` are frames like those of `bill`; lines without a statement here are left out.
+    """
+    amounts: Any = lines["amount"]
+    charged = lines.filter(pc.not_equal(amounts, pa.scalar(Decimal(0), amounts.type)))
+    key = ["month", "account_number"]
+    heads = positions(joined_text(charged, key), joined_text(statements, key))
+    charged, heads = kept(charged, heads >= 0), heads[heads >= 0]
+    places = positions(column(charged, "kind"), array(_KINDS))
+    ordered = (
+        charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)
+    )
+    stated = [ordered[name].to_pylist() for name in _STATED]
+    heading = [statements[name].to_pylist() for name in _HEAD]
+    for head, *line in zip(ordered["head"].to_pylist(), *stated, strict=True):
+        yield StatementRow(*(values[head] for values in heading), *line)
+
+
+def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
+    """One or many statements as CSV text: a header, then a row for each line that charges something.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay as they are.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in statement_rows(lines, statements):
+        writer.writerow(
+            [
+                neutralised(row.number),
+                neutralised(row.customer),
+                row.dated.isoformat(),
+                row.due.isoformat(),
+                neutralised(row.item),
+                neutralised(row.description),
+                _shortest(row.quantity, None),
+                _shortest(row.rate, row.currency),
+                str(Money(row.amount, row.currency)),
+            ]
+        )
+    return text.getvalue()
+
+
+@lru_cache(maxsize=4096)
+def _shortest(value: Decimal, currency: str | None) -> str:
+    """The number without trailing zeros, but with the decimals of its currency, if it has one."""
+    places = decimal_places(value, currency) if currency is not None else max(0, -_exponent(value))
+    return f"{value:.{places}f}"
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0

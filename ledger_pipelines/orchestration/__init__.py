@@ -1,0 +1,1 @@
+"""The Dagster toolkit that every asset uses: month partitions, executed steps, findings, metadata, runs."""

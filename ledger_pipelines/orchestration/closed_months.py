@@ -1,0 +1,79 @@
+"""A closed month against its source: which records differ from what the month holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+import pyarrow as pa
+
+from ledger_pipelines.closing.differences import difference
+from ledger_pipelines.columns import column, joined_text, picked, positions
+from ledger_pipelines.months import format_month
+from ledger_pipelines.orchestration.findings import Finding, listing
+from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.months import Change, key_columns, rows_of_months
+from ledger_pipelines.tables.labels import told_rows
+from ledger_pipelines.workflows.step import Step
+
+CLOSED_UNCHANGED = "closed_month_unchanged"
+_HOW = {"added": "new", "removed": "gone", "changed": "changed"}
+
+
+def closed_month_finding(
+    step: Step, table: str, month: date, change: Change, computed: pa.Table, *, shown: Sequence[str]
+) -> Finding:
+    """Whether the source still says of a closed month what the month holds; an open month has nothing to tell.
+
+    `computed` are the rows as the source has them now, `change` how they differ, `shown` the columns that name a
+    record. What differs is told by these, and by whether it is new, gone or changed.
+    """
+    if month not in step.closed or change.added + change.removed == 0:
+        return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
+    return closed_rows_finding(
+        table, month, _differing(step, table, month, rows_of_months(computed, [month]), shown)
+    )
+
+
+def booked_or_computed(step: Step, table: str, month: date, change: Change, computed: pa.Table) -> pa.Table:
+    """A month's rows as its table has them: of `computed` its own, and of a closed month those that were booked."""
+    if month in step.closed and change.added + change.removed:
+        return read_months(step.connection, table, [month]).select(computed.column_names)
+    return rows_of_months(computed, [month])
+
+
+def closed_rows_finding(table: str, month: date, rows: pa.Table) -> Finding:
+    """What the source says otherwise of a closed month: these records; nothing where there are none."""
+    if rows.num_rows == 0:
+        return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
+    told = f"{format_month(month)} is closed; the source says otherwise of its {table} now"
+    return Finding(
+        asset=table,
+        check=CLOSED_UNCHANGED,
+        month=month,
+        count=rows.num_rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=listing(told, told_rows(rows), "The first open month takes the news."),
+        metadata={"difference": preview(rows, rows.column_names, rows=25)},
+    )
+
+
+def _differing(step: Step, table: str, month: date, computed: pa.Table, shown: Sequence[str]) -> pa.Table:
+    booked = read_months(step.connection, table, [month])
+    key = key_columns(step.connection, table)
+    found = difference(computed.select(booked.column_names).cast(booked.schema), booked, key).rows
+    names = [name for name in shown if name in booked.column_names]
+    wanted = list(dict.fromkeys([*key, *names]))
+    both = pa.concat_tables(
+        [computed.select(wanted).cast(booked.select(wanted).schema), booked.select(wanted)]
+    )
+    at = positions(joined_text(found, key), joined_text(both, key))
+    changes = pa.array([_HOW[str(change)] for change in found["change"].to_pylist()], pa.string())
+    return (
+        picked(both, at)
+        .select(names)
+        .append_column("change", changes)
+        .append_column("columns", column(found, "columns"))
+    )

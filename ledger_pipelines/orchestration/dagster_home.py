@@ -1,0 +1,53 @@
+"""Where Dagster keeps itself, and the environment that the ledger's processes hand to each other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from ledger_pipelines.connections import ledger_database
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.files import give_to_owner_of, make_folder, private_folder, replaced
+from ledger_pipelines.months import format_month
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.migrations import read_first_month
+
+
+def project_file(name: str) -> Path:
+    """A file of the project's top level, such as `dagster.yaml`, in a checkout or installed."""
+    packaged = Path(str(files("ledger_pipelines"))) / "_project" / name
+    return packaged if packaged.is_file() else Path(__file__).resolve().parents[2] / name
+
+
+def enter(settings: Settings) -> Database:
+    """Makes this process and its children belong to the ledger of these settings, and returns its database.
+
+    Sets DAGSTER_HOME (with the project's dagster.yaml in it), the databases' URLs and the first month in the
+    environment. The database must have been migrated. Raises LedgerError when the home cannot be written to.
+    """
+    database = ledger_database(settings)
+    home = settings.home.resolve() / "dagster"
+    try:
+        make_folder(home.parent)
+        private_folder(home)
+        with replaced(home / "dagster.yaml") as beside:
+            shutil.copyfile(project_file("dagster.yaml"), beside)
+            give_to_owner_of(home, beside)
+    except OSError as error:
+        raise LedgerError(
+            f"The folder {home.parent} cannot be used ({error.strerror}): set LEDGER_HOME to one that can be written to."
+        ) from None
+    os.environ.update(
+        {
+            "DAGSTER_HOME": str(home),
+            "LEDGER_HOME": str(settings.home.resolve()),
+            "LEDGER_TIMEZONE": settings.timezone,
+            "LEDGER_DATABASE_URL": database.url,
+            "LEDGER_DAGSTER_URL": database.dagster_url,
+            "LEDGER_FIRST_MONTH": format_month(read_first_month(database)),
+        }
+    )
+    return database

@@ -1,0 +1,1 @@
+"""Starting work through Dagster from outside it; outcomes are plain data."""

@@ -1,0 +1,1 @@
+"""4Geeks' stand-in (wire/fourgeeks.md)."""

@@ -1,0 +1,1 @@
+"""Holded's stand-in (wire/holded.md)."""

@@ -1,0 +1,1 @@
+"""Notion's stand-in (wire/notion.md)."""

@@ -1,0 +1,1 @@
+"""HiveMatrix Codex, and Core, whose tokens open it (wire/codex.md)."""

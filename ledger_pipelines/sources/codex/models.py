@@ -1,0 +1,368 @@
+"""What Codex's records look like on the wire, and the frames that they become (wire/codex.md).
+
+Here: wire models, schemas, and what each kind of record is called. Not here: how they are asked for, which
+is `codex`'s.
+
+The models are TypedDicts: pydantic validates them twice as fast as it builds objects, and their next stop is
+a frame's columns. Fields that are not needed are not in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Required
+
+import pyarrow as pa
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from ledger_pipelines.money import RATE
+from ledger_pipelines.sources.records.frames import Entity, frame_schema
+from ledger_pipelines.sources.records.sparing import Spared
+from ledger_pipelines.sources.records.wire_types import (
+    Hours,
+    Id,
+    Instant,
+    KeyText,
+    OptionalHours,
+    OptionalRate,
+    SparedBytes,
+    SparedDate,
+    SparedFlag,
+    SparedId,
+    SparedInstant,
+    SparedJsonText,
+    SparedText,
+    Terabytes,
+    Term,
+    key_of,
+)
+
+_STRICT = ConfigDict(strict=True)
+
+#: Rates of a billing plan, as Codex names them; TB for `backup_included_tb`, money for one unit else.
+RATES = (
+    "per_user_cost",
+    "per_workstation_cost",
+    "per_server_cost",
+    "per_vm_cost",
+    "per_switch_cost",
+    "per_firewall_cost",
+    "per_hour_ticket_cost",
+    "backup_base_fee_workstation",
+    "backup_base_fee_server",
+    "backup_included_tb",
+    "backup_per_tb_fee",
+)
+
+
+_HOURS: TypeAdapter[Decimal] = TypeAdapter(Hours)
+_FLAGS = {0: False, 1: True, "false": False, "true": True}
+
+
+def _active(value: object) -> bool:
+    """Whether a person is active: one who is not known to be inactive is. Raises ValueError for any other word."""
+    if value is None:
+        return True
+    flag = _FLAGS.get(value.strip().casefold() if isinstance(value, str) else value)
+    if flag is None:
+        raise ValueError("is neither true nor false")
+    return bool(flag)
+
+
+@with_config(_STRICT)
+class CompanyRow(TypedDict, total=False):
+    """A company. The term is kept as Codex sends it; a company without a name is called by its number.
+
+    No charge bears on its dates. A plan that cannot be read is none: the rule then asks for one, or an override gives
+    one. A term that cannot be read is none, which is month to month.
+    """
+
+    account_number: Required[KeyText]
+    name: SparedText
+    billing_plan: Annotated[str | None, Spared(told="without a plan of its own")]
+    contract_term_length: Annotated[str | None, Spared(told="month to month")]
+    contract_start_date: SparedDate
+    contract_end_date: SparedDate
+    support_level: SparedText
+    compliance_level: SparedText
+    profit_or_non_profit: SparedText
+    company_main_number: SparedText
+    company_start_date: SparedDate
+    domains: SparedJsonText
+    phone_system: SparedText
+    email_system: SparedText
+
+
+@with_config(_STRICT)
+class AssetRow(TypedDict, total=False):
+    """A device. `billing_type` is none of today's fields of Codex, and is taken where it comes.
+
+    Its types bear on its price: a device whose type is no text is not billed, and an error.
+    """
+
+    id: Required[Id]
+    hostname: SparedText
+    hardware_type: str | None
+    device_type: str | None
+    billing_type: str | None
+    operating_system: SparedText
+    online: SparedFlag
+    last_seen: SparedInstant
+    backup_data_bytes: SparedBytes
+    backup_usage_tb: Terabytes
+
+
+@with_config(_STRICT)
+class ContactRow(TypedDict, total=False):
+    """A person of a company. One id may stand under several companies."""
+
+    id: Required[Id]
+    name: SparedText
+    email: SparedText
+    title: SparedText
+    employment_type: SparedText
+    active: Required[Annotated[bool, Spared(_active, "with active {}")]]
+
+
+@with_config(_STRICT)
+class TicketRow(TypedDict, total=False):
+    """A ticket, known by its `ticket_number`: `ticket_id` means different things on different servers.
+
+    Null hours are none.
+    """
+
+    ticket_number: Required[KeyText]
+    ticket_id: SparedId
+    subject: SparedText
+    status: SparedText
+    priority: SparedText
+    requester_email: SparedText
+    requester_name: SparedText
+    created_at: SparedInstant
+    last_updated_at: Required[Instant]
+    closed_at: SparedInstant
+    total_hours_spent: Required[OptionalHours]
+
+
+@with_config(_STRICT)
+class PlanRow(TypedDict, total=False):
+    """A billing plan for one contract term. A rate may be null, but must be there."""
+
+    plan_name: Required[KeyText]
+    term_length: Required[Term]
+    support_level: SparedText
+    per_user_cost: Required[OptionalRate]
+    per_workstation_cost: Required[OptionalRate]
+    per_server_cost: Required[OptionalRate]
+    per_vm_cost: Required[OptionalRate]
+    per_switch_cost: Required[OptionalRate]
+    per_firewall_cost: Required[OptionalRate]
+    per_hour_ticket_cost: Required[OptionalRate]
+    backup_base_fee_workstation: Required[OptionalRate]
+    backup_base_fee_server: Required[OptionalRate]
+    backup_included_tb: Required[OptionalRate]
+    backup_per_tb_fee: Required[OptionalRate]
+    features: SparedJsonText
+    feature_display_names: SparedJsonText
+
+
+_TEXT, _DATE, _INSTANT, _INT, _BOOL = (
+    pa.string(),
+    pa.date32(),
+    pa.timestamp("us", "UTC"),
+    pa.int64(),
+    pa.bool_(),
+)
+
+#: TB as Codex writes them: with two decimals.
+TERABYTES = pa.decimal128(14, 2)
+
+#: The frame of each kind of record. None has a month: Codex shows the present only.
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "companies": frame_schema(
+        account_number_=_TEXT,
+        name_=_TEXT,
+        billing_plan=_TEXT,
+        contract_term_length=_TEXT,
+        contract_start_date=_DATE,
+        contract_end_date=_DATE,
+        support_level=_TEXT,
+        compliance_level=_TEXT,
+        profit_or_non_profit=_TEXT,
+        company_main_number=_TEXT,
+        company_start_date=_DATE,
+        domains=_TEXT,
+        phone_system=_TEXT,
+        email_system=_TEXT,
+    ),
+    "assets": frame_schema(
+        account_number_=_TEXT,
+        id_=_INT,
+        hostname=_TEXT,
+        hardware_type=_TEXT,
+        device_type=_TEXT,
+        billing_type=_TEXT,
+        operating_system=_TEXT,
+        online=_BOOL,
+        last_seen=_INSTANT,
+        backup_data_bytes_=_INT,
+        backup_usage_tb=TERABYTES,
+    ),
+    "contacts": frame_schema(
+        account_number_=_TEXT,
+        id_=_INT,
+        name=_TEXT,
+        email=_TEXT,
+        title=_TEXT,
+        employment_type=_TEXT,
+        active_=_BOOL,
+    ),
+    "tickets": frame_schema(
+        account_number_=_TEXT,
+        ticket_number_=_TEXT,
+        ticket_id=_INT,
+        subject=_TEXT,
+        status=_TEXT,
+        priority=_TEXT,
+        requester_email=_TEXT,
+        requester_name=_TEXT,
+        created_at=_INSTANT,
+        last_updated_at_=_INSTANT,
+        closed_at=_INSTANT,
+        total_hours_spent_=pa.decimal128(28, 18),
+    ),
+    "plans": frame_schema(
+        plan_name_=_TEXT,
+        term_length_=_TEXT,
+        support_level=_TEXT,
+        **dict.fromkeys(RATES, RATE),
+        features=_TEXT,
+        feature_display_names=_TEXT,
+    ),
+}
+
+
+def account_of(company: object) -> str | None:
+    """The account number of a company as it came; None where it has none that can be used."""
+    return key_of(company.get("account_number")) if isinstance(company, Mapping) else None
+
+
+def _describe_company(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:
+    account = account_of(record)
+    name = record.get("name")
+    if account is not None:
+        return account, f"Company {account}"
+    return None, f"Company “{name}”" if isinstance(name, str) and name.strip() else "A company"
+
+
+def _describe_device_or_person(
+    singular: str, record: Mapping[str, Any], owner: str | None
+) -> tuple[str | None, str]:
+    found = record.get("id")
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found), f"{singular.capitalize()} {found} of company {owner}"
+    name = record.get("hostname", record.get("name"))
+    called = (
+        f"{singular.capitalize()} “{name}”" if isinstance(name, str) and name.strip() else _article(singular)
+    )
+    return None, f"{called} of company {owner}"
+
+
+def _article(singular: str) -> str:
+    return f"An {singular}" if singular[0] in "aeiou" else f"A {singular}"
+
+
+def _describe_asset(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    return _describe_device_or_person("asset", record, owner)
+
+
+def _describe_contact(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    """With the company in its id: one contact may be a user of several."""
+    found, label = _describe_device_or_person("contact", record, owner)
+    return None if found is None else f"{owner}/{found}", label
+
+
+def _describe_ticket(record: Mapping[str, Any], owner: str | None) -> tuple[str | None, str]:
+    """With the company in its id: two companies' PSAs may number alike."""
+    number = record.get("ticket_number")
+    if isinstance(number, str) and number.strip():
+        return f"{owner}/{number.strip()}", f"Ticket {number.strip()} of company {owner}"
+    return None, f"A ticket of company {owner}"
+
+
+def _hours_lost(record: Mapping[str, Any]) -> str | None:
+    try:
+        hours = _HOURS.validate_python(record.get("total_hours_spent"))
+    except ValidationError:
+        return None
+    return f"its {hours.quantize(Decimal('0.01')).normalize():f} h are not billed"
+
+
+def _describe_plan(record: Mapping[str, Any], _: str | None) -> tuple[str | None, str]:
+    name, term = record.get("plan_name"), record.get("term_length")
+    if not isinstance(name, str) or not name.strip():
+        return None, "A billing plan"
+    if not isinstance(term, str):
+        return None, f"Billing plan {name.strip()}"
+    return f"{name.strip()}/{term}", f"Billing plan {name.strip()} ({term or 'no term'})"
+
+
+#: The kinds of record that Codex has, by the name of their frame.
+ENTITIES: Mapping[str, Entity] = {
+    "companies": Entity(
+        "companies",
+        "company",
+        TypeAdapter(list[CompanyRow]),
+        SCHEMAS["companies"],
+        ("account_number",),
+        _describe_company,
+        stand_ins={"name": "account_number"},
+        texts=frozenset({"description"}),
+        model=CompanyRow,
+    ),
+    "assets": Entity(
+        "assets",
+        "asset",
+        TypeAdapter(list[AssetRow]),
+        SCHEMAS["assets"],
+        ("account_number", "id"),
+        _describe_asset,
+        owner_column="account_number",
+        defaults={"backup_data_bytes": 0},
+        model=AssetRow,
+    ),
+    "contacts": Entity(
+        "contacts",
+        "contact",
+        TypeAdapter(list[ContactRow]),
+        SCHEMAS["contacts"],
+        ("account_number", "id"),
+        _describe_contact,
+        owner_column="account_number",
+        model=ContactRow,
+    ),
+    "tickets": Entity(
+        "tickets",
+        "ticket",
+        TypeAdapter(list[TicketRow]),
+        SCHEMAS["tickets"],
+        ("account_number", "ticket_number"),
+        _describe_ticket,
+        owner_column="account_number",
+        prefer="last_updated_at",
+        texts=frozenset({"description", "description_text", "conversations", "notes"}),
+        lost=_hours_lost,
+        model=TicketRow,
+    ),
+    "plans": Entity(
+        "plans",
+        "plan",
+        TypeAdapter(list[PlanRow]),
+        SCHEMAS["plans"],
+        ("plan_name", "term_length"),
+        _describe_plan,
+        model=PlanRow,
+    ),
+}

@@ -1,0 +1,1 @@
+"""4Geeks, BreatheCode (wire/fourgeeks.md)."""

@@ -1,0 +1,1 @@
+"""Holded (wire/holded.md)."""

@@ -1,0 +1,323 @@
+"""What Holded's records look like on the wire, and the frames that they become (wire/holded.md).
+
+Here: wire models, schemas, and what each kind of record is called. Not here: how they are asked for, which is
+`holded`'s, and how a single field is read, which is `holded_values`'s.
+
+A document's lines stay within its record, and so within its row, until all pages are there: a document that
+cannot be read has no lines, and one that moved from page to page has them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Required
+
+import pyarrow as pa
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PlainValidator, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from ledger_pipelines.money import AMOUNT, CENT
+from ledger_pipelines.sources.holded import values
+from ledger_pipelines.sources.records.frames import Entity, frame_schema
+from ledger_pipelines.sources.records.sparing import SPARED, Spared
+from ledger_pipelines.sources.records.wire_types import KeyText, OptionalEmail, OptionalText, SparedText
+
+DocumentType = Literal["invoice", "creditnote"]
+
+_STRICT = ConfigDict(strict=True)
+_ZERO = Decimal(0)
+_MILLIONTH = Decimal("0.000001")
+
+_Number = Annotated[Decimal, PlainValidator(values.meant_number)]
+_OptionalId = Annotated[str | None, PlainValidator(values.optional_id)]
+_SparedId = Annotated[_OptionalId, SPARED]
+_OptionalCode = Annotated[str | None, PlainValidator(values.optional_code)]
+_SparedCode = Annotated[_OptionalCode, SPARED]
+_Percent = Annotated[Decimal, PlainValidator(values.percentage)]
+_NO_PERCENT = Spared(lambda _: 0, "with a discount of {} %")
+
+
+@with_config(_STRICT)
+class SalesChannelRow(TypedDict, total=False):
+    """A sales channel. Its account number is a number or text, under one of two names."""
+
+    id: Required[KeyText]
+    name: SparedText
+    account_number: Required[
+        Annotated[
+            str,
+            PlainValidator(values.account_number),
+            Field(validation_alias=AliasChoices("accountNum", "accNum")),
+        ]
+    ]
+
+
+@with_config(_STRICT)
+class ContactRow(TypedDict, total=False):
+    """A contact. One without a name is called by its id.
+
+    Clients are matched by e-mail: one that cannot be read is not taken for none.
+    """
+
+    id: Required[KeyText]
+    name: SparedText
+    email: OptionalEmail
+    code: _SparedCode
+    type: _SparedCode
+    country_code: Annotated[
+        str | None, PlainValidator(values.country_within), Field(validation_alias="billAddress"), SPARED
+    ]
+
+
+@with_config(_STRICT)
+class LineWire(TypedDict, total=False):
+    """A line of a document, its numbers as they were meant."""
+
+    line_id: _SparedId
+    name: Annotated[str, PlainValidator(values.name), SPARED]
+    account_id: Annotated[_OptionalCode, Field(validation_alias="account")]
+    sku: _SparedCode
+    price: Required[_Number]
+    units: Required[_Number]
+    discount: _Percent
+    retention: _Percent
+
+
+def _line_row(line: LineWire) -> dict[str, Any]:
+    """A line with its net amount, which comes before its numbers are rounded to what the frame keeps."""
+    price, units, discount = line["price"], line["units"], line.get("discount", _ZERO)
+    return {
+        "name": "",
+        **line,
+        "price": values.rounded(price, _MILLIONTH),
+        "units": values.rounded(units, _MILLIONTH),
+        "discount": values.rounded(discount, values.PERCENT_UNIT),
+        "retention": values.rounded(abs(line.get("retention", _ZERO)), values.PERCENT_UNIT),
+        "net_amount": values.net_amount(price, units, discount),
+    }
+
+
+@with_config(_STRICT)
+class DocumentWire(TypedDict, total=False):
+    """An invoice or a credit note; a credit note's amounts are positive, as on the document.
+
+    `status` cannot be trusted but for a cancelled document. What bears on no amount, date or client, and does not say
+    whether the document counts, costs it nothing.
+    """
+
+    id: Required[KeyText]
+    document_number: Annotated[_OptionalCode, Field(validation_alias="docNumber")]
+    contact_id: Annotated[_OptionalId, Field(validation_alias="contact")]
+    contact_name: Annotated[OptionalText, Field(validation_alias="contactName"), SPARED]
+    date: Required[Annotated[date, PlainValidator(values.day)]]
+    due_date: Annotated[
+        date | None, PlainValidator(values.optional_day), Field(validation_alias="dueDate"), SPARED
+    ]
+    currency: Required[Annotated[str, PlainValidator(values.currency)]]
+    exchange_rate: Annotated[
+        Decimal | None, PlainValidator(values.optional_rate), Field(validation_alias="currencyChange"), SPARED
+    ]
+    discount: Annotated[_Percent, _NO_PERCENT]
+    subtotal: Required[_Number]
+    tax: Required[_Number]
+    total: Required[_Number]
+    payments_total: Annotated[_Number, Field(validation_alias="paymentsTotal"), SPARED]
+    payments_pending: Required[Annotated[_Number, Field(validation_alias="paymentsPending")]]
+    payment_dates: Annotated[
+        list[int],
+        PlainValidator(values.payment_instants),
+        Field(validation_alias="paymentsDetail"),
+        Spared(values.readable_payments, "with the payments whose date can be read"),
+    ]
+    draft: Annotated[bool, PlainValidator(values.truth)]
+    is_cancelled: Annotated[bool, PlainValidator(values.is_cancelled), Field(validation_alias="status")]
+    approved_at: Annotated[
+        datetime | None,
+        PlainValidator(values.optional_instant),
+        Field(validation_alias="approvedAt"),
+        Spared(told="as approved"),
+    ]
+    description: Annotated[OptionalText, Field(validation_alias="desc"), SPARED]
+    source_document_id: Annotated[
+        str | None, PlainValidator(values.id_within), Field(validation_alias="from")
+    ]
+    sales_channel_id: Annotated[_OptionalId, Field(validation_alias="salesChannelId"), SPARED]
+    lines: Required[
+        Annotated[list[Annotated[LineWire, AfterValidator(_line_row)]], Field(validation_alias="products")]
+    ]
+
+
+def _document_row(document: DocumentWire) -> dict[str, Any]:
+    """A document with what follows from its fields (wire/holded.md, Invoice), its lines numbered from 1.
+
+    Raises ValueError for an amount that the books cannot keep.
+    """
+    # A document without `approvedAt` is no draft for that: Holded's own example is such a one.
+    is_draft = (
+        document.get("document_number") is None
+        or document.get("draft", False)
+        or ("approved_at" in document and document["approved_at"] is None)
+    )
+    is_cancelled = document.get("is_cancelled", False)
+    pending = document["payments_pending"]
+    paid_on = document.get("payment_dates")
+    lines: list[Any] = document["lines"]
+    currency = document["currency"]
+    for number, line in enumerate(lines, 1):
+        line["line_number"] = number
+        line["net_amount"] = values.in_currency(line["net_amount"], currency)
+    return {
+        **document,
+        "subtotal": values.in_currency(document["subtotal"], currency),
+        "tax": values.in_currency(document["tax"], currency),
+        "total": values.in_currency(document["total"], currency),
+        "payments_total": values.in_currency(document.get("payments_total", _ZERO), currency),
+        "discount": values.rounded(document.get("discount", _ZERO), values.PERCENT_UNIT),
+        "payments_pending": values.rounded(pending, CENT),
+        "is_draft": is_draft,
+        "is_cancelled": is_cancelled,
+        "is_paid": abs(pending) < CENT and not is_draft and not is_cancelled,
+        "last_payment_on": values.local_date(max(paid_on)) if paid_on else None,
+    }
+
+
+_OF_A_DOCUMENT = frozenset({"id", "docNumber", "draft", "approvedAt"})
+
+
+def is_draft(record: object) -> bool:
+    """Whether a record says itself that it is a draft: it counts for nothing, whatever else it says.
+
+    What has nothing of a document is no draft of one either.
+    """
+    if not isinstance(record, Mapping) or record.keys().isdisjoint(_OF_A_DOCUMENT):
+        return False
+    is_unnumbered = record.get("docNumber") in (None, "")
+    is_unapproved = "approvedAt" in record and record["approvedAt"] in (None, "", 0)
+    return is_unnumbered or is_unapproved or record.get("draft") is True
+
+
+_DOCUMENTS = TypeAdapter(list[Annotated[DocumentWire, AfterValidator(_document_row)]])
+
+
+_TEXT, _DATE, _BOOL = pa.string(), pa.date32(), pa.bool_()
+_PRECISE = pa.decimal128(18, 6)
+_PERCENT = pa.decimal128(9, 4)
+
+SALES_CHANNELS = frame_schema(id_=_TEXT, name_=_TEXT, account_number_=_TEXT)
+CONTACTS = frame_schema(id_=_TEXT, name_=_TEXT, email=_TEXT, code=_TEXT, type=_TEXT, country_code=_TEXT)
+INVOICES = frame_schema(
+    id_=_TEXT,
+    document_type_=_TEXT,
+    document_number=_TEXT,
+    contact_id=_TEXT,
+    contact_name=_TEXT,
+    date_=_DATE,
+    due_date=_DATE,
+    currency_=_TEXT,
+    exchange_rate=pa.decimal128(18, 8),
+    discount_=_PERCENT,
+    subtotal_=AMOUNT,
+    tax_=AMOUNT,
+    total_=AMOUNT,
+    payments_total_=AMOUNT,
+    payments_pending_=AMOUNT,
+    is_draft_=_BOOL,
+    is_cancelled_=_BOOL,
+    is_paid_=_BOOL,
+    last_payment_on=_DATE,
+    approved_at=pa.timestamp("us", "UTC"),
+    description=_TEXT,
+    source_document_id=_TEXT,
+    sales_channel_id=_TEXT,
+)
+#: `account_id` is a sales channel's id; `discount` and `retention` are percentages.
+INVOICE_LINES = frame_schema(
+    invoice_id_=_TEXT,
+    line_number_=pa.int32(),
+    line_id=_TEXT,
+    name_=_TEXT,
+    account_id=_TEXT,
+    sku=_TEXT,
+    price_=_PRECISE,
+    units_=_PRECISE,
+    discount_=_PERCENT,
+    retention_=_PERCENT,
+    net_amount_=AMOUNT,
+)
+#: Within a document's row, before the lines have a frame of their own.
+LINES_COLUMN = "lines"
+_WITH_LINES = INVOICES.append(pa.field(LINES_COLUMN, pa.list_(pa.struct(list(INVOICE_LINES)[1:])), False))
+
+
+def _described(record: Mapping[str, Any], kind: str, *names: str) -> tuple[str | None, str]:
+    """The id of a record, and what it is called: by the first of these fields that is text, else by its id."""
+    found = record.get("id")
+    own_id = found.strip() or None if isinstance(found, str) else None
+    for name in names:
+        value = record.get(name)
+        if isinstance(value, str) and value.strip():
+            return own_id, f"{kind} {value.strip()}"
+    article = "An" if kind.startswith("I") else "A"
+    return own_id, f"{article} {kind.lower()}" if own_id is None else f"{kind} {own_id}"
+
+
+def amount_of(record: Mapping[str, Any]) -> str | None:
+    """The total of a document of any quality, in words; None where it has none that could be read."""
+    try:
+        total = values.rounded(values.meant_number(record.get("total")), CENT)
+        return f"{total:,} {values.currency(record.get('currency'))}"
+    except ValueError:
+        return None
+
+
+def _lost(record: Mapping[str, Any]) -> str | None:
+    amount = amount_of(record)
+    return None if amount is None else f"its {amount} do not count"
+
+
+def _documents(document_type: DocumentType, plural: str, kind: str) -> Entity:
+    return Entity(
+        plural,
+        document_type,
+        _DOCUMENTS,
+        _WITH_LINES,
+        ("id",),
+        lambda record, _: _described(record, kind, "docNumber", "document_number"),
+        defaults={"document_type": document_type, "is_cancelled": False},
+        operation="invoices",
+        lost=_lost,
+        model=DocumentWire,
+    )
+
+
+#: The two kinds of document, by the name that Holded's addresses have for them.
+DOCUMENTS: Mapping[DocumentType, Entity] = {
+    "invoice": _documents("invoice", "invoices", "Invoice"),
+    "creditnote": _documents("creditnote", "credit notes", "Credit note"),
+}
+
+SALES_CHANNEL = Entity(
+    "sales channels",
+    "sales_channel",
+    TypeAdapter(list[SalesChannelRow]),
+    SALES_CHANNELS,
+    ("id",),
+    lambda record, _: _described(record, "Sales channel"),
+    stand_ins={"name": "id"},
+    operation="services",
+    model=SalesChannelRow,
+)
+
+CONTACT = Entity(
+    "contacts",
+    "contact",
+    TypeAdapter(list[ContactRow]),
+    CONTACTS,
+    ("id",),
+    lambda record, _: _described(record, "Contact"),
+    stand_ins={"name": "id"},
+    operation="invoices",
+    model=ContactRow,
+)

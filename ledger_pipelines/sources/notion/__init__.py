@@ -1,0 +1,1 @@
+"""Notion (wire/notion.md)."""

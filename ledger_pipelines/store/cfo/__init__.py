@@ -1,0 +1,1 @@
+"""The ledger's side of the CFO sync: what is ready, claimed, delivered and failed."""

@@ -1,0 +1,145 @@
+"""Exports with texts that somebody hostile chose, in any locale, on disks that are full: whole files or none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from ledger_pipelines.accruals.recognition import accrue
+from ledger_pipelines.billing.statements import bill
+from ledger_pipelines.cli.run_exports import write_accruals, write_errors, write_statements
+from ledger_pipelines.closing.restatement import in_month
+from ledger_pipelines.errors import LedgerError, Problem
+from ledger_pipelines.printable import one_line
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.integration_errors import record_problems
+from ledger_pipelines.store.months import ensure_months, replace_month
+from ledger_pipelines.store.snapshots import record_snapshot
+from ledger_pipelines.workflows.accruals import frames_of
+from ledger_pipelines_tests.accruals.building import make_inputs as make_accrual_inputs
+from ledger_pipelines_tests.billing.building import MARCH, make_inputs
+
+HOSTILE = [
+    '=HYPERLINK("http://evil.example")',
+    "\uff1d1+1",
+    " \u200b@SUM(A1)",
+    "\t-cmd",
+    'Łódź, "quoted"\nand 日本',
+]
+_FORMATS = ("csv", "xlsx")
+
+
+@pytest.fixture
+def books(database: Database, connection: psycopg.Connection) -> Database:
+    """March with a statement, a contract and an error for each of the texts; everything is in yen."""
+    accounts = [{"account_number": f"A{number}", "name": text} for number, text in enumerate(HOSTILE)]
+    result = bill(make_inputs(companies=accounts, contacts=accounts), [MARCH], currency="JPY")
+    clients = [
+        {"contact_id": text, "name": text, "user_id": number} for number, text in enumerate(HOSTILE, 1)
+    ]
+    contracts = [
+        {"month": "2025-03-01", "contact_id": text, "currency": "KWD", "amount": "60.50"} for text in HOSTILE
+    ]
+    inputs = make_accrual_inputs(clients=clients, contracts=contracts)
+    frames = frames_of(accrue(inputs, [MARCH])) | {
+        "billing_statements": result.statements,
+        "billing_statement_lines": result.lines,
+        "contracts": _contracts(inputs.contracts),
+        "clients": in_month(inputs.clients, MARCH),
+    }
+    for table, frame in frames.items():
+        ensure_months(connection, [table], [MARCH])
+        replace_month(connection, table, [MARCH], frame)
+    record_snapshot(connection, "clients", [MARCH], taken_at=datetime.now(UTC), is_complete=True)
+    problems = [Problem("codex", "assets", "asset", text, text, {"payload": text}) for text in HOSTILE]
+    record_problems(connection, "codex", "assets", problems)
+    return database
+
+
+def _contracts(frame: pa.Table) -> pa.Table:
+    dates = frame["contract_date"]
+    return frame.append_column(
+        "document_type", pa.repeat(pa.scalar("invoice"), frame.num_rows)
+    ).append_column("document_date", dates)
+
+
+def written(database: Database, kind: str, output: Path | None, file_format: str | None = None) -> None:
+    if kind == "statements":
+        write_statements(database, [MARCH], account=None, file_format=file_format, output=output)
+    elif kind == "accruals":
+        write_accruals(database, [MARCH], ledger_months=[MARCH], file_format=file_format, output=output)
+    else:
+        write_errors(database, [], file_format=file_format, output=output)
+
+
+@pytest.mark.parametrize("kind", ["statements", "accruals", "errors"])
+def test_no_text_of_theirs_is_run_and_none_is_lost(books: Database, kind: str, tmp_path: Path) -> None:
+    for file_format in _FORMATS:
+        written(books, kind, tmp_path / f"file.{file_format}")
+    _, *rows = csv.reader(io.StringIO((tmp_path / "file.csv").read_bytes().decode(), newline=""))
+    cells = [cell for row in rows for cell in row]
+    # An error's texts are of one line.
+    texts = [one_line(text) for text in HOSTILE] if kind == "errors" else HOSTILE
+    for text in texts[:-1]:
+        assert f"'{text}" in cells
+        assert text not in cells
+    assert texts[-1] in cells
+    if kind == "statements":
+        assert {row[-1] for row in rows} == {"15"}
+    if kind == "accruals":
+        assert "60.500" in cells
+
+
+def test_the_file_is_utf_8_and_whole_in_a_locale_that_has_no_such_letters(
+    books: Database, tmp_path: Path
+) -> None:
+    """In the C locale a name in Polish emptied the good file that was there."""
+    file, printed = tmp_path / "file.csv", tmp_path / "printed.csv"
+    file.write_text("good")
+    program = f"""
+import sys
+from datetime import date
+from pathlib import Path
+from ledger_pipelines.cli.run_exports import write_statements
+from ledger_pipelines.printable import one_line
+from ledger_pipelines.store.database import Database
+for output in (Path({str(file)!r}), None):
+    write_statements(Database({books.url!r}), [date(2025, 3, 1)], account=None, file_format="csv", output=output)
+"""
+    variables = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with printed.open("wb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | variables,
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Łódź" in file.read_bytes().decode()
+    assert printed.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("file_format", _FORMATS)
+def test_where_it_cannot_be_written_one_sentence_says_so_and_the_good_file_stays(
+    books: Database, tmp_path: Path, file_format: str
+) -> None:
+    for output, reason in (
+        (tmp_path / "none" / f"file.{file_format}", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (Path("/dev/full"), "No space left on device"),
+    ):
+        with pytest.raises(LedgerError, match=reason) as refused:
+            written(books, "errors", output, file_format)
+        assert str(output) in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
