@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ledger_pipelines.cli.entering import console, enter
+from ledger_pipelines.cli.context import console, enter
 
 app = typer.Typer(help="Paid invoices in the CFO's transactions.", no_args_is_help=True)
 

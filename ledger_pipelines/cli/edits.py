@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
 
-from ledger_pipelines.cli.entering import console, enter, person
+from ledger_pipelines.cli.context import console, enter, person
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month, parse_month
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
     from ledger_pipelines.store.edits.tables import Editable
+    from ledger_pipelines.workflows.edits import Edited
 
 plans = typer.Typer(help="Billing plans with their rates, beside those of Codex.", no_args_is_help=True)
 overrides = typer.Typer(
@@ -31,6 +41,7 @@ _Account = Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="One c
 _From = Annotated[
     str | None, typer.Option("--from-month", help="From when it holds: YYYY-MM; else in all open months.")
 ]
+_NEXT = "It holds from the next run of an open month on: `ledger close MONTH`."
 _Id = Annotated[int | None, typer.Option("--id", help="Which, where several have the same name.")]
 _Override = Annotated[Literal["client", "asset", "user", "feature"], typer.Argument(help="Of what.")]
 _Item = Annotated[Literal["charge", "asset", "user"], typer.Argument(help="What it is.")]
@@ -39,10 +50,9 @@ _Item = Annotated[Literal["charge", "asset", "user"], typer.Argument(help="What 
 @plans.command("list")
 def list_plans() -> None:
     """The plans that were entered here, each with its rates."""
-    from ledger_pipelines.cli.run_edits import print_rows
     from ledger_pipelines.store.edits.tables import PLANS
 
-    print_rows(enter(), {"plan": PLANS}, None, console)
+    _list({"plan": PLANS}, None)
 
 
 @plans.command("set")
@@ -64,10 +74,9 @@ def remove_plan(words: _Name, from_month: _From = None) -> None:
 @overrides.command("list")
 def list_overrides(account: _Account = None) -> None:
     """The overrides, each with what it sets."""
-    from ledger_pipelines.cli.run_edits import print_rows
     from ledger_pipelines.store.edits.tables import OVERRIDES
 
-    print_rows(enter(), OVERRIDES, account, console)
+    _list(OVERRIDES, account)
 
 
 @overrides.command("set")
@@ -89,10 +98,9 @@ def remove_override(of: _Override, words: _Name, from_month: _From = None) -> No
 @items.command("list")
 def list_items(account: _Account = None) -> None:
     """The charges, devices and people that are billed beside the snapshots."""
-    from ledger_pipelines.cli.run_edits import print_rows
     from ledger_pipelines.store.edits.tables import ITEMS
 
-    print_rows(enter(), ITEMS, account, console)
+    _list(ITEMS, account)
 
 
 @items.command("set")
@@ -111,13 +119,82 @@ def remove_item(of: _Item, words: _Name, from_month: _From = None, row_id: _Id =
     _remove(ITEMS[of], words, from_month, row_id)
 
 
-def _set(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
-    from ledger_pipelines.cli.run_edits import set_
+def _list(kinds: Mapping[str, Editable], account: str | None) -> None:
+    """The rows of these kinds, of one company or all, each with what it sets."""
+    from ledger_pipelines.workflows.edits import counting_fields, edited_rows
 
-    set_(enter(), editable, words, from_month=from_month, row_id=row_id, person=person(), console=console)
+    database = enter()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Kind", "Of", "From", "Sets"):
+        table.add_column(heading, no_wrap=heading in ("Kind", "From"), overflow="fold")
+    for kind, editable in kinds.items():
+        for row in edited_rows(database, editable, account):
+            since = row["from_month"]
+            number = f" (id {row['id']})" if "id" in row else ""
+            of = " / ".join(str(row[name]) for name in editable.key) + number
+            sets = ", ".join(f"{name} {_label(row[name])}" for name in counting_fields(editable, row))
+            table.add_row(kind, escape(of), "" if since is None else format_month(since), escape(sets))
+    if table.row_count:
+        console.print(table)
+    else:
+        whose = "" if account is None else f" for {escape(account)}"
+        console.print(f"Nothing is edited{whose}.")
+
+
+def _set(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
+    from ledger_pipelines.workflows.edits import set_edit, split_words
+
+    database = enter()
+    names, fields = split_words(editable, words)
+    _print(
+        editable,
+        set_edit(
+            database,
+            editable,
+            names,
+            fields,
+            from_month=_month(from_month),
+            row_id=row_id,
+            person=person(),
+        ),
+    )
 
 
 def _remove(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
-    from ledger_pipelines.cli.run_edits import remove
+    from ledger_pipelines.workflows.edits import remove_edit, split_words
 
-    remove(enter(), editable, words, from_month=from_month, row_id=row_id, person=person(), console=console)
+    database = enter()
+    names, fields = split_words(editable, words)
+    if fields:
+        raise LedgerError(
+            f"{next(iter(fields))} is no part of the {editable.row}'s name: `set` it to nothing instead."
+        )
+    month = _month(from_month)
+    _print(editable, remove_edit(database, editable, names, from_month=month, row_id=row_id, person=person()))
+
+
+def _month(text: str | None) -> date | None:
+    return None if text is None else parse_month(text)
+
+
+def _print(editable: Editable, edited: Edited) -> None:
+    """What was done, each field that changed, and what follows from it."""
+    from ledger_pipelines.store.edits.editing import told_key
+
+    before, after = edited.edit.before, edited.edit.after
+    done = "Removed" if after is None else "Added" if before is None else "Changed"
+    lines = [f"{done} {told_key(editable, after or before or {})}."]
+    for name in editable.fields:
+        was, is_ = ((row or {}).get(name) for row in (before, after))
+        is_default = before is None and not is_ and editable.switch_of(name) is None
+        if was != is_ and not is_default:
+            lines.append(f"  {name}: {_label(was)} → {_label(is_)}")
+    console.print(escape("\n".join([*lines, *edited.notes, _NEXT])), highlight=False, soft_wrap=True)
+
+
+def _label(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value != value.to_integral() else f"{value:.0f}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

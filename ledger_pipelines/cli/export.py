@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger_pipelines.cli.entering import console, enter, months_from, today
+from ledger_pipelines.cli.context import console, enter, months_from, today
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.files import replaced
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.wording import counted
+
+if TYPE_CHECKING:
+    from ledger_pipelines.workflows.exports import Export
 
 app = typer.Typer(help="Writes statements, accruals and errors to files.", no_args_is_help=True)
 
@@ -34,11 +39,10 @@ def statements(
     output: _Output = None,
 ) -> None:
     """The statements of a month or a range, a row for each line that is not zero."""
-    from ledger_pipelines.cli.run_exports import write_statements
+    from ledger_pipelines.workflows.exports import export_statements
 
-    months = _span(month, start, end)
-    count = write_statements(enter(), months, account=account, file_format=file_format, output=output)
-    _say_written(output, count, "statement")
+    months, file_format = _span(month, start, end), chosen_format(file_format, output)
+    write_export(export_statements(enter(), months, account), file_format, output, "statement")
 
 
 @app.command("accruals")
@@ -50,16 +54,15 @@ def accruals(
     output: _Output = None,
 ) -> None:
     """The accruals of a month or a range, a row for each contract and service period."""
-    months = _span(month, start, end)
+    months, file_format = _span(month, start, end), chosen_format(file_format, output)
     database = enter()
-    from ledger_pipelines.cli.run_exports import write_accruals
-    from ledger_pipelines.orchestration.partitions import first_partition
+    from ledger_pipelines.store.migrations import read_first_month
+    from ledger_pipelines.workflows.exports import export_accruals
 
-    ledger_months = month_range(first_partition(), add_months(month_of(today()), 1))
-    count = write_accruals(
-        database, months, ledger_months=ledger_months, file_format=file_format, output=output
-    )
-    _say_written(output, count, "accrual")
+    with database.connect() as connection:
+        first = read_first_month(connection)
+    ledger_months = month_range(first, add_months(month_of(today()), 1))
+    write_export(export_accruals(database, months, ledger_months), file_format, output, "accrual")
 
 
 @app.command("errors")
@@ -71,22 +74,55 @@ def errors(
     output: _Output = None,
 ) -> None:
     """The integration errors: all of them, or those that trouble a month or a range."""
-    from ledger_pipelines.cli.run_exports import write_errors
+    from ledger_pipelines.workflows.exports import export_errors
 
     months = _span(month, start, end) if month or start or end else []
-    count = write_errors(enter(), months, file_format=file_format, output=output)
-    _say_written(output, count, "integration error")
-
-
-def _say_written(output: Path | None, count: int, noun: str) -> None:
-    # Standard output is the file itself where there is no other.
-    if output is not None:
-        console.print(
-            f"Wrote {counted(count, noun)} to {output}.", highlight=False, soft_wrap=True, markup=False
-        )
+    file_format = chosen_format(file_format, output)
+    write_export(export_errors(enter(), months), file_format, output, "integration error")
 
 
 def _span(month: str | None, start: str | None, end: str | None) -> list[date]:
     if (month is None) == (start is None) or (start is None) != (end is None):
         raise LedgerError("Say which months: --month 2025-03, or --start 2025-01 --end 2025-04.")
     return months_from(month or start or "", None if month else end)
+
+
+def chosen_format(file_format: str | None, output: Path | None) -> str:
+    """The format, which the file's name says where nobody does. Raises LedgerError where they are at odds."""
+    suffix = "" if output is None else output.suffix.lower().removeprefix(".")
+    chosen = file_format or suffix or "csv"
+    if chosen not in ("csv", "xlsx"):
+        raise LedgerError(f"{chosen!r} is no format: choose csv or xlsx.")
+    if chosen == "xlsx" and output is None:
+        raise LedgerError("A workbook needs a file: name it with -o.")
+    if suffix in ("csv", "xlsx") and suffix != chosen:
+        raise LedgerError(f"{output} would be {chosen}: name the file .{chosen}, or leave --format out.")
+    return chosen
+
+
+def write_export(export: Export, file_format: str, output: Path | None, noun: str) -> None:
+    """Writes to the file, or to standard output, and says what was written.
+
+    The file is written beside the one that is there and moved into its place; text is UTF-8, whatever the locale.
+    Raises LedgerError where it cannot be written.
+    """
+    try:
+        if output is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(export.csv().encode())
+            sys.stdout.buffer.flush()
+            # Standard output is the file itself, so nothing is said there.
+            return
+        with replaced(output) as beside:
+            if file_format == "csv":
+                beside.write_bytes(export.csv().encode())
+            else:
+                export.write_xlsx(beside)
+    except OSError as error:
+        where = "Standard output" if output is None else output
+        raise LedgerError(
+            f"{where} cannot be written: {error.strerror}; choose another file with -o."
+        ) from None
+    console.print(
+        f"Wrote {counted(export.count, noun)} to {output}.", highlight=False, soft_wrap=True, markup=False
+    )

@@ -1,28 +1,67 @@
-"""`ledger months`."""
+"""`ledger months` and `ledger history`: which months are open or closed, and what of the past was read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.cli.context import console, enter, person, today
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.money import told_amount
-from ledger_pipelines.months import format_month
-from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.queries.month_overview import MonthOverview, month_overviews
+from ledger_pipelines.months import describe_months, format_month, parse_month
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ledger_pipelines.store.queries.month_overview import MonthOverview
 
 
-def run(database: Database, console: Console) -> None:
-    """Prints each month: open or closed, by whom and when, its statements and totals, and what its checks found."""
-    with database.connect() as connection:
-        months = month_overviews(connection)
-    if not months:
+def months() -> None:
+    """Says of each month whether it is open or closed, by whom and when, what it billed and what its checks found."""
+    from ledger_pipelines.store.queries.month_overview import month_overviews
+
+    with enter().connect() as connection:
+        overviews = month_overviews(connection)
+    if not overviews:
         console.print("No month was closed or read yet: `ledger close MONTH` does.")
         return
-    console.print(_table(months))
+    console.print(_table(overviews))
+
+
+def history(
+    nothing_before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM", help="There is nothing to be read before this month; kept with your name."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why there is nothing.")] = None,
+) -> None:
+    """Says which months were read from the sources, or that there is nothing before one."""
+    from ledger_pipelines.store.history import READ_BY_MONTH
+    from ledger_pipelines.workflows.history import begin_history, read_history
+
+    month = None if nothing_before is None else parse_month(nothing_before)
+    if month is None and reason is not None:
+        raise LedgerError("--reason says why there is nothing before a month: name it with --nothing-before.")
+    database = enter()
+    if month is not None:
+        begin_history(database, month, person=person(), reason=reason or "", today=today())
+    past = read_history(database, today())
+    console.print(f"The ledger's first month is {format_month(past.first_month)}.", highlight=False)
+    if past.start is not None:
+        console.print(
+            f"There is nothing before {format_month(past.start.month)}, says {escape(past.start.person)} "
+            f"({past.start.decided_at:%Y-%m-%d}): {escape(past.start.reason)}",
+            highlight=False,
+        )
+    for table, unread in past.unread.items():
+        state = f"never read: {describe_months(unread)}" if unread else "every month was read"
+        console.print(f"{table.capitalize()} from {READ_BY_MONTH[table]}: {state}.", highlight=False)
 
 
 def _table(months: Sequence[MonthOverview]) -> Table:
@@ -42,13 +81,13 @@ def _table(months: Sequence[MonthOverview]) -> Table:
             "closed" if month.is_closed else "open",
             f"{month.statements:,}" if month.statements else "",
             "\n".join(totals),
-            _told_checks(month),
+            _checks(month),
             f"{escape(month.closed_by or '')}\n{month.closed_at:%Y-%m-%d %H:%M}" if month.closed_at else "",
         )
     return table
 
 
-def _told_checks(month: MonthOverview) -> str:
+def _checks(month: MonthOverview) -> str:
     if month.checks == 0:
         return "never checked"
     parts = [f"{month.checks - month.warnings - month.failures} passed"]

@@ -2,91 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ledger_pipelines.cli.progress import run_with_progress
-from ledger_pipelines.cli.tables import changes_table, print_checks, print_errors
-from ledger_pipelines.errors import ConfigurationError, LedgerError
+from ledger_pipelines.cli import tables
+from ledger_pipelines.cli.context import console, enter, person, today
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months
-from ledger_pipelines.runs.jobs import RunOutcome
-from ledger_pipelines.settings import SOURCES, Settings
-from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.queries.summaries import StepExecution, run_changes, run_executions
-from ledger_pipelines.workflows.sync_steps import ACCRUAL_STEP, SyncStep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ledger_pipelines.runs.summaries import RunSummary
+    from ledger_pipelines.store.queries.summaries import StepExecution
+    from ledger_pipelines.workflows.sync_steps import SyncStep
 
 _STATES = {"completed": "[green]completed[/]", "failed": "[red]failed[/]"}
 _NOT_RUN = "[yellow]not run[/]"
 
 
-def run(
-    database: Database,
-    steps: Sequence[SyncStep],
-    months: Sequence[date],
-    *,
-    settings: Settings,
-    today: date,
-    console: Console,
-    person: str = "",
+def sync(
+    from_step: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Start here; `accruals` runs only the accruals.")
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="A calendar year; this one if nothing is said.")] = None,
+    start_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-01", help="First month; wins over the year.")
+    ] = None,
+    end_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-01", help="Where it ends; not included.")
+    ] = None,
 ) -> None:
-    """Executes the steps for the months as one run and prints what each did; a step without its source is left out.
+    """Runs the import steps in their fixed order, or from a step on."""
+    from ledger_pipelines.workflows.sync_steps import steps_from, sync_months
 
-    Raises ConfigurationError when the first step's source is not configured, LedgerError when a step failed.
-    """
-    missing = {step.id: settings.missing_for(step.source) for step in steps if step.source is not None}
-    first = missing.get(steps[0].id)
-    if first is not None:
-        raise ConfigurationError(
-            f"{first} is not set: without it {SOURCES[steps[0].source or '']} cannot be read."
-        )
-    job = "process_accruals" if ACCRUAL_STEP in steps else "import_steps"
+    steps = steps_from(from_step)
+    database = enter(to_run=True)
+    from ledger_pipelines.cli.progress import run_with_progress
+    from ledger_pipelines.orchestration.partitions import first_partition
+    from ledger_pipelines.runs.summaries import summarise
+    from ledger_pipelines.runs.syncing import plan_sync
+    from ledger_pipelines.settings import read_settings
+
+    months = sync_months(year, start_date, end_date, first_month=first_partition(), today=today())
+    # Read only now: on the demo's ledger the settings name the demo's systems from here on.
+    plan = plan_sync(steps, read_settings())
     outcome = run_with_progress(
         database,
-        job,
+        plan.job,
         months,
-        today=today,
+        today=today(),
         console=console,
         title=f"Syncing {describe_months(months)}",
-        assets=[asset for step in steps for asset in step.assets],
-        person=person,
+        assets=plan.assets,
+        person=person(),
     )
-    _print_summary(database, steps, missing, outcome, console)
+    _print_summary(steps, plan.left_out, summarise(database, months, outcome))
     for failure in outcome.failures[1:]:
         console.print(f"[red]{escape(failure)}[/]")
     if outcome.failures:
         raise LedgerError(outcome.failures[0])
 
 
-def _print_summary(
-    database: Database,
-    steps: Sequence[SyncStep],
-    missing: Mapping[str, str | None],
-    outcome: RunOutcome,
-    console: Console,
-) -> None:
-    with database.connect() as connection:
-        executions = {
-            execution.step_name: execution for execution in run_executions(connection, outcome.run_id)
-        }
-        changes = run_changes(connection, outcome.run_id)
-        table = Table(title="Steps", title_justify="left")
-        for name in ("Step", "Status"):
-            table.add_column(name)
-        table.add_column("Seconds", justify="right")
-        table.add_column("Result")
-        for step in steps:
-            variable = missing.get(step.id)
-            left_out = ("[yellow]left out[/]", "", f"{variable} is not set")
-            table.add_row(step.id, *(left_out if variable else _cells(executions.get(step.id))))
-        console.print(table)
-        if changes:
-            console.print(changes_table(changes))
-        print_checks(outcome.checks, console)
-        print_errors(connection, console)
+def _print_summary(steps: Sequence[SyncStep], left_out: Mapping[str, str], summary: RunSummary) -> None:
+    executions = {execution.step_name: execution for execution in summary.executions}
+    table = Table(title="Steps", title_justify="left")
+    for name in ("Step", "Status"):
+        table.add_column(name)
+    table.add_column("Seconds", justify="right")
+    table.add_column("Result")
+    for step in steps:
+        if step.id in left_out:
+            table.add_row(step.id, "[yellow]left out[/]", "", f"{left_out[step.id]} is not set")
+        else:
+            table.add_row(step.id, *_cells(executions.get(step.id)))
+    console.print(table)
+    tables.print_changes(summary.changes, console)
+    tables.print_checks(summary.checks, console)
+    tables.print_errors(summary.errors, console)
 
 
 def _cells(execution: StepExecution | None) -> tuple[str, str, str]:

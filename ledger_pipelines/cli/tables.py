@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import psycopg
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -12,17 +12,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ledger_pipelines.closing.readiness import Reason
 from ledger_pipelines.money import shown, told_amount
 from ledger_pipelines.months import format_month
-from ledger_pipelines.runs.jobs import CheckOutcome
-from ledger_pipelines.store.queries.summaries import (
-    DeferredRevenue,
-    IncompleteStatement,
-    MonthSummary,
-    unresolved_errors,
-)
 from ledger_pipelines.wording import counted
+
+if TYPE_CHECKING:
+    from ledger_pipelines.closing.readiness import Reason
+    from ledger_pipelines.runs.jobs import CheckOutcome
+    from ledger_pipelines.store.queries.summaries import DeferredRevenue, IncompleteStatement, MonthSummary
 
 
 def print_statements(summaries: Sequence[MonthSummary], console: Console) -> None:
@@ -62,12 +59,14 @@ def print_deferred_revenue(rows: Sequence[DeferredRevenue], console: Console) ->
         console.print(f"Accrual notices: {told}.", highlight=False)
 
 
-def changes_table(changes: dict[str, dict[str, int]]) -> Table:
+def print_changes(changes: Mapping[str, Mapping[str, int]], console: Console) -> None:
     """A row for each table that a run wrote."""
+    if not changes:
+        return
     table = _table("Rows", ("Table",), ("Added", "Removed", "Unchanged"))
     for name, counts in changes.items():
         table.add_row(name, *(f"{counts[key]:,}" for key in ("added", "removed", "unchanged")))
-    return table
+    console.print(table)
 
 
 def print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
@@ -106,9 +105,9 @@ def print_reasons(reasons: Sequence[Reason], console: Console) -> None:
         )
 
 
-def print_errors(connection: psycopg.Connection, console: Console) -> None:
-    """The integration errors that are neither resolved nor ignored, with one of each operation's messages."""
-    for integration, operation, count, message in unresolved_errors(connection):
+def print_errors(errors: Sequence[tuple[str, str, int, str]], console: Console) -> None:
+    """How many integration errors each operation has, with one of their messages."""
+    for integration, operation, count, message in errors:
         more = f" … and {count - 1} more" if count > 1 else ""
         console.print(
             f"[yellow]{integration} {operation}: {counted(count, 'integration error')}.[/] {escape(message)}{more}",

@@ -29,6 +29,8 @@ def enter(settings: Settings) -> Database:
     environment. The database must have been migrated. Raises LedgerError when the home cannot be written to.
     """
     database = ledger_database(settings)
+    with database.connect() as connection:
+        first_month = read_first_month(connection)
     home = settings.home.resolve() / "dagster"
     try:
         make_folder(home.parent)
@@ -47,7 +49,7 @@ def enter(settings: Settings) -> Database:
             "LEDGER_TIMEZONE": settings.timezone,
             "LEDGER_DATABASE_URL": database.url,
             "LEDGER_DAGSTER_URL": database.dagster_url,
-            "LEDGER_FIRST_MONTH": format_month(read_first_month(database)),
+            "LEDGER_FIRST_MONTH": format_month(first_month),
         }
     )
     return database

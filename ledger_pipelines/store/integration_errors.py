@@ -102,7 +102,7 @@ def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> st
     )
 
 
-def heed_error(connection: psycopg.Connection, error_id: int) -> str:
+def unignore_error(connection: psycopg.Connection, error_id: int) -> str:
     """Counts an ignored error again; its message. Raises LedgerError when there is none."""
     return _decide(
         connection,

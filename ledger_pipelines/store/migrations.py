@@ -92,15 +92,14 @@ def create_schemas(database: Database) -> None:
         _create_schemas(connection)
 
 
-def read_first_month(database: Database) -> date:
+def read_first_month(connection: psycopg.Connection) -> date:
     """The ledger's first month, as it was fixed when the database was first migrated.
 
     Raises LedgerError where it is none that a ledger can begin with.
     """
-    with database.connect() as connection:
-        row = connection.execute(
-            "SELECT value, current_date FROM ledger_settings WHERE name = 'first_month'"
-        ).fetchone()
+    row = connection.execute(
+        "SELECT value, current_date FROM ledger_settings WHERE name = 'first_month'"
+    ).fetchone()
     if row is None:
         raise LedgerError("The database has no first month: run `ledger migrate`.")
     try:

@@ -16,7 +16,7 @@ import pytest
 
 from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.billing.statements import bill
-from ledger_pipelines.cli.run_exports import write_accruals, write_errors, write_statements
+from ledger_pipelines.cli.export import chosen_format, write_export
 from ledger_pipelines.closing.restatement import in_month
 from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.printable import one_line
@@ -25,6 +25,7 @@ from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.months import ensure_months, replace_month
 from ledger_pipelines.store.snapshots import record_snapshot
 from ledger_pipelines.workflows.accruals import frames_of
+from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
 from ledger_pipelines_tests.accruals.building import make_inputs as make_accrual_inputs
 from ledger_pipelines_tests.billing.building import MARCH, make_inputs
 
@@ -73,12 +74,12 @@ def _contracts(frame: pa.Table) -> pa.Table:
 
 
 def written(database: Database, kind: str, output: Path | None, file_format: str | None = None) -> None:
-    if kind == "statements":
-        write_statements(database, [MARCH], account=None, file_format=file_format, output=output)
-    elif kind == "accruals":
-        write_accruals(database, [MARCH], ledger_months=[MARCH], file_format=file_format, output=output)
-    else:
-        write_errors(database, [], file_format=file_format, output=output)
+    export = {
+        "statements": lambda: export_statements(database, [MARCH]),
+        "accruals": lambda: export_accruals(database, [MARCH], [MARCH]),
+        "errors": lambda: export_errors(database, []),
+    }[kind]()
+    write_export(export, chosen_format(file_format, output), output, "row")
 
 
 @pytest.mark.parametrize("kind", ["statements", "accruals", "errors"])
@@ -109,11 +110,14 @@ def test_the_file_is_utf_8_and_whole_in_a_locale_that_has_no_such_letters(
 import sys
 from datetime import date
 from pathlib import Path
-from ledger_pipelines.cli.run_exports import write_statements
+from ledger_pipelines.cli.context import console
+from ledger_pipelines.cli.export import write_export
 from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.exports import export_statements
+console.quiet = True
 for output in (Path({str(file)!r}), None):
-    write_statements(Database({books.url!r}), [date(2025, 3, 1)], account=None, file_format="csv", output=output)
+    write_export(export_statements(Database({books.url!r}), [date(2025, 3, 1)]), "csv", output, "statement")
 """
     variables = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     with printed.open("wb") as stream:

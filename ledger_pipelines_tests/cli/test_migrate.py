@@ -51,7 +51,8 @@ def test_an_empty_ledger_with_a_wrong_first_month_is_mended(empty_database: Data
         execute(empty_database, "UPDATE ledger_settings SET value = %s WHERE name = 'first_month'", kept)
         mended = ledger("migrate", "--first-month", "2024-03")
         assert (mended.code, mended.err) == (0, ""), kept
-        assert read_first_month(empty_database) == date(2024, 3, 1)
+        with empty_database.connect() as connection:
+            assert read_first_month(connection) == date(2024, 3, 1)
     assert ledger("history").out.startswith("The ledger's first month is 2024-03.")
 
 
@@ -78,7 +79,8 @@ def test_the_first_month_of_a_ledger_with_rows_stays(ledger_with_rows: Ledger, d
     assert done.err.startswith(
         "Error: The ledger is not empty (sync_executions has rows), so its first month stays: "
     )
-    assert read_first_month(database) == date(2024, 1, 1)
+    with database.connect() as connection:
+        assert read_first_month(connection) == date(2024, 1, 1)
 
 
 @pytest.fixture

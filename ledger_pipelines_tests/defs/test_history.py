@@ -9,16 +9,16 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
-from rich.console import Console
 
-from ledger_pipelines.cli import history
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
+from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.history import start_history
 from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.workflows.history import read_history, refuse_unread
 from ledger_pipelines_tests.defs.closing import run, use
 from ledger_pipelines_tests.end_to_end.harness import fetch
 
@@ -118,13 +118,10 @@ def test_a_person_says_that_there_is_nothing_before_and_is_contradicted_by_what_
     with pytest.raises(LedgerError, match="takes a reason"):
         start_history(connection, MONTHS[6], person="Ada", reason=" ")
     start_history(connection, MONTHS[6], person="Ada", reason="We opened in July")
-    console = Console(width=120)
-    with console.capture() as capture:
-        history.run(database, nothing_before=None, reason=None, person="Bob", today=UNTIL, console=console)
-    told = capture.get()
-    assert "There is nothing before 2024-07, says Ada" in told
-    assert "We opened in July" in told
-    assert "Invoices from Holded: never read: 2024-07 to 2024-08." in told
+    past = read_history(database, UNTIL)
+    assert past.start is not None
+    assert (past.start.month, past.start.person, past.start.reason) == (MONTHS[6], "Ada", "We opened in July")
+    assert past.unread["invoices"] == MONTHS[6:8]
 
     checks = run(database, [LAST])
     assert _months(database, "invoices") == MONTHS[6:]
@@ -150,7 +147,7 @@ def test_a_ledger_without_a_school_closes_for_good_without_its_history(
 def _finalising(database: Database, month: date) -> str | None:
     """Why the month is not closed for good, as far as its history goes."""
     try:
-        history.refuse_unread(database, [month])
+        refuse_unread(database, read_settings(), [month])
     except LedgerError as error:
         return str(error)
     return None

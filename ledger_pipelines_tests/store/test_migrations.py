@@ -31,7 +31,8 @@ def test_the_first_month_is_fixed_when_first_migrated(empty_database: Database) 
     migrate(empty_database, first_month=FIRST)
     migrate(empty_database, first_month=date(2026, 1, 1))
 
-    assert read_first_month(empty_database) == FIRST
+    with empty_database.connect() as connection:
+        assert read_first_month(connection) == FIRST
 
 
 def test_a_failing_file_leaves_the_database_as_it_was(empty_database: Database, tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from ledger_pipelines.store.executions import fail_abandoned, recorded_execution
 from ledger_pipelines.store.integration_errors import (
     ErrorCounts,
     ListedError,
-    heed_error,
     ignore_error,
     list_errors,
     record_problems,
     resolve_error,
     take_confirmation,
+    unignore_error,
 )
 
 JANUARY, FEBRUARY = date(2025, 1, 1), date(2025, 2, 1)
@@ -172,7 +172,7 @@ def test_an_ignored_error_that_is_heeded_counts_again(connection: psycopg.Connec
     error = only_error(connection)
     ignore_error(connection, error.error_id, "Sold last year.")
 
-    assert heed_error(connection, error.error_id) == error.message
+    assert unignore_error(connection, error.error_id) == error.message
 
     assert only_error(connection) == error
 
@@ -198,7 +198,7 @@ def test_a_decision_needs_an_error_and_a_reason(connection: psycopg.Connection) 
         with pytest.raises(LedgerError, match="--note"):
             decide(connection, before.error_id, "  ")
     with pytest.raises(LedgerError, match="There is no integration error 999"):
-        heed_error(connection, 999)
+        unignore_error(connection, 999)
     assert only_error(connection) == before
 
 

@@ -1,4 +1,4 @@
-"""What every subcommand begins with: where it prints, the ledger of the settings, months, and who and when it is."""
+"""What every subcommand begins with: its consoles, the ledger of the settings, months, who asks and the day."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ledger_pipelines.store.database import Database
 
 console = PrintableConsole()
+error_console = PrintableConsole(stderr=True)
 
 Month = Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM or YYYY-MM-01.")]
 MonthEnd = Annotated[

@@ -1,0 +1,107 @@
+"""Closing months for good, and reopening one (rules/billing.md, Which plan, 3): what was checked is what is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import psycopg
+
+from ledger_pipelines.closing.readiness import Facts, OpenError, Reason, reasons_against, refusal, warnings_of
+from ledger_pipelines.errors import ConfigurationError, LedgerError
+from ledger_pipelines.months import describe_months
+from ledger_pipelines.settings import SOURCES, Settings
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.executions import others_meanwhile
+from ledger_pipelines.store.integration_errors import open_errors
+from ledger_pipelines.store.periods import close_months, closed_months, make_partitions, reopen_month
+from ledger_pipelines.store.writes import Versions, changed_by_others
+
+
+class NotClosedError(LedgerError):
+    """The months stay open; `reasons` are all that stands against closing them, the gravest first."""
+
+    def __init__(self, months: Sequence[date], reasons: Sequence[Reason]) -> None:
+        super().__init__(refusal(months, reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The months that were closed now, how many were closed before, and what failed and is no matter of their books."""
+
+    months: list[date]
+    already: int
+    warnings: list[Reason]
+
+
+def refuse_unconfigured(settings: Settings) -> None:
+    """Raises ConfigurationError where no source is configured at all: there would be nothing to close."""
+    if not any(settings.is_begun(source) for source in SOURCES):
+        raise ConfigurationError(
+            "No source is configured, so there is nothing to close: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or "
+            "run `ledger up --demo`."
+        )
+
+
+def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Versions, person: str) -> Closed:
+    """Closes the months of these facts where nothing stands against it.
+
+    The facts are of the run that has just checked them; open errors are looked up here. `before` is how often the
+    months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where
+    another run wrote, or may have written, what was checked.
+    """
+    months = list(facts.months)
+    with database.connect() as connection:
+        make_partitions(connection, months)
+        with connection.transaction():
+            # From here on nobody else writes to the months: what is looked at now is what stays.
+            closed = close_months(connection, months, person=person)
+            known = replace(facts, months=closed, errors=_open_errors(connection))
+            reasons = reasons_against(known)
+            if reasons:
+                raise NotClosedError(closed or months, reasons)
+            _refuse_changed(connection, closed, run_id, before)
+    return Closed(closed, len(months) - len(closed), warnings_of(known))
+
+
+def reopen(database: Database, month: date, *, person: str, reason: str) -> list[date]:
+    """Reopens a closed month, and returns the later ones that stay closed.
+
+    Raises LedgerError without a reason, where the month is not closed, or where a closed one has taken news of it.
+    """
+    with database.connect() as connection:
+        reopen_month(connection, month, person=person, reason=reason)
+        return sorted(closed for closed in closed_months(connection) if closed > month)
+
+
+def _open_errors(connection: psycopg.Connection) -> list[OpenError]:
+    return [
+        OpenError(number, integration, operation, kind, record, message, frozenset(months), is_blocking)
+        for number, integration, operation, kind, record, message, months, is_blocking in open_errors(
+            connection
+        )
+    ]
+
+
+def _refuse_changed(
+    connection: psycopg.Connection, months: Sequence[date], run_id: str, before: Versions
+) -> None:
+    """Raises LedgerError where another run wrote, or may have written, what these months were checked by."""
+    if not months:
+        return
+    changed = changed_by_others(connection, run_id, before, until=max(months))
+    if changed:
+        tables = sorted({table for _, table in changed})
+        written = sorted({month for month, _ in changed})
+        raise LedgerError(
+            f"{describe_months(months)} was not closed, another run changed {', '.join(tables)} of "
+            f"{describe_months(written)} meanwhile: run again when that has ended."
+        )
+    meanwhile = others_meanwhile(connection, run_id, months)
+    if meanwhile:
+        raise LedgerError(
+            f"{describe_months(months)} was not closed, another run executed {', '.join(meanwhile)} for it "
+            "meanwhile: run again when that has ended."
+        )

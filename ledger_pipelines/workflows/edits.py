@@ -1,0 +1,168 @@
+"""What people edit, set and removed one row at a time, and what a person should know of each edit
+(rules/billing.md, What people edit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ledger_pipelines.billing.contracts import MONTH_TO_MONTH, normalise_term
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.editing import Edit, Row, list_rows, remove_row, set_row
+from ledger_pipelines.store.edits.tables import PLANS, Editable
+from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
+from ledger_pipelines.store.snapshots import newest_has
+from ledger_pipelines.tables.billing import RATES
+
+#: The snapshot that has the records which a column names, and its column there.
+_NAMED = {
+    "account_number": ("companies", "account_number"),
+    "asset_id": ("assets", "id"),
+    "user_id": ("contacts", "id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An edit, and sentences on what follows from it that one may not expect."""
+
+    edit: Edit
+    notes: list[str]
+
+
+def edited_rows(database: Database, editable: Editable, account: str | None = None) -> list[Row]:
+    """The rows of a kind, of one company or all; none of a kind that belongs to no company where one is given."""
+    if account is None:
+        return list(list_rows(database, editable))
+    if "account_number" not in editable.key:
+        return []
+    return list(list_rows(database, editable, account_number=parsed(editable, "account_number", account)))
+
+
+def set_edit(
+    database: Database,
+    editable: Editable,
+    names: Mapping[str, str],
+    fields: Mapping[str, str],
+    *,
+    from_month: date | None,
+    row_id: int | None,
+    person: str,
+) -> Edited:
+    """Sets fields of the row of these names, all given as people write them. Raises LedgerError for a mistake."""
+    key = _key(database, editable, names, from_month)
+    edit = set_row(database, editable, key, parsed_fields(editable, fields), person=person, row_id=row_id)
+    return Edited(edit, list(_notes(database, editable, edit)))
+
+
+def remove_edit(
+    database: Database,
+    editable: Editable,
+    names: Mapping[str, str],
+    *,
+    from_month: date | None,
+    row_id: int | None,
+    person: str,
+) -> Edited:
+    """Removes the row of these names. Raises LedgerError where there is none."""
+    key = _key(database, editable, names, from_month)
+    edit = remove_row(database, editable, key, person=person, row_id=row_id)
+    return Edited(edit, list(_notes(database, editable, edit)))
+
+
+def counting_fields(editable: Editable, row: Row) -> list[str]:
+    """The fields that say something: an override's where it counts, also with 0, others where there is anything."""
+
+    def counts(name: str) -> bool:
+        switch = editable.switch_of(name)
+        return bool(row[name]) if switch is None else bool(row[switch])
+
+    return [name for name in editable.fields if counts(name)]
+
+
+def _key(
+    database: Database, editable: Editable, names: Mapping[str, str], from_month: date | None
+) -> dict[str, Any]:
+    """What names the row: of a plan with its term as billing reads it, or as the plan's row has it already."""
+    if editable is not PLANS:
+        return parsed_key(editable, names, from_month)
+    key = parsed_key(editable, {"term_length": MONTH_TO_MONTH, **names}, from_month)
+    term = normalise_term(key["term_length"])
+    spellings = [
+        row["term_length"]
+        for row in list_rows(database, PLANS, billing_plan=key["billing_plan"])
+        if normalise_term(row["term_length"]) == term and row["from_month"] == key["from_month"]
+    ]
+    return key | {"term_length": spellings[-1] if spellings else term}
+
+
+def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
+    row = edit.after or edit.before or {}
+    if edit.before is None and editable is PLANS:
+        free = [name for name in RATES if not row[name]]
+        if free:
+            yield f"Free of charge, because not given: {', '.join(free)}."
+    # Charges of one name and of different kinds are not each other's successors.
+    if edit.before is None and not editable.alternatives:
+        yield from _no_longer_counting(database, editable, row)
+    yield from _unknown_names(database, editable, row)
+
+
+def _no_longer_counting(database: Database, editable: Editable, row: Row) -> Iterator[str]:
+    """What the row before sets and a new one does not: from its month on it holds alone and whole."""
+    since = row["from_month"]
+    if since is None:
+        return
+    named = {name: row[name] for name in editable.key}
+    before = [
+        other
+        for other in list_rows(database, editable, **named)
+        if other["from_month"] is None or other["from_month"] < since
+    ]
+    lost = counting_fields(editable, before[-1]) if before else []
+    lost = [name for name in lost if name not in counting_fields(editable, row)]
+    if lost:
+        yield (
+            f"From {format_month(since)} on it holds alone: {', '.join(lost)} of the one before no longer counts "
+            "then, unless it is set here, too."
+        )
+
+
+def _unknown_names(database: Database, editable: Editable, row: Row) -> Iterator[str]:
+    """Whom no snapshot has yet: the edit is kept all the same."""
+    for name in editable.key:
+        if name in _NAMED:
+            table, column = _NAMED[name]
+            with database.connect() as connection:
+                if newest_has(connection, table, column, row[name]) is False:
+                    yield f"The newest snapshot has no {name} {row[name]}: until one has, the edit bills nothing."
+
+
+def split_words(editable: Editable, words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What names a row, and the fields, from words as people write them: the names, then FIELD=VALUE.
+
+    A plan's term may be left out. Raises LedgerError where the row is not named, or a word is no field.
+    """
+    named = words[: len(editable.key)]
+    if editable is PLANS and len(named) > 1 and "=" in named[-1]:
+        named.pop()
+    needed = 1 if editable is PLANS else len(editable.key)
+    is_field = any("=" in word and word.partition("=")[0] in editable.fields for word in named)
+    if len(named) < needed or is_field:
+        raise LedgerError(f"Name the {editable.row} by {' and '.join(editable.key)}.")
+    fields: dict[str, str] = {}
+    for word in words[len(named) :]:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise LedgerError(
+                f"{word!r} is no field: write it as NAME=VALUE, for example {next(iter(editable.fields))}=…."
+            )
+        if name in fields:
+            raise LedgerError(f"{name} is given twice.")
+        fields[name] = value
+    return dict(zip(editable.key, named, strict=False)), fields
