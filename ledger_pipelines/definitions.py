@@ -11,6 +11,7 @@ import dagster as dg
 
 from ledger_pipelines.orchestration.dagster_home import project_file
 from ledger_pipelines.orchestration.executor import held_executor
+from ledger_pipelines.orchestration.presentation import CODE_REFERENCES
 from ledger_pipelines.orchestration.resources import environment_resources
 
 
@@ -23,7 +24,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     with warnings.catch_warnings():
         # A person can do without the links: should this part of Dagster change, the inventory's test says so.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = dg.with_source_code_references([*(found.assets or ())])
+        assets = [_with_code_reference(asset) for asset in found.assets or ()]
     return dg.Definitions(
         assets=assets,
         asset_checks=found.asset_checks,
@@ -33,6 +34,15 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         resources={**environment_resources(), **(resources or {})},
         executor=held_executor,
     )
+
+
+def _with_code_reference(asset: Any) -> Any:
+    """The asset with the file and line that define it, where it does not say so itself."""
+    specs = getattr(asset, "specs", ())
+    if any(CODE_REFERENCES in spec.metadata for spec in specs):
+        return asset
+    (referenced,) = dg.with_source_code_references([asset])
+    return referenced
 
 
 @dg.definitions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import inspect
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from ledger_pipelines.tables.columns import column_line
 #: By the morning of the third, the month's close must have run since the first: the schedule runs it on the second.
 MONTHLY_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 6 3 * *", lower_bound_delta=timedelta(days=2))
 OWNER = "team:finance-data"
+CODE_REFERENCES = "dagster/code_references"
 
 _COLUMN_TYPES = (
     (pa.types.is_string, "text"),
@@ -71,3 +73,10 @@ def _column_type(kind: pa.DataType) -> str:
     if pa.types.is_decimal(kind):
         return f"numeric({kind.precision}, {kind.scale})"
     return next(name for is_kind, name in _COLUMN_TYPES if is_kind(kind))
+
+
+def source_of(function: Callable[..., object]) -> dict[str, dg.MetadataValue[Any]]:
+    """The metadata of an asset that this function defines, where a decorator of ours makes the asset of it."""
+    _, line = inspect.getsourcelines(function)
+    reference = dg.LocalFileCodeReference(file_path=inspect.getfile(function), line_number=line)
+    return {CODE_REFERENCES: dg.CodeReferencesMetadataValue(code_references=[reference])}

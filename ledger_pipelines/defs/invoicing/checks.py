@@ -21,7 +21,8 @@ from ledger_pipelines.orchestration.findings import Finding, listing, month_chec
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.queries.invoices import misplaced_documents
 from ledger_pipelines.tables.labels import named_records
-from ledger_pipelines.workflows.imports.documents import Written
+from ledger_pipelines.workflows.imports.holded import ImportedDocuments
+from ledger_pipelines.workflows.imports.outcome import Imported
 from ledger_pipelines.workflows.step import Step
 
 #: Records that a finding names; its metadata has them all.
@@ -74,7 +75,7 @@ CHECKS = [
 ]
 
 
-def document_findings(step: Step, written: Written) -> list[Finding]:
+def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
     """Documents in two months, those whose lines do not add up, and money that no contract claims."""
     twice = misplaced_documents(step.connection, step.months)
     off = [
@@ -82,7 +83,7 @@ def document_findings(step: Step, written: Written) -> list[Finding]:
             row["month"],
             f"{row['document_number']} has lines of {row['lines']} and is {row['net']} {row['currency']}",
         )
-        for row in written.unexplained.to_pylist()
+        for row in imported.unexplained.to_pylist()
     ]
     return [
         *_findings(
@@ -100,7 +101,7 @@ def document_findings(step: Step, written: Written) -> list[Finding]:
             off,
             told="documents whose lines do not come to what they are without tax, and count in proportion",
         ),
-        *(_unclaimed_finding(written.unclaimed, month) for month in step.months),
+        *(_unclaimed_finding(imported.unclaimed, month) for month in step.months),
     ]
 
 
@@ -125,8 +126,9 @@ def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
     )
 
 
-def unmatched_clients(step: Step, clients: pa.Table) -> list[Finding]:
+def unmatched_clients(step: Step, imported: Imported) -> list[Finding]:
     """Clients whom nobody in 4Geeks has the e-mail of, for each month of the step."""
+    clients = imported.tables["clients"].frame
     unmatched = kept(clients, ~present(column(clients, "student_id")))
     named: list[dict[str, Any]] = unmatched.select(["name", "email"]).to_pylist()
     rows = [

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from ledger_pipelines.defs.invoicing.specs import TABLES
 from ledger_pipelines.errors import Problem
@@ -20,18 +18,15 @@ from ledger_pipelines.store.integration_errors import without_ignored
 from ledger_pipelines.store.months import Change
 from ledger_pipelines.store.queries.contract_names import named_contracts
 from ledger_pipelines.tables.labels import told_problems
-from ledger_pipelines.workflows.step import Changes, Step
+from ledger_pipelines.workflows.imports.outcome import ImportedTable
+from ledger_pipelines.workflows.step import Step
 
 READ_COMPLETELY = "read_completely"
 
 
-def described(
-    step: AssetStep, table: str, frame: pa.Table, changes: Changes, **more: Any
-) -> dg.MaterializeResult[None]:
-    """What the run did to a table, with each month's own figures and rows at that month; `more` is of the run.
-
-    `frame` is what was computed, with months or, for a source's state, without.
-    """
+def described(step: AssetStep, table: str, imported: ImportedTable) -> dg.MaterializeResult[None]:
+    """What the run did to a table, with each month's own figures and rows at that month."""
+    frame, changes = imported.frame, imported.changes
     has_months = "month" in frame.column_names
     frames = {
         month: booked_or_computed(step, table, month, change, frame) if has_months else frame
@@ -42,7 +37,7 @@ def described(
     previews = month_previews(frames, columns, named=named)
     for month, change in changes.items():
         step.describe(table, month, change, preview=previews[month])
-    return dg.MaterializeResult(asset_key=table, metadata=more)
+    return dg.MaterializeResult(asset_key=table, metadata=dict(imported.figures))
 
 
 def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
@@ -64,10 +59,12 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
     ]
 
 
-def closed_unchanged(step: Step, table: str, changes: Changes, frame: pa.Table) -> list[Finding]:
-    """One finding for each month: does the source, whose rows are `frame`, still say what a closed month holds?"""
+def closed_unchanged(step: Step, table: str, imported: ImportedTable) -> list[Finding]:
+    """One finding for each month: does the source still say what a closed month holds?"""
     shown = TABLES[table].preview
     return [
-        closed_month_finding(step, table, month, changes.get(month, Change()), frame, shown=shown)
+        closed_month_finding(
+            step, table, month, imported.changes.get(month, Change()), imported.frame, shown=shown
+        )
         for month in step.months
     ]

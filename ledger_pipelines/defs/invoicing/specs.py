@@ -13,22 +13,8 @@ from ledger_pipelines.invoicing.contracts import CONTRACTS
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIPS
 from ledger_pipelines.sources.holded.models import CONTACTS, INVOICE_LINES, INVOICES, SALES_CHANNELS
-from ledger_pipelines.sources.notion.models import PAGES
+from ledger_pipelines.workflows.imports.notion import EXTERNAL_IDS
 
-EXTERNAL_IDS = pa.schema(
-    [
-        PAGES.field(name)
-        for name in (
-            "page_id",
-            "name",
-            "email",
-            "educational_status",
-            "drop_date",
-            "certificated_at",
-            "last_edited_at",
-        )
-    ]
-)
 ENROLLMENTS = pa.schema([*PERIODS, MEMBERSHIPS.field("created_at"), IS_REMOVED, IS_PERIOD])
 
 

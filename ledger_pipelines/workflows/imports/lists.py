@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
+import pyarrow as pa
 
+from ledger_pipelines.columns import column
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.shrinkage import ENTITY, is_doubtful, shrunken_list
 from ledger_pipelines.sources.records.lists import ListReading
@@ -79,3 +81,8 @@ def judge(
         if problem.is_blocking and problem.entity_type != ENTITY and problem.external_id not in keys
     ]
     return Trust(doubts, not doubts and not unknown)
+
+
+def keys_of(frame: pa.Table, name: str) -> frozenset[str]:
+    """The keys of the records that were read, as problems name them."""
+    return frozenset(map(str, column(frame, name).to_pylist()))

@@ -22,7 +22,7 @@ from ledger_pipelines.store.memberships import (
 )
 from ledger_pipelines.store.queries.enrolled import keep_enrolled
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
-from ledger_pipelines.workflows.imports.lists import SourceList, Trust, judge
+from ledger_pipelines.workflows.imports.lists import SourceList, Trust, judge, keys_of
 from ledger_pipelines.workflows.imports.state import written_together
 from ledger_pipelines.workflows.step import Changes, Step
 
@@ -55,7 +55,7 @@ def write_periods(step: Step, reading: ListReading, *, zone: tzinfo, read_at: da
             MEMBERSHIPS,
             reading,
             known=present_periods(rows, times).num_rows,
-            keys=frozenset(map(str, ids.to_pylist())),
+            keys=keys_of(reading.frame, "id"),
             read_at=read_at,
         )
         lock_sightings(connection)
