@@ -1,39 +1,25 @@
 """Snapshots of Codex: companies, assets, contacts, plans and tickets, month by month, from one fetch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
-import pyarrow as pa
 
 from ledger_pipelines.billing.inputs import TICKETS
-from ledger_pipelines.closing.snapshots import months_to_read
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
-from ledger_pipelines.errors import Problem
-from ledger_pipelines.months import years_so_far
 from ledger_pipelines.orchestration.findings import report
 from ledger_pipelines.orchestration.partitions import MONTHS, is_partition
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import ROWS, preview
 from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
 from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
-from ledger_pipelines.sources.codex.client import CodexSnapshot
 from ledger_pipelines.sources.codex.models import SCHEMAS
-from ledger_pipelines.store.months import Change, ensure_months, rows_of_months
+from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import (
     count_rows,
     read_first_rows,
-    read_snapshots,
-    record_gaps,
-    record_snapshot,
 )
-from ledger_pipelines.workflows.imports.codex_tickets import (
-    NEWS,
-    place_fetched,
-    record_ticket_problems,
-    tickets_due,
-)
-from ledger_pipelines.workflows.imports.codex_unread import Unread, find_unread, for_months, keep_unread
+from ledger_pipelines.workflows.imports.codex import TABLES, Snapshots, take_snapshots
 
 _DESCRIPTIONS = {
     "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
@@ -81,7 +67,7 @@ class SnapshotConfig(dg.Config):
             group="codex",
             kinds=("codex", "postgres"),
         )
-        for table in ("companies", "plans", "assets", "contacts", "tickets")
+        for table in TABLES
     ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
@@ -99,130 +85,22 @@ def codex_snapshots(
     if codex.is_left_out:
         yield from not_configured(context, "CODEX_URL")
         return
-    wanted = [key.to_user_string() for key in context.selected_asset_keys]
+    wanted = [table for table in TABLES if dg.AssetKey(table) in context.selected_asset_keys]
     with executed_step(context, ledger, "codex") as step:
-        taken_at = datetime.now(UTC)
-        due = _months_due(step, wanted, taken_at.date(), refresh=config.refresh_snapshots)
-        tickets = tickets_due(step, taken_at.date(), all_tickets=config.ask_for_undated)
-        needed = frozenset(table for table, months in due.items() if months or table == "tickets")
-        frames: dict[str, pa.Table] = {}
-        changes: dict[str, dict[date, Change]] = {}
-        news = NEWS.empty_table()
-        if needed:
-            with codex.client() as client:
-                snapshot = client.fetch(needed, tickets.asked_years)
-            frames = {
-                table: _by_month(getattr(snapshot, table), due[table])
-                for table in sorted(needed - {"tickets"})
-            }
-            unread = find_unread(step.connection, snapshot, frames, due)
-            kept = {
-                table: keep_unread(step.connection, table, frame, due[table], unread)
-                for table, frame in frames.items()
-            }
-            is_complete = {table: _is_complete(snapshot, unread, table) for table in frames}
-            if "tickets" in needed:
-                read = place_fetched(step, snapshot, tickets)
-                frames["tickets"], news = read.placed.tickets, read.news
-                kept["tickets"] = read.placed.tickets, read.gaps
-                is_complete["tickets"] = read.is_complete
-                record_ticket_problems(step, read, tickets)
-            changes = _write(step, kept, due, is_complete, taken_at)
-            _record_problems(step, snapshot, unread, due)
-        results = [
-            _result(step, table, frames.get(table), changes.get(table, {})) for table in _in_order(wanted)
-        ]
+        snapshots = take_snapshots(
+            step,
+            codex.client,
+            wanted,
+            taken_at=datetime.now(UTC),
+            refresh=config.refresh_snapshots,
+            ask_for_undated=config.ask_for_undated,
+        )
+        results = [_described(step, table, snapshots) for table in wanted]
         findings = snapshot_findings(step, wanted)
         if "tickets" in wanted:
-            findings += closed_ticket_findings(step, news)
+            findings += closed_ticket_findings(step, snapshots.news)
     yield from results
     yield from report(context, ledger, findings)
-
-
-def _in_order(wanted: Sequence[str]) -> list[str]:
-    return [table for table in ("companies", "plans", "assets", "contacts", "tickets") if table in wanted]
-
-
-def _months_due(
-    step: AssetStep, wanted: Sequence[str], today: date, *, refresh: bool
-) -> dict[str, list[date]]:
-    """For each table, the months to be read now.
-
-    Tickets are always read, and for the year so far: a month's prepaid hours need the earlier months of its year,
-    and the answer holds them anyway.
-    """
-    taken: dict[str, set[date]] = {table: set() for table in wanted}
-    for snapshot in read_snapshots(step.connection, step.months):
-        if snapshot.table_name in taken:
-            taken[snapshot.table_name].add(snapshot.month)
-    return {
-        table: step.open(years_so_far(step.months))
-        if table == "tickets"
-        else months_to_read(
-            step.months, today=today, with_snapshot=taken[table], closed=step.closed, refresh=refresh
-        )
-        for table in wanted
-    }
-
-
-def _by_month(frame: pa.Table, months: Sequence[date]) -> pa.Table:
-    """The frame once for each of the snapshot's months."""
-    return pa.concat_tables(
-        frame.add_column(
-            0, pa.field("month", pa.date32()), pa.repeat(pa.scalar(month, pa.date32()), len(frame))
-        )
-        for month in months
-    )
-
-
-def _is_complete(snapshot: CodexSnapshot, unread: Unread, table: str) -> bool:
-    """Whether every record of a table could be read, and is believed."""
-    broken = any(problem.is_blocking for problem in _problems_of(snapshot, table))
-    return table in snapshot.complete and not broken and not unread.touches(table)
-
-
-def _write(
-    step: AssetStep,
-    kept: Mapping[str, tuple[pa.Table, set[tuple[date, str]]]],
-    due: Mapping[str, list[date]],
-    is_complete: Mapping[str, bool],
-    taken_at: datetime,
-) -> dict[str, dict[date, Change]]:
-    """Writes each table's months, with when they were taken and which companies they could not read anew."""
-    changes: dict[str, dict[date, Change]] = {}
-    for months in {tuple(due[table]) for table in kept if due[table]}:
-        together = {table: frame for table, (frame, _) in kept.items() if tuple(due[table]) == months}
-        ensure_months(step.connection, list(together), months)
-        with step.connection.transaction():
-            changes |= step.write(together, months)
-            for table in together:
-                open_months = step.open(months)
-                record_snapshot(
-                    step.connection, table, open_months, taken_at=taken_at, is_complete=is_complete[table]
-                )
-                gaps = {gap for gap in kept[table][1] if gap[0] in open_months}
-                record_gaps(step.connection, table, open_months, gaps)
-    return changes
-
-
-def _record_problems(
-    step: AssetStep, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
-) -> None:
-    """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
-    for table, months in sorted(due.items()):
-        # Tickets have months of their own: `record_ticket_problems`.
-        if not months or table == "tickets":
-            continue
-        problems = [
-            *_problems_of(snapshot, table),
-            *(problem for problem in unread.problems if problem.operation == table),
-        ]
-        is_complete = table in snapshot.complete and table not in unread.whole
-        step.record("codex", table, for_months(problems, months), months=months, is_complete=is_complete)
-
-
-def _problems_of(snapshot: CodexSnapshot, table: str) -> list[Problem]:
-    return [problem for problem in snapshot.problems if problem.operation == table]
 
 
 def _show_kept(step: AssetStep, table: str, months: Sequence[date]) -> None:
@@ -238,10 +116,9 @@ def _show_kept(step: AssetStep, table: str, months: Sequence[date]) -> None:
         step.show(table, month, metadata)
 
 
-def _result(
-    step: AssetStep, table: str, frame: pa.Table | None, changes: Mapping[date, Change]
-) -> dg.MaterializeResult[None]:
+def _described(step: AssetStep, table: str, snapshots: Snapshots) -> dg.MaterializeResult[None]:
     """What the run did to a table, with each month's own figures and rows at that month."""
+    frame, changes = snapshots.frames.get(table), snapshots.changes.get(table, {})
     today = datetime.now(UTC).date()
     for month, change in changes.items():
         if month in step.months:

@@ -16,12 +16,12 @@ from ledger_pipelines.store.integration_errors import is_ignored_in, open_messag
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
 from ledger_pipelines.tables.labels import told_problems
+from ledger_pipelines.workflows.imports.codex import TABLES
 from ledger_pipelines.workflows.imports.codex_tickets import UNDATED
 from ledger_pipelines.workflows.step import Step
 
 _WARN = dg.AssetCheckSeverity.WARN
 _COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"
-TABLES = ("companies", "plans", "assets", "contacts", "tickets")
 
 CHECKS = (
     [
