@@ -9,27 +9,18 @@ import pyarrow as pa
 
 from ledger_pipelines.money import told_amount
 from ledger_pipelines.months import format_month
-from ledger_pipelines.orchestration.presentation import OWNER, named_table
+from ledger_pipelines.orchestration.presentation import OWNER, table_metadata
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.queries.month_overview import MonthOverview
+from ledger_pipelines.tables import TABLES
 
-_COLUMNS: dict[str, pa.DataType] = {
-    "month": pa.date32(),
-    "status": pa.string(),
-    "closed_at": pa.timestamp("us", "UTC"),
-    "closed_by": pa.string(),
-}
 _SHOWN = ("month", "status", "statements", "total", "passed", "warn", "failed", "closed_by", "closed_at")
 
 #: People close and reopen months, no run does: nothing can be executed here, and whoever does tells of it.
 ledger_periods = dg.AssetSpec(
     "ledger_periods",
-    description="A row is a month of the ledger: open, or closed for good by somebody; `ledger months` shows the same.",
-    metadata=named_table(
-        "ledger.ledger_periods",
-        pa.schema(_COLUMNS),
-        "ledger_periods",
-    ),
+    description=TABLES["ledger_periods"].row,
+    metadata=table_metadata(TABLES["ledger_periods"]),
     group_name="closing",
     owners=[OWNER],
     kinds={"postgres"},

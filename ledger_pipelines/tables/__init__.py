@@ -1,1 +1,16 @@
-"""What stands in the tables: a line for every column of every asset, in words that a finance person reads."""
+"""Every table once: what a row is, its key, its columns with a line each, and which of them a person sees first.
+
+Sources fill them, rules take a part, the store keeps them, and assets and pages show them. Not here: partitions, indexes
+and constraints, which `sql/` has.
+"""
+
+from __future__ import annotations
+
+from ledger_pipelines.tables import accruals, billing, cfo, closing, codex, crm, edits, invoicing
+from ledger_pipelines.tables.table import Table
+
+_MODULES = (codex, invoicing, crm, billing, accruals, closing, cfo, edits)
+#: The tables by name.
+TABLES: dict[str, Table] = {
+    table.name: table for module in _MODULES for table in vars(module).values() if isinstance(table, Table)
+}

@@ -17,7 +17,7 @@ from ledger_pipelines.store.edits.editing import Edit, Row, list_rows, remove_ro
 from ledger_pipelines.store.edits.tables import PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
 from ledger_pipelines.store.snapshots import newest_has
-from ledger_pipelines.tables.billing import RATES
+from ledger_pipelines.tables.rates import RATES
 
 #: The snapshot that has the records which a column names, and its column there.
 _NAMED = {

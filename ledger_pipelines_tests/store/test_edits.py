@@ -19,7 +19,7 @@ from ledger_pipelines.store.edits.editing import list_rows, remove_row, set_row
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.edits.tables import ALL, ITEMS, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed_fields, parsed_key
-from ledger_pipelines.tables.billing import RATES
+from ledger_pipelines.tables.rates import RATES
 
 CLIENT, DEVICE, FEATURE = OVERRIDES["client"], OVERRIDES["asset"], OVERRIDES["feature"]
 CHARGE, MANUAL_USER = ITEMS["charge"], ITEMS["user"]

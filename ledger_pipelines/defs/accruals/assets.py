@@ -9,12 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.accruals.inputs import AccrualInputs
-from ledger_pipelines.accruals.outputs import (
-    ACCRUAL_NOTICES,
-    DEFERRED_REVENUE,
-    MONTHLY_ACCRUALS,
-    AccrualResult,
-)
+from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.defs.accruals.charts import month_totals, notice_table, recognised_by_service, waterfall
 from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
@@ -37,6 +32,7 @@ from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import Change, rows_of_months
 from ledger_pipelines.store.queries.contract_names import named_contracts
 from ledger_pipelines.store.snapshots import accrued_months, read_newest_snapshot, record_snapshot
+from ledger_pipelines.tables import TABLES
 from ledger_pipelines.workflows.accruals import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 
 _ALL = dg.AllPartitionMapping()
@@ -49,18 +45,6 @@ _DEPS = {
     "deferred_revenue": [dg.AssetDep("monthly_accruals", partition_mapping=SO_FAR)],
     "accrual_notices": [dg.AssetDep("monthly_accruals")],
 }
-_SCHEMAS = {
-    "monthly_accruals": MONTHLY_ACCRUALS,
-    "deferred_revenue": DEFERRED_REVENUE,
-    "accrual_notices": ACCRUAL_NOTICES,
-}
-_DESCRIPTIONS = {
-    "monthly_accruals": "A row is a contract in a month: what was invoiced and recognised in it, what is left, and why.",
-    "deferred_revenue": "A row is a month's deferred revenue in a currency, from opening to closing.",
-    "accrual_notices": "A row is something for a person to decide: missing CRM data, stalled money, statuses that clash.",
-}
-_SHOWN = ("client", "service", "recognised", "pending", "currency", "contract_amount", "state", "reason")
-_SHOWN_DEFERRED = ("currency", "opening", "invoiced", "recognised", "closing")
 
 
 @dg.multi_asset(
@@ -68,8 +52,6 @@ _SHOWN_DEFERRED = ("currency", "opening", "invoiced", "recognised", "closing")
     specs=[
         month_asset(
             table,
-            _SCHEMAS[table],
-            _DESCRIPTIONS[table],
             deps=_DEPS[table],
             group="accruals",
             kinds=("postgres", "arrow"),
@@ -171,7 +153,7 @@ def _describe(
         for table in OUTPUT_TABLES
     }
     names = partial(named_contracts, step.connection)
-    contracts = month_previews(frames["monthly_accruals"], _SHOWN, named=names)
+    contracts = month_previews(frames["monthly_accruals"], TABLES["monthly_accruals"].preview, named=names)
     for month in step.months:
         deferred, notices = frames["deferred_revenue"][month], frames["accrual_notices"][month]
         figures = month_totals(deferred)
@@ -186,7 +168,7 @@ def _describe(
                     frames["monthly_accruals"][month], inputs.services
                 ),
             },
-            "deferred_revenue": {"preview": preview(deferred, _SHOWN_DEFERRED)},
+            "deferred_revenue": {"preview": preview(deferred, TABLES["deferred_revenue"].preview)},
             "accrual_notices": {"notices": notice_table(notices, inputs.clients)},
         }
         for table in OUTPUT_TABLES:

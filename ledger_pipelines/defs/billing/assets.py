@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.defs.billing.charts import statement_chart
 from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
@@ -26,20 +25,11 @@ from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_c
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.statements import totals_by_kind
 from ledger_pipelines.store.snapshots import require_snapshots
+from ledger_pipelines.tables import TABLES
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.billing import OUTPUT_TABLES, SNAPSHOT_TABLES, StatementRun, run_statements
 
 _NOTHING = Decimal(0)
-_SCHEMAS = {
-    "ticket_hours": TICKET_HOURS,
-    "billing_statement_lines": STATEMENT_LINES,
-    "billing_statements": STATEMENTS,
-}
-_DESCRIPTIONS = {
-    "ticket_hours": "A row is a ticket's hours that count in the month: its total less what closed months billed of it.",
-    "billing_statement_lines": "A row is one charge on a company's statement, with the record that it comes from.",
-    "billing_statements": "A row is a company's statement of the month: what was counted, at which rates, and the total.",
-}
 _DEPS: dict[str, list[dg.AssetDep]] = {
     "ticket_hours": [dg.AssetDep("tickets", partition_mapping=YEAR_SO_FAR)],
     "billing_statement_lines": [
@@ -48,20 +38,6 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
     ],
     "billing_statements": [dg.AssetDep("billing_statement_lines")],
 }
-_TOP = (
-    "company_name",
-    "total",
-    "currency",
-    "total_user_charges",
-    "total_asset_charges",
-    "backup_charge",
-    "ticket_charge",
-    "billing_plan",
-)
-_PREVIEWS = {
-    "ticket_hours": ("ticket_number", "company_name", "hours", "billed_before", "ticket_month"),
-    "billing_statement_lines": ("company_name", "amount", "kind", "description", "quantity", "rate"),
-}
 
 
 @dg.multi_asset(
@@ -69,8 +45,6 @@ _PREVIEWS = {
     specs=[
         month_asset(
             table,
-            _SCHEMAS[table],
-            _DESCRIPTIONS[table],
             deps=_DEPS[table],
             group="billing",
             kinds=("postgres", "arrow"),
@@ -133,16 +107,21 @@ def _describe(step: AssetStep, run: StatementRun) -> None:
                 },
             )
         largest = statements.sort_by([("total", "descending"), ("account_number", "ascending")])
+        largest_columns = TABLES["billing_statements"].preview
         names = statements.select(["account_number", "company_name"])
         for table, frame in (
             ("ticket_hours", run.result.ticket_hours),
             ("billing_statement_lines", run.result.lines),
         ):
             rows = {month: booked_or_computed(step, table, month, run.changes[table][month], frame)}
-            shown = month_previews(rows, _PREVIEWS[table], named=partial(_with_names, names=names))
+            shown = month_previews(rows, TABLES[table].preview, named=partial(_with_names, names=names))
             step.describe(table, month, run.changes[table][month], preview=shown[month])
         step.describe(
-            "billing_statements", month, change, **figures, largest_statements=preview(largest, _TOP)
+            "billing_statements",
+            month,
+            change,
+            **figures,
+            largest_statements=preview(largest, largest_columns),
         )
         step.tell_month(month, change, f"{counted(statements.num_rows, 'statement')}, {figures['total']}")
 

@@ -8,20 +8,20 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from ledger_pipelines.cfo.frames import TRANSACTIONS
 from ledger_pipelines.defs.cfo.checks import CHECKS, cfo_findings
 from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import month_of
 from ledger_pipelines.orchestration.findings import report
 from ledger_pipelines.orchestration.partitions import MONTHS, first_partition, partition_key
-from ledger_pipelines.orchestration.presentation import MONTHLY_FRESHNESS, OWNER, named_table
+from ledger_pipelines.orchestration.presentation import MONTHLY_FRESHNESS, OWNER, table_metadata
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
 from ledger_pipelines.orchestration.steps import AssetStep, executed_step
 from ledger_pipelines.store.cfo.metrics import month_figures, ready_invoices, stray_months, waiting_invoices
 from ledger_pipelines.store.cfo.sync import invoice_of
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.tables import TABLES
 from ledger_pipelines.workflows.cfo.sync import SyncCounts, correct_months, sync_invoices
 
 
@@ -39,12 +39,8 @@ class CfoConfig(dg.Config):
 @dg.asset(
     key="cfo_transactions",
     deps=["invoices"],
-    description="A row is a paid invoice in the CFO's transactions, handed over exactly once, in the month of payment.",
-    metadata=named_table(
-        "transactions",
-        pa.schema([f for f in TRANSACTIONS if f.name != "invoice_id"]),
-        "cfo_transactions",
-    ),
+    description=TABLES["cfo_transactions"].row,
+    metadata=table_metadata(TABLES["cfo_transactions"], "transactions"),
     group_name="cfo",
     owners=[OWNER],
     kinds={"postgres"},

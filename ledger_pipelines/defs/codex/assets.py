@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
 from ledger_pipelines.orchestration.findings import report
 from ledger_pipelines.orchestration.partitions import MONTHS, is_partition
@@ -13,36 +12,13 @@ from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import ROWS, preview
 from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
 from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
-from ledger_pipelines.sources.codex.models import SCHEMAS
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import (
     count_rows,
     read_first_rows,
 )
-from ledger_pipelines.workflows.imports.codex import TABLES, Snapshots, take_snapshots
-
-_DESCRIPTIONS = {
-    "companies": "A row is a company as Codex knew it when the month's snapshot was taken.",
-    "assets": "A row is a device of a company, with its backed-up bytes, when the month's snapshot was taken.",
-    "contacts": "A row is a person at a company; one person may stand under several companies.",
-    "plans": "A row is a billing plan of Codex in one contract term, as the month found it.",
-    "tickets": "A row is a ticket in the UTC month of its last update (or, where that is closed and has other hours of "
-    "it, in the first open one after it), with all hours spent on it so far.",
-}
-_PREVIEWS = {
-    "companies": ("name", "account_number", "billing_plan", "contract_term_length", "contract_end_date"),
-    "assets": ("hostname", "account_number", "hardware_type", "device_type", "backup_data_bytes", "id"),
-    "contacts": ("name", "account_number", "employment_type", "active", "id"),
-    "plans": ("plan_name", "term_length", "per_user_cost", "per_workstation_cost", "per_server_cost"),
-    "tickets": (
-        "subject",
-        "total_hours_spent",
-        "status",
-        "account_number",
-        "ticket_number",
-        "last_updated_at",
-    ),
-}
+from ledger_pipelines.tables import TABLES
+from ledger_pipelines.workflows.imports.codex import SNAPSHOTS, Snapshots, take_snapshots
 
 
 class SnapshotConfig(dg.Config):
@@ -61,13 +37,11 @@ class SnapshotConfig(dg.Config):
     specs=[
         month_asset(
             table,
-            TICKETS if table == "tickets" else SCHEMAS[table],
-            _DESCRIPTIONS[table],
             deps=[] if table in ("companies", "plans") else ["companies"],
             group="codex",
             kinds=("codex", "postgres"),
         )
-        for table in TABLES
+        for table in SNAPSHOTS
     ],
     check_specs=CHECKS,
     partitions_def=MONTHS,
@@ -85,7 +59,7 @@ def codex_snapshots(
     if codex.is_left_out:
         yield from not_configured(context, "CODEX_URL")
         return
-    wanted = [table for table in TABLES if dg.AssetKey(table) in context.selected_asset_keys]
+    wanted = [table for table in SNAPSHOTS if dg.AssetKey(table) in context.selected_asset_keys]
     with executed_step(context, ledger, "codex") as step:
         snapshots = take_snapshots(
             step,
@@ -111,7 +85,7 @@ def _show_kept(step: AssetStep, table: str, months: Sequence[date]) -> None:
         metadata = {
             "dagster/partition_row_count": counts.get(month, 0),
             "snapshot": "kept",
-            "preview": preview(rows, _PREVIEWS[table], of=counts.get(month, 0)),
+            "preview": preview(rows, TABLES[table].preview, of=counts.get(month, 0)),
         }
         step.show(table, month, metadata)
 
@@ -124,7 +98,10 @@ def _described(step: AssetStep, table: str, snapshots: Snapshots) -> dg.Material
         if month in step.months:
             rows = None if frame is None else rows_of_months(frame, [month])
             step.describe(
-                table, month, change, **({} if rows is None else {"preview": preview(rows, _PREVIEWS[table])})
+                table,
+                month,
+                change,
+                **({} if rows is None else {"preview": preview(rows, TABLES[table].preview)}),
             )
         elif month not in step.closed and is_partition(month, today):
             # The earlier months of the year were read along: they were materialised by this run, too.

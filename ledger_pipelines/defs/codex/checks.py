@@ -16,7 +16,7 @@ from ledger_pipelines.store.integration_errors import is_ignored_in, open_messag
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
 from ledger_pipelines.tables.labels import told_problems
-from ledger_pipelines.workflows.imports.codex import TABLES
+from ledger_pipelines.workflows.imports.codex import SNAPSHOTS
 from ledger_pipelines.workflows.imports.codex_tickets import UNDATED
 from ledger_pipelines.workflows.step import Step
 
@@ -30,7 +30,7 @@ CHECKS = (
             asset=table,
             description="Every record of the source could be read; those that could not are integration errors.",
         )
-        for table in TABLES
+        for table in SNAPSHOTS
     ]
     + [
         month_check(
@@ -38,7 +38,7 @@ CHECKS = (
             asset=table,
             description="The month's snapshot was taken in the month or the one after: it is billed from its own state.",
         )
-        for table in TABLES
+        for table in SNAPSHOTS
         if table != "tickets"
     ]
     + [

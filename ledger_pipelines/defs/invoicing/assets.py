@@ -11,7 +11,7 @@ import dagster as dg
 
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY, closed_unchanged, completeness, described
-from ledger_pipelines.defs.invoicing.specs import TABLES
+from ledger_pipelines.defs.invoicing.specs import import_spec
 from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED
 from ledger_pipelines.orchestration.findings import Finding
 from ledger_pipelines.orchestration.partitions import MONTHS
@@ -49,7 +49,7 @@ def _import_asset(
         @dg.multi_asset(
             name=read.__name__,
             description=read.__doc__,
-            specs=[TABLES[table].spec(table).merge_attributes(metadata=source_of(read)) for table in tables],
+            specs=[import_spec(table).merge_attributes(metadata=source_of(read)) for table in tables],
             check_specs=checks,
             required_resource_keys={"ledger", source},
             partitions_def=MONTHS,

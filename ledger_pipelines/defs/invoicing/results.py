@@ -7,7 +7,6 @@ from functools import partial
 
 import dagster as dg
 
-from ledger_pipelines.defs.invoicing.specs import TABLES
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.orchestration.closed_months import booked_or_computed, closed_month_finding
 from ledger_pipelines.orchestration.findings import Finding, listing
@@ -17,6 +16,7 @@ from ledger_pipelines.store.history import READ_BY_MONTH
 from ledger_pipelines.store.integration_errors import without_ignored
 from ledger_pipelines.store.months import Change
 from ledger_pipelines.store.queries.contract_names import named_contracts
+from ledger_pipelines.tables import TABLES
 from ledger_pipelines.tables.labels import told_problems
 from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step

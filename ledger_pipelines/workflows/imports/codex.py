@@ -24,7 +24,7 @@ from ledger_pipelines.workflows.imports.codex_unread import Unread, find_unread,
 from ledger_pipelines.workflows.step import Changes, Step
 
 #: In the order of their lineage.
-TABLES = ("companies", "plans", "assets", "contacts", "tickets")
+SNAPSHOTS = ("companies", "plans", "assets", "contacts", "tickets")
 
 
 @dataclass(frozen=True, slots=True)
