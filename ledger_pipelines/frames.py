@@ -1,0 +1,96 @@
+"""pandas frames of Arrow columns, and the only words for what pandas gets wrong with them.
+
+A frame's columns are Arrow's from end to end, so money stays `decimal128` and a missing value is missing, never a
+float's NaN. pandas rounds halves to even, keeps a sum at 38 digits, fails on long products and makes objects of bare
+decimals and dates without a word; whatever needs one of these calls it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.errors import FrameError, LedgerError
+
+Series: TypeAlias = "pd.Series[Any]"
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """The table as a frame, without a copy; every column keeps its Arrow type."""
+    return table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+
+
+def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The frame's columns of the schema as a table of exactly its types.
+
+    Raises FrameError where a column is missing, a value does not fit its type without loss, or one is missing that
+    must not be.
+    """
+    missing = [name for name in schema.names if name not in frame.columns]
+    if missing:
+        raise FrameError(f"A frame lacks the column(s) {', '.join(missing)}.")
+    table = pa.Table.from_pandas(frame[schema.names], preserve_index=False)
+    try:
+        return table.replace_schema_metadata().cast(schema)
+    except (ValueError, pa.ArrowNotImplementedError) as error:
+        raise FrameError(f"A frame does not have the types of its table: {error}") from error
+
+
+def dtype(kind: pa.DataType) -> pd.ArrowDtype:
+    """The type of a frame's column that holds values of this Arrow type."""
+    return pd.ArrowDtype(kind)
+
+
+def values_of(values: Series) -> pa.ChunkedArray[Any]:
+    """A column's values as Arrow has them."""
+    found: Any = pa.array(values, from_pandas=True)
+    return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
+
+
+def column_of(values: Any, index: Any) -> Series:
+    """Arrow's values as a column of the frame with this index."""
+    return pd.Series(pd.array(values, dtype=dtype(values.type)), index=index)
+
+
+def constant(value: Any, kind: pa.DataType, frame: pd.DataFrame | Series) -> Series:
+    """One value, or None, in every row of the frame: pandas would make an object of a bare date or decimal."""
+    scalar: Any = pa.scalar(value, kind)
+    return column_of(pa.repeat(scalar, len(frame)), frame.index)
+
+
+def rounded(values: Series, places: int) -> Series:
+    """Decimals to so many places; a half goes away from zero, where `Series.round` takes it to the even digit."""
+    arrow: Any = values_of(values)
+    return column_of(pc.round(arrow, places, round_mode="half_towards_infinity"), values.index)
+
+
+def narrowed(values: Series, kind: pa.DataType) -> Series:
+    """Sums and products in the type of the column that they are of: pandas leaves them at 38 or 76 digits.
+
+    Raises LedgerError where one has more digits than the column holds; round it first where it has more places.
+    """
+    try:
+        return column_of(values_of(values).cast(kind), values.index)
+    except pa.ArrowInvalid as error:
+        digits = getattr(kind, "precision", 19)
+        raise LedgerError(
+            f"A result has more than {digits} digits: look for an impossible amount, rate, "
+            "number of hours or backup size among the month's records."
+        ) from error
+
+
+def widened(values: Series) -> Series:
+    """Decimals with room for products: with 128 bits, one whose factors have more than 37 digits together fails."""
+    kind: Any = values_of(values).type
+    return values.astype(dtype(pa.decimal256(kind.precision, kind.scale)))
+
+
+def mapped(values: Series, function: Callable[[Any], Any], kind: pa.DataType) -> Series:
+    """A Python function of each value, called once for each distinct one, None among them if it occurs."""
+    encoded: Any = values_of(values).dictionary_encode(null_encoding="encode").combine_chunks()
+    answers = pa.array([function(value) for value in encoded.dictionary.to_pylist()], kind)
+    return column_of(answers.take(encoded.indices), values.index)
