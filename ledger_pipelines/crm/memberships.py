@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import folded
-from ledger_pipelines.accruals.inputs import MEMBERSHIPS, PERIODS, STATUS_SIGHTINGS
-from ledger_pipelines.accruals.statuses import STATUSES, days_in, normalised, period_statuses, status_dates
-from ledger_pipelines.columns import Column, Mask, array, column, fitted, int64s, kept, mask, present
+from ledger_pipelines.columns import Column, column, fitted
+from ledger_pipelines.crm.inputs import MEMBERSHIPS, PERIODS, STATUS_SIGHTINGS
+from ledger_pipelines.crm.statuses import STATUSES, days_in, normalised, period_statuses, status_dates
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import Series, mapped, to_arrow, to_pandas
 
 INTEGRATION, OPERATION, ENTITY = "4geeks", "service-periods", "membership"
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -52,130 +51,111 @@ def service_periods(
     another of the same person in the same cohort is no period. A period of one day is a period. Raises FrameError
     when a column is missing or of a wrong type.
     """
-    found = fitted("frame of memberships", memberships, MEMBERSHIPS).sort_by("id")
+    found = to_pandas(fitted("frame of memberships", memberships, MEMBERSHIPS).sort_by("id"))
     known = fitted("frame of sightings", sightings, STATUS_SIGHTINGS)
-    is_apart = mask(column(found, "is_of_micro_cohort")) | _matching(column(found, "cohort_slug"), unpaid)
-    ids, found = column(found, "id"), kept(found, ~is_apart)
-    starts, ends = (days_in(zone, column(found, name)) for name in ("kickoff_at", "ending_at"))
-    has_start, has_end = present(starts), present(ends)
-    backwards = has_start & has_end & (int64s(ends) < int64s(starts))
+    every_id = found["id"]
+    found = found[~found["is_of_micro_cohort"].fillna(False) & ~_matches(found["cohort_slug"], unpaid)]
+    status = normalised(found["educational_status"])
+    found = found.assign(
+        start_date=days_in(zone, found["kickoff_at"]),
+        end_date=days_in(zone, found["ending_at"]),
+        status=period_statuses(status),
+        status_change_date=status_dates(found, known, zone=zone),
+    )
+    has_start, has_end = found["start_date"].notna(), found["end_date"].notna()
+    backwards = (found["end_date"] < found["start_date"]).fillna(False)
     usable = has_start & has_end & ~backwards
-    written = normalised(column(found, "educational_status"))
-    unknown = present(written) & ~_is_in(written, list(STATUSES))
+    is_unknown = status.notna() & ~status.isin(list(STATUSES))
     problems = [
-        *_problems(found, ~has_start, "has no kickoff date: give the cohort one in 4Geeks."),
-        *_problems(found, has_start & ~has_end, "has no end date: give the cohort one in 4Geeks."),
-        *_problems(found, backwards, "ends before it starts: correct the cohort's dates in 4Geeks."),
+        *_problems(found[~has_start], "has no kickoff date: give the cohort one in 4Geeks."),
+        *_problems(found[has_start & ~has_end], "has no end date: give the cohort one in 4Geeks."),
+        *_problems(found[backwards], "ends before it starts: correct the cohort's dates in 4Geeks."),
         *_problems(
-            found,
-            usable & unknown,
+            found[usable & is_unknown],
             "has an educational status that is not known, and counts as ACTIVE: correct it in 4Geeks.",
         ),
     ]
-    unusable = column(kept(found, ~usable), "id")
-    frame = _periods(found, starts, ends, status_dates(found, known, zone=zone))
-    doubles = _doubled(found, frame, usable)
-    frame = kept(_with_dates(frame, doubles.dates), usable & ~doubles.is_second)
-    among = pa.concat_arrays([column(frame, "id"), unusable])
-    others = ids.filter(pc.invert(pc.is_in(ids, value_set=among)))
-    return ServicePeriods(frame, others, unusable, problems + doubles.notes)
+    unusable = found.loc[~usable, "id"]
+    doubles = _find_doubles(found[usable])
+    periods = found[usable & ~found["id"].isin(doubles.ids)]
+    periods = periods.assign(
+        email=mapped(periods["email"], lambda text: (text or "").strip().casefold() or None, pa.string()),
+        status_change_date=mapped(periods["id"], doubles.dates.get, pa.date32()).fillna(
+            periods["status_change_date"]
+        ),
+    )
+    others = every_id[~every_id.isin(periods["id"]) & ~every_id.isin(unusable)]
+    return ServicePeriods(to_arrow(periods, PERIODS), _ids(others), _ids(unusable), problems + doubles.notes)
 
 
-def _matching(slugs: Column, patterns: Sequence[str]) -> Mask:
+def _ids(values: Series) -> Column:
+    return column(to_arrow(values.to_frame(), pa.schema([MEMBERSHIPS.field("id")])), "id")
+
+
+def _matches(slugs: Series, patterns: Sequence[str]) -> Series:
     """Where a slug is one that the patterns mean; case does not matter."""
     parts = [".*".join(map(re.escape, pattern.strip().casefold().split("*"))) for pattern in patterns]
-    if not parts:
-        return np.zeros(len(slugs), dtype=np.bool_)
-    wanted = re.compile("|".join(f"(?:{part})" for part in parts), re.DOTALL)
-    distinct: list[Any] = slugs.unique().drop_null().to_pylist()
-    found = [slug for slug in distinct if wanted.fullmatch(slug.strip().casefold())]
-    return _is_in(slugs, found)
-
-
-def _is_in(values: Any, names: Sequence[str]) -> Mask:
-    among: Mask = pc.is_in(values, value_set=array(list(names), pa.string())).to_numpy(zero_copy_only=False)
-    return among
-
-
-def _periods(found: pa.Table, starts: Column, ends: Column, changed: Column) -> pa.Table:
-    columns = {name: column(found, name) for name in found.column_names} | {
-        "email": folded(column(found, "email")),
-        "start_date": starts,
-        "end_date": ends,
-        "status": period_statuses(normalised(column(found, "educational_status"))),
-        "status_change_date": changed,
-    }
-    return pa.Table.from_arrays([columns[name] for name in PERIODS.names], schema=PERIODS)
+    # Without a pattern, what no text is.
+    wanted = re.compile("|".join(f"(?:{part})" for part in parts) or r"\b\B", re.DOTALL)
+    return mapped(
+        slugs,
+        lambda slug: slug is not None and wanted.fullmatch(slug.strip().casefold()) is not None,
+        pa.bool_(),
+    )
 
 
 @dataclass(slots=True)
 class _Doubles:
-    """Memberships beside another of the same person in the same cohort: where one does not count, notes of them,
-    and since when the ones that count have had their status, by their place.
+    """Memberships beside another of the same person in the same cohort: the ids of those that do not count, notes of
+    them, and since when the ones that count have had their status, by id.
     """
 
-    is_second: Mask
+    ids: list[int] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     dates: dict[int, date] = field(default_factory=dict)
 
 
-def _doubled(found: pa.Table, periods: pa.Table, usable: Mask) -> _Doubles:
+def _find_doubles(found: pd.DataFrame) -> _Doubles:
     """Which of a person's memberships of one cohort counts.
 
     The ACTIVE one, of several the one that was made first, so that making another changes nothing; without any the
     one that was made last. They are one, so it has had its status since the first of them had it.
     """
-    groups: dict[tuple[Any, Any], list[int]] = defaultdict(list)
-    cohorts = column(found, "cohort_id").to_pylist()
-    for place, (person, cohort) in enumerate(zip(_people(found), cohorts, strict=True)):
-        if person is not None and usable[place]:
-            groups[person, cohort].append(place)
-    doubles = _Doubles(np.zeros(found.num_rows, dtype=np.bool_))
-    for places in groups.values():
-        if len(places) > 1:
-            _settle(doubles, places, found.take(array(places)), periods.take(array(places)))
+    groups: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
+    names = ("id", "cohort_id", "user_id", "email", "cohort_slug", "cohort_name", "educational_status")
+    schema = pa.schema(
+        [
+            *map(MEMBERSHIPS.field, (*names, "created_at")),
+            *map(PERIODS.field, ("status", "status_change_date")),
+        ]
+    )
+    for row in to_arrow(found, schema).to_pylist():
+        # Who it is of: the user, else the e-mail's addresses; nobody where neither says so.
+        person = row["user_id"] if row["user_id"] is not None else addresses(row["email"])
+        if person != ():
+            groups[person, row["cohort_id"]].append(row)
+    doubles = _Doubles()
+    for rows in groups.values():
+        if len(rows) > 1:
+            _settle(doubles, rows)
     return doubles
 
 
-def _settle(doubles: _Doubles, places: Sequence[int], found: pa.Table, periods: pa.Table) -> None:
-    """Chooses among memberships of one person in one cohort, which stand at these places."""
-    rows = [
-        {**row, "place": place, "status": period["status"], "changed": period["status_change_date"]}
-        for place, row, period in zip(places, found.to_pylist(), periods.to_pylist(), strict=True)
-    ]
+def _settle(doubles: _Doubles, rows: Sequence[dict[str, Any]]) -> None:
+    """Chooses among memberships of one person in one cohort."""
     active = [row for row in rows if row["status"] == "ACTIVE"]
     chosen = min(active, key=_made) if active else max(rows, key=_made)
     for row in rows:
         if row is not chosen:
-            doubles.is_second[row["place"]] = True
+            doubles.ids.append(row["id"])
             doubles.notes.append(_note(row, chosen))
     if not active:
-        alike = [row["changed"] for row in rows if row["status"] == chosen["status"]]
-        doubles.dates[chosen["place"]] = min(alike)
-
-
-def _with_dates(frame: pa.Table, dates: Mapping[int, date]) -> pa.Table:
-    """The periods with these status change dates, by their place."""
-    if not dates:
-        return frame
-    changed = column(frame, "status_change_date").to_pylist()
-    for place, day in dates.items():
-        changed[place] = day
-    at = frame.column_names.index("status_change_date")
-    return frame.set_column(at, frame.schema.field(at), array(changed, pa.date32()))
+        alike = [row["status_change_date"] for row in rows if row["status"] == chosen["status"]]
+        doubles.dates[chosen["id"]] = min(alike)
 
 
 def _made(membership: dict[str, Any]) -> tuple[datetime, int]:
     return membership["created_at"] or _LONG_AGO, membership["id"]
-
-
-def _people(found: pa.Table) -> list[Any]:
-    """Who each membership is of: the user, else the e-mail's addresses; None where nobody says."""
-    users, emails = column(found, "user_id").to_pylist(), column(found, "email").to_pylist()
-    return [
-        user if user is not None else (addresses(email) or None)
-        for user, email in zip(users, emails, strict=True)
-    ]
 
 
 def _note(second: dict[str, Any], chosen: dict[str, Any]) -> Problem:
@@ -195,16 +175,15 @@ def _whose(row: dict[str, Any]) -> str:
     return f"{row['email'] or 'a student without e-mail'} in the cohort {row['cohort_slug'] or row['cohort_name']}"
 
 
-def _problems(found: pa.Table, where: Mask, what: str) -> list[Problem]:
-    rows = found.take(array(np.flatnonzero(where))).to_pylist()
+def _problems(found: pd.DataFrame, message: str) -> list[Problem]:
     return [
         Problem(
             INTEGRATION,
             OPERATION,
             ENTITY,
             str(row["id"]),
-            f"The membership {row['id']} of {_whose(row)} {what}",
+            f"The membership {row['id']} of {_whose(row)} {message}",
             row,
         )
-        for row in rows
+        for row in to_arrow(found, MEMBERSHIPS).to_pylist()
     ]

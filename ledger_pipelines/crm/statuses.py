@@ -10,26 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from types import MappingProxyType
-from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import mapped
-from ledger_pipelines.accruals.inputs import STATUS_SIGHTINGS
-from ledger_pipelines.columns import (
-    Column,
-    Int64s,
-    array,
-    column,
-    int64s,
-    kept,
-    mask,
-    picked,
-    positions,
-    take,
-)
+from ledger_pipelines.closing.differences import differs
+from ledger_pipelines.crm.inputs import INSTANT, STATUS_SIGHTINGS
+from ledger_pipelines.frames import Series, constant, mapped, to_arrow, to_pandas
 
 #: What each educational status is to the books; null and one that is not here is ACTIVE.
 STATUSES: Mapping[str, str] = MappingProxyType(
@@ -44,32 +31,27 @@ STATUSES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def normalised(written: Column) -> Column:
+def normalised(written: Series) -> Series:
     """Educational statuses in one spelling; null where there is none."""
-    return mapped(written, lambda text: text.strip().upper())
+    return mapped(written, lambda text: (text or "").strip().upper() or None, pa.string())
 
 
-def period_statuses(educational: Column) -> Column:
+def period_statuses(educational: Series) -> Series:
     """What normalised educational statuses are to the books."""
-    known: Any = mapped(educational, lambda text: STATUSES.get(text, "ACTIVE"))
-    statuses: Column = known.fill_null("ACTIVE")
-    return statuses
+    return mapped(educational, lambda text: STATUSES.get(text or "", "ACTIVE"), pa.string())
 
 
-def days_in(zone: tzinfo, moments: Column) -> Column:
+def days_in(zone: tzinfo, moments: Series) -> Series:
     """The days on which moments are in a zone; null stays null."""
-    encoded: Any = moments.dictionary_encode()
-    return array([_day(moment, zone) for moment in encoded.dictionary.to_pylist()], pa.date32()).take(
-        encoded.indices
-    )
 
+    def day(moment: datetime | None) -> date | None:
+        try:
+            return moment and moment.astimezone(zone).date()
+        except OverflowError:
+            # In the first and the last hours that a calendar has.
+            return moment and moment.date()
 
-def _day(moment: datetime, zone: tzinfo) -> date:
-    try:
-        return moment.astimezone(zone).date()
-    except OverflowError:
-        # In the first and the last hours that a calendar has.
-        return moment.date()
+    return mapped(moments, day, pa.date32())
 
 
 def new_sightings(memberships: pa.Table, known: pa.Table, *, zone: tzinfo, seen_at: datetime) -> pa.Table:
@@ -79,66 +61,34 @@ def new_sightings(memberships: pa.Table, known: pa.Table, *, zone: tzinfo, seen_
     the order in which they were kept) says last, or for the first time. An answer older than what is known already,
     by `updated_at` or because its reading began earlier, says nothing: two runs may overtake each other.
     """
-    ids, written = column(memberships, "id"), normalised(column(memberships, "educational_status"))
-    last = picked(known, _last_rows(known))
-    at = positions(ids, column(last, "membership_id"))
-    updated: Any = column(memberships, "updated_at")
-    is_other = _codes(written) != _codes(take(column(last, "educational_status"), at))
-    is_stale = mask(pc.less(updated, take(column(last, "updated_at"), at))) | mask(
-        pc.greater(take(column(last, "first_seen_at"), at), pa.scalar(seen_at, pa.timestamp("us", "UTC")))
+    found = to_pandas(memberships)
+    found = found.assign(
+        membership_id=found["id"], educational_status=normalised(found["educational_status"])
     )
-    is_new = (at < 0) | (is_other & ~is_stale)
-    found = kept(memberships.append_column("status", written), is_new)
-    changed = column(found, "updated_at")
-    columns = [
-        column(found, "id"),
-        column(found, "user_id"),
-        column(found, "email"),
-        column(found, "status"),
-        changed,
-        days_in(zone, changed),
-        pa.repeat(pa.scalar(seen_at, pa.timestamp("us", "UTC")), found.num_rows),
-    ]
-    return pa.Table.from_arrays(columns, schema=STATUS_SIGHTINGS)
+    last = to_pandas(known).drop_duplicates("membership_id", keep="last")
+    last = found[["id"]].merge(last, how="left", left_on="id", right_on="membership_id")
+    is_other = differs(found["educational_status"], last["educational_status"])
+    is_stale = (found["updated_at"] < last["updated_at"]) | (last["first_seen_at"] > seen_at)
+    rows = found[last["membership_id"].isna() | (is_other & ~is_stale.fillna(False))]
+    rows = rows.assign(
+        status_date=days_in(zone, rows["updated_at"]), first_seen_at=constant(seen_at, INSTANT, rows)
+    )
+    return to_arrow(rows, STATUS_SIGHTINGS)
 
 
-def status_dates(memberships: pa.Table, known: pa.Table, *, zone: tzinfo) -> Column:
+def status_dates(memberships: pd.DataFrame, known: pa.Table, *, zone: tzinfo) -> Series:
     """The day since when each membership (MEMBERSHIPS) has had its status; null for one that is ACTIVE.
 
     `known` as for `new_sightings`, this reading's among them. Of a status that an older answer shows, which is not
     remembered, it is the day of `updated_at`.
     """
-    statuses = period_statuses(normalised(column(memberships, "educational_status")))
-    meanings = period_statuses(column(known, "educational_status"))
-    last = _last_rows(known)
-    begun = _first_of_runs(int64s(column(known, "membership_id")), _codes(meanings))[last]
-    at = positions(column(memberships, "id"), column(known, "membership_id").take(array(last)))
-    is_known = mask(pc.equal(statuses, take(meanings.take(array(last)), at)))
-    remembered = take(column(known, "status_date").take(array(begun)), at)
-    days: Any = pc.if_else(array(is_known), remembered, days_in(zone, column(memberships, "updated_at")))
-    dates: Column = pc.if_else(pc.equal(statuses, pa.scalar("ACTIVE")), pa.scalar(None, pa.date32()), days)
-    return dates
-
-
-def _codes(texts: Column) -> Any:
-    """Texts to be compared one by one, null being a value like others."""
-    return texts.fill_null("").to_numpy(zero_copy_only=False)
-
-
-def _last_rows(known: pa.Table) -> Int64s:
-    """The row of each membership that was kept last."""
-    ids = int64s(column(known, "membership_id"))
-    _, from_the_end = np.unique(ids[::-1], return_index=True)
-    rows: Int64s = ids.size - 1 - from_the_end
-    return rows
-
-
-def _first_of_runs(ids: Int64s, values: Any) -> Int64s:
-    """For each row the first of those of its id that follow each other up to it with the same value."""
-    order = np.argsort(ids, kind="stable")
-    begins = np.ones(ids.size, dtype=np.bool_)
-    begins[1:] = (ids[order][1:] != ids[order][:-1]) | (values[order][1:] != values[order][:-1])
-    starts = np.maximum.accumulate(np.where(begins, np.arange(ids.size), 0)) if ids.size else order
-    first = np.empty(ids.size, dtype=np.int64)
-    first[order] = order[starts]
-    return first
+    status = period_statuses(normalised(memberships["educational_status"]))
+    seen = to_pandas(known).sort_values("membership_id", kind="stable")
+    seen = seen.assign(status=period_statuses(seen["educational_status"]))
+    begins = [differs(seen[name], seen[name].shift()) for name in ("membership_id", "status")]
+    begun = seen[begins[0] | begins[1]].drop_duplicates("membership_id", keep="last")
+    last = memberships[["id"]].merge(begun, how="left", left_on="id", right_on="membership_id")
+    last.index = memberships.index
+    is_known = (last["status"] == status).fillna(False)
+    dates = last["status_date"].where(is_known, days_in(zone, memberships["updated_at"]))
+    return dates.mask(status == "ACTIVE")

@@ -11,8 +11,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.clients import match_clients
 from ledger_pipelines.columns import column, kept, mask, present
+from ledger_pipelines.crm.clients import match_clients
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
 from ledger_pipelines.defs.invoicing.results import closed_unchanged, completeness, described
 from ledger_pipelines.defs.invoicing.specs import EXTERNAL_IDS, TABLES

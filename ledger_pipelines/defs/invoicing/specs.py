@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.accruals.inputs import CLIENTS, PERIODS
 from ledger_pipelines.closing.restatement import IS_PERIOD, IS_REMOVED
+from ledger_pipelines.crm.inputs import CLIENTS, PERIODS
 from ledger_pipelines.invoicing.contracts import CONTRACTS
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIPS
