@@ -91,6 +91,7 @@ def widened(values: Series) -> Series:
 
 def mapped(values: Series, function: Callable[[Any], Any], kind: pa.DataType) -> Series:
     """A Python function of each value, called once for each distinct one, None among them if it occurs."""
-    encoded: Any = values_of(values).dictionary_encode(null_encoding="encode").combine_chunks()
+    # Combined first: a dictionary of no chunks at all cannot be.
+    encoded: Any = values_of(values).combine_chunks().dictionary_encode(null_encoding="encode")
     answers = pa.array([function(value) for value in encoded.dictionary.to_pylist()], kind)
     return column_of(answers.take(encoded.indices), values.index)

@@ -135,8 +135,9 @@ class TestMapped:
         assert found.fillna(-1).tolist() == [2, -1, 2, 1]
         assert calls == ["ab", None, "c"]
 
-    def test_of_no_rows_has_its_type(self) -> None:
-        assert mapped(_column([], pa.string()), len, pa.int64()).dtype == dtype(pa.int64())
+    @pytest.mark.parametrize("kind", [pa.string(), pa.date32(), pa.timestamp("us", "UTC"), pa.bool_()])
+    def test_of_no_rows_has_its_type(self, kind: pa.DataType) -> None:
+        assert mapped(_column([], kind), len, pa.int64()).dtype == dtype(pa.int64())
 
 
 class TestTheWatcher:

@@ -40,27 +40,19 @@ SERVICES = pa.schema(
         *_texts("method"),
     ]
 )
-CLIENTS = pa.schema(
-    [
-        *_texts("contact_id", "name", "email"),
-        pa.field("student_id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-    ]
-)
+CLIENTS = pa.schema([*_texts("contact_id", "name", "email"), pa.field("user_id", pa.int64())])
 #: Who has any membership in 4Geeks, also one that is no period.
 ENROLLED = pa.schema([pa.field("user_id", pa.int64()), *_texts("email")])
-#: A service period; `enrollments` has these columns after its month.
+#: A service period, as the rule and its export read it.
 PERIODS = pa.schema(
     [
         pa.field("id", pa.int64()),
         pa.field("user_id", pa.int64()),
-        *_texts("email", "cohort_slug", "cohort_name", "program_slug", "program_name"),
+        *_texts("email", "cohort_slug", "program_slug", "program_name"),
         pa.field("start_date", pa.date32()),
         pa.field("end_date", pa.date32()),
         *_texts("status"),
         pa.field("status_change_date", pa.date32()),
-        *_texts("educational_status"),
-        pa.field("updated_at", _INSTANT),
     ]
 )
 #: The same, with whether the membership is gone from 4Geeks (it counts as POSTPONED since then).
@@ -84,59 +76,13 @@ BOOKED = pa.schema(
         *_texts("contract_status"),
     ]
 )
-#: What `match_clients` reads of Holded's contacts and 4Geeks' students.
-CONTACTS = pa.schema(_texts("id", "name", "email"))
-STUDENTS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-        *_texts("email"),
-        pa.field("created_at", _INSTANT),
-    ]
-)
-#: The users of 4Geeks that contacts were matched to; `client_users` has these columns.
-CLIENT_USERS = pa.schema([*_texts("contact_id"), pa.field("user_id", pa.int64())])
-#: What `service_periods` reads of 4Geeks' cohort memberships.
-MEMBERSHIPS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-        *_texts("email"),
-        pa.field("cohort_id", pa.int64()),
-        *_texts("cohort_slug", "cohort_name", "program_slug", "program_name"),
-        pa.field("kickoff_at", _INSTANT),
-        pa.field("ending_at", _INSTANT),
-        *_texts("educational_status"),
-        pa.field("is_of_micro_cohort", pa.bool_()),
-        pa.field("created_at", _INSTANT),
-        pa.field("updated_at", _INSTANT),
-    ]
-)
-#: A membership that was seen with another status than before; `membership_statuses` has these columns.
-STATUS_SIGHTINGS = pa.schema(
-    [
-        pa.field("membership_id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-        *_texts("email", "educational_status"),
-        pa.field("updated_at", _INSTANT),
-        pa.field("status_date", pa.date32()),
-        pa.field("first_seen_at", _INSTANT),
-    ]
-)
-
 #: The columns of each input that the rule reads; a reader need fetch no others.
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {
         "contracts": CONTRACTS,
         "services": SERVICES,
-        "clients": pa.schema([CLIENTS.field(name) for name in ("contact_id", "name", "email", "user_id")]),
-        "periods": pa.schema(
-            [
-                field
-                for field in KNOWN_PERIODS
-                if field.name not in ("cohort_slug", "cohort_name", "educational_status", "updated_at")
-            ]
-        ),
+        "clients": CLIENTS,
+        "periods": pa.schema([field for field in KNOWN_PERIODS if field.name != "cohort_slug"]),
         "enrolled": ENROLLED,
         "pages": PAGES,
         "booked": BOOKED,

@@ -1,39 +1,37 @@
-"""How what is computed now differs from what is booked: the verification of a closed month."""
+"""What differs between two frames, null being equal to null: closed months as booked and as they would be now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import (
-    Column,
-    Mask,
-    array,
-    column,
-    joined_text,
-    mask,
-    picked,
-    positions,
-    present,
-)
+from ledger_pipelines.columns import Column, column
+from ledger_pipelines.frames import Series, to_arrow, to_pandas
 from ledger_pipelines.money import CHARGE
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+#: What a source says of a record that a closed month has otherwise, in the words of a person.
+NEWS_WORDS = {ADDED: "new", REMOVED: "gone", CHANGED: "changed"}
+#: Where a row of a merge comes from, as pandas says it.
+_CHANGES = {"left_only": ADDED, "right_only": REMOVED, "both": CHANGED}
+#: What stands behind a booked column's name in a merge; no column is called so.
+_BOOKED = " booked"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The rows that differ.
+    """The rows that differ, by key.
 
     Their columns: the key's; `change` (added, removed or changed); `booked` and `computed` (amounts, null
-    where there is no such row); and `columns` (of a changed row, the names of those that differ, with
-    commas).
+    where there is no such row); the labels; and `columns` (of a changed row, the names of those that differ,
+    with commas).
     """
 
     rows: pa.Table
@@ -54,65 +52,64 @@ class Difference:
 
 
 def difference(
-    computed: pa.Table, booked: pa.Table, key: Sequence[str], *, amount: str = "amount"
+    computed: pa.Table,
+    booked: pa.Table,
+    key: Sequence[str],
+    *,
+    amount: str = "amount",
+    labels: Sequence[str] = (),
 ) -> Difference:
     """The rows that are only computed (added), only booked (removed), or in both but not the same (changed).
 
     Rows are matched by the key's columns, which name each row once in each frame and are never null; compared
-    are all columns that both frames have, null being equal to null. `amount` is the money column whose values
-    are shown; a frame without one shows nulls. Rows come by key.
+    are all columns that both frames have. `amount` is the money column whose values are shown; a frame without
+    one shows nulls. `labels` are columns that name a row to people: as computed, of a removed row as booked.
     """
-    new, old = joined_text(computed, key), joined_text(booked, key)
-    matched = positions(new, old)
-    added, removed = np.flatnonzero(matched < 0), np.flatnonzero(positions(old, new) < 0)
-    both = np.flatnonzero(matched >= 0)
-    now, then = picked(computed, both), picked(booked, matched[both])
-    compared = [name for name in computed.column_names if name in booked.column_names and name not in key]
-    masks = {name: _differs(column(now, name), column(then, name)) for name in compared}
-    changed = np.flatnonzero(np.logical_or.reduce([np.zeros(both.size, dtype=np.bool_), *masks.values()]))
-    now, then = picked(now, changed), picked(then, changed)
-    names = [", ".join(name for name, unequal in masks.items() if unequal[row]) for row in changed.tolist()]
-    extra, gone = picked(computed, added), picked(booked, removed)
-    rows = pa.concat_tables(
-        [
-            _part(extra, key, ADDED, computed=_amounts(extra, amount)),
-            _part(gone, key, REMOVED, booked=_amounts(gone, amount)),
-            _part(
-                now, key, CHANGED, booked=_amounts(then, amount), computed=_amounts(now, amount), names=names
-            ),
-        ]
+    names = [name for name in computed.column_names if name in booked.column_names]
+    kinds = pa.schema([(name, computed.schema.field(name).type) for name in names])
+    both = to_pandas(computed.select(names)).merge(
+        to_pandas(booked.select(names).cast(kinds)),
+        how="outer",
+        on=list(key),
+        suffixes=("", _BOOKED),
+        indicator="change",
     )
-    return Difference(rows.sort_by([(name, "ascending") for name in key]))
+    compared = [name for name in names if name not in key]
+    unequal = pd.DataFrame({name: differs(both[name], both[name + _BOOKED]) for name in compared})
+    unequal[both["change"] != "both"] = False
+    rows = both[(both["change"] != "both") | unequal.any(axis=1)].sort_values(list(key))
+    unequal, is_removed = unequal.loc[rows.index], rows["change"] == "right_only"
+    columns = {
+        **{name: rows[name] for name in key},
+        "change": rows["change"].map(_CHANGES),
+        "booked": rows.get(amount + _BOOKED),
+        "computed": rows.get(amount),
+        **{name: rows[name].mask(is_removed, rows[name + _BOOKED]) for name in labels},
+        "columns": [", ".join(compress(compared, row)) or None for row in unequal.to_numpy()],
+    }
+    money = kinds.field(amount).type if amount in names else CHARGE
+    fields: list[pa.Field[Any]] = [
+        *(kinds.field(name) for name in key),
+        pa.field("change", pa.string()),
+        pa.field("booked", money),
+        pa.field("computed", money),
+        *(kinds.field(name) for name in labels),
+        pa.field("columns", pa.string()),
+    ]
+    return Difference(to_arrow(pd.DataFrame(columns, index=rows.index), pa.schema(fields)))
 
 
-def _differs(left: Column, right: Column) -> Mask:
-    one: Any = left
-    unequal = mask(pc.not_equal(one, right.cast(left.type)))
-    differs: Mask = unequal | (present(left) != present(right))
-    return differs
+def differs(left: Series, right: Series) -> Series:
+    """Where two columns with one index hold different values."""
+    return (left != right).fillna(False).astype(bool) | (left.isna() != right.isna())
 
 
-def _amounts(frame: pa.Table, name: str) -> Column | None:
-    return column(frame, name).cast(CHARGE) if name in frame.column_names else None
+def changed_keys(key: str, new: pa.Table, known: pa.Table) -> Column:
+    """The keys whose rows differ between two frames, whatever months the rows stand in.
 
-
-def _part(
-    frame: pa.Table,
-    key: Sequence[str],
-    change: str,
-    *,
-    booked: Column | None = None,
-    computed: Column | None = None,
-    names: Sequence[str] | None = None,
-) -> pa.Table:
-    count = frame.num_rows
-    nothing = pa.nulls(count, CHARGE)
-    return pa.table(
-        {
-            **{name: column(frame, name) for name in key},
-            "change": array([change] * count, pa.string()),
-            "booked": nothing if booked is None else booked,
-            "computed": nothing if computed is None else computed,
-            "columns": array([None] * count if names is None else names, pa.string()),
-        }
-    )
+    A key may have several rows (an invoice its lines); it is changed when any of them is in one frame alone.
+    """
+    names = [name for name in new.column_names if name != "month"]
+    sides = [to_pandas(frame.select(names)).drop_duplicates() for frame in (new, known)]
+    alone = pd.concat(sides).drop_duplicates(keep=False)
+    return column(to_arrow(alone[[key]].drop_duplicates(), pa.schema([new.schema.field(key)])), key)

@@ -1,14 +1,20 @@
-"""Comparing and marking frames, as restating needs it."""
+"""Late news: what is learnt of a closed month's records later, and the first open month that takes it.
+
+A month's rows are the records of that month, and a closed month keeps its rows. So what is new, changed or gone at
+the source is *restated* in the first open month after it, as rows of that month; of each record the newest row counts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, Mask, column, kept, mask
+from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions
+from ledger_pipelines.months import first_open_after
 
 MONTH = pa.field("month", pa.date32(), nullable=False)
 IS_REMOVED = pa.field("is_removed", pa.bool_(), nullable=False)
@@ -57,19 +63,16 @@ def rows_without(frame: pa.Table, name: str, values: Column) -> pa.Table:
     return kept(frame, ~where_in(frame, name, values))
 
 
-def changed_keys(key: str, new: pa.Table, known: pa.Table) -> Column:
-    """The keys whose rows differ between the two frames, their months left aside: nulls are equal to nulls.
+def landings(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
+    """Those of the months that take news, each with the closed months that it takes them of."""
+    found: dict[date, list[date]] = {}
+    for month in sorted(closed):
+        found.setdefault(first_open_after(month, closed), []).append(month)
+    return {month: before for month, before in found.items() if month in months}
 
-    A key may have several rows (an invoice its lines); it is changed when any of them is in one frame alone.
-    """
-    new, known = without_month(new), without_month(known).select(without_month(new).column_names)
-    names = new.column_names
-    sides = [
-        frame.append_column("side", pa.repeat(pa.scalar(side, pa.int8()), frame.num_rows))
-        for side, frame in enumerate((new, known))
-    ]
-    both = pa.concat_tables(sides, promote_options="permissive")
-    found = both.group_by(names, use_threads=False).aggregate([("side", "min"), ("side", "max")])
-    alone = kept(found, mask(pc.equal(column(found, "side_min"), column(found, "side_max"))))
-    changed: Column = pc.unique(column(alone, key))
-    return changed
+
+def newest(frame: pa.Table, key: Sequence[str], order: Sequence[str] = ("month",)) -> pa.Table:
+    """Of each key, of which no part is null, the row that is last by these columns."""
+    ordered = frame.sort_by([(name, "descending") for name in order])
+    keys = joined_text(ordered, key)
+    return picked(ordered, positions(pc.unique(keys), keys))

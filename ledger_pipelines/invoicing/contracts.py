@@ -8,31 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.closing.restatement import first_of_month
-from ledger_pipelines.columns import (
-    Column,
-    Mask,
-    column,
-    decimals,
-    joined_text,
-    kept,
-    mask,
-    picked,
-    positions,
-    present,
-    small_units,
-    take,
-)
+from ledger_pipelines.closing import restatement
+from ledger_pipelines.closing.differences import differs
+from ledger_pipelines.columns import column, decimals, kept, mask, picked, present, take
+from ledger_pipelines.frames import Series, constant, narrowed, to_arrow, to_pandas
 from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.documents import Documents, counting, newest
 from ledger_pipelines.money import AMOUNT
 
 _KEY = ("month", "contact_id", "service_id", "currency", "document_id")
 _CONTRACT = _KEY[1:]
+#: What a row takes of its document, and how it is called there.
+_HEADER = {
+    "id": "document_id",
+    "month": "month",
+    "date": "document_date",
+    "document_type": "document_type",
+    "source_document_id": "made_from",
+}
 #: `document_id` is empty in months that were closed before documents were told apart; only there the last three are null.
 CONTRACTS = pa.schema(
     [
@@ -60,31 +57,22 @@ def contract_movements(documents: Documents, booked: pa.Table, services: pa.Tabl
     a line comes to is said in `amounts`; drafts, cancelled and removed documents, documents without a client and
     lines of no service do not count.
     """
-    amounts = _amounts(documents, services)
-    held = _held(documents, booked)
-    both = pa.concat_tables([amounts, held.select(amounts.column_names).cast(amounts.schema)])
-    sums = both.group_by(list(_CONTRACT), use_threads=False).aggregate([("amount", "sum"), ("is_now", "max")])
-    owners = positions(column(sums, "document_id"), documents.ids)
-    headers = picked(documents.headers, owners)
-    dates = column(headers, "date")
-    is_credit = pc.equal(column(headers, "document_type"), pa.scalar("creditnote"))
-    sources = pc.if_else(is_credit, column(headers, "source_document_id"), pa.scalar(None, pa.string()))
-    rows = pa.table(
-        {
-            "month": column(headers, "month"),
-            **{name: column(sums, name) for name in _CONTRACT},
-            "contract_date": dates,
-            "amount": column(sums, "amount_sum"),
-            "document_type": column(headers, "document_type"),
-            "document_date": dates,
-            "made_from": sources,
-        }
+    closed = to_pandas(booked)
+    held = closed[closed["document_id"].isin(documents.ids)]
+    held = held.assign(amount=narrowed(-held["amount"], AMOUNT), is_now=constant(False, pa.bool_(), held))
+    now = _amounts(documents, services)
+    sums = pd.concat([now, held[now.columns]]).groupby(list(_CONTRACT), as_index=False)
+    headers = to_pandas(documents.headers.select(list(_HEADER))).rename(columns=_HEADER)
+    rows = sums.agg({"amount": "sum", "is_now": "max"}).merge(headers, on="document_id")
+    is_credit = rows["document_type"] == "creditnote"
+    rows = rows.assign(
+        amount=narrowed(rows["amount"], AMOUNT),
+        contract_date=rows["document_date"],
+        made_from=rows["made_from"].where(is_credit),
     )
-    is_own = mask(pc.equal(first_of_month(dates), column(headers, "month"))) & mask(
-        column(sums, "is_now_max")
-    )
-    rows = kept(rows, is_own | (small_units(column(sums, "amount_sum")) != 0) | _is_told_anew(rows, booked))
-    return rows.cast(CONTRACTS).sort_by([(name, "ascending") for name in _KEY])
+    is_own = rows["is_now"] & (rows["document_date"].dt.floor("MS") == rows["month"])
+    rows = rows[is_own | (rows["amount"] != 0) | _is_restated(rows, booked)]
+    return to_arrow(rows.sort_values(list(_KEY)), CONTRACTS)
 
 
 def told_apart(booked: pa.Table, closed: Documents, services: pa.Table) -> pa.Table:
@@ -102,46 +90,30 @@ def told_apart(booked: pa.Table, closed: Documents, services: pa.Table) -> pa.Ta
     return pa.concat_tables([kept(booked, ~is_whole).select(CONTRACTS.names).cast(CONTRACTS), then])
 
 
-def _amounts(documents: Documents, services: pa.Table) -> pa.Table:
+def _amounts(documents: Documents, services: pa.Table) -> pd.DataFrame:
     """A row for each line that counts: its contract, document and what it comes to."""
     amounts = Amounts(documents, services)
     owners, service_rows = amounts.lines.owners, amounts.lines.services
     counts = counting(documents.headers) & present(column(documents.headers, "contact_id"))
     is_counted = (service_rows >= 0) & counts[owners]
     headers = picked(documents.headers, owners[is_counted])
-    return pa.table(
-        {
-            "contact_id": column(headers, "contact_id"),
-            "service_id": take(column(services, "id"), service_rows[is_counted]),
-            "currency": column(headers, "currency"),
-            "document_id": column(headers, "id"),
-            "amount": decimals(amounts.shares[is_counted], AMOUNT),
-            "is_now": pa.repeat(pa.scalar(True), headers.num_rows),
-        }
-    )
+    columns: dict[str, Any] = {
+        "contact_id": column(headers, "contact_id"),
+        "service_id": take(column(services, "id"), service_rows[is_counted]),
+        "currency": column(headers, "currency"),
+        "document_id": column(headers, "id"),
+        "amount": decimals(amounts.shares[is_counted], AMOUNT),
+        "is_now": pa.repeat(pa.scalar(True), headers.num_rows),
+    }
+    return to_pandas(pa.table(columns))
 
 
-def _held(documents: Documents, booked: pa.Table) -> pa.Table:
-    """What closed months hold of these documents, to be taken off."""
-    held = kept(booked, positions(column(booked, "document_id"), documents.ids) >= 0)
-    amounts = decimals(-small_units(column(held, "amount")), AMOUNT)
-    held = held.set_column(held.schema.get_field_index("amount"), "amount", amounts)
-    return held.append_column("is_now", pa.repeat(pa.scalar(False), held.num_rows))
-
-
-def _is_told_anew(rows: pa.Table, booked: pa.Table) -> Mask:
+def _is_restated(rows: pd.DataFrame, booked: pa.Table) -> Series:
     """Where the newest closed month that holds the row's contract and document says another date, source or kind."""
-    newest = booked.sort_by([("month", "descending")])
-    known = positions(_joined(rows), _joined(newest))
-    is_known = known >= 0
-    differs = np.zeros(rows.num_rows, dtype=bool)
-    for name in ("document_date", "made_from", "document_type"):
-        now = column(rows, name)
-        before = take(column(newest, name), known)
-        is_same = mask(pc.equal(now, before)) | (~present(now) & ~present(before))
-        differs |= ~is_same
-    return is_known & differs
-
-
-def _joined(rows: pa.Table) -> Column:
-    return joined_text(rows, list(_CONTRACT))
+    held = to_pandas(restatement.newest(booked, _CONTRACT))
+    both = rows[list(_CONTRACT)].merge(
+        held.assign(is_held=constant(True, pa.bool_(), held)), how="left", on=list(_CONTRACT)
+    )
+    both.index = rows.index
+    changed = [differs(rows[name], both[name]) for name in ("document_date", "made_from", "document_type")]
+    return both["is_held"].notna() & (changed[0] | changed[1] | changed[2])

@@ -9,18 +9,19 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.closing import restatement
+from ledger_pipelines.closing.differences import changed_keys
 from ledger_pipelines.closing.restatement import (
     MONTH,
-    changed_keys,
     first_of_month,
     in_month,
+    landings,
     marked,
     rows_with,
     rows_without,
     where_in,
 )
 from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions, take
-from ledger_pipelines.months import first_open_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def month_documents(
     broken = pa.array(sorted(unreadable), pa.string())
     result = fetched.without(broken) + stored.of(broken)
     present = pa.concat_arrays([fetched.ids, broken])
-    for month, before in _closed_by_landing(months, closed).items():
+    for month, before in landings(months, closed).items():
         asked = [one for one in before if one in months]
         late = fetched.of_months(asked).without(broken)
         news = late.of(_changed(late, known)) + _gone(known, asked, present)
@@ -123,14 +124,6 @@ def missing_documents(
     live = picked(live, positions(pc.unique(ids), ids))
     shown = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
     return rows_without(live, "id", shown).sort_by("id"), live.num_rows
-
-
-def _closed_by_landing(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
-    """Those of the months that take news, each with the closed months that it takes them of."""
-    landings: dict[date, list[date]] = {}
-    for month in sorted(closed):
-        landings.setdefault(first_open_after(month, closed), []).append(month)
-    return {month: before for month, before in landings.items() if month in months}
 
 
 def _changed(late: Documents, known: Documents) -> Column:
@@ -182,9 +175,7 @@ def own_and_news(documents: Documents) -> tuple[Documents, Documents]:
 
 def newest(documents: Documents) -> Documents:
     """Of each document the row of its latest month, with that month's lines."""
-    headers = documents.headers.sort_by([("month", "descending")])
-    ids = column(headers, "id")
-    headers = picked(headers, positions(pc.unique(ids), ids))
+    headers = restatement.newest(documents.headers, ["id"])
     owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
     months = take(column(headers, "month"), owners)
     return Documents(headers, kept(documents.lines, mask(pc.equal(column(documents.lines, "month"), months))))

@@ -17,11 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger_pipelines.closing.differences import changed_keys
 from ledger_pipelines.closing.restatement import (
     IS_PERIOD,
-    changed_keys,
     in_month,
     marked,
+    newest,
     rows_with,
     rows_without,
     where_in,
@@ -37,7 +38,6 @@ from ledger_pipelines.columns import (
     joined_text,
     kept,
     mask,
-    picked,
     positions,
 )
 from ledger_pipelines.months import last_day
@@ -222,18 +222,11 @@ def newest_periods(rows: pa.Table, read_at: ReadAt | None = None) -> pa.Table:
     updated last, of equals the one of the latest month.
     """
     months = column(rows, "month")
-    distinct = months.unique()
-    named: list[Any] = distinct.to_pylist()
-    times = [(read_at or {}).get(month, _LONG_AGO) for month in named]
-    ranks = np.unique(np.array(times, dtype=object), return_inverse=True)[1] if times else np.empty(0, int)
-    read = array(ranks.astype(np.int64)[positions(months, distinct)])
-    order = pc.sort_indices(
-        pa.table({"read": read, "updated": column(rows, "updated_at"), "month": months}),
-        [("read", "descending"), ("updated", "descending"), ("month", "descending")],
-    )
-    ordered = rows.take(order)
-    ids = column(ordered, "id")
-    return picked(ordered, positions(pc.unique(ids), ids))
+    times = dict.fromkeys(months.unique().to_pylist(), _LONG_AGO) | dict(read_at or {})
+    at = positions(months, array(list(times), pa.date32()))
+    read: Any = array(list(times.values()), pa.timestamp("us", "UTC")).take(array(at))
+    dated = rows.append_column("read_at", read)
+    return newest(dated, ["id"], ("read_at", "updated_at", "month")).drop_columns(["read_at"])
 
 
 def present_periods(rows: pa.Table, read_at: ReadAt | None = None) -> pa.Table:

@@ -8,8 +8,7 @@ from datetime import date
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.closing.differences import difference
-from ledger_pipelines.columns import column, joined_text, picked, positions
+from ledger_pipelines.closing.differences import NEWS_WORDS, difference
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.findings import Finding, listing
 from ledger_pipelines.orchestration.previews import preview
@@ -19,7 +18,6 @@ from ledger_pipelines.tables.labels import told_rows
 from ledger_pipelines.workflows.step import Step
 
 CLOSED_UNCHANGED = "closed_month_unchanged"
-_HOW = {"added": "new", "removed": "gone", "changed": "changed"}
 
 
 def closed_month_finding(
@@ -44,36 +42,36 @@ def booked_or_computed(step: Step, table: str, month: date, change: Change, comp
     return rows_of_months(computed, [month])
 
 
-def closed_rows_finding(table: str, month: date, rows: pa.Table) -> Finding:
-    """What the source says otherwise of a closed month: these records; nothing where there are none."""
+def closed_rows_finding(
+    table: str,
+    month: date,
+    rows: pa.Table,
+    *,
+    message: str | None = None,
+    advice: str = "The first open month takes the news.",
+    **metadata: str,
+) -> Finding:
+    """What is otherwise than a closed month says: these rows, under a message; nothing where there are none."""
     if rows.num_rows == 0:
         return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
-    told = f"{format_month(month)} is closed; the source says otherwise of its {table} now"
+    message = message or f"the source says otherwise of its {table} now"
     return Finding(
         asset=table,
         check=CLOSED_UNCHANGED,
         month=month,
         count=rows.num_rows,
         severity=dg.AssetCheckSeverity.WARN,
-        description=listing(told, told_rows(rows), "The first open month takes the news."),
-        metadata={"difference": preview(rows, rows.column_names, rows=25)},
+        description=listing(f"{format_month(month)} is closed; {message}", told_rows(rows), advice),
+        metadata={"difference": preview(rows, rows.column_names, rows=25), **metadata},
     )
 
 
 def _differing(step: Step, table: str, month: date, computed: pa.Table, shown: Sequence[str]) -> pa.Table:
     booked = read_months(step.connection, table, [month])
     key = key_columns(step.connection, table)
-    found = difference(computed.select(booked.column_names).cast(booked.schema), booked, key).rows
     names = [name for name in shown if name in booked.column_names]
-    wanted = list(dict.fromkeys([*key, *names]))
-    both = pa.concat_tables(
-        [computed.select(wanted).cast(booked.select(wanted).schema), booked.select(wanted)]
-    )
-    at = positions(joined_text(found, key), joined_text(both, key))
-    changes = pa.array([_HOW[str(change)] for change in found["change"].to_pylist()], pa.string())
-    return (
-        picked(both, at)
-        .select(names)
-        .append_column("change", changes)
-        .append_column("columns", column(found, "columns"))
-    )
+    labels = [name for name in names if name not in key]
+    found = difference(computed.select(booked.column_names), booked, key, labels=labels).rows
+    changes = pa.array([NEWS_WORDS[str(change)] for change in found["change"].to_pylist()], pa.string())
+    rows = found.select([*names, "change", "columns"])
+    return rows.set_column(len(names), "change", changes)

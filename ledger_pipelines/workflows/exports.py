@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.inputs import PERIODS
+from ledger_pipelines.crm.inputs import PERIODS
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.exports.accruals import COLUMNS as ACCRUAL_COLUMNS
 from ledger_pipelines.exports.accruals import accrual_rows, month_title

@@ -17,6 +17,9 @@ from ledger_pipelines_tests.sources.school_servers import (
     NotionLike,
     running,
 )
+from ledger_pipelines_tests.watching import watched_frames
+
+__all__ = ["ledger", "watched_frames"]
 
 
 @pytest.fixture

@@ -9,23 +9,21 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.accruals import invariants
-from ledger_pipelines.accruals.differences import differences
+from ledger_pipelines.accruals.differences import accrual_difference
 from ledger_pipelines.accruals.history import begun_before_the_ledger
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.months import add_months, describe_months, format_month
+from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, Invariant, listing, month_check, rows_finding
 from ledger_pipelines.orchestration.partitions import first_partition
-from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.history import READ_BY_MONTH, unread_history
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.contract_names import named_contracts
-from ledger_pipelines.tables.labels import told_rows
 from ledger_pipelines.workflows.step import Step
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
-_CLOSED = "closed_month_unchanged"
 _UNREAD = "earlier_months_were_read"
 _BEGUN = "service_began_before_the_ledger"
 
@@ -91,7 +89,7 @@ _INVARIANTS: tuple[Invariant[AccrualResult], ...] = (
 CHECKS = [
     *(invariant.spec for invariant in _INVARIANTS),
     month_check(
-        _CLOSED,
+        CLOSED_UNCHANGED,
         asset="monthly_accruals",
         description="A closed month computed anew gives what was booked; what differs is in the first open month.",
     ),
@@ -182,31 +180,18 @@ def _begun_before(step: Step, inputs: AccrualInputs, result: AccrualResult) -> I
 
 def _closed_month(step: Step, computed: pa.Table, month: date) -> Finding:
     """The difference between a closed month as booked and as it would be now; an open month has none."""
-    nothing = Finding("monthly_accruals", _CLOSED, month, 0, _WARN)
     if month not in step.closed:
-        return nothing
+        return Finding("monthly_accruals", CLOSED_UNCHANGED, month, 0, _WARN)
     booked = read_months(step.connection, "monthly_accruals", [month], computed.column_names)
-    found = differences(computed, booked)
-    if not found:
-        return nothing
+    found = accrual_difference(computed, booked)
     by_reason = ", ".join(
         f"{reason or 'waiting'} {amount:+,.2f}" for reason, amount in found.by_reason.items()
     )
-    rows = named_contracts(step.connection, found.rows)
-    return Finding(
-        asset="monthly_accruals",
-        check=_CLOSED,
-        month=month,
-        count=rows.num_rows,
-        severity=_WARN,
-        description=listing(
-            f"{month:%Y-%m} is closed; computed anew its accruals would differ by {found.amount:+,.2f} "
-            f"({by_reason})",
-            told_rows(rows),
-            "The first open month takes it.",
-        ),
-        metadata={
-            "difference": preview(rows, rows.column_names, rows=25),
-            "difference_amount": str(found.amount),
-        },
+    return closed_rows_finding(
+        "monthly_accruals",
+        month,
+        named_contracts(step.connection, found.rows),
+        message=f"computed anew its accruals would differ by {found.amount:+,.2f} ({by_reason})",
+        advice="The first open month takes it.",
+        difference_amount=str(found.amount),
     )

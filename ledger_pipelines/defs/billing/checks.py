@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from typing import Any
@@ -14,14 +14,12 @@ from ledger_pipelines.billing import credits, invariants, unmatched
 from ledger_pipelines.closing.differences import difference
 from ledger_pipelines.columns import column, joined_text, kept, positions, present, take
 from ledger_pipelines.money import minor_unit
-from ledger_pipelines.months import format_month
-from ledger_pipelines.orchestration.findings import Finding, Invariant, listing, month_check, rows_finding
+from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.orchestration.findings import Finding, Invariant, month_check, rows_finding
 from ledger_pipelines.orchestration.partitions import first_partition
-from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.statements import read_billed_items
-from ledger_pipelines.tables.labels import told_rows
 from ledger_pipelines.workflows.billing import StatementRun
 from ledger_pipelines.workflows.step import Step
 
@@ -131,7 +129,6 @@ def _each_month(run: StatementRun, rows_of: Callable[[date], pa.Table]) -> pa.Ta
 
 
 _NEVER = "one_offs_never_billed"
-_CLOSED = "closed_month_unchanged"
 _KEYS = {
     "ticket_hours": ("month", "account_number", "ticket_number"),
     "billing_statement_lines": ("month", "account_number", "source_type", "source_id"),
@@ -148,7 +145,7 @@ CHECKS = [
     ),
     *(
         month_check(
-            _CLOSED,
+            CLOSED_UNCHANGED,
             asset=table,
             description="A closed month computed anew gives what was booked; what differs belongs into an open month.",
         )
@@ -190,30 +187,23 @@ def _never_billed(step: Step, run: StatementRun, month: date) -> Finding:
 
 def _closed_month(step: Step, run: StatementRun, table: str, month: date) -> Finding:
     """The difference between a closed month as booked and as it would be now; an open month has none."""
-    nothing = Finding(table, _CLOSED, month, 0, _WARN)
     if month not in step.closed:
-        return nothing
+        return Finding(table, CLOSED_UNCHANGED, month, 0, _WARN)
     computed = rows_of_months(_frames(run)[table], [month])
     booked = read_months(step.connection, table, [month])
-    found = difference(computed, booked, _KEYS[table], amount=_AMOUNTS.get(table, ""))
-    if not found:
-        return nothing
+    labels = ["description"] if "description" in computed.column_names else []
+    found = difference(computed, booked, _KEYS[table], amount=_AMOUNTS.get(table, ""), labels=labels)
     decimals = minor_unit(_currency(booked, computed))
     by = f" by {found.amount:+,.{decimals}f} in all" if table in _AMOUNTS else ""
-    rows = _with_companies(_with_descriptions(found.rows, computed, booked, _KEYS[table]), run)
-    return Finding(
-        asset=table,
-        check=_CLOSED,
-        month=month,
-        count=rows.num_rows,
-        severity=_WARN,
-        description=listing(
-            f"{format_month(month)} is closed; computed anew its {table} would differ{by}", told_rows(rows)
-        ),
-        metadata={
-            "difference": preview(rows, rows.column_names, rows=25),
-            "difference_amount": f"{found.amount:.{decimals}f}",
-        },
+    names = [*_KEYS[table][:2], *labels]
+    rows = found.rows.select([*names, *(name for name in found.rows.column_names if name not in names)])
+    return closed_rows_finding(
+        table,
+        month,
+        _with_companies(rows, run),
+        message=f"computed anew its {table} would differ{by}",
+        advice="",
+        difference_amount=f"{found.amount:.{decimals}f}",
     )
 
 
@@ -232,12 +222,3 @@ def _with_companies(rows: pa.Table, run: StatementRun) -> pa.Table:
     at = positions(joined_text(rows, key), joined_text(companies, key))
     names: Any = take(column(companies, "name"), at)
     return rows.add_column(1, "company_name", names)
-
-
-def _with_descriptions(rows: pa.Table, computed: pa.Table, booked: pa.Table, key: Sequence[str]) -> pa.Table:
-    """Rows of differing lines with what each bills, as it is now, else as it was booked."""
-    if "description" not in computed.column_names:
-        return rows
-    both = pa.concat_tables([frame.select([*key, "description"]) for frame in (computed, booked)])
-    told: Any = take(column(both, "description"), positions(joined_text(rows, key), joined_text(both, key)))
-    return rows.add_column(2, "description", told)

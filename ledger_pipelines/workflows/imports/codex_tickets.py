@@ -14,6 +14,7 @@ from ledger_pipelines.billing.billed_hours import KEY
 from ledger_pipelines.billing.inputs import HOURS, TICKETS
 from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
+from ledger_pipelines.closing.differences import ADDED, CHANGED, NEWS_WORDS, REMOVED
 from ledger_pipelines.columns import array, column, joined_text, mask, positions
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, first_open_after, years_so_far
@@ -174,10 +175,10 @@ def _gaps(
 def _news(news: pa.Table, known: pa.Table) -> pa.Table:
     """What closed months do not know of tickets, in the words of a person: new, changed or gone."""
     is_known = positions(joined_text(news, KEY), joined_text(known, KEY)) >= 0
-    changes = np.where(mask(column(news, "is_gone")), "gone", np.where(is_known, "changed", "new"))
+    found = np.where(mask(column(news, "is_gone")), REMOVED, np.where(is_known, CHANGED, ADDED))
     columns = {name: column(news, name) for name in NEWS.names if name in news.column_names}
     columns["month"] = array(own_months(news).astype(np.int32)).view(pa.date32())
-    columns["change"] = array(changes.tolist(), pa.string())
+    columns["change"] = array([NEWS_WORDS[one] for one in found.tolist()], pa.string())
     frame = pa.Table.from_arrays([columns[name] for name in NEWS.names], schema=NEWS)
     return frame.sort_by([(name, "ascending") for name in KEY])
 

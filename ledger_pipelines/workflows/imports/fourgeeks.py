@@ -6,8 +6,8 @@ from datetime import UTC, datetime, tzinfo
 
 import pyarrow as pa
 
-from ledger_pipelines.accruals.clients import match_clients
 from ledger_pipelines.columns import column, present
+from ledger_pipelines.crm.clients import match_clients
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
 from ledger_pipelines.store.memberships import keep_client_users, read_client_users

@@ -7,9 +7,9 @@ from datetime import datetime, tzinfo
 
 import pyarrow as pa
 
-from ledger_pipelines.accruals.periods import service_periods
-from ledger_pipelines.accruals.statuses import new_sightings
 from ledger_pipelines.columns import array, column, positions, take
+from ledger_pipelines.crm.memberships import service_periods
+from ledger_pipelines.crm.statuses import new_sightings
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.service_periods import Memberships, month_periods, present_periods
 from ledger_pipelines.sources.records.lists import ListReading

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ledger_pipelines.accruals.clients import match_clients
-from ledger_pipelines.accruals.inputs import CLIENT_USERS, CLIENTS, CONTACTS, STUDENTS
+from ledger_pipelines.crm.clients import match_clients
+from ledger_pipelines.crm.inputs import CLIENT_USERS, CLIENTS, CONTACTS, STUDENTS
 from ledger_pipelines.errors import FrameError
 
 

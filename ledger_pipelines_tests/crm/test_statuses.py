@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger_pipelines.accruals.inputs import MEMBERSHIPS, STATUS_SIGHTINGS
-from ledger_pipelines.accruals.statuses import STATUSES, new_sightings, status_dates
+from ledger_pipelines.crm.inputs import MEMBERSHIPS, STATUS_SIGHTINGS
+from ledger_pipelines.crm.statuses import STATUSES, new_sightings, status_dates
+from ledger_pipelines.frames import to_pandas, values_of
 
 MADRID = ZoneInfo("Europe/Madrid")
 NOTHING = STATUS_SIGHTINGS.empty_table()
@@ -31,7 +32,7 @@ def remember(known: pa.Table, *memberships: dict[str, Any], seen: int) -> tuple[
     fresh = new_sightings(frame, known, zone=MADRID, seen_at=at(seen))
     assert fresh.schema.equals(STATUS_SIGHTINGS)
     known = pa.concat_tables([known, fresh])
-    dates: list[Any] = status_dates(frame, known, zone=MADRID).to_pylist()
+    dates: list[Any] = values_of(status_dates(to_pandas(frame), known, zone=MADRID)).to_pylist()
     return known, dates
 
 
@@ -118,19 +119,30 @@ def test_memberships_are_remembered_each_for_itself() -> None:
     assert known.num_rows == 4
 
 
-@given(st.lists(st.tuples(st.sampled_from([*STATUSES, None]), st.integers(0, 5)), min_size=1, max_size=12))
+HISTORY = st.lists(st.tuples(st.sampled_from([*STATUSES, None]), st.integers(0, 5)), min_size=1, max_size=12)
+
+
+@settings(max_examples=10)
+@given(st.lists(HISTORY, min_size=10, max_size=10))
 def test_the_date_is_the_first_of_the_last_readings_that_mean_the_same(
-    steps: list[tuple[str | None, int]],
+    histories: list[list[tuple[str | None, int]]],
 ) -> None:
-    known, updated = NOTHING, 1
-    meanings: list[tuple[str, int]] = []
-    for place, (status, later) in enumerate(steps):
-        updated += later
-        meanings.append((STATUSES.get(status or "", "ACTIVE"), updated))
-        known, [found] = remember(known, membership(status, at(updated)), seen=100 + place)
-        again, _ = remember(known, membership(status, at(updated)), seen=200)
+    """Ten memberships in each reading, as long as they have a history."""
+    known = NOTHING
+    updated = dict.fromkeys(range(10), 1)
+    meanings: dict[int, list[tuple[str, int]]] = {number: [] for number in range(10)}
+    for place in range(12):
+        shown = {number: steps[place][0] for number, steps in enumerate(histories) if place < len(steps)}
+        for number, status in shown.items():
+            updated[number] += histories[number][place][1]
+            meanings[number].append((STATUSES.get(status or "", "ACTIVE"), updated[number]))
+        memberships = [membership(status, at(updated[number]), number) for number, status in shown.items()]
+        known, found = remember(known, *memberships, seen=100 + place)
+        again, _ = remember(known, *memberships, seen=200)
         assert again.equals(known)
-        run = len(meanings)
-        while run and meanings[run - 1][0] == meanings[-1][0]:
-            run -= 1
-        assert found == (None if meanings[-1][0] == "ACTIVE" else day(meanings[run][1]))
+        for number, status_date in zip(shown, found, strict=True):
+            own = meanings[number]
+            run = len(own)
+            while run and own[run - 1][0] == own[-1][0]:
+                run -= 1
+            assert status_date == (None if own[-1][0] == "ACTIVE" else day(own[run][1]))

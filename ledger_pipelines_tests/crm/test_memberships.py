@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from ledger_pipelines.accruals.inputs import MEMBERSHIPS, PERIODS, STATUS_SIGHTINGS
-from ledger_pipelines.accruals.periods import ServicePeriods, service_periods
+from ledger_pipelines.crm.inputs import MEMBERSHIPS, PERIODS, STATUS_SIGHTINGS
+from ledger_pipelines.crm.memberships import ServicePeriods, service_periods
 
 UPDATED = datetime(2025, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
 MADRID = ZoneInfo("Europe/Madrid")

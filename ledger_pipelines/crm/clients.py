@@ -14,9 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.accruals.columns import folded
-from ledger_pipelines.accruals.inputs import CLIENT_USERS, CLIENTS, CONTACTS, STUDENTS
-from ledger_pipelines.columns import column, fitted, kept, present
+from ledger_pipelines.columns import fitted
+from ledger_pipelines.crm.inputs import CLIENT_USERS, CLIENTS, CONTACTS, STUDENTS
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.errors import Problem
 
@@ -36,8 +35,8 @@ class Matching:
     @property
     def users(self) -> pa.Table:
         """The user of each client that has one (CLIENT_USERS), to be remembered."""
-        matched = kept(self.clients, present(column(self.clients, "user_id")))
-        return matched.select(CLIENT_USERS.names)
+        users = self.clients.select(CLIENT_USERS.names)
+        return users.filter(users["user_id"].is_valid())
 
 
 @dataclass(slots=True)
@@ -84,6 +83,7 @@ def match_clients(
         row = {
             "contact_id": contact["id"],
             "name": contact["name"],
+            "email": (contact["email"] or "").strip().casefold() or None,
             "student_id": student["id"],
             "user_id": student["user_id"],
         }
@@ -93,9 +93,7 @@ def match_clients(
             row["user_id"] = then["user_id"] if row["user_id"] is None else row["user_id"]
         rows.append(row)
         notes += [note] if note else []
-    frame = pa.Table.from_pylist(rows, CLIENTS)
-    at = frame.column_names.index("email")
-    return Matching(frame.set_column(at, CLIENTS.field("email"), folded(column(known, "email"))), notes)
+    return Matching(pa.Table.from_pylist(rows, CLIENTS), notes)
 
 
 def _student_of(
@@ -160,15 +158,15 @@ def _listed(students: Iterable[_Student]) -> str:
     return ", ".join(f"{student['id']} ({student['email']})" for student in students)
 
 
-def _note(contact: Mapping[str, Any], told: str | None) -> Problem | None:
-    if told is None:
+def _note(contact: Mapping[str, Any], message: str | None) -> Problem | None:
+    if message is None:
         return None
     return Problem(
         INTEGRATION,
         OPERATION,
         ENTITY,
         contact["id"],
-        f"The client {contact['name'] or contact['id']} ({contact['email']}) {told}: correct the addresses if that is "
+        f"The client {contact['name'] or contact['id']} ({contact['email']}) {message}: correct the addresses if that is "
         "wrong.",
         dict(contact),
         is_blocking=False,
