@@ -33,7 +33,7 @@ from ledger_pipelines.closing.readiness import (
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.runs.jobs import RunOutcome, refuse_strange_months, show_months
-from ledger_pipelines.settings import SOURCES, read_settings
+from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
@@ -99,7 +99,7 @@ def run(
 
 def _refuse_unconfigured() -> None:
     settings = read_settings()
-    if not any(settings.is_begun(source) for source in SOURCES):
+    if not any(source.is_begun for source in settings.sources):
         raise ConfigurationError(
             "No source is configured, so there is nothing to close: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or "
             "run `ledger up --demo`."
@@ -217,7 +217,8 @@ def _print_summary(database: Database, months: Sequence[date], outcome: RunOutco
 
 def _print_left_out(console: Console) -> None:
     settings = read_settings()
-    missing = {name: settings.missing_for(source) for source, name in SOURCES.items()}
-    left_out = [f"{name} ({variable} is not set)" for name, variable in missing.items() if variable]
+    left_out = [
+        f"{source.name} ({source.missing} is not set)" for source in settings.sources if source.missing
+    ]
     if left_out:
         console.print(f"Not read: {', '.join(left_out)}.", highlight=False)

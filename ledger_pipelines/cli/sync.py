@@ -14,7 +14,7 @@ from ledger_pipelines.cli.tables import changes_table, print_checks, print_error
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.runs.jobs import RunOutcome
-from ledger_pipelines.settings import SOURCES, Settings
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.queries.summaries import StepExecution, run_changes, run_executions
 from ledger_pipelines.workflows.sync_steps import ACCRUAL_STEP, SyncStep
@@ -40,9 +40,8 @@ def run(
     missing = {step.id: settings.missing_for(step.source) for step in steps if step.source is not None}
     first = missing.get(steps[0].id)
     if first is not None:
-        raise ConfigurationError(
-            f"{first} is not set: without it {SOURCES[steps[0].source or '']} cannot be read."
-        )
+        name = next(source.name for source in settings.sources if source.id == steps[0].source)
+        raise ConfigurationError(f"{first} is not set: without it {name} cannot be read.")
     job = "process_accruals" if ACCRUAL_STEP in steps else "import_steps"
     outcome = run_with_progress(
         database,

@@ -180,7 +180,7 @@ def enrollments(
         read_at = datetime.now(UTC)
         with fourgeeks.client() as client:
             reading = client.memberships()
-        written = write_periods(step, reading, zone=fourgeeks.zone, read_at=read_at)
+        written = write_periods(step, reading, zone=fourgeeks.settings.zone, read_at=read_at)
         step.record("4geeks", "service-periods", written.problems, is_complete=written.trust.is_whole)
         count(step, memberships_processed=reading.frame.num_rows, periods_processed=written.periods)
         results = [described(step, "enrollments", written.frame, written.changes)]

@@ -10,18 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, TypeVar, Unpack
 
 from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
-from ledger_pipelines.sources.base import SourceCheck
+from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
-from ledger_pipelines.sources.http.clock import Clock
 from ledger_pipelines.sources.http.credentials import HeaderKey, usable_key
-from ledger_pipelines.sources.http.exchange import HttpSource
 from ledger_pipelines.sources.http.failures import Address, AnswerError, status_text
 from ledger_pipelines.sources.http.limits import RateLimit
-from ledger_pipelines.sources.http.retries import RetryPolicy
 from ledger_pipelines.sources.notion.models import NEEDED_PROPERTIES, PAGE
 from ledger_pipelines.sources.records.frames import PageReader
 from ledger_pipelines.sources.records.lists import ListReading, incomplete_list
@@ -38,7 +34,6 @@ _NOTION_VERSION = "2025-09-03"
 _REQUESTS, _SECONDS = 3, 1.1
 #: How many names of properties are told.
 _MOST_NAMES = 20
-_IDENTITY = "the holder of NOTION_TOKEN"
 #: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
 _OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
 #: What a query may show beside pages.
@@ -92,70 +87,39 @@ class _Pages:
                 self.properties.update(map(str, properties))
 
 
-class NotionClient:
-    """A client of one database of Notion. Opens no connection before it is asked for something.
+class NotionClient(SourceClient):
+    """A client of one database of Notion.
 
     Every method may raise SourceUnavailableError when Notion cannot be reached or answers with something else,
     and CredentialRefusedError when it refuses the token. Raises ConfigurationError for an unusable address, token
-    or database. `timeout` is the number of seconds without a byte that end a request. The address may end with
-    `/v1` or not. Three requests go out a second, as Notion allows.
+    or database. The address may end with `/v1` or not. Three requests go out a second, as Notion allows.
     """
 
     name = "Notion"
+    counted = "pages"
 
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        database_id: str,
-        *,
-        timeout: float = 30.0,
-        retries: RetryPolicy | None = None,
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, url: str, token: str, database_id: str, **options: Unpack[ClientOptions]) -> None:
         self._database_id = database_id.strip()
         if not _ID.fullmatch(self._database_id):
             raise ConfigurationError(
                 "NOTION_DATABASE_ID cannot be used: it is the 32 letters and digits in the database's address."
             )
         address = Address(self.name, url, "NOTION_URL", "check NOTION_TOKEN, and what it may read.")
-        self._source = HttpSource(
-            replace(address, url=f"{url.rstrip('/').removesuffix('/v1')}/v1"),
-            credential=HeaderKey("Authorization", f"Bearer {usable_key(token, 'NOTION_TOKEN')}"),
-            limit=RateLimit(_REQUESTS, clock, seconds=_SECONDS),
+        super().__init__(replace(address, url=f"{url.rstrip('/').removesuffix('/v1')}/v1/"), **options)
+        self._source = self._connect(
+            HeaderKey("Authorization", f"Bearer {usable_key(token, 'NOTION_TOKEN')}"),
+            limit=RateLimit(_REQUESTS, self._clock, seconds=_SECONDS),
             headers={"Notion-Version": _NOTION_VERSION},
-            read_timeout=timeout,
-            connections=1,
-            retries=retries,
-            clock=clock,
         )
 
-    def __enter__(self) -> Self:
-        return self
+    def _identity(self) -> str:
+        return "the holder of NOTION_TOKEN"
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Gives the connections back."""
-        self._source.close()
-
-    def check(self) -> SourceCheck:
-        """Whether Notion answers and shows the database; raises no LedgerError.
-
-        How many pages it shows is known where there are no more than one answer holds.
-        """
-        try:
-            answers = [self._query(source_id, None, None) for source_id in self._data_sources()]
-        except LedgerError as error:
-            return SourceCheck(self.name, False, None, None, str(error))
-        shown = sum(len(answer.results) for answer in answers)
-        is_all = all(answer.next_cursor is None for answer in answers)
-        count = f"{shown:,}" if is_all else f"more than {shown:,}"
-        detail = f"{self.name} at {self._source.url('/')} shows {count} pages to {_IDENTITY}."
-        return SourceCheck(self.name, True, _IDENTITY, shown if is_all else None, detail)
+    def _shown(self) -> Shown:
+        """The number of pages is known where there are no more than one answer of each data source holds."""
+        answers = [self._query(source_id, None, None) for source_id in self._data_sources()]
+        count = sum(len(answer.results) for answer in answers)
+        return Shown(count, is_all=all(answer.next_cursor is None for answer in answers))
 
     def pages(self) -> ListReading:
         """Every page of the database that is neither archived nor in the trash (`PAGES`, sorted by page_id).
