@@ -5,21 +5,19 @@ The one place that the command line, the console and Dagster share for this.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-
-from pydantic import SecretStr
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA
-from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.sources.codex.client import CodexClient
-from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
-from ledger_pipelines.sources.holded.client import HoldedClient
-from ledger_pipelines.sources.notion.client import NotionClient
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 
 
 def ledger_database(settings: Settings) -> Database:
@@ -58,70 +56,26 @@ def embedded_server(home: Path) -> EmbeddedServer:
     return EmbeddedServer(home)
 
 
-def codex_client(settings: Settings) -> CodexClient:
-    """A client for Codex. Raises ConfigurationError when CODEX_URL, or a way to sign in, is missing."""
-    if settings.codex_url is None:
-        raise ConfigurationError(
-            "No Codex is configured: set CODEX_URL and CORE_URL, or start with `ledger up --demo` to use the sandbox."
-        )
-    if settings.core_url is None and settings.codex_api_key is None:
-        raise ConfigurationError("CORE_URL is not set: it is where the tokens for Codex come from.")
-    return CodexClient(
-        settings.core_url,
-        settings.codex_url,
-        api_key=_text(settings.codex_api_key),
-        ca_file=None if settings.codex_ca_file is None else str(settings.codex_ca_file),
-        timeout=settings.http_timeout,
-    )
+class OpensClient(Protocol[C_co]):
+    """A source's settings, by the client that they make."""
+
+    is_shared: ClassVar[bool]
+
+    def client(self, timeout: float) -> C_co:
+        """A client; `timeout` is in seconds."""
 
 
-@lru_cache
-def holded_client(settings: Settings) -> HoldedClient:
-    """A client for Holded, the same for all steps of a process: Holded counts their requests together.
+def source_client(settings: Settings, source: OpensClient[C]) -> C:
+    """A client for one of the settings' sources, the same for all steps of a process where the source says so.
 
-    Raises ConfigurationError when the key is missing.
+    Raises ConfigurationError when a variable that it needs is missing or cannot be used.
     """
-    if settings.holded_api_key is None:
-        raise ConfigurationError(
-            "HOLDED_API_KEY is not set: it comes from Holded's settings, under developers."
-        )
-    return HoldedClient(
-        settings.holded_url, settings.holded_api_key.get_secret_value(), timeout=settings.http_timeout
-    )
+    client: C = (_shared_client if source.is_shared else _new_client)(source, settings.http_timeout)
+    return client
 
 
-@lru_cache
-def fourgeeks_client(settings: Settings) -> FourGeeksClient:
-    """A client for 4Geeks, the same for all steps of a process, so that it logs in once.
-
-    Raises ConfigurationError without a way to sign in.
-    """
-    return FourGeeksClient(
-        settings.fourgeeks_url,
-        token=_text(settings.fourgeeks_token),
-        email=settings.fourgeeks_email,
-        password=_text(settings.fourgeeks_password),
-        academy=settings.fourgeeks_academy,
-        timeout=settings.http_timeout,
-    )
+def _new_client(source: Any, timeout: float) -> Any:
+    return source.client(timeout)
 
 
-def notion_client(settings: Settings) -> NotionClient:
-    """A client for Notion's database of clients.
-
-    Raises ConfigurationError when a setting is missing.
-    """
-    if settings.notion_token is None or settings.notion_database_id is None:
-        raise ConfigurationError(
-            f"{settings.missing_for('notion')} is not set: make an integration in Notion and share the database with it."
-        )
-    return NotionClient(
-        settings.notion_url,
-        settings.notion_token.get_secret_value(),
-        settings.notion_database_id,
-        timeout=settings.http_timeout,
-    )
-
-
-def _text(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()
+_shared_client: Callable[[Any, float], Any] = lru_cache(_new_client)

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from ledger_pipelines.connections import codex_client
+from ledger_pipelines.connections import source_client
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.settings import read_settings
+from ledger_pipelines.sources.codex.settings import CodexSettings
+from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
 from ledger_pipelines_tests.conftest import SHARED_DATA
 
 NAMES = (
@@ -34,10 +37,12 @@ def test_a_services_file_in_the_seeds_form_is_read(tmp_path: Path) -> None:
 
     settings = read_settings(tmp_path)
 
-    assert settings.codex_url == "http://codex:5010"
-    assert settings.codex_api_key is not None
-    assert settings.codex_api_key.get_secret_value() == "geheim"
+    codex = settings.source(CodexSettings)
+    assert codex.url == "http://codex:5010"
+    assert codex.api_key is not None
+    assert codex.api_key.get_secret_value() == "geheim"
     assert "geheim" not in repr(settings)
+    assert "geheim" not in repr(settings.sources)
 
 
 def test_the_environment_wins_over_dotenv_and_that_over_the_services_file(
@@ -47,12 +52,13 @@ def test_the_environment_wins_over_dotenv_and_that_over_the_services_file(
         json.dumps({"core": {"url": "http://file"}, "codex": {"url": "http://file"}})
     )
     (tmp_path / ".env").write_text("CORE_URL=http://dotenv\nLEDGER_CURRENCY=EUR\n")
-    assert read_settings(tmp_path).core_url == "http://dotenv"
+    assert read_settings(tmp_path).source(CodexSettings).core_url == "http://dotenv"
     monkeypatch.setenv("CORE_URL", "http://environment")
 
     settings = read_settings(tmp_path)
 
-    assert (settings.core_url, settings.codex_url, settings.currency) == (
+    codex = settings.source(CodexSettings)
+    assert (codex.core_url, codex.url, settings.currency) == (
         "http://environment",
         "http://file",
         "EUR",
@@ -141,8 +147,9 @@ def test_the_first_month_is_the_january_two_years_ago(
 
 
 def test_a_source_that_is_not_configured_says_what_to_set(tmp_path: Path) -> None:
+    settings = read_settings(tmp_path)
     with pytest.raises(ConfigurationError, match="set CODEX_URL and CORE_URL"):
-        codex_client(read_settings(tmp_path))
+        source_client(settings, settings.source(CodexSettings))
 
 
 @pytest.mark.parametrize("name", ["LEDGER_TIMEZONE", "FOURGEEKS_TIMEZONE"])
@@ -162,7 +169,7 @@ def test_the_school_is_in_madrid_where_nobody_says_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FOURGEEKS_TIMEZONE", raising=False)
-    assert read_settings(tmp_path).fourgeeks_timezone == "Europe/Madrid"
+    assert read_settings(tmp_path).source(FourGeeksSettings).zone == ZoneInfo("Europe/Madrid")
 
 
 @pytest.mark.parametrize("name", ["14_env_utf16.env", "15_env_latin1.env"])

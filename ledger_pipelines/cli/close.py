@@ -129,11 +129,10 @@ def _print_summary(summary: RunSummary) -> None:
 
 
 def _print_left_out() -> None:
-    from ledger_pipelines.settings import SOURCES, read_settings
+    from ledger_pipelines.settings import read_settings
 
-    settings = read_settings()
-    missing = {name: settings.missing_for(source) for source, name in SOURCES.items()}
-    left_out = [f"{name} ({variable} is not set)" for name, variable in missing.items() if variable]
+    sources = read_settings().sources
+    left_out = [f"{source.name} ({source.missing} is not set)" for source in sources if source.missing]
     if left_out:
         console.print(f"Not read: {', '.join(left_out)}.", highlight=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import psycopg
@@ -10,21 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ledger_pipelines.connections import (
-    cfo_database,
-    codex_client,
-    fourgeeks_client,
-    has_ledger,
-    holded_client,
-    ledger_database,
-    notion_client,
-)
+from ledger_pipelines.connections import cfo_database, has_ledger, ledger_database, source_client
 from ledger_pipelines.destinations.cfo.lookup import count_transactions
 from ledger_pipelines.destinations.cfo.table import find_table, lag_of_ids
 from ledger_pipelines.errors import CredentialRefusedError, LedgerError, SourceUnavailableError
 from ledger_pipelines.local.demo import use_demo
-from ledger_pipelines.settings import SOURCES, Settings, read_settings
-from ledger_pipelines.sources.base import Source
+from ledger_pipelines.settings import Settings, read_settings
+from ledger_pipelines.sources.codex.settings import CodexSettings
 from ledger_pipelines.sources.http.bodies import read_json
 from ledger_pipelines.sources.http.exchange import HttpSource
 from ledger_pipelines.sources.http.failures import Address, AnswerError
@@ -34,44 +26,37 @@ from ledger_pipelines.store.queries.ledger_facts import read_facts
 
 #: Seconds in which the sandbox sends a token.
 _TOKEN_TIMEOUT = 10.0
-#: Each source's name in the settings, what makes its client, and what it shows.
-_SOURCES: tuple[tuple[str, Callable[[Settings], Source], str], ...] = (
-    ("codex", codex_client, "companies"),
-    ("holded", holded_client, "sales channels"),
-    ("4geeks", fourgeeks_client, "students"),
-    ("notion", notion_client, "pages"),
-)
 
 
 def run(console: Console) -> bool:
     """Prints a line for each source of which anything is set, and for the CFO's database; true when all answer."""
     settings = read_settings()
     details = _tell_ledger(settings, console)
-    begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
+    begun = [source for source in settings.sources if source.is_begun]
     if not begun and has_ledger(settings):
         use_demo(ledger_database(settings), settings)
         settings = read_settings()
-        begun = [entry for entry in _SOURCES if settings.is_begun(entry[0])]
+        begun = [source for source in settings.sources if source.is_begun]
     if not begun and settings.cfo_database_url is None:
         raise LedgerError(
             "No source is configured: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or run `ledger up --demo`."
         )
     table = Table("Source", "Answers", "We are", "Shows", title="Sources", title_justify="left")
-    for source, client_of, records in begun:
-        if missing := settings.missing_for(source):
-            table.add_row(SOURCES[source], "[red]not asked[/]", "", "")
-            details.append(f"{SOURCES[source]} is not used, for {missing} is not set.")
+    for source in begun:
+        if source.missing:
+            table.add_row(source.name, "[red]not asked[/]", "", "")
+            details.append(f"{source.name} is not used, for {source.missing} is not set.")
             continue
         try:
-            client = client_of(settings)
+            client = source_client(settings, source)
         except LedgerError as error:
-            table.add_row(SOURCES[source], "[red]no[/]", "", "")
+            table.add_row(source.name, "[red]no[/]", "", "")
             details.append(str(error))
             continue
         with console.status(f"Asking {client.name}"):
             check = client.check()
         client.close()
-        shown = "" if check.records is None else f"{check.records:,} {records}"
+        shown = "" if check.records is None else f"{check.records:,} {client.counted}"
         table.add_row(
             check.name, "[green]yes[/]" if check.ok else "[red]no[/]", escape(check.identity or ""), shown
         )
@@ -144,7 +129,7 @@ def _faults(connection: psycopg.Connection, database: str) -> list[str]:
 def sandbox_token(user: str, permission: str) -> str:
     """A user's token from the sandbox's Core. Raises LedgerError when there is none, or Core is a real one."""
     settings: Settings = read_settings()
-    core = settings.core_url or "http://127.0.0.1:5999/core"
+    core = settings.source(CodexSettings).core_url or "http://127.0.0.1:5999/core"
     address = Address("The sandbox", core, "CORE_URL", "check CORE_URL.")
     retries = RetryPolicy(attempts=1)
     try:

@@ -7,7 +7,7 @@ import os
 import requests
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.settings import SOURCES, Settings
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 
 _ELSEWHERE = "another folder with LEDGER_HOME, or another database with LEDGER_DATABASE_URL"
@@ -44,7 +44,7 @@ def use_demo(database: Database, settings: Settings) -> None:
     """
     refuse_in_demo(database, settings)
     address = _sandbox_of(database)
-    if address is None or any(settings.is_begun(source) for source in SOURCES):
+    if address is None or any(source.is_begun for source in settings.sources):
         return
     if not _is_sandbox(address):
         raise LedgerError(
@@ -78,13 +78,11 @@ def refuse_in_demo(database: Database, settings: Settings) -> None:
     address = _sandbox_of(database)
     if address is None:
         return
-    used = {
-        "CODEX_URL": settings.codex_url,
-        "HOLDED_URL": None if settings.missing_for("holded") else settings.holded_url,
-        "FOURGEEKS_URL": None if settings.missing_for("4geeks") else settings.fourgeeks_url,
-        "NOTION_URL": None if settings.missing_for("notion") else settings.notion_url,
-    }
-    own = [name for name, url in used.items() if url is not None and not url.startswith(f"{address}/")]
+    own = [
+        source.url_variable()
+        for source in settings.sources
+        if source.is_begun and source.url is not None and not source.url.startswith(f"{address}/")
+    ]
     own += ["CFO_DATABASE_URL"] if settings.cfo_database_url is not None else []
     if own:
         raise LedgerError(

@@ -10,10 +10,11 @@ import pyarrow as pa
 import requests
 from rich.console import Console
 
-from ledger_pipelines.connections import codex_client
+from ledger_pipelines.connections import source_client
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months
 from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.codex.settings import CodexSettings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import replace_month
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
@@ -38,7 +39,7 @@ def take_past_snapshots(
 
 
 def _take(database: Database, settings: Settings, month: date, taken_at: datetime) -> None:
-    with codex_client(settings) as client:
+    with source_client(settings, settings.source(CodexSettings)) as client:
         snapshot = client.fetch(frozenset(_TABLES))
     with database.connect() as connection, connection.transaction():
         for table in _TABLES:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from zoneinfo import ZoneInfo
+from typing import Any, Generic, TypeVar
 
 import dagster as dg
 
-from ledger_pipelines.connections import (
-    cfo_database,
-    codex_client,
-    fourgeeks_client,
-    holded_client,
-    ledger_database,
-    notion_client,
-)
+from ledger_pipelines.connections import OpensClient, cfo_database, ledger_database, source_client
 from ledger_pipelines.settings import Settings, read_settings
-from ledger_pipelines.sources.codex.client import CodexClient
-from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
-from ledger_pipelines.sources.holded.client import HoldedClient
-from ledger_pipelines.sources.notion.client import NotionClient
+from ledger_pipelines.sources.codex.settings import CodexSettings
+from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
+from ledger_pipelines.sources.holded.settings import HoldedSettings
+from ledger_pipelines.sources.notion.settings import NotionSettings
+from ledger_pipelines.sources.registry import SOURCES
+from ledger_pipelines.sources.settings import SourceSettings
 from ledger_pipelines.store.database import Database
+
+C = TypeVar("C")
+S_co = TypeVar("S_co", covariant=True)
 
 
 class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
@@ -49,64 +47,36 @@ class CfoResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it prov
         return None if secret is None else secret.get_secret_value()
 
 
-class CodexResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
-    """HiveMatrix Codex, with Core's service tokens. Its addresses and secrets never enter a run's config."""
+class SourceResource(dg.ConfigurableResource[Any], Generic[S_co]):
+    """A source by its settings, `SourceResource[HoldedSettings]`.
+
+    Its addresses and secrets never enter a run's config.
+    """
 
     @property
-    def is_left_out(self) -> bool:
-        """Whether this ledger closes without Codex: it is not configured, and another source is."""
-        settings = read_settings()
-        return settings.codex_url is None and settings.missing_for("holded") is None
-
-    def client(self) -> CodexClient:
-        return codex_client(read_settings())
-
-
-class HoldedResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
-    """Holded, where it is configured; `missing` names the variable that it lacks."""
+    def settings(self) -> S_co:
+        """What the environment says of the source now."""
+        (source,) = type(self).__pydantic_generic_metadata__["args"]
+        found: S_co = read_settings().source(source)
+        return found
 
     @property
-    def missing(self) -> str | None:
-        return read_settings().missing_for("holded")
+    def missing(self: SourceResource[SourceSettings]) -> str | None:
+        """The variable that the source lacks, None where all are set."""
+        return self.settings.missing
 
-    def client(self) -> HoldedClient:
-        return holded_client(read_settings())
-
-
-class FourGeeksResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
-    """4Geeks, where it is configured; `missing` names the variable that it lacks."""
-
-    @property
-    def missing(self) -> str | None:
-        return read_settings().missing_for("4geeks")
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The school's time zone, in which cohorts begin and end."""
-        return ZoneInfo(read_settings().fourgeeks_timezone)
-
-    def client(self) -> FourGeeksClient:
-        return fourgeeks_client(read_settings())
+    def client(self: SourceResource[OpensClient[C]]) -> C:
+        """A client of the source. Raises ConfigurationError where it is not configured."""
+        return source_client(read_settings(), self.settings)
 
 
-class NotionResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
-    """Notion, where it is configured; `missing` names the variable that it lacks."""
-
-    @property
-    def missing(self) -> str | None:
-        return read_settings().missing_for("notion")
-
-    def client(self) -> NotionClient:
-        return notion_client(read_settings())
+CodexResource = SourceResource[CodexSettings]
+FourGeeksResource = SourceResource[FourGeeksSettings]
+HoldedResource = SourceResource[HoldedSettings]
+NotionResource = SourceResource[NotionSettings]
 
 
-def environment_resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]  # of several kinds
+def environment_resources() -> dict[str, dg.ConfigurableResource[Any]]:
     """A resource for each system that the environment names, by the name that assets ask for it."""
-    return {
-        "ledger": LedgerResource(),
-        "cfo": CfoResource(),
-        "codex": CodexResource(),
-        "holded": HoldedResource(),
-        "fourgeeks": FourGeeksResource(),
-        "notion": NotionResource(),
-    }
+    sources = {source.resource or source.id: SourceResource[source]() for source in SOURCES}  # type: ignore[valid-type]
+    return {"ledger": LedgerResource(), "cfo": CfoResource(), **sources}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.settings import SOURCES, Settings
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.workflows.sync_steps import ACCRUAL_STEP, SyncStep
 
 
@@ -25,8 +25,7 @@ def plan_sync(steps: Sequence[SyncStep], settings: Settings) -> SyncPlan:
     left_out = {step: variable for step, variable in missing.items() if variable is not None}
     first = steps[0]
     if first.id in left_out:
-        raise ConfigurationError(
-            f"{left_out[first.id]} is not set: without it {SOURCES[first.source or '']} cannot be read."
-        )
+        name = next(source.name for source in settings.sources if source.id == first.source)
+        raise ConfigurationError(f"{left_out[first.id]} is not set: without it {name} cannot be read.")
     job = "process_accruals" if ACCRUAL_STEP in steps else "import_steps"
     return SyncPlan(job, [asset for step in steps for asset in step.assets], left_out)

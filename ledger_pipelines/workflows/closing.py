@@ -11,7 +11,7 @@ import psycopg
 from ledger_pipelines.closing.readiness import Facts, OpenError, Reason, reasons_against, refusal, warnings_of
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months
-from ledger_pipelines.settings import SOURCES, Settings
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
@@ -38,7 +38,7 @@ class Closed:
 
 def refuse_unconfigured(settings: Settings) -> None:
     """Raises ConfigurationError where no source is configured at all: there would be nothing to close."""
-    if not any(settings.is_begun(source) for source in SOURCES):
+    if not any(source.is_begun for source in settings.sources):
         raise ConfigurationError(
             "No source is configured, so there is nothing to close: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or "
             "run `ledger up --demo`."

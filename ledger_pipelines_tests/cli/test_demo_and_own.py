@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
 from ledger_pipelines.local.demo import refuse_in_demo, take_for_demo
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
-from ledger_pipelines.settings import SOURCES, Settings
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.sources.registry import SOURCES
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, execute, fetch, free_ports
 
@@ -33,9 +36,13 @@ def test_in_the_demo_s_ledger_nothing_is_read_from_other_systems(
     assert fetch(database, "SELECT FROM sync_executions") == []
 
 
-def test_in_the_demo_s_ledger_the_demo_s_own_systems_are_read(database: Database) -> None:
+def test_in_the_demo_s_ledger_the_demo_s_own_systems_are_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEX_URL", f"{DEMO}/codex")
+    monkeypatch.setenv("CORE_URL", f"{DEMO}/core")
     execute(database, "INSERT INTO ledger_settings VALUES ('demo', %s)", DEMO)
-    refuse_in_demo(database, Settings(CODEX_URL=f"{DEMO}/codex", CORE_URL=f"{DEMO}/core"))
+    refuse_in_demo(database, Settings())
 
 
 def test_the_demo_does_not_write_into_other_books(
@@ -90,7 +97,7 @@ def test_in_the_demo_s_ledger_commands_find_its_sandbox_by_themselves(
         asked = ledger("doctor").out
     closed = fetch(database, "SELECT count(*) FROM billing_statements WHERE month = '2025-12-01'")
     assert closed == [(2,)]
-    assert [name for name in SOURCES.values() if name not in asked] == []
+    assert [source.name for source in SOURCES if source.name not in asked] == []
 
     for command in (("doctor",), ("sync", "--year", "2025"), ("close", "2025-12")):
         is_refused(

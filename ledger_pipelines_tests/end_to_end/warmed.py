@@ -33,7 +33,6 @@ _LIBRARIES = (
     "dagster._core.execution.api",
     "dagster.components",
     "dagster_postgres",
-    "notion_client",
     "pandas",
     "psycopg",
     "pyarrow.compute",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-import httpx
 import pytest
+import requests
 
 from ledger_pipelines.errors import SourceUnavailableError
 from ledger_pipelines.sandbox import access
@@ -136,10 +136,10 @@ def test_memberships_can_be_endless_or_of_micro_cohorts(sandbox: Sandbox, fake_t
 
 def test_degrading_is_asked_for_over_http_and_what_is_unknown_is_refused(sandbox: Sandbox) -> None:
     ask = f"{sandbox.base_url}/sandbox/degrade"
-    assert httpx.post(f"{ask}?list=pages&way=empty").json()["status"] == "degraded"
+    assert requests.post(f"{ask}?list=pages&way=empty").json()["status"] == "degraded"
     for query, told in (
         ("list=x&way=empty", "list must be one of"),
         ("list=pages&way=x", "way must be one of"),
     ):
-        answer = httpx.post(f"{ask}?{query}")
+        answer = requests.post(f"{ask}?{query}")
         assert (answer.status_code, told in answer.json()["error"]) == (400, True)

@@ -19,7 +19,7 @@ from ledger_pipelines.orchestration.findings import Finding
 from ledger_pipelines.orchestration.partitions import MONTHS, YEAR_SO_FAR
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import amount_metadata, month_bars, month_previews, preview
-from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
+from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.orchestration.selection import selected
 from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
 from ledger_pipelines.store.months import rows_of_months
@@ -58,13 +58,13 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
     pool="billing",
 )
 def billing(
-    context: dg.AssetExecutionContext, ledger: LedgerResource, codex: CodexResource
+    context: dg.AssetExecutionContext, ledger: LedgerResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Read the months' snapshots, bill them, replace the months, say what was charged.
 
     Nothing here is tried again: the same inputs give the same failure.
     """
-    if codex.is_left_out:
+    if ledger.settings.is_without_codex:
         yield from not_configured(context, "CODEX_URL")
         return
     with executed_step(context, ledger, "billing") as step:

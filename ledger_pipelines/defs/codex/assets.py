@@ -56,7 +56,7 @@ def codex_snapshots(
     context: dg.AssetExecutionContext, config: SnapshotConfig, ledger: LedgerResource, codex: CodexResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Fetch once what the months need, write each month whole, keep what could not be read."""
-    if codex.is_left_out:
+    if ledger.settings.is_without_codex:
         yield from not_configured(context, "CODEX_URL")
         return
     wanted = [table for table in SNAPSHOTS if dg.AssetKey(table) in context.selected_asset_keys]

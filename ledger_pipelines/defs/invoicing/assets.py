@@ -5,7 +5,6 @@ Each reads its source once for all months of the run; rules/sync_management.md n
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -20,6 +19,7 @@ from ledger_pipelines.orchestration.selection import selected
 from ledger_pipelines.orchestration.steps import executed_step, not_configured
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
 from ledger_pipelines.sources.holded.client import HoldedClient
 from ledger_pipelines.sources.notion.client import NotionClient
 from ledger_pipelines.workflows.imports.fourgeeks import import_clients, import_service_periods
@@ -111,7 +111,7 @@ def clients(step: Step, client: FourGeeksClient, _: Settings) -> tuple[Imported,
 @_import_asset("service-periods", source="fourgeeks", tables=["enrollments"], history_of="enrollments")
 def enrollments(step: Step, client: FourGeeksClient, settings: Settings) -> tuple[Imported, list[Finding]]:
     """Read the cohort memberships; each is a service period of the months that it touches."""
-    return import_service_periods(step, client, zone=ZoneInfo(settings.fourgeeks_timezone)), []
+    return import_service_periods(step, client, zone=settings.source(FourGeeksSettings).zone), []
 
 
 @_import_asset("notion-external-id", source="notion", tables=["external_ids"])

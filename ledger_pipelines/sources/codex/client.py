@@ -1,7 +1,7 @@
 """HiveMatrix Codex: companies with their devices, people and tickets, and billing plans (wire/codex.md).
 
-Here: what is asked of Codex, and in which order. Not here: how its records look (`codex_models`), nor how its
-company endpoints are read one way or the other (`codex_companies`).
+Here: what is asked of Codex, and in which order. Not here: how its records look (`models`), nor how its company
+endpoints are read one way or the other (`companies`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Unpack
 
 import pyarrow as pa
 
-from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
-from ledger_pipelines.sources.base import SourceCheck
+from ledger_pipelines.errors import ConfigurationError, Problem
+from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
 from ledger_pipelines.sources.codex.companies import (
     INTEGRATION,
     CompanyReading,
@@ -26,9 +25,8 @@ from ledger_pipelines.sources.codex.companies import (
 from ledger_pipelines.sources.codex.core import FixedKey, ServiceTokens
 from ledger_pipelines.sources.codex.models import ENTITIES, SCHEMAS
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json, read_list
-from ledger_pipelines.sources.http.clock import Clock
 from ledger_pipelines.sources.http.credentials import usable_key
-from ledger_pipelines.sources.http.exchange import Bounds, HttpSource
+from ledger_pipelines.sources.http.exchange import Bounds
 from ledger_pipelines.sources.http.failures import Address, AnswerError
 from ledger_pipelines.sources.http.retries import RetryPolicy
 from ledger_pipelines.sources.records.frames import RecordReader
@@ -67,15 +65,15 @@ class CodexSnapshot:
     missed: frozenset[MissedPart] = frozenset()
 
 
-class CodexClient:
-    """A client of one Codex. Opens no connection before it is asked for something.
+class CodexClient(SourceClient):
+    """A client of one Codex.
 
     Raises ConfigurationError for an unusable address, or when there is neither `core_url` nor `api_key`;
-    where both are given, Core's tokens are used. `timeout` is the number of seconds without a byte that end
-    a request; the bulk endpoint gets four times as many.
+    where both are given, Core's tokens are used. The bulk endpoint gets four times the `timeout`.
     """
 
     name = "Codex"
+    counted = "companies"
 
     def __init__(
         self,
@@ -84,21 +82,12 @@ class CodexClient:
         *,
         api_key: str | None = None,
         ca_file: str | None = None,
-        timeout: float = 30.0,
         requests_per_minute: int = 400,
-        retries: RetryPolicy | None = None,
-        clock: Clock | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._credential: ServiceTokens | FixedKey
         if core_url:
-            self._credential = ServiceTokens(
-                core_url,
-                ca_file=ca_file,
-                ca_setting="CODEX_CA_FILE",
-                read_timeout=timeout,
-                retries=retries,
-                clock=clock,
-            )
+            self._credential = ServiceTokens(core_url, ca_file=ca_file, ca_setting="CODEX_CA_FILE", **options)
             advice = (
                 "either it does not accept this Core's tokens, "
                 "or Core is down and Codex has not read its keys yet; "
@@ -112,47 +101,31 @@ class CodexClient:
             )
         else:
             raise ConfigurationError("Set CORE_URL, or give an api_key: Codex wants to know who we are.")
-        address = Address(self.name, codex_url, "CODEX_URL", advice, ca_file, "CODEX_CA_FILE")
-        self._bulk = Bounds(
-            silence=_BULK_PATIENCE * timeout,
-            whole=2 * _BULK_PATIENCE * timeout,
-            largest=_LARGEST_BULK,
-            retries=replace(retries or RetryPolicy(), attempts_at=_BULK_ATTEMPTS),
+        super().__init__(
+            Address(self.name, codex_url, "CODEX_URL", advice, ca_file, "CODEX_CA_FILE"), **options
         )
-        self._source = HttpSource(
-            address,
-            credential=self._credential,
+        self._source = self._connect(
+            self._credential,
+            connections=_WORKERS,
             requests_per_minute=requests_per_minute,
             requests_per_hour=_REQUESTS_PER_HOUR,
-            read_timeout=timeout,
-            connections=_WORKERS,
-            retries=retries,
-            clock=clock,
+        )
+        self._open.append(self._credential)
+        self._bulk = Bounds(
+            silence=_BULK_PATIENCE * self._timeout,
+            whole=2 * _BULK_PATIENCE * self._timeout,
+            largest=_LARGEST_BULK,
+            retries=replace(self._retries or RetryPolicy(), attempts_at=_BULK_ATTEMPTS),
         )
 
-    def __enter__(self) -> Self:
-        return self
+    def _proven_identity(self) -> str:
+        return self._credential.identity()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _identity(self) -> str:
+        return self._credential.identity()
 
-    def close(self) -> None:
-        """Gives the connections back."""
-        self._source.close()
-        self._credential.close()
-
-    def check(self) -> SourceCheck:
-        """Whether Codex answers, who we are to it, how many companies it shows; raises no LedgerError."""
-        identity: str | None = None
-        try:
-            identity = self._credential.identity()
-            companies = self._source.get("/api/companies", read_list)
-        except LedgerError as error:
-            return SourceCheck(self.name, False, identity, None, str(error))
-        detail = f"{self.name} at {self._source.shown_url} shows {len(companies):,} companies to {identity}."
-        return SourceCheck(self.name, True, identity, len(companies), detail)
+    def _shown(self) -> Shown:
+        return Shown(len(self._source.get("/api/companies", read_list)))
 
     def fetch(self, entities: frozenset[str], ticket_years: Sequence[int] | None = ()) -> CodexSnapshot:
         """What Codex shows of these entities (`companies`, `assets`, `contacts`, `tickets`, `plans`).

@@ -51,7 +51,7 @@ class ServiceTokens:
         target_service: str = "codex",
         ca_file: str | None = None,
         ca_setting: str | None = None,
-        read_timeout: float = 30.0,
+        timeout: float = 30.0,
         retries: RetryPolicy | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -65,7 +65,7 @@ class ServiceTokens:
             ca_file=ca_file,
             ca_setting=ca_setting,
         )
-        self._source = HttpSource(address, read_timeout=read_timeout, retries=retries, clock=self._clock)
+        self._source = HttpSource(address, read_timeout=timeout, retries=retries, clock=self._clock)
         self._lock = Lock()
         self._token: _Token | None = None
 

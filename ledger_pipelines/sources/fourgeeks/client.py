@@ -1,26 +1,23 @@
 """4Geeks (BreatheCode): students, and their memberships of cohorts (wire/fourgeeks.md).
 
-Here: what is asked of 4Geeks, academy by academy and page by page. Not here: who we are to it (`fourgeeks_login`),
-nor how its records look (`fourgeeks_models`).
+Here: what is asked of 4Geeks, academy by academy and page by page. Not here: who we are to it (`login`), nor how its
+records look (`models`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Unpack
 
-from ledger_pipelines.errors import ConfigurationError, LedgerError
-from ledger_pipelines.sources.base import SourceCheck
+from ledger_pipelines.errors import ConfigurationError
+from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
 from ledger_pipelines.sources.fourgeeks.login import AcademyToken, Login, Session
 from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIP, STUDENT
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
-from ledger_pipelines.sources.http.clock import Clock
 from ledger_pipelines.sources.http.credentials import usable_key
 from ledger_pipelines.sources.http.exchange import HttpSource
 from ledger_pipelines.sources.http.failures import Address, AnswerError
-from ledger_pipelines.sources.http.retries import RetryPolicy
 from ledger_pipelines.sources.records.frames import Entity, PageReader
 from ledger_pipelines.sources.records.lists import ListReading, incomplete_list
 
@@ -57,17 +54,18 @@ class _List:
         return [_id_of(record) for page in self.pages for record in page]
 
 
-class FourGeeksClient:
-    """A client of academies of 4Geeks. Opens no connection before it is asked for something.
+class FourGeeksClient(SourceClient):
+    """A client of academies of 4Geeks.
 
     With a token it is used; without one, or when it is refused, `email` and `password` log in once for all that
     follows. `academy` is one, or several parted by commas: each is asked in turn, and one that fails fails the
     reading. Every method may raise SourceUnavailableError when 4Geeks cannot be reached or answers with something
     else, and CredentialRefusedError when it refuses us. Raises ConfigurationError for an unusable address, or
-    without a way to sign in. `timeout` is the number of seconds without a byte that end a request.
+    without a way to sign in.
     """
 
     name = "4Geeks"
+    counted = "students"
 
     def __init__(
         self,
@@ -77,10 +75,8 @@ class FourGeeksClient:
         email: str | None = None,
         password: str | None = None,
         academy: int | str = 6,
-        timeout: float = 30.0,
         requests_per_minute: int = 240,
-        retries: RetryPolicy | None = None,
-        clock: Clock | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         login = Login(email.strip(), password) if email and password else None
         if login is None and not token:
@@ -95,54 +91,29 @@ class FourGeeksClient:
         means = "FOURGEEKS_EMAIL and FOURGEEKS_PASSWORD" if login else "FOURGEEKS_TOKEN"
         who = login.email if login and not token else "the holder of FOURGEEKS_TOKEN"
         where = f"academ{'y' if len(academies) == 1 else 'ies'} {', '.join(academies)}"
-        self._identity = f"{who} in {where}"
+        self._known_as = f"{who} in {where}"
         advice = f"check {means}, and that FOURGEEKS_ACADEMY is an academy to read with it."
-        address = Address(self.name, url, "FOURGEEKS_URL", advice)
-
-        def source(credential: AcademyToken | None) -> HttpSource:
-            return HttpSource(
-                address,
-                credential=credential,
-                requests_per_minute=requests_per_minute,
-                read_timeout=timeout,
-                connections=1,
-                retries=retries,
-                clock=clock,
-            )
-
-        self._session = Session(
+        super().__init__(Address(self.name, url, "FOURGEEKS_URL", advice), **options)
+        session = Session(
             usable_key(token, "FOURGEEKS_TOKEN") if token else None,
             login,
-            source(None),
+            self._connect(None, requests_per_minute=requests_per_minute),
         )
-        self._academies = {one: source(AcademyToken(one, self._session)) for one in dict.fromkeys(academies)}
+        self._academies = {
+            number: self._connect(AcademyToken(number, session), requests_per_minute=requests_per_minute)
+            for number in dict.fromkeys(academies)
+        }
 
-    def __enter__(self) -> Self:
-        return self
+    def _identity(self) -> str:
+        return self._known_as
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Gives the connections back."""
-        for source in self._academies.values():
-            source.close()
-        self._session.close()
-
-    def check(self) -> SourceCheck:
-        """Whether 4Geeks answers, who we are to it, how many students it shows; raises no LedgerError."""
-        try:
-            count = sum(
+    def _shown(self) -> Shown:
+        return Shown(
+            sum(
                 self._page(source, _STUDENTS, {}, limit=1, offset=0).count
                 for source in self._academies.values()
             )
-        except LedgerError as error:
-            return SourceCheck(self.name, False, None, None, str(error))
-        (url, *_) = (source.shown_url for source in self._academies.values())
-        detail = f"{self.name} at {url} shows {count:,} students to {self._identity}."
-        return SourceCheck(self.name, True, self._identity, count, detail)
+        )
 
     def students(self) -> ListReading:
         """Every student of the academies (`STUDENTS`, sorted by id)."""

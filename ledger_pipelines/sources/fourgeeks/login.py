@@ -63,7 +63,7 @@ class Login:
 class Session:
     """The token of all academies: the one given, or one by login, and another login when it is refused.
 
-    `source` is where logins go, and is closed with this. For several threads.
+    `source` is where logins go. For several threads.
     """
 
     def __init__(self, token: str | None, login: Login | None, source: HttpSource) -> None:
@@ -88,10 +88,6 @@ class Session:
             if self._token == refused:
                 self._token = None
         return True
-
-    def close(self) -> None:
-        """Gives the connections back."""
-        self._source.close()
 
 
 class AcademyToken:

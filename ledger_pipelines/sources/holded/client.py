@@ -1,7 +1,7 @@
 """Holded: sales channels, contacts, invoices and credit notes (wire/holded.md).
 
 Here: what is asked of Holded, page by page, and what its answers mean as a whole. Not here: how its records
-look, which is `holded_models`'s.
+look (`models`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
-from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, TypeVar, Unpack
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.errors import CredentialRefusedError, LedgerError, Problem, SourceUnavailableError
-from ledger_pipelines.sources.base import SourceCheck
+from ledger_pipelines.errors import CredentialRefusedError, Problem, SourceUnavailableError
+from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
 from ledger_pipelines.sources.holded.models import (
     CONTACT,
     DOCUMENTS,
@@ -32,11 +31,9 @@ from ledger_pipelines.sources.holded.models import (
 )
 from ledger_pipelines.sources.holded.values import epoch_seconds, local_date, local_midnight
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
-from ledger_pipelines.sources.http.clock import Clock
 from ledger_pipelines.sources.http.credentials import HeaderKey, usable_key
-from ledger_pipelines.sources.http.exchange import HttpSource
 from ledger_pipelines.sources.http.failures import Address, AnswerError, own_words
-from ledger_pipelines.sources.http.retries import RetryPolicy, TransientError
+from ledger_pipelines.sources.http.retries import TransientError
 from ledger_pipelines.sources.records.frames import (
     Entity,
     PageReader,
@@ -55,7 +52,6 @@ _ROUTE = "*"
 #: Seconds.
 _DAY = 86_400
 _TYPES: Mapping[str, DocumentType] = {name: name for name in DOCUMENTS}
-_IDENTITY = "the holder of HOLDED_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,59 +86,30 @@ class DocumentAnswers:
     others: Answers
 
 
-class HoldedClient:
-    """A client of one Holded account. Opens no connection before it is asked for something.
+class HoldedClient(SourceClient):
+    """A client of one Holded account.
 
     Every method may raise SourceUnavailableError when Holded cannot be reached, has blocked the account or
     answers with something else, and CredentialRefusedError when it refuses the key. Raises ConfigurationError
-    for an unusable address or key. `timeout` is the number of seconds without a byte that end a request.
-    Holded allows 250 requests a minute; the default leaves room for requests that arrive late.
+    for an unusable address or key. Holded allows 250 requests a minute; the default leaves room for requests that
+    arrive late.
     """
 
     name = "Holded"
+    counted = "sales channels"
 
     def __init__(
-        self,
-        url: str,
-        api_key: str,
-        *,
-        timeout: float = 30.0,
-        requests_per_minute: int = 240,
-        retries: RetryPolicy | None = None,
-        clock: Clock | None = None,
+        self, url: str, api_key: str, *, requests_per_minute: int = 240, **options: Unpack[ClientOptions]
     ) -> None:
-        self._address = Address(self.name, url, "HOLDED_URL", "check HOLDED_API_KEY.")
+        super().__init__(Address(self.name, url, "HOLDED_URL", "check HOLDED_API_KEY."), **options)
         self._credential = HeaderKey("key", usable_key(api_key, "HOLDED_API_KEY"))
-        self._source = HttpSource(
-            self._address,
-            credential=self._credential,
-            requests_per_minute=requests_per_minute,
-            read_timeout=timeout,
-            connections=1,
-            retries=retries,
-            clock=clock,
-        )
+        self._source = self._connect(self._credential, requests_per_minute=requests_per_minute)
 
-    def __enter__(self) -> Self:
-        return self
+    def _identity(self) -> str:
+        return "the holder of HOLDED_API_KEY"
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Gives the connections back."""
-        self._source.close()
-
-    def check(self) -> SourceCheck:
-        """Whether Holded answers, and how many sales channels it shows; raises no LedgerError."""
-        try:
-            count = sum(map(len, self._pages("/saleschannels", {}, SALES_CHANNEL, [])))
-        except LedgerError as error:
-            return SourceCheck(self.name, False, None, None, str(error))
-        detail = f"{self.name} at {self._source.shown_url} shows {count:,} sales channels to {_IDENTITY}."
-        return SourceCheck(self.name, True, _IDENTITY, count, detail)
+    def _shown(self) -> Shown:
+        return Shown(sum(map(len, self._pages("/saleschannels", {}, SALES_CHANNEL, []))))
 
     def sales_channels(self) -> Reading:
         """Every sales channel (`SALES_CHANNELS`); the services are those whose account number begins with 7050."""

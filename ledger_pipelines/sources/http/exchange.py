@@ -186,11 +186,6 @@ class HttpSource:
         """Likewise for `POST path` with a JSON body: only for what does no harm when it goes out twice."""
         return self._exchange(_Request("POST", self._base + path, path, None, json, self._bounds), parse)
 
-    def once(self, method: str, path: str, json: Any, parse: Callable[[IO[bytes]], T]) -> T:
-        """One try of one request, for a caller that tries again by itself. Raises TransientError for what may pass."""
-        request = _Request(method, self._base + path, path, None, json, self._bounds)
-        return self._try(request, self._credential.headers(), parse)
-
     def _exchange(self, request: _Request, parse: Callable[[IO[bytes]], T]) -> T:
         """The parsed answer, a refused credential being renewed once."""
         headers = self._credential.headers()

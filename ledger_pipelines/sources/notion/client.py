@@ -1,26 +1,23 @@
 """Notion: the pages of one database (wire/notion.md).
 
-Here: what is asked of Notion, window by window and page by page. Not here: a single exchange
-(`notion_exchange`), nor how its pages look (`notion_models`).
+Here: what is asked of Notion, window by window and page by page. Not here: how its pages look (`models`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import IO, Any, TypeVar, Unpack
 
 from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
-from ledger_pipelines.sources.base import SourceCheck
-from ledger_pipelines.sources.http.bodies import UnreadableBodyError
-from ledger_pipelines.sources.http.clock import Clock
-from ledger_pipelines.sources.http.credentials import usable_key
-from ledger_pipelines.sources.http.failures import Address, AnswerError
-from ledger_pipelines.sources.http.retries import RetryPolicy
-from ledger_pipelines.sources.notion.exchange import NotionExchange
+from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
+from ledger_pipelines.sources.http.credentials import HeaderKey, usable_key
+from ledger_pipelines.sources.http.failures import Address, AnswerError, status_text
+from ledger_pipelines.sources.http.limits import RateLimit
 from ledger_pipelines.sources.notion.models import NEEDED_PROPERTIES, PAGE
 from ledger_pipelines.sources.records.frames import PageReader
 from ledger_pipelines.sources.records.lists import ListReading, incomplete_list
@@ -31,14 +28,27 @@ PAGE_SIZE = 100
 #: Notion shows no more of one query, however many there are.
 LONGEST_QUERY = 10_000
 
+#: The first version of the protocol in which a database has data sources.
+_NOTION_VERSION = "2025-09-03"
+#: Three requests a second are allowed. A tenth more than a second, since requests may catch each other up.
+_REQUESTS, _SECONDS = 3, 1.1
 #: How many names of properties are told.
 _MOST_NAMES = 20
-_IDENTITY = "the holder of NOTION_TOKEN"
 #: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
 _OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
 #: What a query may show beside pages.
 _OTHER_OBJECTS = ("data_source", "database")
 _ID = re.compile(r"[0-9A-Za-z-]+")
+#: What an error says of the database rather than of the address.
+_ABOUT_THE_DATABASE = {
+    HTTPStatus.BAD_REQUEST: "did not take our request at {url} ({said}): check NOTION_DATABASE_ID.",
+    HTTPStatus.NOT_FOUND: (
+        "shows us nothing at {url} ({said}): check NOTION_DATABASE_ID, and share the database with the "
+        "integration that NOTION_TOKEN belongs to."
+    ),
+}
+
+T = TypeVar("T")
 
 
 class MissingPropertyError(LedgerError):
@@ -77,63 +87,39 @@ class _Pages:
                 self.properties.update(map(str, properties))
 
 
-class NotionClient:
-    """A client of one database of Notion. Opens no connection before it is asked for something.
+class NotionClient(SourceClient):
+    """A client of one database of Notion.
 
     Every method may raise SourceUnavailableError when Notion cannot be reached or answers with something else,
     and CredentialRefusedError when it refuses the token. Raises ConfigurationError for an unusable address, token
-    or database. `timeout` is the number of seconds without a byte that end a request. The address may end with
-    `/v1` or not. Three requests go out a second, as Notion allows.
+    or database. The address may end with `/v1` or not. Three requests go out a second, as Notion allows.
     """
 
     name = "Notion"
+    counted = "pages"
 
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        database_id: str,
-        *,
-        timeout: float = 30.0,
-        retries: RetryPolicy | None = None,
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, url: str, token: str, database_id: str, **options: Unpack[ClientOptions]) -> None:
         self._database_id = database_id.strip()
         if not _ID.fullmatch(self._database_id):
             raise ConfigurationError(
                 "NOTION_DATABASE_ID cannot be used: it is the 32 letters and digits in the database's address."
             )
         address = Address(self.name, url, "NOTION_URL", "check NOTION_TOKEN, and what it may read.")
-        self._exchange = NotionExchange(
-            address, usable_key(token, "NOTION_TOKEN"), read_timeout=timeout, retries=retries, clock=clock
+        super().__init__(replace(address, url=f"{url.rstrip('/').removesuffix('/v1')}/v1/"), **options)
+        self._source = self._connect(
+            HeaderKey("Authorization", f"Bearer {usable_key(token, 'NOTION_TOKEN')}"),
+            limit=RateLimit(_REQUESTS, self._clock, seconds=_SECONDS),
+            headers={"Notion-Version": _NOTION_VERSION},
         )
 
-    def __enter__(self) -> Self:
-        return self
+    def _identity(self) -> str:
+        return "the holder of NOTION_TOKEN"
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Gives the connections back."""
-        self._exchange.close()
-
-    def check(self) -> SourceCheck:
-        """Whether Notion answers and shows the database; raises no LedgerError.
-
-        How many pages it shows is known where there are no more than one answer holds.
-        """
-        try:
-            answers = [self._query(source_id, None, None) for source_id in self._data_sources()]
-        except LedgerError as error:
-            return SourceCheck(self.name, False, None, None, str(error))
-        shown = sum(len(answer.results) for answer in answers)
-        is_all = all(answer.next_cursor is None for answer in answers)
-        count = f"{shown:,}" if is_all else f"more than {shown:,}"
-        detail = f"{self.name} at {self._exchange.url('')} shows {count} pages to {_IDENTITY}."
-        return SourceCheck(self.name, True, _IDENTITY, shown if is_all else None, detail)
+    def _shown(self) -> Shown:
+        """The number of pages is known where there are no more than one answer of each data source holds."""
+        answers = [self._query(source_id, None, None) for source_id in self._data_sources()]
+        count = sum(len(answer.results) for answer in answers)
+        return Shown(count, is_all=all(answer.next_cursor is None for answer in answers))
 
     def pages(self) -> ListReading:
         """Every page of the database that is neither archived nor in the trash (`PAGES`, sorted by page_id).
@@ -189,13 +175,11 @@ class NotionClient:
 
     def _data_sources(self) -> list[str]:
         """The ids of the database's data sources: in this protocol, the pages are theirs."""
-        path = f"databases/{self._database_id}"
-        ids = self._exchange.ask(
-            path, lambda library: _source_ids(library.databases.retrieve(self._database_id))
-        )
+        path = f"/databases/{self._database_id}"
+        ids = self._ask(path, lambda: self._source.get(path, _source_ids))
         if not ids:
             raise AnswerError(
-                f"{self.name} shows no data source at {self._exchange.url(path)}: "
+                f"{self.name} shows no data source at {self._source.url(path)}: "
                 "check that NOTION_DATABASE_ID names a database of its own, not a view of another.",
                 reason="body",
             )
@@ -235,7 +219,7 @@ class NotionClient:
             if cursor in cursors:
                 raise AnswerError(
                     f"{self.name} sent the same place to go on from again at "
-                    f"{self._exchange.url(_query_path(source_id))}: try again later.",
+                    f"{self._source.url(_query_path(source_id))}: try again later.",
                     reason="body",
                 )
             cursors.add(cursor)
@@ -246,16 +230,32 @@ class NotionClient:
             body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": since}}
         if cursor is not None:
             body["start_cursor"] = cursor
-        return self._exchange.ask(
-            _query_path(source_id), lambda library: _results_of(library.data_sources.query(source_id, **body))
-        )
+        path = _query_path(source_id)
+        return self._ask(path, lambda: self._source.post(path, body, _results_of))
+
+    def _ask(self, path: str, request: Callable[[], T]) -> T:
+        """What a request of this path gives; an error that is about the database says so."""
+        try:
+            return request()
+        except AnswerError as error:
+            # Without words it was not Notion that answered, and the database is not what is wrong.
+            has_words = error.status is not None and error.said != status_text(error.status)
+            if not has_words or error.status not in _ABOUT_THE_DATABASE:
+                raise
+            sentence = _ABOUT_THE_DATABASE[HTTPStatus(error.status)].format(
+                url=self._source.url(path), said=error.said
+            )
+            raise AnswerError(
+                f"{self.name} {sentence}", reason="status", status=error.status, said=error.said
+            ) from None
 
 
 def _query_path(source_id: str) -> str:
-    return f"data_sources/{source_id}/query"
+    return f"/data_sources/{source_id}/query"
 
 
-def _source_ids(answer: object) -> list[str]:
+def _source_ids(body: IO[bytes]) -> list[str]:
+    answer = read_json(body)
     sources = answer.get("data_sources") if isinstance(answer, Mapping) else None
     if not isinstance(sources, list):
         raise UnreadableBodyError("a database was promised, and something else came")
@@ -263,7 +263,8 @@ def _source_ids(answer: object) -> list[str]:
     return [source_id for source_id in found if isinstance(source_id, str) and _ID.fullmatch(source_id)]
 
 
-def _results_of(answer: object) -> _Results:
+def _results_of(body: IO[bytes]) -> _Results:
+    answer = read_json(body)
     fields = answer if isinstance(answer, Mapping) else {}
     results, has_more, next_cursor = (fields.get(name) for name in ("results", "has_more", "next_cursor"))
     if (

@@ -1,0 +1,17 @@
+"""Every source, a line each: its settings, which know its client. What there is to be said of all, iterates this."""
+
+from __future__ import annotations
+
+from ledger_pipelines.sources.codex.settings import CodexSettings
+from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
+from ledger_pipelines.sources.holded.settings import HoldedSettings
+from ledger_pipelines.sources.notion.settings import NotionSettings
+from ledger_pipelines.sources.settings import SourceSettings
+
+#: In the order in which people are told of them.
+SOURCES: tuple[type[SourceSettings], ...] = (
+    CodexSettings,
+    HoldedSettings,
+    FourGeeksSettings,
+    NotionSettings,
+)
