@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from ledger_pipelines.defs import jobs
 from ledger_pipelines.orchestration.orphaned_runs import (
     ATTENDED_TAG,
     KILLED_TAG,
@@ -19,14 +18,6 @@ from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 
-_JOBS = (
-    jobs.month_close,
-    jobs.import_steps,
-    jobs.process_accruals,
-    jobs.codex_tickets,
-    jobs.codex_assets,
-    jobs.cfo_sync,
-)
 #: How many runs of a job are looked at: one that has failed as often and more has been failing for long.
 _RUNS = 50
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -34,13 +25,13 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 _WILL_RETRY_TAG = "dagster/will_retry"
 
 
-def failing_jobs(instance: dg.DagsterInstance) -> list[DueAlert]:
-    """One for each job whose runs fail, with the run that failed first since the last that succeeded.
+def failing_jobs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[DueAlert]:
+    """One for each of the jobs whose runs fail, with the run that failed first since the last that succeeded.
 
     A run that a command executes does not count when it fails, for somebody waits for it, nor one that is tried again;
     one that was killed does in any case. When a run succeeds, the job fails no longer.
     """
-    return [alert for job in _JOBS if (alert := _failing(instance, job.name)) is not None]
+    return [alert for job in jobs if (alert := _failing(instance, job)) is not None]
 
 
 def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
@@ -85,6 +76,11 @@ def failure_sentence(event: dg.DagsterEvent) -> str:
     return f"The step {event.step_key} failed: {text}"
 
 
+def _jobs(context: dg.SensorEvaluationContext) -> Iterable[dg.JobDefinition]:
+    repository = context.repository_def
+    return [] if repository is None else repository.get_all_jobs()
+
+
 @dg.sensor(
     name="run_failures",
     minimum_interval_seconds=30,
@@ -96,7 +92,9 @@ def run_failures(context: dg.SensorEvaluationContext, ledger: LedgerResource) ->
     settled = settle_abandoned_runs(context.instance, ledger.database)
     if settled:
         context.log.warning(f"Ended {len(settled)} killed runs: {', '.join(settled)}.")
-    failing = failing_jobs(context.instance)
+    # Whatever people start by hand on single assets is a job of Dagster's own, and somebody waits for it.
+    jobs = sorted(job.name for job in _jobs(context) if not job.name.startswith("__"))
+    failing = failing_jobs(context.instance, jobs)
     with ledger.database.connect(application_name="ledger run_failures") as connection:
         for event in keep_alerts(connection, [RUN_FAILED], failing, datetime.now(UTC)):
             context.log.warning(f"Alert {event.event}: {event.message}")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
-from ledger_pipelines.connections import ledger_database
+import psycopg
+
+from ledger_pipelines.connections import has_ledger, ledger_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.files import give_to_owner_of, make_folder, private_folder, replaced
 from ledger_pipelines.months import format_month
@@ -53,3 +56,21 @@ def enter(settings: Settings) -> Database:
         }
     )
     return database
+
+
+def first_month_of_ledger(settings: Settings) -> date:
+    """The first month of the ledger that these settings name, for a Dagster that the `ledger` command did not start.
+
+    Raises LedgerError where there is none yet, or it cannot be reached.
+    """
+    try:
+        if has_ledger(settings):
+            with ledger_database(settings).connect() as connection:
+                return read_first_month(connection)
+    except psycopg.errors.UndefinedTable:
+        pass
+    where = "LEDGER_DATABASE_URL" if settings.database_url else settings.home.resolve()
+    raise LedgerError(
+        f"There is no ledger in {where} yet, so nobody knows its months: run `ledger migrate` first, or look at the "
+        "definitions alone with LEDGER_FIRST_MONTH=2024-01."
+    )

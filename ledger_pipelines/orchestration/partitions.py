@@ -15,7 +15,7 @@ from ledger_pipelines.settings import DEFAULT_FIRST_MONTH
 #: Dagster's tags of a run's month or range of months.
 _PARTITION = "dagster/partition"
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-#: Calendar months in UTC, the one under way included. The `ledger` command sets the variable from the database.
+#: Calendar months in UTC, the one under way included. Whoever loads the definitions sets the variable from the database.
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=format_month(parse_month(os.environ.get("LEDGER_FIRST_MONTH") or DEFAULT_FIRST_MONTH)),
     timezone="UTC",

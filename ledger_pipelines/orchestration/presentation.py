@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from ledger_pipelines.tables import TABLES
+from ledger_pipelines.tables.lineage import LINEAGE, Sources
 from ledger_pipelines.tables.table import Table
 
 #: By the morning of the third, the month's close must have run since the first: the schedule runs it on the second.
@@ -36,12 +37,28 @@ def month_asset(
 
 
 def table_metadata(table: Table, name: str | None = None) -> dict[str, dg.MetadataValue[Any]]:
-    """The metadata of an asset that fills a table: its name in its database, and its columns with a line each."""
+    """The metadata of an asset that fills a table: its name in its database, its columns with a
+    line each, and from which columns the computed ones come."""
     columns = [dg.TableColumn(one.name, one.sql_type, description=one.line) for one in table.all_columns]
-    return {
+    metadata: dict[str, dg.MetadataValue[Any]] = {
         "dagster/table_name": dg.MetadataValue.text(name or f"ledger.{table.name}"),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
     }
+    if table.name in LINEAGE:
+        metadata["dagster/column_lineage"] = _column_lineage(LINEAGE[table.name])
+    return metadata
+
+
+def _column_lineage(columns: Sources) -> dg.MetadataValue[Any]:
+    deps = {
+        name: [dg.TableColumnDep(dg.AssetKey(table), column) for table, _, column in map(_split, sources)]
+        for name, sources in columns.items()
+    }
+    return dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps))
+
+
+def _split(source: str) -> tuple[str, str, str]:
+    return source.partition(".")
 
 
 def source_of(function: Callable[..., object]) -> dict[str, dg.MetadataValue[Any]]:

@@ -31,7 +31,9 @@ class Watching:
     def look(self, sensor: dg.SensorDefinition = run_failures) -> str:
         """One evaluation; what it says."""
         context = dg.build_sensor_context(
-            instance=self.instance, resources={"ledger": LedgerResource(), "cfo": CfoResource()}
+            instance=self.instance,
+            definitions=definitions(),
+            resources={"ledger": LedgerResource(), "cfo": CfoResource()},
         )
         return sensor.evaluate_tick(context).skip_message or ""
 
@@ -86,10 +88,10 @@ def test_jobs_fail_and_recover_each_by_itself(watching: Watching) -> None:
         watching.ended(job, FAILURE)
         watching.ended(job, FAILURE)
     watching.look()
-    assert watching.alerts() == [("run_failed", "month_close", False), ("run_failed", "import_steps", False)]
+    assert watching.alerts() == [("run_failed", "import_steps", False), ("run_failed", "month_close", False)]
     watching.ended("month_close", SUCCESS)
     watching.look()
-    assert watching.alerts() == [("run_failed", "month_close", True), ("run_failed", "import_steps", False)]
+    assert watching.alerts() == [("run_failed", "import_steps", False), ("run_failed", "month_close", True)]
     watching.ended("month_close", FAILURE)
     watching.look()
     assert watching.alerts()[2:] == [("run_failed", "month_close", False)]

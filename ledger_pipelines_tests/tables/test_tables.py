@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from ledger_pipelines.tables import TABLES
+from ledger_pipelines.tables.lineage import LINEAGE
 from ledger_pipelines.tables.table import Table
 
 _COLUMNS = """SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull, pg_get_expr(adbin, adrelid),
@@ -50,6 +51,14 @@ def test_keys_and_previews_name_columns_and_every_column_has_its_line(table: Tab
     assert {*table.key, *table.preview} - _NAMED_FOR_PEOPLE <= set(table.by_name)
     assert all(column.line for column in table.all_columns)
     assert len(table.by_name) == len(table.all_columns)
+
+
+def test_column_lineage_names_columns_that_are_there() -> None:
+    for name, columns in LINEAGE.items():
+        assert set(columns) <= set(TABLES[name].by_name), name
+        for source in {one for sources in columns.values() for one in sources}:
+            table, _, column = source.partition(".")
+            assert column in TABLES[table].by_name, source
 
 
 #: What a preview shows beside a table's own columns: names in place of ids.

@@ -37,7 +37,7 @@ class SnapshotConfig(dg.Config):
     specs=[
         month_asset(
             table,
-            deps=[] if table in ("companies", "plans") else ["companies"],
+            deps=["codex"] if table in ("companies", "plans") else ["companies", "codex"],
             group="codex",
             kinds=("codex", "postgres"),
         )

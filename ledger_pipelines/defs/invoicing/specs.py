@@ -8,14 +8,14 @@ from ledger_pipelines.orchestration.presentation import month_asset
 
 #: What each is computed from, its group, and the system that it is read from.
 _LINEAGE: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "services": ((), "invoicing", "holded"),
-    "holded_contacts": (("services",), "invoicing", "holded"),
-    "invoices": (("services",), "invoicing", "holded"),
+    "services": (("holded",), "invoicing", "holded"),
+    "holded_contacts": (("services", "holded"), "invoicing", "holded"),
+    "invoices": (("services", "holded"), "invoicing", "holded"),
     "invoice_lines": (("invoices",), "invoicing", "holded"),
     "contracts": (("invoice_lines", "holded_contacts"), "invoicing", "arrow"),
-    "clients": (("contracts",), "crm", "4geeks"),
-    "enrollments": (("clients",), "crm", "4geeks"),
-    "external_ids": (("enrollments",), "crm", "notion"),
+    "clients": (("contracts", "4geeks"), "crm", "4geeks"),
+    "enrollments": (("clients", "4geeks"), "crm", "4geeks"),
+    "external_ids": (("enrollments", "notion"), "crm", "notion"),
 }
 
 

@@ -1,0 +1,118 @@
+"""From which columns each computed column comes, by table: a sum, a price or a decision names what it rests on.
+
+Columns that are only carried along with their record are not named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ledger_pipelines.tables.rates import RATES
+
+#: The columns behind a column, as `table.column`.
+Sources = Mapping[str, tuple[str, ...]]
+
+_HOURS = ("ticket_hours.hours",)
+_DEVICE = ("assets.hardware_type", "assets.device_type", "assets.billing_type")
+_PERSON = ("contacts.active", "contacts.employment_type")
+_LINE = "billing_statement_lines.amount"
+_DELIVERED = (
+    "enrollments.start_date",
+    "enrollments.end_date",
+    "enrollments.status",
+    "enrollments.status_change_date",
+    "external_ids.educational_status",
+    "external_ids.drop_date",
+    "external_ids.certificated_at",
+)
+
+LINEAGE: Mapping[str, Sources] = MappingProxyType(
+    {
+        "contracts": {
+            "contact_id": ("invoices.contact_id",),
+            "service_id": ("invoice_lines.account_id", "services.id", "services.account_number"),
+            "currency": ("invoices.currency",),
+            "contract_date": ("invoices.date",),
+            "amount": ("invoice_lines.net_amount", "invoices.subtotal", "invoices.discount"),
+        },
+        "clients": {
+            "contact_id": ("holded_contacts.id",),
+            "student_id": ("holded_contacts.email",),
+            "user_id": ("holded_contacts.email",),
+        },
+        "ticket_hours": {
+            "total_hours": ("tickets.total_hours_spent",),
+            "billed_before": ("tickets.hours_before",),
+            "hours": ("tickets.total_hours_spent", "tickets.hours_before"),
+            "ticket_month": ("tickets.last_updated_at", "tickets.moved_from"),
+        },
+        "billing_statement_lines": {
+            "type": (*_DEVICE, *_PERSON),
+            "quantity": (*_HOURS, "assets.backup_usage_tb", "assets.backup_data_bytes"),
+            "rate": (
+                "companies.billing_plan",
+                "companies.contract_term_length",
+                *(f"plans.{name}" for name in RATES),
+            ),
+            "amount": (*_HOURS, "assets.backup_usage_tb", *(f"plans.{name}" for name in RATES)),
+        },
+        "billing_statements": {
+            "billing_plan": ("companies.billing_plan",),
+            "contract_term": ("companies.contract_term_length",),
+            "support_level": ("companies.support_level", "plans.support_level"),
+            "contract_end_date": (
+                "companies.contract_end_date",
+                "companies.contract_start_date",
+                "companies.contract_term_length",
+            ),
+            **{name: (f"plans.{name}",) for name in RATES},
+            "hours_used": _HOURS,
+            "billable_hours": _HOURS,
+            **dict.fromkeys(
+                (
+                    "total_user_charges",
+                    "total_asset_charges",
+                    "ticket_charge",
+                    "backup_charge",
+                    "overage_charge",
+                    "total_line_item_charges",
+                    "total",
+                ),
+                (_LINE, "billing_statement_lines.kind"),
+            ),
+            "backup_bytes": ("assets.backup_data_bytes", "assets.backup_usage_tb"),
+        },
+        "monthly_accruals": {
+            "contract_number": ("enrollments.cohort_slug",),
+            "contract_date": ("contracts.contract_date",),
+            "contract_amount": ("contracts.amount",),
+            "invoiced": ("contracts.amount",),
+            "fraction": _DELIVERED,
+            "recognised": ("contracts.amount", *_DELIVERED),
+            "recognised_to_date": ("contracts.amount", *_DELIVERED),
+            "pending": ("contracts.amount", *_DELIVERED),
+            "state": _DELIVERED,
+            "contract_status": _DELIVERED,
+            "period_id": ("enrollments.id",),
+        },
+        "deferred_revenue": {
+            "opening": ("monthly_accruals.contract_amount", "monthly_accruals.recognised_to_date"),
+            "invoiced": ("monthly_accruals.invoiced",),
+            "recognised": ("monthly_accruals.recognised",),
+            "closing": ("monthly_accruals.contract_amount", "monthly_accruals.recognised_to_date"),
+        },
+        "accrual_notices": {
+            "kind": ("monthly_accruals.state", *_DELIVERED),
+            "amount": ("monthly_accruals.pending",),
+        },
+        "cfo_transactions": {
+            "date": ("invoices.last_payment_on",),
+            "amount": ("invoices.total",),
+            "currency": ("invoices.currency",),
+            "identifier": ("invoices.document_number",),
+            "classified_entity": ("invoices.contact_name",),
+            "business_unit": ("invoices.contact_name",),
+        },
+    }
+)
