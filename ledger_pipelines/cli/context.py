@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -47,6 +48,9 @@ def _enter(*, to_run: bool) -> Database:
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.migrations import migrate as apply
 
+    if to_run:
+        # Until the run begins: loading Dagster makes objects by the hundred thousand, and none of them is garbage.
+        gc.disable()
     settings = read_settings()
     with _loading_meanwhile("dagster") if to_run else nullcontext():
         database = ledger_database(settings)
