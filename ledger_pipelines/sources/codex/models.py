@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from ledger_pipelines.money import RATE
+from ledger_pipelines.sources.records.columnar import REQUIRED_FLAG
 from ledger_pipelines.sources.records.frames import Entity, frame_schema
 from ledger_pipelines.sources.records.sparing import Spared
 from ledger_pipelines.sources.records.wire_types import (
@@ -123,7 +124,7 @@ class ContactRow(TypedDict, total=False):
     email: SparedText
     title: SparedText
     employment_type: SparedText
-    active: Required[Annotated[bool, Spared(_active, "with active {}")]]
+    active: Required[Annotated[bool, Spared(_active, "with active {}"), REQUIRED_FLAG]]
 
 
 @with_config(_STRICT)

@@ -102,6 +102,11 @@ class RecordReader:
         if len(self._records) >= _BATCH:
             self._flush()
 
+    def add_columns(self, batch: pa.RecordBatch) -> None:
+        """Takes records that were read as columns already, with nothing wrong with them (`columnar`)."""
+        if batch.num_rows:
+            self._batches.append(batch)
+
     def frame(self) -> pa.Table:
         """Everything readable so far, sorted by its key, each key once; says in `problems` what was not.
 

@@ -66,7 +66,7 @@ def mended(model: Any, record: object, faults: Iterable[Mapping[str, Any]]) -> M
 
 def _mark(model: Any, location: Sequence[str | int]) -> tuple[Spared, int] | None:
     """The mark on the way to a location, and after how many of its parts it stands."""
-    kind, _ = _unwrapped(model)
+    kind, _ = unwrapped(model)
     for depth, part in enumerate(location, start=1):
         if isinstance(part, int):
             members = get_args(kind)
@@ -77,7 +77,7 @@ def _mark(model: Any, location: Sequence[str | int]) -> tuple[Spared, int] | Non
             annotation = _field(kind, part)
             if annotation is None:
                 return None
-        kind, metadata = _unwrapped(annotation)
+        kind, metadata = unwrapped(annotation)
         for item in metadata:
             if isinstance(item, Spared):
                 return item, depth
@@ -89,7 +89,7 @@ def _field(kind: Any, name: str) -> Any:
     if not is_typeddict(kind):
         return None
     for field_name, annotation in typing.get_type_hints(kind, include_extras=True).items():
-        _, metadata = _unwrapped(annotation)
+        _, metadata = unwrapped(annotation)
         aliases = [
             item.validation_alias
             for item in metadata
@@ -105,7 +105,7 @@ def _field(kind: Any, name: str) -> Any:
     return None
 
 
-def _unwrapped(kind: Any) -> tuple[Any, list[Any]]:
+def unwrapped(kind: Any) -> tuple[Any, list[Any]]:
     """A type without Annotated, Required and Optional around it, and what it was annotated with."""
     metadata: list[Any] = []
     while True:
