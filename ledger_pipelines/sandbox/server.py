@@ -30,19 +30,19 @@ from ledger_pipelines.sandbox.holded.lists import HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
 from ledger_pipelines.sandbox.registry import SYSTEMS, address
 from ledger_pipelines.sandbox.school.records import School
-from ledger_pipelines.sandbox.stage import Stage, set_stage
+from ledger_pipelines.sandbox.state import SandboxState, build_state
 
 #: Seconds that requests in progress are given when the server stops.
 _GRACE_SECONDS = 1
 _HIVEMATRIX = ("/core", "/codex", "/sandbox")
 
 
-def _assemble(config: SandboxConfig) -> tuple[Starlette, Stage]:
-    stage = set_stage(config)
+def _assemble(config: SandboxConfig) -> tuple[Starlette, SandboxState]:
+    state = build_state(config)
 
     def with_faults(app: ASGIApp) -> ASGIApp:
-        stage.faults = Faults(app, config, stage.journal)
-        return stage.faults
+        state.faults = Faults(app, config, state.journal)
+        return state.faults
 
     middleware = [Middleware(with_faults), Middleware(_CorrelationId)]
     if config.gzip:
@@ -51,24 +51,24 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, Stage]:
     def go_back_to(day: date | None) -> None:
         until = config.until
         then = until if day is None else min(day, until)
-        stage.world.months_back = (until.year - then.year) * 12 + until.month - then.month
+        state.world.months_back = (until.year - then.year) * 12 + until.month - then.month
 
     controls = Controls(
-        stage.malformed,
-        stage.journal,
-        stage.degradation,
-        stage.heal,
-        stage.school.tell_news,
-        stage.logins.expire,
-        stage.holded_lists,
+        state.malformed,
+        state.journal,
+        state.degradation,
+        state.heal,
+        state.school.tell_news,
+        state.logins.expire,
+        state.holded_lists,
         go_back_to,
     )
     routes = [
-        *(Mount(system.path, system.app(stage)) for system in SYSTEMS),
+        *(Mount(system.path, system.app(state)) for system in SYSTEMS),
         Mount("/sandbox", control_app(controls)),
     ]
     tokens.signing_key()
-    return Starlette(routes=routes, middleware=middleware), stage
+    return Starlette(routes=routes, middleware=middleware), state
 
 
 class _CorrelationId:
@@ -183,7 +183,7 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
 
     Raises ConfigurationError when the recording to replay cannot be used.
     """
-    app, stage = _assemble(config)
+    app, state = _assemble(config)
     with _listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(_uvicorn_config(app))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
@@ -192,15 +192,15 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
             yield Sandbox(
                 base_url=_base_url(listener),
                 config=config,
-                world=stage.world,
-                school=stage.school,
-                journal=stage.journal,
-                malformed=stage.malformation.records,
-                malformed_in=stage.malformed,
-                heal=stage.heal,
-                expire_logins=stage.logins.expire,
-                holded_lists=stage.holded_lists,
-                degrade=stage.degradation.begin,
+                world=state.world,
+                school=state.school,
+                journal=state.journal,
+                malformed=state.malformation.records,
+                malformed_in=state.malformed,
+                heal=state.heal,
+                expire_logins=state.logins.expire,
+                holded_lists=state.holded_lists,
+                degrade=state.degradation.begin,
             )
         finally:
             server.should_exit = True

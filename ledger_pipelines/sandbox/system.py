@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from ledger_pipelines.sandbox.stage import Stage
+    from ledger_pipelines.sandbox.state import SandboxState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +23,4 @@ class System:
     name: str
     path: str
     environment: Callable[[str], Mapping[str, str]]
-    app: Callable[[Stage], ASGIApp]
+    app: Callable[[SandboxState], ASGIApp]

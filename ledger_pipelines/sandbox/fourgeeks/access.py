@@ -9,7 +9,7 @@ from ledger_pipelines.sandbox.system import System
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from ledger_pipelines.sandbox.stage import Stage
+    from ledger_pipelines.sandbox.state import SandboxState
 
 #: A token of 4Geeks that never expires, unlike those that a login gives.
 FOURGEEKS_TOKEN = "5a17d1b09c3e4f6a8b2d7c90e1f34a56789bcdef"  # noqa: S105 - it opens invented records only
@@ -19,10 +19,10 @@ FOURGEEKS_PASSWORD = "sandbox-password"  # noqa: S105 - it opens invented record
 FOURGEEKS_ACADEMY = 6
 
 
-def _app(stage: Stage) -> ASGIApp:
+def _app(state: SandboxState) -> ASGIApp:
     from ledger_pipelines.sandbox.fourgeeks.routes import fourgeeks_app
 
-    return fourgeeks_app(stage.school, stage.config, stage.logins, stage.degradation)
+    return fourgeeks_app(state.school, state.config, state.logins, state.degradation)
 
 
 def _environment(url: str) -> dict[str, str]:

@@ -9,19 +9,19 @@ from ledger_pipelines.sandbox.system import System
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from ledger_pipelines.sandbox.stage import Stage
+    from ledger_pipelines.sandbox.state import SandboxState
 
 
-def _core(_: Stage) -> ASGIApp:
+def _core(_: SandboxState) -> ASGIApp:
     from ledger_pipelines.sandbox.hivematrix.core import core_app
 
     return core_app()
 
 
-def _codex(stage: Stage) -> ASGIApp:
+def _codex(state: SandboxState) -> ASGIApp:
     from ledger_pipelines.sandbox.hivematrix.codex import codex_app
 
-    return codex_app(stage.world, stage.config)
+    return codex_app(state.world, state.config)
 
 
 CORE = System("core", "/core", lambda url: {"CORE_URL": url}, _core)

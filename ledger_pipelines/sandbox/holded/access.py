@@ -9,7 +9,7 @@ from ledger_pipelines.sandbox.system import System
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from ledger_pipelines.sandbox.stage import Stage
+    from ledger_pipelines.sandbox.state import SandboxState
 
 #: The header `key` of Holded.
 HOLDED_API_KEY = "holded-sandbox-key"
@@ -17,10 +17,10 @@ HOLDED_API_KEY = "holded-sandbox-key"
 HOLDED_BLOCKED_KEY = "holded-blocked-key"
 
 
-def _app(stage: Stage) -> ASGIApp:
+def _app(state: SandboxState) -> ASGIApp:
     from ledger_pipelines.sandbox.holded.routes import holded_app
 
-    return holded_app(stage.school, stage.config, stage.holded_lists)
+    return holded_app(state.school, state.config, state.holded_lists)
 
 
 def _environment(url: str) -> dict[str, str]:

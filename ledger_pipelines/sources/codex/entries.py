@@ -18,6 +18,8 @@ from ledger_pipelines.sources.codex.models import ENTITIES
 from ledger_pipelines.sources.records.columnar import ColumnReader, Mask, NotPlainError, read_objects
 
 _COMPANY = "company"
+#: Into how many lots entries are divided that cannot be read together.
+_LOTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,20 @@ class EntryReader:
         self._exact = [name for reader in self._parts.values() for name in reader.exact_numbers]
 
     def read(self, items: Sequence[bytes]) -> Iterator[tuple[PlainEntries, list[bytes]]]:
-        """The entries as columns, and those that are not plain; in several goes where one spoils the others' reading."""
+        """The entries as columns, and those that are not plain.
+
+        Where one of another form spoils the others' reading, they are read in smaller lots, and the last few with it are
+        not plain: that costs little also where all of them are so.
+        """
         try:
             yield self._read_together(items)
         except (NotPlainError, pa.ArrowInvalid):
-            if len(items) == 1:
+            if len(items) <= _LOTS:
                 yield PlainEntries([], {}), list(items)
                 return
-            middle = len(items) // 2
-            yield from self.read(items[:middle])
-            yield from self.read(items[middle:])
+            size = -(-len(items) // _LOTS)
+            for start in range(0, len(items), size):
+                yield from self.read(items[start : start + size])
 
     def _read_together(self, items: Sequence[bytes]) -> tuple[PlainEntries, list[bytes]]:
         """Raises NotPlainError or ArrowInvalid where one of them cannot be read as columns at all."""

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pajson
 
-from ledger_pipelines.sources.records.sparing import Spared, unwrapped
+from ledger_pipelines.sources.records.lenient import Lenient, unwrapped
 
 if typing.TYPE_CHECKING:
     from ledger_pipelines.sources.records.frames import Entity
@@ -27,8 +27,8 @@ if typing.TYPE_CHECKING:
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _SMALLEST_BLOCK = 1 << 20
-#: A key that is written with `\\u`, and could be any name.
-_ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}(?:[^"\\]|\\.)*"\s*:', re.DOTALL)
+#: A small letter or underscore that is written as an escape, which no encoder does: with one a name may be any other.
+_ESCAPED_LETTER = re.compile(rb"\\u00(?:6[1-9a-fA-F]|7[0-9aA]|5[fF])")
 
 
 class NotPlainError(Exception):
@@ -185,7 +185,7 @@ def read_objects(items: Sequence[bytes], schema: pa.Schema, exact_numbers: Seque
     another kind than the schema's, or an item is not exactly one object.
     """
     content = b"\n".join(items)
-    if _ESCAPED_KEY.search(content) or any(_as_text(name).search(content) for name in exact_numbers):
+    if _ESCAPED_LETTER.search(content) or any(_as_text(name).search(content) for name in exact_numbers):
         raise NotPlainError
     try:
         table = pajson.read_json(
@@ -213,6 +213,6 @@ def _columnar(annotation: Any) -> Columnar:
     marks = [mark for mark in metadata if isinstance(mark, Columnar)]
     if marks:
         return marks[0]
-    if kind is str and all(isinstance(item, Spared) for item in metadata):
+    if kind is str and all(isinstance(item, Lenient) for item in metadata):
         return TEXT
     raise TypeError(f"{annotation} has no columnar form")

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from ledger_pipelines.sources.records import columnar
-from ledger_pipelines.sources.records.sparing import SPARED, Spared
+from ledger_pipelines.sources.records.lenient import LENIENT, Lenient
 
 #: Wide enough for every decimal of a frame; the thread's own context is anybody's to change.
 _CONTEXT = Context(prec=60)
@@ -206,7 +206,7 @@ def _whole_bytes(value: object) -> int:
 
 
 #: Such a number where one with a fraction, or below 0, costs the record nothing.
-SparedBytes = Annotated[Bytes, Spared(_whole_bytes, "with {} bytes")]
+LenientBytes = Annotated[Bytes, Lenient(_whole_bytes, "with {} bytes")]
 
 
 def _terabytes(value: object) -> Decimal | None:
@@ -218,12 +218,12 @@ def _terabytes(value: object) -> Decimal | None:
     raise ValueError("is no text of TB with two decimals")
 
 
-Terabytes = Annotated[Decimal | None, PlainValidator(_terabytes), SPARED, columnar.TERABYTES]
+Terabytes = Annotated[Decimal | None, PlainValidator(_terabytes), LENIENT, columnar.TERABYTES]
 
 #: Fields that bear on nothing: one that cannot be read is null, and noted.
-SparedText = Annotated[str | None, SPARED]
-SparedFlag = Annotated[bool | None, SPARED, columnar.FLAG]
-SparedId = Annotated[Id | None, SPARED, columnar.OPTIONAL_ID]
-SparedDate = Annotated[OptionalDate, SPARED]
-SparedInstant = Annotated[OptionalInstant, SPARED]
-SparedJsonText = Annotated[JsonText, SPARED]
+LenientText = Annotated[str | None, LENIENT]
+LenientFlag = Annotated[bool | None, LENIENT, columnar.FLAG]
+LenientId = Annotated[Id | None, LENIENT, columnar.OPTIONAL_ID]
+LenientDate = Annotated[OptionalDate, LENIENT]
+LenientInstant = Annotated[OptionalInstant, LENIENT]
+LenientJsonText = Annotated[JsonText, LENIENT]

@@ -20,7 +20,7 @@ from ledger_pipelines.sandbox.school.records import School
 
 
 @dataclass(slots=True)
-class Stage:
+class SandboxState:
     """What one sandbox is made of, beside its ASGI application."""
 
     config: SandboxConfig
@@ -52,14 +52,14 @@ class Stage:
             malformation.mend()
 
 
-def set_stage(config: SandboxConfig) -> Stage:
+def build_state(config: SandboxConfig) -> SandboxState:
     """Invents the records, or takes the recorded ones, and breaks as many as the settings say.
 
     Raises ConfigurationError when the recording to replay cannot be used.
     """
     world = replay(config.replay) if config.replay else generate(config)
     school = school_history(config)
-    return Stage(
+    return SandboxState(
         config,
         world,
         malform(world, faults=config.faults, seed=config.seed),
