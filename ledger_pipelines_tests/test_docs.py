@@ -92,10 +92,10 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
         for name in re.findall(r"`([A-Z_]+)`", row)
     }
     read = set()
-    for settings in (Settings, *SOURCES):
-        for field in settings.model_fields.values():
+    for kind in (Settings, *SOURCES):
+        for field in kind.model_fields.values():
             alias = field.validation_alias
-            read.add(alias if isinstance(alias, str) else str(alias.choices[0]))  # type: ignore[union-attr]
+            read |= {alias} if isinstance(alias, str) else set(alias.choices)  # type: ignore[union-attr]
     assert documented == read
 
 

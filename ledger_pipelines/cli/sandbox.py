@@ -35,8 +35,8 @@ def sandbox(
     ] = None,
 ) -> None:
     """Runs only the stand-ins of the outside systems."""
-    from ledger_pipelines.sandbox.access import environment
     from ledger_pipelines.sandbox.config import SandboxConfig
+    from ledger_pipelines.sandbox.registry import environment
     from ledger_pipelines.sandbox.server import serve
 
     config = SandboxConfig(

@@ -51,7 +51,7 @@ def use_demo(database: Database, settings: Settings) -> None:
             f"{database.shown} holds the demo's books, and the demo's sandbox ({address}) does not run: start it with "
             f"`ledger up --demo`, or give your own books {_ELSEWHERE}."
         )
-    from ledger_pipelines.sandbox.access import environment
+    from ledger_pipelines.sandbox.registry import environment
 
     os.environ.update(environment(address))
 

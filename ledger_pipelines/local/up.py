@@ -193,7 +193,7 @@ def _say_up(options: Options, logs: Path, console: Console) -> None:
 
 
 def _start_sandbox(supervision: Supervision, port: int, *, since: date) -> None:
-    from ledger_pipelines.sandbox.access import environment
+    from ledger_pipelines.sandbox.registry import environment
 
     supervision.start(
         Service("sandbox", ["ledger_pipelines", "sandbox", "--port", str(port), "--since", str(since)])

@@ -77,8 +77,8 @@ def control_app(controls: Controls) -> Starlette:
         if wanted is None and fault is None:
             lists.heal()
         elif wanted not in LISTS or fault not in FAULTS:
-            told = f"list must be one of: {', '.join(LISTS)}; fault one of: {', '.join(FAULTS)}"
-            return json_answer({"error": told}, 400)
+            message = f"list must be one of: {', '.join(LISTS)}; fault one of: {', '.join(FAULTS)}"
+            return json_answer({"error": message}, 400)
         else:
             lists.faults[wanted] = fault
         return json_answer({"faults": lists.faults})

@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from threading import Thread
 from types import FrameType
@@ -20,79 +20,29 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.control import Controls, control_app
-from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.faults import Faults
-from ledger_pipelines.sandbox.fourgeeks.routes import Logins, fourgeeks_app
 from ledger_pipelines.sandbox.hivematrix import tokens
-from ledger_pipelines.sandbox.hivematrix.codex import codex_app
-from ledger_pipelines.sandbox.hivematrix.core import core_app
-from ledger_pipelines.sandbox.hivematrix.generate import generate
-from ledger_pipelines.sandbox.hivematrix.malformed import Malformation, Malformed, malform
-from ledger_pipelines.sandbox.hivematrix.replay import replay
+from ledger_pipelines.sandbox.hivematrix.malformed import Malformed
 from ledger_pipelines.sandbox.hivematrix.world import World
 from ledger_pipelines.sandbox.holded.lists import HoldedLists
-from ledger_pipelines.sandbox.holded.routes import holded_app
 from ledger_pipelines.sandbox.journal import Journal
-from ledger_pipelines.sandbox.notion.routes import notion_app
-from ledger_pipelines.sandbox.school.history import school_history
-from ledger_pipelines.sandbox.school.malformed import malform_school
+from ledger_pipelines.sandbox.registry import SYSTEMS, address
 from ledger_pipelines.sandbox.school.records import School
+from ledger_pipelines.sandbox.state import SandboxState, build_state
 
 #: Seconds that requests in progress are given when the server stops.
 _GRACE_SECONDS = 1
 _HIVEMATRIX = ("/core", "/codex", "/sandbox")
 
 
-@dataclass(slots=True)
-class _Parts:
-    """What one sandbox is made of, beside its ASGI application."""
-
-    world: World
-    malformation: Malformation
-    school: School
-    school_malformation: dict[str, Malformation]
-    logins: Logins
-    holded_lists: HoldedLists
-    degradation: Degradation = field(default_factory=Degradation)
-    journal: Journal = field(default_factory=Journal)
-    faults: Faults | None = None
-
-    @property
-    def malformed(self) -> dict[str, list[Malformed]]:
-        """The malformed records of each system."""
-        broken = {"codex": self.malformation, **self.school_malformation}
-        return {system: malformation.records for system, malformation in broken.items()}
-
-    def heal(self) -> None:
-        """Ends all faults and degradation, and makes every malformed record whole."""
-        self.degradation.end()
-        if self.faults is not None:
-            self.faults.rate = 0.0
-        self.holded_lists.heal()
-        self.malformation.mend()
-        self.world.index()
-        for malformation in self.school_malformation.values():
-            malformation.mend()
-
-
-def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
-    world = replay(config.replay) if config.replay else generate(config)
-    school = school_history(config)
-    parts = _Parts(
-        world,
-        malform(world, faults=config.faults, seed=config.seed),
-        school,
-        malform_school(school, faults=config.faults, seed=config.seed),
-        Logins(config.seed),
-        HoldedLists(school),
-    )
+def _assemble(config: SandboxConfig) -> tuple[Starlette, SandboxState]:
+    state = build_state(config)
 
     def with_faults(app: ASGIApp) -> ASGIApp:
-        parts.faults = Faults(app, config, parts.journal)
-        return parts.faults
+        state.faults = Faults(app, config, state.journal)
+        return state.faults
 
     middleware = [Middleware(with_faults), Middleware(_CorrelationId)]
     if config.gzip:
@@ -101,28 +51,24 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, _Parts]:
     def go_back_to(day: date | None) -> None:
         until = config.until
         then = until if day is None else min(day, until)
-        world.months_back = (until.year - then.year) * 12 + until.month - then.month
+        state.world.months_back = (until.year - then.year) * 12 + until.month - then.month
 
     controls = Controls(
-        parts.malformed,
-        parts.journal,
-        parts.degradation,
-        parts.heal,
-        school.tell_news,
-        parts.logins.expire,
-        parts.holded_lists,
+        state.malformed,
+        state.journal,
+        state.degradation,
+        state.heal,
+        state.school.tell_news,
+        state.logins.expire,
+        state.holded_lists,
         go_back_to,
     )
     routes = [
-        Mount("/core", core_app()),
-        Mount("/codex", codex_app(world, config)),
-        Mount(access.HOLDED_PATH, holded_app(school, config, parts.holded_lists)),
-        Mount(access.FOURGEEKS_PATH, fourgeeks_app(school, config, parts.logins, parts.degradation)),
-        Mount(access.NOTION_PATH, notion_app(school, config, parts.degradation)),
+        *(Mount(system.path, system.app(state)) for system in SYSTEMS),
         Mount("/sandbox", control_app(controls)),
     ]
     tokens.signing_key()
-    return Starlette(routes=routes, middleware=middleware), parts
+    return Starlette(routes=routes, middleware=middleware), state
 
 
 class _CorrelationId:
@@ -208,27 +154,27 @@ class Sandbox:
     @property
     def core_url(self) -> str:
         """What `CORE_URL` is set to."""
-        return f"{self.base_url}/core"
+        return address(self.base_url, "core")
 
     @property
     def codex_url(self) -> str:
         """What `CODEX_URL` is set to."""
-        return f"{self.base_url}/codex"
+        return address(self.base_url, "codex")
 
     @property
     def holded_url(self) -> str:
         """What `HOLDED_URL` is set to."""
-        return self.base_url + access.HOLDED_PATH
+        return address(self.base_url, "holded")
 
     @property
     def fourgeeks_url(self) -> str:
         """What `FOURGEEKS_URL` is set to."""
-        return self.base_url + access.FOURGEEKS_PATH
+        return address(self.base_url, "4geeks")
 
     @property
     def notion_url(self) -> str:
         """What `NOTION_URL` is set to."""
-        return self.base_url + access.NOTION_PATH
+        return address(self.base_url, "notion")
 
 
 @contextmanager
@@ -237,7 +183,7 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
 
     Raises ConfigurationError when the recording to replay cannot be used.
     """
-    app, parts = _assemble(config)
+    app, state = _assemble(config)
     with _listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(_uvicorn_config(app))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
@@ -246,15 +192,15 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
             yield Sandbox(
                 base_url=_base_url(listener),
                 config=config,
-                world=parts.world,
-                school=parts.school,
-                journal=parts.journal,
-                malformed=parts.malformation.records,
-                malformed_in=parts.malformed,
-                heal=parts.heal,
-                expire_logins=parts.logins.expire,
-                holded_lists=parts.holded_lists,
-                degrade=parts.degradation.begin,
+                world=state.world,
+                school=state.school,
+                journal=state.journal,
+                malformed=state.malformation.records,
+                malformed_in=state.malformed,
+                heal=state.heal,
+                expire_logins=state.logins.expire,
+                holded_lists=state.holded_lists,
+                degrade=state.degradation.begin,
             )
         finally:
             server.should_exit = True

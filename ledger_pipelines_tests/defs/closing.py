@@ -13,7 +13,7 @@ import pytest
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
 from ledger_pipelines.orchestration.partitions import partition_key
-from ledger_pipelines.sandbox.access import environment
+from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.run_processes import held_run

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import psutil
 from psycopg import sql
 
-from ledger_pipelines.sandbox.access import environment
+from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.warmed import warmed

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ledger_pipelines.sandbox.access import environment
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer

@@ -13,8 +13,8 @@ from pathlib import Path
 import dagster
 import pytest
 
-from ledger_pipelines.sandbox.access import environment
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.end_to_end.harness import Running, eventually, free_ports
 

@@ -13,8 +13,8 @@ from datetime import date
 import psycopg
 import pytest
 
-from ledger_pipelines.sandbox.access import environment
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.hostile.building import Books

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from ledger_pipelines.sandbox import access
+from ledger_pipelines.sandbox.fourgeeks.access import FOURGEEKS_ACADEMY, FOURGEEKS_TOKEN
+from ledger_pipelines.sandbox.holded.access import HOLDED_API_KEY
+from ledger_pipelines.sandbox.notion.access import NOTION_DATA_SOURCE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 
@@ -33,7 +35,7 @@ class Holded:
     sandbox: Sandbox
     session: requests.Session
 
-    def ask(self, path: str, *, key: str | None = access.HOLDED_API_KEY, **params: str) -> requests.Response:
+    def ask(self, path: str, *, key: str | None = HOLDED_API_KEY, **params: str) -> requests.Response:
         """One request, with the good key unless another or none is given."""
         headers = {} if key is None else {"key": key}
         url = self.sandbox.holded_url + path
@@ -64,7 +66,7 @@ class FourGeeks:
 
     def ask(self, path: str, *, headers: dict[str, str] | None = None, **params: str) -> requests.Response:
         """One request; `headers` replace those that say who we are."""
-        given = {"Authorization": f"Token {access.FOURGEEKS_TOKEN}", "Academy": str(access.FOURGEEKS_ACADEMY)}
+        given = {"Authorization": f"Token {FOURGEEKS_TOKEN}", "Academy": str(FOURGEEKS_ACADEMY)}
         url = self.sandbox.fourgeeks_url + path
         return self.session.get(
             url, headers=given if headers is None else headers, params=params, timeout=TIMEOUT_SECONDS
@@ -108,7 +110,7 @@ class Notion:
         *,
         method: str = "GET",
         body: Any = None,
-        token: str = access.NOTION_TOKEN,
+        token: str = NOTION_TOKEN,
         version: str | None = "2025-09-03",
     ) -> requests.Response:
         """One request; without `Notion-Version` when `version` is None."""
@@ -118,7 +120,7 @@ class Notion:
 
     def query(self, **body: Any) -> requests.Response:
         """One page of a query."""
-        return self.ask(f"/data_sources/{access.NOTION_DATA_SOURCE_ID}/query", method="POST", body=body)
+        return self.ask(f"/data_sources/{NOTION_DATA_SOURCE_ID}/query", method="POST", body=body)
 
     def pages(self, **body: Any) -> Iterator[Record]:
         """The answers of a query, one after another."""

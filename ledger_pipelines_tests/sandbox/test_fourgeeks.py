@@ -12,9 +12,9 @@ import orjson
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.compression import zstd
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.fourgeeks.access import FOURGEEKS_EMAIL, FOURGEEKS_PASSWORD, FOURGEEKS_TOKEN
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
@@ -22,7 +22,7 @@ from ledger_pipelines_tests.sandbox.school_clients import FourGeeks, Record
 
 STUDENTS = "/auth/academy/student"
 MEMBERSHIPS = "/admissions/academy/cohort/user"
-GOOD = f"Token {access.FOURGEEKS_TOKEN}"
+GOOD = f"Token {FOURGEEKS_TOKEN}"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def memberships(fourgeeks: FourGeeks) -> list[Record]:
 
 
 def test_a_login_gives_a_token_that_opens_until_it_expires(own: FourGeeks) -> None:
-    answer = own.login(access.FOURGEEKS_EMAIL, access.FOURGEEKS_PASSWORD)
+    answer = own.login(FOURGEEKS_EMAIL, FOURGEEKS_PASSWORD)
     assert answer.status_code == 200
     assert set(answer.json()) == {"token", "user_id", "email", "expires_at"}
     token = answer.json()["token"]
@@ -51,13 +51,13 @@ def test_a_login_gives_a_token_that_opens_until_it_expires(own: FourGeeks) -> No
     refused = own.ask(STUDENTS, headers=headers)
     assert (refused.status_code, refused.json()["error"]) == (401, "Invalid or Inactive Token")
     assert own.ask(STUDENTS).status_code == 200
-    again = own.login(access.FOURGEEKS_EMAIL, access.FOURGEEKS_PASSWORD).json()["token"]
+    again = own.login(FOURGEEKS_EMAIL, FOURGEEKS_PASSWORD).json()["token"]
     assert again != token
 
 
 @pytest.mark.parametrize(
     ("email", "password"),
-    [(access.FOURGEEKS_EMAIL, "wrong"), ("nobody@school.example", access.FOURGEEKS_PASSWORD)],
+    [(FOURGEEKS_EMAIL, "wrong"), ("nobody@school.example", FOURGEEKS_PASSWORD)],
 )
 def test_a_wrong_login_is_refused(fourgeeks: FourGeeks, email: str, password: str) -> None:
     answer = fourgeeks.login(email, password)

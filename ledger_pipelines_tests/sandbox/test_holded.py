@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.holded.access import HOLDED_BLOCKED_KEY
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 from ledger_pipelines_tests.sandbox.school_clients import ALWAYS, MADRID, Holded, Record, midnight
@@ -129,7 +129,7 @@ def test_a_bad_key_is_refused_in_one_of_three_ways(holded: Holded) -> None:
 
 
 def test_an_account_that_has_not_paid_is_blocked(holded: Holded) -> None:
-    answer = holded.ask("/contacts", key=access.HOLDED_BLOCKED_KEY)
+    answer = holded.ask("/contacts", key=HOLDED_BLOCKED_KEY)
     assert (answer.status_code, answer.json()["info"]) == (402, "Account has been blocked. Reason: Unpaid")
 
 

@@ -10,15 +10,15 @@ import pytest
 import requests
 from notion_client import Client as NotionClient
 
-from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.notion.access import NOTION_DATA_SOURCE_ID, NOTION_DATABASE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
 from ledger_pipelines_tests.sandbox.school_clients import Notion, Record
 
 _BY_EDITED = [{"timestamp": "last_edited_time", "direction": "ascending"}]
-QUERY = f"/data_sources/{access.NOTION_DATA_SOURCE_ID}/query"
+QUERY = f"/data_sources/{NOTION_DATA_SOURCE_ID}/query"
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,11 @@ def _ids(results: list[Record]) -> list[str]:
     return [result["id"] for result in results]
 
 
-@pytest.mark.parametrize(
-    "identifier", [access.NOTION_DATABASE_ID, access.NOTION_DATABASE_ID.replace("-", "")]
-)
+@pytest.mark.parametrize("identifier", [NOTION_DATABASE_ID, NOTION_DATABASE_ID.replace("-", "")])
 def test_the_database_names_its_data_source(notion: Notion, identifier: str) -> None:
     database = notion.ask(f"/databases/{identifier}").json()
     (source,) = database["data_sources"]
-    assert source["id"] == access.NOTION_DATA_SOURCE_ID
+    assert source["id"] == NOTION_DATA_SOURCE_ID
     properties = notion.ask(f"/data_sources/{source['id']}").json()["properties"]
     assert {name: value["type"] for name, value in properties.items()} == {
         "Name": "title",
@@ -53,8 +51,8 @@ def test_the_database_names_its_data_source(notion: Notion, identifier: str) -> 
 
 def test_the_well_kept_client_reads_it(notion: Notion) -> None:
     base = notion.sandbox.notion_url.removesuffix("/v1")
-    with NotionClient(auth=access.NOTION_TOKEN, base_url=base) as client:
-        database: Any = client.databases.retrieve(access.NOTION_DATABASE_ID)
+    with NotionClient(auth=NOTION_TOKEN, base_url=base) as client:
+        database: Any = client.databases.retrieve(NOTION_DATABASE_ID)
         source = database["data_sources"][0]["id"]
         answer: Any = client.data_sources.query(source, page_size=5)
     assert 0 < len(answer["results"]) <= 5
@@ -152,7 +150,7 @@ def test_pages_vary_as_the_wire_does(pages: list[Record]) -> None:
         ({"path": "/databases/00000000-0000-0000-0000-000000000000"}, 404, "object_not_found"),
         ({"path": "/data_sources/1/query", "method": "POST", "body": {}}, 404, "object_not_found"),
         (
-            {"path": f"/databases/{access.NOTION_DATABASE_ID}/query", "method": "POST"},
+            {"path": f"/databases/{NOTION_DATABASE_ID}/query", "method": "POST"},
             400,
             "invalid_request_url",
         ),
@@ -186,7 +184,7 @@ def test_pages_vary_as_the_wire_does(pages: list[Record]) -> None:
 def test_refusals_are_errors_of_one_form(
     notion: Notion, arguments: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = notion.ask(**{"path": f"/databases/{access.NOTION_DATABASE_ID}", **arguments})
+    answer = notion.ask(**{"path": f"/databases/{NOTION_DATABASE_ID}", **arguments})
     body = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
     assert body["object"] == "error"
@@ -194,7 +192,7 @@ def test_refusals_are_errors_of_one_form(
 
 
 def test_a_body_that_is_not_json_is_refused(notion: Notion) -> None:
-    headers = {"Authorization": f"Bearer {access.NOTION_TOKEN}", "Notion-Version": "2025-09-03"}
+    headers = {"Authorization": f"Bearer {NOTION_TOKEN}", "Notion-Version": "2025-09-03"}
     answer = notion.session.post(
         notion.sandbox.notion_url + QUERY, data="{", headers=headers, timeout=TIMEOUT_SECONDS
     )

@@ -10,10 +10,10 @@ import orjson
 import pytest
 import requests
 
-from ledger_pipelines.sandbox import access
-from ledger_pipelines.sandbox.access import environment
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.faults import KINDS
+from ledger_pipelines.sandbox.holded.access import HOLDED_API_KEY
+from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines_tests.sandbox import RECORDS_ONLY, TIMEOUT_SECONDS
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
@@ -218,5 +218,5 @@ def test_the_environment_names_every_address_and_key() -> None:
             "NOTION_URL": running.notion_url,
         }
     assert addresses.items() <= variables.items()
-    assert variables["HOLDED_API_KEY"] == access.HOLDED_API_KEY
+    assert variables["HOLDED_API_KEY"] == HOLDED_API_KEY
     assert variables["FOURGEEKS_ACADEMY"] == "6"

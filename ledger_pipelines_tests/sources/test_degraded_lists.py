@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from ledger_pipelines.errors import SourceUnavailableError
-from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.fourgeeks.access import FOURGEEKS_TOKEN
+from ledger_pipelines.sandbox.notion.access import NOTION_DATABASE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
 from ledger_pipelines.sources.notion.client import MissingPropertyError, NotionClient
@@ -37,12 +38,10 @@ def read(sandbox: Sandbox, name: str, fake_time: FakeTime) -> ListReading:
     """The list as its client reads it."""
     if name == "pages":
         with NotionClient(
-            sandbox.notion_url, access.NOTION_TOKEN, access.NOTION_DATABASE_ID, clock=fake_time.clock
+            sandbox.notion_url, NOTION_TOKEN, NOTION_DATABASE_ID, clock=fake_time.clock
         ) as notion:
             return notion.pages()
-    with FourGeeksClient(
-        sandbox.fourgeeks_url, token=access.FOURGEEKS_TOKEN, clock=fake_time.clock
-    ) as fourgeeks:
+    with FourGeeksClient(sandbox.fourgeeks_url, token=FOURGEEKS_TOKEN, clock=fake_time.clock) as fourgeeks:
         return fourgeeks.students() if name == "students" else fourgeeks.memberships()
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from ledger_pipelines.errors import CredentialRefusedError, Problem, SourceUnavailableError
-from ledger_pipelines.sandbox import access
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.fourgeeks.access import FOURGEEKS_ACADEMY, FOURGEEKS_EMAIL, FOURGEEKS_PASSWORD
+from ledger_pipelines.sandbox.holded.access import HOLDED_API_KEY, HOLDED_BLOCKED_KEY
+from ledger_pipelines.sandbox.notion.access import NOTION_DATABASE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
 from ledger_pipelines.sources.holded.client import HoldedClient
@@ -60,17 +62,15 @@ def systems_of(sandbox: Sandbox, fake_time: FakeTime) -> Iterator[Systems]:
     """Clients of the sandbox's systems, whose waits are fake; 4Geeks by login."""
     clock = fake_time.clock
     with (
-        HoldedClient(sandbox.holded_url, access.HOLDED_API_KEY, clock=clock) as holded,
+        HoldedClient(sandbox.holded_url, HOLDED_API_KEY, clock=clock) as holded,
         FourGeeksClient(
             sandbox.fourgeeks_url,
-            email=access.FOURGEEKS_EMAIL,
-            password=access.FOURGEEKS_PASSWORD,
-            academy=access.FOURGEEKS_ACADEMY,
+            email=FOURGEEKS_EMAIL,
+            password=FOURGEEKS_PASSWORD,
+            academy=FOURGEEKS_ACADEMY,
             clock=clock,
         ) as fourgeeks,
-        NotionClient(
-            sandbox.notion_url, access.NOTION_TOKEN, access.NOTION_DATABASE_ID, clock=clock
-        ) as notion,
+        NotionClient(sandbox.notion_url, NOTION_TOKEN, NOTION_DATABASE_ID, clock=clock) as notion,
     ):
         yield Systems(holded, fourgeeks, notion)
 
@@ -173,9 +173,9 @@ def test_who_is_not_let_in_is_told_what_to_check(school: Sandbox, fake_time: Fak
     clock = fake_time.clock
     with (
         HoldedClient(school.holded_url, "no-key", clock=clock) as stranger,
-        HoldedClient(school.holded_url, access.HOLDED_BLOCKED_KEY, clock=clock) as debtor,
+        HoldedClient(school.holded_url, HOLDED_BLOCKED_KEY, clock=clock) as debtor,
         FourGeeksClient(school.fourgeeks_url, token="0" * 40, clock=clock) as guest,
-        NotionClient(school.notion_url, "ntn_other", access.NOTION_DATABASE_ID, clock=clock) as visitor,
+        NotionClient(school.notion_url, "ntn_other", NOTION_DATABASE_ID, clock=clock) as visitor,
     ):
         with pytest.raises(CredentialRefusedError, match="check HOLDED_API_KEY"):
             stranger.contacts()
@@ -190,7 +190,7 @@ def test_who_is_not_let_in_is_told_what_to_check(school: Sandbox, fake_time: Fak
 def test_a_database_that_is_not_shared_is_said(school: Sandbox, fake_time: FakeTime) -> None:
     other = "00000000-0000-4000-8000-000000000000"
     with (
-        NotionClient(school.notion_url, access.NOTION_TOKEN, other, clock=fake_time.clock) as client,
+        NotionClient(school.notion_url, NOTION_TOKEN, other, clock=fake_time.clock) as client,
         pytest.raises(SourceUnavailableError, match="share the database with the integration"),
     ):
         client.pages()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
-from ledger_pipelines.sandbox.access import FOURGEEKS_ACADEMY
+from ledger_pipelines.sandbox.fourgeeks.access import FOURGEEKS_ACADEMY
 from ledger_pipelines.sandbox.hivematrix.world import Record
 from ledger_pipelines.sandbox.school.model import Cohort, Enrolment, Person
 

@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from ledger_pipelines.sandbox.access import (
+from ledger_pipelines.sandbox.compression import compressed
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.degraded import Degradation
+from ledger_pipelines.sandbox.fourgeeks.access import (
     FOURGEEKS_ACADEMY,
     FOURGEEKS_EMAIL,
     FOURGEEKS_PASSWORD,
     FOURGEEKS_TOKEN,
 )
-from ledger_pipelines.sandbox.compression import compressed
-from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.fourgeeks.pages import paged
 from ledger_pipelines.sandbox.school.records import MembershipRow, School, StudentRow
 from ledger_pipelines.sandbox.school.refusals import fourgeeks_answer, fourgeeks_refusal

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ledger_pipelines.sandbox.access import HOLDED_API_KEY, HOLDED_BLOCKED_KEY
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.holded.access import HOLDED_API_KEY, HOLDED_BLOCKED_KEY
 from ledger_pipelines.sandbox.holded.lists import HoldedLists
 from ledger_pipelines.sandbox.holded.records import local_midnight
 from ledger_pipelines.sandbox.limits import RateLimit

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from ledger_pipelines.sandbox.access import NOTION_DATA_SOURCE_ID, NOTION_DATABASE_ID
 from ledger_pipelines.sandbox.hivematrix.world import Record
+from ledger_pipelines.sandbox.notion.access import NOTION_DATA_SOURCE_ID, NOTION_DATABASE_ID
 from ledger_pipelines.sandbox.school.model import Page, Person
 
 STATUSES = (

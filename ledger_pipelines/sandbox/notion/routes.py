@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ledger_pipelines.sandbox.access import NOTION_DATA_SOURCE_ID, NOTION_DATABASE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.limits import Allowance
+from ledger_pipelines.sandbox.notion.access import NOTION_DATA_SOURCE_ID, NOTION_DATABASE_ID, NOTION_TOKEN
 from ledger_pipelines.sandbox.notion.query import MOST_RESULTS, Query, QueryRefusedError, read_query
 from ledger_pipelines.sandbox.notion.records import STATUSES
 from ledger_pipelines.sandbox.school.records import PageRow, School

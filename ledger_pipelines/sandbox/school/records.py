@@ -96,8 +96,8 @@ class School:
 
     def tell_news(self) -> int:
         """Lets what was not known yet come to light, once. Says how many things those were."""
-        told = list(self.news)
+        pending = list(self.news)
         self.news.clear()
-        for tell in told:
+        for tell in pending:
             tell()
-        return len(told)
+        return len(pending)

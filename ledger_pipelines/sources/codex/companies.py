@@ -6,6 +6,7 @@ the two is taken, which is `codex`'s choice.
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.sources.codex.entries import PlainEntries, entry_reader
 from ledger_pipelines.sources.codex.models import ENTITIES, account_of
-from ledger_pipelines.sources.http.bodies import iterate_list, read_list
+from ledger_pipelines.sources.http.bodies import (
+    UnreadableBodyError,
+    iterate_list,
+    raw_objects,
+    read_json,
+    read_list,
+)
 from ledger_pipelines.sources.http.exchange import Bounds, HttpSource
 from ledger_pipelines.sources.http.failures import AnswerError
 from ledger_pipelines.sources.http.limits import run_concurrently
@@ -28,6 +36,8 @@ INTEGRATION = "codex"
 _PARTS = ("assets", "contacts", "tickets")
 #: When this many companies were asked for a part and none had it, the server does not have it at all.
 _HOPELESS = 25
+#: Bytes of a bulk answer that are read as columns at a time.
+_AT_ONCE = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,21 @@ class _Reading:
             self._readers["companies"].add([company])
         return account
 
+    def add_entry(self, entry: object) -> None:
+        """A company with its parts as the bulk endpoint sends them."""
+        fields = entry if isinstance(entry, Mapping) else {}
+        account = self.add_company(fields.get("company"))
+        if account is not None:
+            for part in _PARTS:
+                if part in self._entities:
+                    self.add_part(account, part, fields.get(part))
+
+    def add_columns(self, plain: PlainEntries) -> None:
+        """Companies with their parts that were read as columns."""
+        self._accounts.update(plain.accounts)
+        for name, batch in plain.frames.items():
+            self._readers[name].add_columns(batch)
+
     def add_part(self, account: str, part: str, records: object) -> None:
         """One part of a company as it came."""
         if isinstance(records, list):
@@ -132,20 +157,38 @@ def read_bulk(
         wanted = entities if position == 0 else frozenset({"tickets"})
         params = {"include_tickets": "true"} if "tickets" in wanted else {}
         params |= {} if year is None else {"year": str(year)}
-        parse = partial(_read_entries, wanted, year)
+        parse = partial(read_entries, wanted, year)
         readings.append(source.get("/api/companies/bulk", parse, params=params, bounds=bounds))
     return _joined(readings, years)
 
 
-def _read_entries(entities: frozenset[str], year: int | None, body: IO[bytes]) -> CompanyReading:
+def read_entries(entities: frozenset[str], year: int | None, body: IO[bytes]) -> CompanyReading:
+    """The entries of a bulk answer, with the tickets of a year. Raises UnreadableBodyError."""
+    try:
+        return _read_columns(entities, year, body)
+    except UnreadableBodyError:
+        # Also for a good body that was divided wrongly.
+        body.seek(0)
+        return read_entries_singly(entities, year, body)
+
+
+def read_entries_singly(entities: frozenset[str], year: int | None, body: IO[bytes]) -> CompanyReading:
+    """The same, one entry at a time and each of its records for itself."""
     reading = _Reading(entities, year)
-    parts = [part for part in _PARTS if part in entities]
     for entry in iterate_list(body):
-        fields = entry if isinstance(entry, Mapping) else {}
-        account = reading.add_company(fields.get("company"))
-        if account is not None:
-            for part in parts:
-                reading.add_part(account, part, fields.get(part))
+        reading.add_entry(entry)
+    return reading.finish()
+
+
+def _read_columns(entities: frozenset[str], year: int | None, body: IO[bytes]) -> CompanyReading:
+    """The same, hundreds of entries at a time where they are plainly well-formed. Raises UnreadableBodyError."""
+    reading = _Reading(entities, year)
+    reader = entry_reader(entities)
+    for items in raw_objects(body, _AT_ONCE):
+        for plain, others in reader.read(items):
+            reading.add_columns(plain)
+            for item in others:
+                reading.add_entry(read_json(io.BytesIO(item)))
     return reading.finish()
 
 

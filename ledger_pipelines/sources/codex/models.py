@@ -18,22 +18,23 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from ledger_pipelines.money import RATE
+from ledger_pipelines.sources.records.columnar import REQUIRED_FLAG
 from ledger_pipelines.sources.records.frames import Entity, frame_schema
-from ledger_pipelines.sources.records.sparing import Spared
+from ledger_pipelines.sources.records.lenient import Lenient
 from ledger_pipelines.sources.records.wire_types import (
     Hours,
     Id,
     Instant,
     KeyText,
+    LenientBytes,
+    LenientDate,
+    LenientFlag,
+    LenientId,
+    LenientInstant,
+    LenientJsonText,
+    LenientText,
     OptionalHours,
     OptionalRate,
-    SparedBytes,
-    SparedDate,
-    SparedFlag,
-    SparedId,
-    SparedInstant,
-    SparedJsonText,
-    SparedText,
     Terabytes,
     Term,
     key_of,
@@ -80,19 +81,19 @@ class CompanyRow(TypedDict, total=False):
     """
 
     account_number: Required[KeyText]
-    name: SparedText
-    billing_plan: Annotated[str | None, Spared(told="without a plan of its own")]
-    contract_term_length: Annotated[str | None, Spared(told="month to month")]
-    contract_start_date: SparedDate
-    contract_end_date: SparedDate
-    support_level: SparedText
-    compliance_level: SparedText
-    profit_or_non_profit: SparedText
-    company_main_number: SparedText
-    company_start_date: SparedDate
-    domains: SparedJsonText
-    phone_system: SparedText
-    email_system: SparedText
+    name: LenientText
+    billing_plan: Annotated[str | None, Lenient(note="without a plan of its own")]
+    contract_term_length: Annotated[str | None, Lenient(note="month to month")]
+    contract_start_date: LenientDate
+    contract_end_date: LenientDate
+    support_level: LenientText
+    compliance_level: LenientText
+    profit_or_non_profit: LenientText
+    company_main_number: LenientText
+    company_start_date: LenientDate
+    domains: LenientJsonText
+    phone_system: LenientText
+    email_system: LenientText
 
 
 @with_config(_STRICT)
@@ -103,14 +104,14 @@ class AssetRow(TypedDict, total=False):
     """
 
     id: Required[Id]
-    hostname: SparedText
+    hostname: LenientText
     hardware_type: str | None
     device_type: str | None
     billing_type: str | None
-    operating_system: SparedText
-    online: SparedFlag
-    last_seen: SparedInstant
-    backup_data_bytes: SparedBytes
+    operating_system: LenientText
+    online: LenientFlag
+    last_seen: LenientInstant
+    backup_data_bytes: LenientBytes
     backup_usage_tb: Terabytes
 
 
@@ -119,11 +120,11 @@ class ContactRow(TypedDict, total=False):
     """A person of a company. One id may stand under several companies."""
 
     id: Required[Id]
-    name: SparedText
-    email: SparedText
-    title: SparedText
-    employment_type: SparedText
-    active: Required[Annotated[bool, Spared(_active, "with active {}")]]
+    name: LenientText
+    email: LenientText
+    title: LenientText
+    employment_type: LenientText
+    active: Required[Annotated[bool, Lenient(_active, "with active {}"), REQUIRED_FLAG]]
 
 
 @with_config(_STRICT)
@@ -134,15 +135,15 @@ class TicketRow(TypedDict, total=False):
     """
 
     ticket_number: Required[KeyText]
-    ticket_id: SparedId
-    subject: SparedText
-    status: SparedText
-    priority: SparedText
-    requester_email: SparedText
-    requester_name: SparedText
-    created_at: SparedInstant
+    ticket_id: LenientId
+    subject: LenientText
+    status: LenientText
+    priority: LenientText
+    requester_email: LenientText
+    requester_name: LenientText
+    created_at: LenientInstant
     last_updated_at: Required[Instant]
-    closed_at: SparedInstant
+    closed_at: LenientInstant
     total_hours_spent: Required[OptionalHours]
 
 
@@ -152,7 +153,7 @@ class PlanRow(TypedDict, total=False):
 
     plan_name: Required[KeyText]
     term_length: Required[Term]
-    support_level: SparedText
+    support_level: LenientText
     per_user_cost: Required[OptionalRate]
     per_workstation_cost: Required[OptionalRate]
     per_server_cost: Required[OptionalRate]
@@ -164,8 +165,8 @@ class PlanRow(TypedDict, total=False):
     backup_base_fee_server: Required[OptionalRate]
     backup_included_tb: Required[OptionalRate]
     backup_per_tb_fee: Required[OptionalRate]
-    features: SparedJsonText
-    feature_display_names: SparedJsonText
+    features: LenientJsonText
+    feature_display_names: LenientJsonText
 
 
 _TEXT, _DATE, _INSTANT, _INT, _BOOL = (

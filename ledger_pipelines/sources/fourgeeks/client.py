@@ -166,13 +166,13 @@ class FourGeeksClient(SourceClient):
             end = offset + len(page.records)
             is_last = end >= page.count
             if page.has_next == is_last or not (is_last or page.records):
-                told = (
+                fault = (
                     "counts {:,} records and says that more follow"
                     if is_last
                     else "ended its list at {:,} of {:,} records"
                 )
                 raise AnswerError(
-                    f"{self.name} {told.format(end, page.count)} at {source.url(path)}: try again.",
+                    f"{self.name} {fault.format(end, page.count)} at {source.url(path)}: try again.",
                     reason="body",
                 )
             if found.pages:

@@ -21,8 +21,8 @@ from typing_extensions import TypedDict
 from ledger_pipelines.money import AMOUNT, CENT
 from ledger_pipelines.sources.holded import values
 from ledger_pipelines.sources.records.frames import Entity, frame_schema
-from ledger_pipelines.sources.records.sparing import SPARED, Spared
-from ledger_pipelines.sources.records.wire_types import KeyText, OptionalEmail, OptionalText, SparedText
+from ledger_pipelines.sources.records.lenient import LENIENT, Lenient
+from ledger_pipelines.sources.records.wire_types import KeyText, LenientText, OptionalEmail, OptionalText
 
 DocumentType = Literal["invoice", "creditnote"]
 
@@ -32,11 +32,11 @@ _MILLIONTH = Decimal("0.000001")
 
 _Number = Annotated[Decimal, PlainValidator(values.meant_number)]
 _OptionalId = Annotated[str | None, PlainValidator(values.optional_id)]
-_SparedId = Annotated[_OptionalId, SPARED]
+_LenientId = Annotated[_OptionalId, LENIENT]
 _OptionalCode = Annotated[str | None, PlainValidator(values.optional_code)]
-_SparedCode = Annotated[_OptionalCode, SPARED]
+_LenientCode = Annotated[_OptionalCode, LENIENT]
 _Percent = Annotated[Decimal, PlainValidator(values.percentage)]
-_NO_PERCENT = Spared(lambda _: 0, "with a discount of {} %")
+_NO_PERCENT = Lenient(lambda _: 0, "with a discount of {} %")
 
 
 @with_config(_STRICT)
@@ -44,7 +44,7 @@ class SalesChannelRow(TypedDict, total=False):
     """A sales channel. Its account number is a number or text, under one of two names."""
 
     id: Required[KeyText]
-    name: SparedText
+    name: LenientText
     account_number: Required[
         Annotated[
             str,
@@ -62,12 +62,12 @@ class ContactRow(TypedDict, total=False):
     """
 
     id: Required[KeyText]
-    name: SparedText
+    name: LenientText
     email: OptionalEmail
-    code: _SparedCode
-    type: _SparedCode
+    code: _LenientCode
+    type: _LenientCode
     country_code: Annotated[
-        str | None, PlainValidator(values.country_within), Field(validation_alias="billAddress"), SPARED
+        str | None, PlainValidator(values.country_within), Field(validation_alias="billAddress"), LENIENT
     ]
 
 
@@ -75,10 +75,10 @@ class ContactRow(TypedDict, total=False):
 class LineWire(TypedDict, total=False):
     """A line of a document, its numbers as they were meant."""
 
-    line_id: _SparedId
-    name: Annotated[str, PlainValidator(values.name), SPARED]
+    line_id: _LenientId
+    name: Annotated[str, PlainValidator(values.name), LENIENT]
     account_id: Annotated[_OptionalCode, Field(validation_alias="account")]
-    sku: _SparedCode
+    sku: _LenientCode
     price: Required[_Number]
     units: Required[_Number]
     discount: _Percent
@@ -110,26 +110,29 @@ class DocumentWire(TypedDict, total=False):
     id: Required[KeyText]
     document_number: Annotated[_OptionalCode, Field(validation_alias="docNumber")]
     contact_id: Annotated[_OptionalId, Field(validation_alias="contact")]
-    contact_name: Annotated[OptionalText, Field(validation_alias="contactName"), SPARED]
+    contact_name: Annotated[OptionalText, Field(validation_alias="contactName"), LENIENT]
     date: Required[Annotated[date, PlainValidator(values.day)]]
     due_date: Annotated[
-        date | None, PlainValidator(values.optional_day), Field(validation_alias="dueDate"), SPARED
+        date | None, PlainValidator(values.optional_day), Field(validation_alias="dueDate"), LENIENT
     ]
     currency: Required[Annotated[str, PlainValidator(values.currency)]]
     exchange_rate: Annotated[
-        Decimal | None, PlainValidator(values.optional_rate), Field(validation_alias="currencyChange"), SPARED
+        Decimal | None,
+        PlainValidator(values.optional_rate),
+        Field(validation_alias="currencyChange"),
+        LENIENT,
     ]
     discount: Annotated[_Percent, _NO_PERCENT]
     subtotal: Required[_Number]
     tax: Required[_Number]
     total: Required[_Number]
-    payments_total: Annotated[_Number, Field(validation_alias="paymentsTotal"), SPARED]
+    payments_total: Annotated[_Number, Field(validation_alias="paymentsTotal"), LENIENT]
     payments_pending: Required[Annotated[_Number, Field(validation_alias="paymentsPending")]]
     payment_dates: Annotated[
         list[int],
         PlainValidator(values.payment_instants),
         Field(validation_alias="paymentsDetail"),
-        Spared(values.readable_payments, "with the payments whose date can be read"),
+        Lenient(values.readable_payments, "with the payments whose date can be read"),
     ]
     draft: Annotated[bool, PlainValidator(values.truth)]
     is_cancelled: Annotated[bool, PlainValidator(values.is_cancelled), Field(validation_alias="status")]
@@ -137,13 +140,13 @@ class DocumentWire(TypedDict, total=False):
         datetime | None,
         PlainValidator(values.optional_instant),
         Field(validation_alias="approvedAt"),
-        Spared(told="as approved"),
+        Lenient(note="as approved"),
     ]
-    description: Annotated[OptionalText, Field(validation_alias="desc"), SPARED]
+    description: Annotated[OptionalText, Field(validation_alias="desc"), LENIENT]
     source_document_id: Annotated[
         str | None, PlainValidator(values.id_within), Field(validation_alias="from")
     ]
-    sales_channel_id: Annotated[_OptionalId, Field(validation_alias="salesChannelId"), SPARED]
+    sales_channel_id: Annotated[_OptionalId, Field(validation_alias="salesChannelId"), LENIENT]
     lines: Required[
         Annotated[list[Annotated[LineWire, AfterValidator(_line_row)]], Field(validation_alias="products")]
     ]

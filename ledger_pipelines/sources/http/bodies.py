@@ -29,6 +29,7 @@ _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _CONTAINERS = (dict, list)
+_FIRST_OBJECT = re.compile(rb'\s*\[\s*(?P<object>\{\s*(?P<name>"[^"\\]+")\s*:)')
 
 
 class UnreadableBodyError(Exception):
@@ -84,6 +85,50 @@ def iterate_list(body: IO[bytes]) -> Iterator[Any]:
         if sign != "]":
             raise UnreadableBodyError("an item is followed by something else than an item")
     reader.expect_end()
+
+
+def raw_objects(body: IO[bytes], size: int) -> Iterator[list[bytes]]:
+    """The items of a body that is an array of objects, as bytes that nobody has looked into, about `size` at a time.
+
+    They are told apart by the first member's name, which all of them should begin with: an array without a name so
+    nested is divided rightly, and any other into pieces that are not all JSON. Raises UnreadableBodyError where the body
+    is not in UTF-8, or no such array; whoever finds a piece that is no JSON must read the body in another way, too.
+    """
+    waiting = body.read(size)
+    start = _FIRST_OBJECT.match(waiting)
+    if start is None:
+        raise UnreadableBodyError("an array of objects was promised, and something else came")
+    border = re.compile(rb"\}\s*,\s*(?=\{\s*" + re.escape(start["name"]) + rb"\s*:)")
+    waiting = waiting[start.start("object") :]
+    while piece := body.read(size):
+        waiting += piece
+        *whole, waiting = _divided(waiting, border)
+        if whole:
+            yield _utf8(whole)
+        elif len(waiting) > LARGEST_ITEM:
+            raise UnreadableBodyError("a value is not whole, or too large")
+    end = waiting.rstrip()
+    if not end.endswith(b"]"):
+        raise UnreadableBodyError("the array does not end")
+    yield _utf8(_divided(end[:-1], border))
+
+
+def _divided(content: bytes, border: re.Pattern[bytes]) -> list[bytes]:
+    """The pieces between the borders, each with the bracket that the border begins with."""
+    pieces, start = [], 0
+    for found in border.finditer(content):
+        pieces.append(content[start : found.start() + 1])
+        start = found.end()
+    return [*pieces, content[start:]]
+
+
+def _utf8(pieces: list[bytes]) -> list[bytes]:
+    try:
+        for piece in pieces:
+            piece.decode()
+    except UnicodeDecodeError:
+        raise UnreadableBodyError("the characters are not those of JSON") from None
+    return pieces
 
 
 class _Reader:

@@ -34,7 +34,7 @@ from ledger_pipelines.sources.http.clock import Clock
 from ledger_pipelines.sources.http.deadlines import AnswerDeadlineError, DeadlineAdapter, whole_answer_within
 from ledger_pipelines.sources.http.failures import Address, AnswerError, causes_of, own_words
 from ledger_pipelines.sources.http.limits import RateLimit, RouteLimits
-from ledger_pipelines.sources.http.progress import tell_of_answer
+from ledger_pipelines.sources.http.progress import notify_of_answer
 from ledger_pipelines.sources.http.redaction import safe_url
 from ledger_pipelines.sources.http.retries import RetryPolicy, TransientError, retry_after_seconds
 
@@ -227,7 +227,7 @@ class HttpSource:
             raise self._connection_failure(request, error) from None
         except UnreadableBodyError:
             raise TransientError(self._address.unreadable(request.url)) from None
-        tell_of_answer(self._address.name, request.route)
+        notify_of_answer(self._address.name, request.route)
         return answer
 
     @contextlib.contextmanager

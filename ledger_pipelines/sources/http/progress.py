@@ -21,7 +21,7 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def tell_of_answer(source: str, route: str) -> None:
+def notify_of_answer(source: str, route: str) -> None:
     """Tells whoever listens that a request of this route was answered and read."""
     for listener in tuple(_listeners):
         listener(source, route)

@@ -32,7 +32,7 @@ LONGEST_QUERY = 10_000
 _NOTION_VERSION = "2025-09-03"
 #: Three requests a second are allowed. A tenth more than a second, since requests may catch each other up.
 _REQUESTS, _SECONDS = 3, 1.1
-#: How many names of properties are told.
+#: How many names of properties a message has.
 _MOST_NAMES = 20
 #: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
 _OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
@@ -149,10 +149,10 @@ class NotionClient(SourceClient):
         pages = sum(pages.readable for pages in found)
         if not pages or not missing:
             return
-        told = " or ".join(f'"{name}"' for name in missing)
+        absent = " or ".join(f'"{name}"' for name in missing)
         message = (
-            f"None of the {pages:,} pages of {self.name}'s database {self._database_id} has a property {told}; they have "
-            f"{', '.join(sorted(names)[:_MOST_NAMES]) or 'none'}: name it so again in {self.name}, or check "
+            f"None of the {pages:,} pages of {self.name}'s database {self._database_id} has a property {absent}; "
+            f"they have {', '.join(sorted(names)[:_MOST_NAMES]) or 'none'}: name it so again in {self.name}, or check "
             "NOTION_DATABASE_ID."
         )
         raise MissingPropertyError(incomplete_list(INTEGRATION, PAGE, "properties", message))

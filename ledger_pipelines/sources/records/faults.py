@@ -23,8 +23,8 @@ def fault(detail: Mapping[str, Any]) -> str:
     name = ".".join(map(str, path))
     if kind == "missing" or value is None or (isinstance(value, str) and not value.strip()):
         return f"has no {name}"
-    quoted = REDACTED if any(is_secret_name(str(part)) for part in path) else shown(value)
-    return f"has the {name} {quoted}, which {_which(kind, detail['msg'])}"
+    value_text = REDACTED if any(is_secret_name(str(part)) for part in path) else quoted(value)
+    return f"has the {name} {value_text}, which {_which(kind, detail['msg'])}"
 
 
 def _which(kind: str, message: str) -> str:
@@ -44,7 +44,7 @@ def _which(kind: str, message: str) -> str:
     )
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value within a sentence; of what holds others only that it does, since a secret may be among them."""
     if isinstance(value, Mapping):
         return "{…}"
@@ -58,7 +58,7 @@ def short(label: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else label[:_LONGEST_LABEL] + "…"
 
 
-def nameless(record: object, owner: str | None) -> str:
+def digest_id(record: object, owner: str | None) -> str:
     """A stable id for a record that has none: its owner, and a digest of what it says."""
     text = json.dumps(record, default=str, sort_keys=True)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

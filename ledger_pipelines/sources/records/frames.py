@@ -21,14 +21,14 @@ from ledger_pipelines.errors import Problem, SourceUnavailableError
 from ledger_pipelines.sources.http.redaction import redact, redact_text
 from ledger_pipelines.sources.records.faults import (
     LONGEST_TEXT,
+    digest_id,
     fault,
-    nameless,
     plain,
     plain_text,
+    quoted,
     short,
-    shown,
 )
-from ledger_pipelines.sources.records.sparing import Mended, mended
+from ledger_pipelines.sources.records.lenient import Repaired, repair
 
 #: Few enough that Python's garbage collection finds little to walk through; it cost a quarter of the time.
 _BATCH = 2_000
@@ -50,7 +50,7 @@ class Entity:
     `texts` are fields that are too large for a problem's details. `operation` is what its problems are filed
     under, the plural where it is None. `lost` says what of money or hours is missing without a record, to complete
     the sentence "…, so that …"; None where that cannot be told. `model` is the wire model whose marks say which
-    fields a record can do without (`sparing`); without it a record can do without none.
+    fields a record can do without (`lenient`); without it a record can do without none.
     """
 
     plural: str
@@ -102,6 +102,11 @@ class RecordReader:
         if len(self._records) >= _BATCH:
             self._flush()
 
+    def add_columns(self, batch: pa.RecordBatch) -> None:
+        """Takes records that were read as columns already, with nothing wrong with them (`columnar`)."""
+        if batch.num_rows:
+            self._batches.append(batch)
+
     def frame(self) -> pa.Table:
         """Everything readable so far, sorted by its key, each key once; says in `problems` what was not.
 
@@ -114,18 +119,18 @@ class RecordReader:
     def _flush(self) -> None:
         records, owners = self._records, self._owners
         self._records, self._owners = [], []
-        spared = [False] * len(records)
+        repaired = [False] * len(records)
         while records:
             try:
                 rows = self._entity.rows.validate_python(records)
             except ValidationError as error:
-                records, owners, spared = self._without_faults(records, owners, spared, error)
+                records, owners, repaired = self._without_faults(records, owners, repaired, error)
             else:
                 self._batches.append(self._fitting(rows, owners))
                 return
 
     def _without_faults(
-        self, records: list[Any], owners: list[str | None], spared: list[bool], error: ValidationError
+        self, records: list[Any], owners: list[str | None], was_repaired: list[bool], error: ValidationError
     ) -> tuple[list[Any], list[str | None], list[bool]]:
         """The records that are left: those without faults, and those that can do without the faulty fields.
 
@@ -134,17 +139,17 @@ class RecordReader:
         faults: dict[int, list[Any]] = defaultdict(list)
         for detail in error.errors(include_url=False, include_context=False):
             faults[int(detail["loc"][0])].append(detail)
-        kept: list[tuple[Any, str | None, bool]] = []
-        for index, (record, owner, is_spared) in enumerate(zip(records, owners, spared, strict=True)):
+        readable: list[tuple[Any, str | None, bool]] = []
+        for index, (record, owner, is_repaired) in enumerate(zip(records, owners, was_repaired, strict=True)):
             details = faults.get(index)
             if details is None:
-                kept.append((record, owner, is_spared))
+                readable.append((record, owner, is_repaired))
                 continue
-            repaired = None if is_spared else mended(self._entity.model, record, details)
+            repaired = None if is_repaired else repair(self._entity.model, record, details)
             self.problems.append(self._faulty(record, owner, details, repaired))
             if repaired is not None:
-                kept.append((repaired.record, owner, True))
-        return [row[0] for row in kept], [row[1] for row in kept], [row[2] for row in kept]
+                readable.append((repaired.record, owner, True))
+        return [row[0] for row in readable], [row[1] for row in readable], [row[2] for row in readable]
 
     def _fitting(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
         """The rows as a batch, without those that hold more than a column takes."""
@@ -157,7 +162,7 @@ class RecordReader:
         self, rows: list[Mapping[str, Any]], owners: list[str | None]
     ) -> tuple[list[Mapping[str, Any]], list[str | None]]:
         """The rows that a frame takes, with their owners; a problem for each other."""
-        kept: list[int] = []
+        fitting: list[int] = []
         for index, (row, owner) in enumerate(zip(rows, owners, strict=True)):
             try:
                 self._batch([row], [owner])
@@ -166,11 +171,11 @@ class RecordReader:
                 message = f"{short(label)} holds a value that is larger than can be kept{self._lost(row)}."
                 details = {"account_number": owner, "record": row} if owner else {"record": row}
                 self.problems.append(
-                    problem(self._integration, self._entity, name or nameless(row, owner), message, details)
+                    problem(self._integration, self._entity, name or digest_id(row, owner), message, details)
                 )
             else:
-                kept.append(index)
-        return [rows[index] for index in kept], [owners[index] for index in kept]
+                fitting.append(index)
+        return [rows[index] for index in fitting], [owners[index] for index in fitting]
 
     def _batch(self, rows: list[Mapping[str, Any]], owners: list[str | None]) -> pa.RecordBatch:
         arrays = []
@@ -186,17 +191,17 @@ class RecordReader:
         return pa.RecordBatch.from_arrays(arrays, schema=self._entity.schema)
 
     def _faulty(
-        self, record: object, owner: str | None, details: Iterable[Any], repaired: Mended | None
+        self, record: object, owner: str | None, details: Iterable[Any], repaired: Repaired | None
     ) -> Problem:
         """What is wrong with a record: an error, or a mere note where it counts without what bears on nothing."""
         known = record if isinstance(record, Mapping) else {}
         name, label = self._entity.describe(known, owner)
         faults = " and ".join(sorted({fault(detail) for detail in details}))
-        counts = f": it counts {repaired.told}" if repaired else self._lost(known)
+        counts = f": it counts {repaired.note}" if repaired else self._lost(known)
         return problem(
             self._integration,
             self._entity,
-            name if name is not None else nameless(record, owner),
+            name if name is not None else digest_id(record, owner),
             f"{short(label)} {faults}{counts}.",
             {"account_number": owner, "record": record} if owner else {"record": record},
             is_blocking=repaired is None,
@@ -211,35 +216,35 @@ class RecordReader:
         repeats = _repeats(table, self._entity.key)
         if not repeats.any():
             return table
-        kept = np.ones(table.num_rows, dtype=bool)
+        keep = np.ones(table.num_rows, dtype=bool)
         for start, end in _runs(repeats):
             rows = table.slice(start, end - start).to_pylist()
             best = max(range(len(rows)), key=lambda index: self._preference(rows[index]))
-            kept[start:end] = False
-            kept[start + best] = True
+            keep[start:end] = False
+            keep[start + best] = True
             rows.sort(key=self._preference, reverse=True)
             self.problems.append(self._repeated(rows))
-        return table.filter(pa.array(kept))
+        return table.filter(pa.array(keep))
 
     def _repeated(self, rows: list[dict[str, Any]]) -> Problem:
         """Several records with one key, the kept one first: which it is.
 
         A mere note where all say the same, or where there is a reason for the choice.
         """
-        kept = rows[0]
-        owner = kept.get(self._entity.owner_column or "")
-        name, label = self._entity.describe(kept, owner)
-        differing = [column for column in kept if any(row[column] != kept[column] for row in rows)]
+        chosen = rows[0]
+        owner = chosen.get(self._entity.owner_column or "")
+        name, label = self._entity.describe(chosen, owner)
+        differing = [column for column in chosen if any(row[column] != chosen[column] for row in rows)]
         if not differing:
             which = "the same each time, and counts once"
         elif self._entity.prefer in differing:
             which = f"and the one with the latest {self._entity.prefer} is kept"
         else:
-            which = f"and the one with the {differing[0]} {shown(kept[differing[0]])} is kept"
+            which = f"and the one with the {differing[0]} {quoted(chosen[differing[0]])} is kept"
         return problem(
             self._integration,
             self._entity,
-            name or nameless(kept, owner),
+            name or digest_id(chosen, owner),
             f"{label} came {len(rows)} times in one answer, {which}.",
             {"records": rows},
             is_blocking=bool(differing) and self._entity.prefer not in differing,
@@ -331,13 +336,13 @@ def latest_of(tables: Sequence[pa.Table], entity: Entity) -> pa.Table:
 
 def _repeats(table: pa.Table, key: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """For each row of a table sorted by its key, whether it repeats the key of the row before."""
-    same = np.zeros(table.num_rows, dtype=bool)
+    repeats = np.zeros(table.num_rows, dtype=bool)
     if table.num_rows > 1:
-        same[1:] = True
+        repeats[1:] = True
         for column in key:
             values = table[column].combine_chunks()
-            same[1:] &= pc.equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
-    return same
+            repeats[1:] &= pc.equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+    return repeats
 
 
 def _runs(repeats: np.ndarray[Any, np.dtype[np.bool_]]) -> Iterable[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Field types that wire models share: how outside systems write times, dates, numbers and keys.
 
-Here: from a JSON value to an exact Python value. The message of each ValueError completes the sentence
+Here: from a JSON value to an exact Python value, beside it the mark of how a column of such values is read at once
+(`columnar`). The message of each ValueError completes the sentence
 "…, which …". Not here: whole records.
 """
 
@@ -23,7 +24,8 @@ from pydantic import (
     ValidationError,
 )
 
-from ledger_pipelines.sources.records.sparing import SPARED, Spared
+from ledger_pipelines.sources.records import columnar
+from ledger_pipelines.sources.records.lenient import LENIENT, Lenient
 
 #: Wide enough for every decimal of a frame; the thread's own context is anybody's to change.
 _CONTEXT = Context(prec=60)
@@ -152,9 +154,9 @@ def key_of(value: object) -> str | None:
         return None
 
 
-Instant = Annotated[datetime, PlainValidator(utc_instant)]
-OptionalInstant = Annotated[datetime | None, PlainValidator(_optional_instant)]
-OptionalDate = Annotated[date | None, PlainValidator(_optional_date)]
+Instant = Annotated[datetime, PlainValidator(utc_instant), columnar.INSTANT]
+OptionalInstant = Annotated[datetime | None, PlainValidator(_optional_instant), columnar.OPTIONAL_INSTANT]
+OptionalDate = Annotated[date | None, PlainValidator(_optional_date), columnar.OPTIONAL_DATE]
 #: Text without the space around it; null where nothing is left.
 OptionalText = Annotated[str | None, PlainValidator(_optional_text)]
 #: An e-mail address as two systems' are compared: without the space around it, and casefolded.
@@ -162,10 +164,10 @@ OptionalEmail = Annotated[str | None, PlainValidator(_optional_email)]
 #: Hours as a source computes them, below 100,000, to 18 places (half-even).
 Hours = Annotated[Decimal, PlainValidator(_HOURS)]
 #: Such hours where null means none.
-OptionalHours = Annotated[Decimal, PlainValidator(_optional_hours)]
+OptionalHours = Annotated[Decimal, PlainValidator(_optional_hours), columnar.HOURS]
 #: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.
 OptionalRate = Annotated[Decimal | None, PlainValidator(_optional_rate)]
-JsonText = Annotated[str | None, PlainValidator(_json_text)]
+JsonText = Annotated[str | None, PlainValidator(_json_text), columnar.TEXT]
 #: What a record is known by. Surrounding space is no part of it; an index takes no more than so much.
 KeyText = Annotated[
     str,
@@ -173,9 +175,10 @@ KeyText = Annotated[
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=LONGEST_KEY, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"
     ),
+    columnar.KEY,
 ]
 _KEY: TypeAdapter[str] = TypeAdapter(KeyText)
-Id = Annotated[int, Field(ge=0, lt=2**63)]
+Id = Annotated[int, Field(ge=0, lt=2**63), columnar.ID]
 
 
 def _none_to_zero(value: Any) -> Any:
@@ -190,7 +193,7 @@ def _none_to_blank(value: Any) -> Any:
 Term = Annotated[str, BeforeValidator(_none_to_blank)]
 
 #: A number of bytes; none is 0.
-Bytes = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_none_to_zero)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_none_to_zero), columnar.BYTES]
 
 
 def _whole_bytes(value: object) -> int:
@@ -203,7 +206,7 @@ def _whole_bytes(value: object) -> int:
 
 
 #: Such a number where one with a fraction, or below 0, costs the record nothing.
-SparedBytes = Annotated[Bytes, Spared(_whole_bytes, "with {} bytes")]
+LenientBytes = Annotated[Bytes, Lenient(_whole_bytes, "with {} bytes")]
 
 
 def _terabytes(value: object) -> Decimal | None:
@@ -215,12 +218,12 @@ def _terabytes(value: object) -> Decimal | None:
     raise ValueError("is no text of TB with two decimals")
 
 
-Terabytes = Annotated[Decimal | None, PlainValidator(_terabytes), SPARED]
+Terabytes = Annotated[Decimal | None, PlainValidator(_terabytes), LENIENT, columnar.TERABYTES]
 
 #: Fields that bear on nothing: one that cannot be read is null, and noted.
-SparedText = Annotated[str | None, SPARED]
-SparedFlag = Annotated[bool | None, SPARED]
-SparedId = Annotated[Id | None, SPARED]
-SparedDate = Annotated[OptionalDate, SPARED]
-SparedInstant = Annotated[OptionalInstant, SPARED]
-SparedJsonText = Annotated[JsonText, SPARED]
+LenientText = Annotated[str | None, LENIENT]
+LenientFlag = Annotated[bool | None, LENIENT, columnar.FLAG]
+LenientId = Annotated[Id | None, LENIENT, columnar.OPTIONAL_ID]
+LenientDate = Annotated[OptionalDate, LENIENT]
+LenientInstant = Annotated[OptionalInstant, LENIENT]
+LenientJsonText = Annotated[JsonText, LENIENT]

@@ -1,6 +1,6 @@
 """Fields that cost their record nothing: one that cannot be read is left out, and the record counts.
 
-A field of a wire model is marked with `Spared` in its annotation; what is not marked costs the record. Records that
+A field of a wire model is marked with `Lenient` in its annotation; what is not marked costs the record. Records that
 are right are validated without a look at the marks. Here: which faults are spared, and what counts in their place.
 Not here: how a record is validated, and how a fault is told (`frames`).
 """
@@ -19,37 +19,37 @@ from typing_extensions import is_typeddict
 
 
 @dataclass(frozen=True, slots=True)
-class Spared:
+class Lenient:
     """Marks a wire model's field that its record can do without.
 
-    `instead` gives what counts in the place of a value that cannot be read (None for a missing one), and raises
-    ValueError where nothing can: then the record cannot be read. Without it the field is left out. `told` completes
+    `replacement` gives what counts in the place of a value that cannot be read (None for a missing one), and raises
+    ValueError where nothing can: then the record cannot be read. Without it the field is left out. `note` completes
     the sentence "…: it counts …"; braces in it are what counts instead.
     """
 
-    instead: Callable[[object], object] | None = None
-    told: str = "without that"
+    replacement: Callable[[object], object] | None = None
+    note: str = "without that"
 
 
 #: A field that bears on nothing: left out where it cannot be read.
-SPARED = Spared()
+LENIENT = Lenient()
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Repaired:
     """A record that counts without some of its fields, and how it counts, in words."""
 
     record: Any
-    told: str
+    note: str
 
 
-def mended(model: Any, record: object, faults: Iterable[Mapping[str, Any]]) -> Mended | None:
+def repair(model: Any, record: object, faults: Iterable[Mapping[str, Any]]) -> Repaired | None:
     """The record of a wire model without the faults that pydantic found in it.
 
     `faults` are pydantic's, with the record's position before their location. None where the record cannot do
     without one of the fields.
     """
-    told: list[str] = []
+    notes: list[str] = []
     for fault in faults:
         location = fault["loc"][1:]
         found = _mark(model, location)
@@ -60,13 +60,13 @@ def mended(model: Any, record: object, faults: Iterable[Mapping[str, Any]]) -> M
             record, value = _replaced(record, location[:depth], mark)
         except (ValueError, LookupError, TypeError):
             return None
-        told.append(mark.told.format(value))
-    return Mended(record, " and ".join(dict.fromkeys(told)))
+        notes.append(mark.note.format(value))
+    return Repaired(record, " and ".join(dict.fromkeys(notes)))
 
 
-def _mark(model: Any, location: Sequence[str | int]) -> tuple[Spared, int] | None:
+def _mark(model: Any, location: Sequence[str | int]) -> tuple[Lenient, int] | None:
     """The mark on the way to a location, and after how many of its parts it stands."""
-    kind, _ = _unwrapped(model)
+    kind, _ = unwrapped(model)
     for depth, part in enumerate(location, start=1):
         if isinstance(part, int):
             members = get_args(kind)
@@ -77,9 +77,9 @@ def _mark(model: Any, location: Sequence[str | int]) -> tuple[Spared, int] | Non
             annotation = _field(kind, part)
             if annotation is None:
                 return None
-        kind, metadata = _unwrapped(annotation)
+        kind, metadata = unwrapped(annotation)
         for item in metadata:
-            if isinstance(item, Spared):
+            if isinstance(item, Lenient):
                 return item, depth
     return None
 
@@ -89,7 +89,7 @@ def _field(kind: Any, name: str) -> Any:
     if not is_typeddict(kind):
         return None
     for field_name, annotation in typing.get_type_hints(kind, include_extras=True).items():
-        _, metadata = _unwrapped(annotation)
+        _, metadata = unwrapped(annotation)
         aliases = [
             item.validation_alias
             for item in metadata
@@ -105,7 +105,7 @@ def _field(kind: Any, name: str) -> Any:
     return None
 
 
-def _unwrapped(kind: Any) -> tuple[Any, list[Any]]:
+def unwrapped(kind: Any) -> tuple[Any, list[Any]]:
     """A type without Annotated, Required and Optional around it, and what it was annotated with."""
     metadata: list[Any] = []
     while True:
@@ -124,7 +124,7 @@ def _unwrapped(kind: Any) -> tuple[Any, list[Any]]:
             return kind, metadata
 
 
-def _replaced(value: Any, location: Sequence[str | int], mark: Spared) -> tuple[Any, object]:
+def _replaced(value: Any, location: Sequence[str | int], mark: Lenient) -> tuple[Any, object]:
     """A copy of the value in which the field at the location is what the mark says, and that; the value itself stays.
 
     Raises ValueError, LookupError or TypeError where nothing can stand there instead.
@@ -137,8 +137,8 @@ def _replaced(value: Any, location: Sequence[str | int], mark: Spared) -> tuple[
     copy = dict(value)
     if rest:
         copy[first], instead = _replaced(value[first], rest, mark)
-    elif mark.instead is None:
+    elif mark.replacement is None:
         instead = copy.pop(first, None)
     else:
-        copy[first] = instead = mark.instead(copy.get(first))
+        copy[first] = instead = mark.replacement(copy.get(first))
     return copy, instead
