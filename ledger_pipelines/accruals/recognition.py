@@ -40,7 +40,7 @@ from ledger_pipelines.accruals.decisions import (
     stay_released,
 )
 from ledger_pipelines.accruals.inputs import AccrualInputs
-from ledger_pipelines.accruals.notices import People, month_notices, notice_table
+from ledger_pipelines.accruals.notices import People, notice_table
 from ledger_pipelines.accruals.notion import NotionStates, read_notion
 from ledger_pipelines.accruals.outputs import CATCH_UP, AccrualResult
 from ledger_pipelines.accruals.people import same_address, same_user
@@ -95,7 +95,7 @@ def accrue(inputs: AccrualInputs, months: Sequence[date]) -> AccrualResult:
     return AccrualResult(
         accrual_table(known.contracts, known.facts, column(known.periods, "id"), asked),
         deferred_table(known.contracts, asked),
-        notice_table(people, [month_notices(people, one) for one in asked]),
+        notice_table(people, asked),
     )
 
 
