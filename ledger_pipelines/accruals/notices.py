@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from ledger_pipelines.accruals.assignment import Assignment
 from ledger_pipelines.accruals.columns import NEVER
 from ledger_pipelines.accruals.contracts import Contracts
-from ledger_pipelines.accruals.decisions import DAYS_TO_ENROL, Facts
 from ledger_pipelines.accruals.notion import GOING_ON
 from ledger_pipelines.accruals.outputs import (
     ACCRUAL_NOTICES,
@@ -34,6 +33,7 @@ from ledger_pipelines.accruals.outputs import (
     UNDATED_NOTION_STATUS,
     UNUSABLE_MEMBERSHIP,
 )
+from ledger_pipelines.accruals.release import DAYS_TO_ENROL, Facts
 from ledger_pipelines.accruals.statements import MonthOfContracts, month_column
 from ledger_pipelines.accruals.versions import SaleVersions
 from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, mask, take
@@ -96,7 +96,7 @@ class People:
     def deciding_period(self, one: MonthOfContracts) -> Int64s:
         """The input row of the period that decides each contract in the month; -1 without one."""
         at = self.facts.deciding[one.version]
-        return np.where(at >= 0, np.append(self.facts.walk.schedule.row, -1)[at], -1)
+        return np.where(at >= 0, np.append(self.facts.progress.schedule.row, -1)[at], -1)
 
     def ids(self, periods: Int64s) -> Column:
         """The ids of periods at these rows; 0 for -1."""

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from ledger_pipelines.accruals.columns import NEVER, first_days
 from ledger_pipelines.accruals.contracts import Contracts
-from ledger_pipelines.accruals.decisions import Decided, Facts
 from ledger_pipelines.accruals.outputs import (
     CONTRACT_KEY,
     CONTRACT_STATUSES,
@@ -21,6 +20,7 @@ from ledger_pipelines.accruals.outputs import (
     REASONS,
     STATES,
 )
+from ledger_pipelines.accruals.release import Decided, Facts
 from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, half_up, summed, take
 from ledger_pipelines.money import AMOUNT
 
@@ -109,7 +109,7 @@ def _latest_period(facts: Facts, day: int) -> Int64s:
 
     Of each version.
     """
-    schedule = facts.walk.schedule
+    schedule = facts.progress.schedule
     latest = np.full(facts.deciding.size, -1, dtype=np.int64)
     if schedule.owners.size:
         started = np.add.reduceat((schedule.start <= day).astype(np.int64), schedule.first)

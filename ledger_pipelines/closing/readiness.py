@@ -122,9 +122,9 @@ def _of_step(failed: FailedStep) -> Reason:
 
 
 def _of_invariant(broken: BrokenInvariant) -> Reason:
-    told = broken.message or "see the check in Dagster."
+    message = broken.message or "see the check in Dagster."
     return Reason(
-        "invariant", f"{broken.asset} {broken.check}", f"{broken.asset} breaks {broken.check}: {told}"
+        "invariant", f"{broken.asset} {broken.check}", f"{broken.asset} breaks {broken.check}: {message}"
     )
 
 

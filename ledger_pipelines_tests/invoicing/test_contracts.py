@@ -15,7 +15,7 @@ from ledger_pipelines.closing.restatement import marked
 from ledger_pipelines.invoicing.contracts import (
     CONTRACTS,
     contract_movements,
-    told_apart,
+    split_by_document,
 )
 from ledger_pipelines.invoicing.documents import Documents, month_documents, newest
 from ledger_pipelines_tests.invoicing.building import SERVICES, documents
@@ -163,7 +163,7 @@ def test_another_date_of_an_old_invoice_is_told_though_its_amount_is_the_same() 
 
 def test_what_was_closed_before_documents_were_told_apart_is_restated_by_document() -> None:
     closed = documents(invoice("100.00"), {"id": "2", "date": JAN, "lines": [("bootcamp", "50.00")]})
-    held = told_apart(as_before(booking(closed)), closed, SERVICES)
+    held = split_by_document(as_before(booking(closed)), closed, SERVICES)
     now = documents(invoice("70.00")).in_month(MAR)
     assert [row[4:] for row in movements(now, held)] == [("1", date(2024, 1, 5), Decimal("-30.00"))]
 
@@ -221,7 +221,7 @@ def test_whatever_was_closed_before_contracts_come_to_what_is_now_at_the_source(
     kept = month_documents(now, NOTHING, newest(booked), months=MONTHS, closed=closed)
     opened = kept.of_months(set(MONTHS) - closed)
     rows = [*movements(booked), *movements(opened, held)]
-    assert movements(opened, told_apart(as_before(held), booked, SERVICES)) == movements(opened, held)
+    assert movements(opened, split_by_document(as_before(held), booked, SERVICES)) == movements(opened, held)
 
     totals: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for _, contact, service, currency, _, _, amount in rows:
