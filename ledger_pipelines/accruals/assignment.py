@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.columns import mapped, runs, words
-from ledger_pipelines.accruals.people import same_person
+from ledger_pipelines.accruals.people import match_people
 from ledger_pipelines.accruals.sales import Sales
 from ledger_pipelines.accruals.versions import SaleVersions
 from ledger_pipelines.columns import Column, Int64s, column, int64s, positions, take
@@ -77,7 +77,7 @@ def _ordered(periods: pa.Table, period: Int64s, owner: Int64s) -> tuple[Int64s, 
 
 def _clients_of(sales: Sales, clients: pa.Table, periods: pa.Table) -> tuple[Int64s, Int64s]:
     """Pairs of a client with sales and a period of theirs."""
-    row, period = same_person(clients, periods)
+    row, period = match_people(clients, periods)
     client = positions(take(column(clients, "contact_id"), row), sales.client_ids)
     return client[client >= 0], period[client >= 0]
 

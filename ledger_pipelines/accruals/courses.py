@@ -93,7 +93,7 @@ def contract_versions(sales: Sales, versions: SaleVersions, schedule: Schedule) 
 
 def form_courses(schedule: Schedule, terms: Terms) -> Courses:
     """The courses of the schedule's owners; `terms` are the owners'."""
-    state = _Walked(terms)
+    state = _Course(terms)
     number = np.zeros(schedule.row.size, dtype=np.int64)
     for rows in schedule.ranks():
         number[rows] = state.step(schedule, rows)
@@ -102,7 +102,7 @@ def form_courses(schedule: Schedule, terms: Terms) -> Courses:
     return Courses(schedule.owner[first], schedule.start[first], of_period)
 
 
-class _Walked:
+class _Course:
     """How far the present course of each owner has come, period by period."""
 
     def __init__(self, terms: Terms) -> None:

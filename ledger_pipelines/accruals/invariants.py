@@ -6,13 +6,10 @@ Each function returns the rows that offend, none when all is well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import months_of, ranked
 from ledger_pipelines.accruals.outputs import (
     ACCRUAL_KEY,
     CONTRACT_KEY,
@@ -23,17 +20,8 @@ from ledger_pipelines.accruals.outputs import (
     STATE_COMPLETED,
     STATES,
 )
-from ledger_pipelines.columns import (
-    Int64s,
-    Mask,
-    array,
-    column,
-    int64s,
-    joined_text,
-    kept,
-    positions,
-    small_units,
-)
+from ledger_pipelines.columns import kept
+from ledger_pipelines.frames import Series, narrowed, to_arrow, to_pandas
 from ledger_pipelines.money import AMOUNT
 
 
@@ -42,9 +30,10 @@ def recognised_beyond_contract(accruals: pa.Table) -> pa.Table:
 
     Rows: ACCRUAL_KEY, contract_amount, recognised_to_date.
     """
-    amount, to_date = _units(accruals, "contract_amount"), _units(accruals, "recognised_to_date")
-    # The sign of a product, without the product, which might not fit.
-    beyond = (np.abs(to_date) > np.abs(amount)) | (np.sign(amount) * np.sign(to_date) < 0)
+    rows = to_pandas(accruals)
+    amount, to_date = rows["contract_amount"], rows["recognised_to_date"]
+    other_sign = ((amount < 0) & (to_date > 0)) | ((amount > 0) & (to_date < 0))
+    beyond = (to_date.abs() > amount.abs()) | other_sign
     return _offending(accruals, beyond, [*ACCRUAL_KEY, "contract_amount", "recognised_to_date"])
 
 
@@ -53,11 +42,10 @@ def completed_with_money_left(accruals: pa.Table) -> pa.Table:
 
     Rows: ACCRUAL_KEY, state, contract_amount, recognised_to_date.
     """
-    states: Any = column(accruals, "state")
-    final = pc.is_in(states, value_set=array([STATES[STATE_COMPLETED], STATES[STATE_CANCELED]]))
-    done: Mask = final.to_numpy(zero_copy_only=False)
-    left = _units(accruals, "contract_amount") != _units(accruals, "recognised_to_date")
-    return _offending(accruals, done & left, [*ACCRUAL_KEY, "state", "contract_amount", "recognised_to_date"])
+    rows = to_pandas(accruals)
+    is_done = rows["state"].isin([STATES[STATE_COMPLETED], STATES[STATE_CANCELED]])
+    left = is_done & (rows["contract_amount"] != rows["recognised_to_date"])
+    return _offending(accruals, left, [*ACCRUAL_KEY, "state", "contract_amount", "recognised_to_date"])
 
 
 def accruals_that_do_not_follow(accruals: pa.Table) -> pa.Table:
@@ -69,14 +57,10 @@ def accruals_that_do_not_follow(accruals: pa.Table) -> pa.Table:
     recognised_to_date, pending.
     """
     accruals = accruals.sort_by([(name, "ascending") for name in (*CONTRACT_KEY, "month")])
-    amount, to_date = _units(accruals, "contract_amount"), _units(accruals, "recognised_to_date")
-    wrong = amount - to_date != _units(accruals, "pending")
-    keys = [ranked(column(accruals, name))[0] for name in CONTRACT_KEY]
-    again = np.logical_and.reduce([key[1:] == key[:-1] for key in keys])
-    moved = (amount[1:] - amount[:-1] != _units(accruals, "invoiced")[1:]) | (
-        to_date[1:] - to_date[:-1] != _units(accruals, "recognised")[1:]
-    )
-    wrong[1:] |= again & moved
+    rows = to_pandas(accruals)
+    amount, to_date = rows["contract_amount"], rows["recognised_to_date"]
+    moved = (amount - amount.shift() != rows["invoiced"]) | (to_date - to_date.shift() != rows["recognised"])
+    wrong = (amount - to_date != rows["pending"]) | (_is_as_above(rows, CONTRACT_KEY) & moved)
     return _offending(accruals, wrong, [*ACCRUAL_KEY, "contract_amount", "recognised_to_date", "pending"])
 
 
@@ -88,17 +72,12 @@ def deferred_revenue_that_does_not_roll(deferred: pa.Table) -> pa.Table:
     opens with nothing. Rows: all columns of DEFERRED_REVENUE.
     """
     deferred = deferred.sort_by([("currency", "ascending"), ("month", "ascending")])
-    opening, invoiced, recognised, closing = (
-        _units(deferred, name) for name in ("opening", "invoiced", "recognised", "closing")
-    )
-    months = months_of(int64s(column(deferred, "month")))
-    currency, _ = ranked(column(deferred, "currency"))
-    follows = np.zeros(months.size, dtype=np.bool_)
-    follows[1:] = (currency[1:] == currency[:-1]) & (months[1:] == months[:-1] + 1)
-    expected = np.where(follows, np.roll(closing, 1), 0)
-    known = np.isin(months - 1, months)
-    wrong = (opening + invoiced - recognised != closing) | (known & (opening != expected))
-    return _offending(deferred, wrong, deferred.column_names)
+    rows = to_pandas(deferred)
+    next_month = rows["month"] + pd.DateOffset(months=1)
+    follows = _is_as_above(rows, ["currency"]) & (next_month.shift() == rows["month"])
+    reopened = (rows["opening"] != rows["closing"].shift()).where(follows, rows["opening"] != 0)
+    wrong = rows["opening"] + rows["invoiced"] - rows["recognised"] != rows["closing"]
+    return _offending(deferred, wrong | (rows["month"].isin(next_month) & reopened), deferred.column_names)
 
 
 def accruals_and_deferred_revenue_that_disagree(accruals: pa.Table, deferred: pa.Table) -> pa.Table:
@@ -107,19 +86,14 @@ def accruals_and_deferred_revenue_that_disagree(accruals: pa.Table, deferred: pa
     Both frames hold the same months. Rows: DEFERRED_KEY, and for each of invoiced, recognised and closing the
     sum of the contracts (0 where there is no row) less what deferred revenue says.
     """
-    names = ("invoiced", "recognised", "closing")
+    names = ["invoiced", "recognised", "closing"]
     stated = deferred.select([*DEFERRED_KEY, *names])
-    of_contracts = accruals.select([*DEFERRED_KEY, "invoiced", "recognised", "pending"])
-    of_contracts = of_contracts.rename_columns(stated.column_names).cast(stated.schema)
-    negative: Any = [pc.negate(column(stated, name)).cast(AMOUNT) for name in names]
-    keys = [column(stated, name) for name in DEFERRED_KEY]
-    both = pa.concat_tables([of_contracts, pa.Table.from_arrays([*keys, *negative], schema=stated.schema)])
-    sums = both.group_by(list(DEFERRED_KEY)).aggregate([(name, "sum") for name in names])
-    found = sums.select([*DEFERRED_KEY, *(f"{name}_sum" for name in names)]).rename_columns(
-        stated.column_names
-    )
-    wrong = np.logical_or.reduce([_units(found, name) != 0 for name in names])
-    return _offending(found, wrong, found.column_names)
+    of_contracts = to_pandas(accruals).rename(columns={"pending": "closing"})[stated.column_names]
+    less = to_pandas(stated)
+    less = less.assign(**{name: narrowed(-less[name], AMOUNT) for name in names})
+    sums = pd.concat([of_contracts, less]).groupby(list(DEFERRED_KEY), as_index=False)[names].sum()
+    found = to_arrow(sums, stated.schema)
+    return _offending(found, (sums[names] != 0).any(axis=1), found.column_names)
 
 
 def revenue_taken_back(accruals: pa.Table, notices: pa.Table) -> pa.Table:
@@ -127,11 +101,11 @@ def revenue_taken_back(accruals: pa.Table, notices: pa.Table) -> pa.Table:
 
     Rows: ACCRUAL_KEY, contract_amount, recognised.
     """
-    recognised, invoiced = _units(accruals, "recognised"), _units(accruals, "invoiced")
-    named = kept(notices, int64s(column(notices, "contract_number")) > 0)
-    keys = [joined_text(frame, ACCRUAL_KEY) for frame in (accruals, named)]
-    is_told = positions(keys[0], keys[1]) >= 0
-    wrong = (recognised < 0) & (invoiced >= 0) & ~is_told
+    rows, key = to_pandas(accruals), list(ACCRUAL_KEY)
+    named = to_pandas(notices.select([*key]))
+    named = named[named["contract_number"] > 0].drop_duplicates()
+    has_notice = rows[key].merge(named, how="left", on=key, indicator="notice")["notice"] == "both"
+    wrong = (rows["recognised"] < 0) & (rows["invoiced"] >= 0) & ~has_notice
     return _offending(accruals, wrong, [*ACCRUAL_KEY, "contract_amount", "recognised"])
 
 
@@ -140,18 +114,19 @@ def stalled_contracts(notices: pa.Table) -> pa.Table:
 
     Rows: ACCRUAL_KEY, period_id, amount, message.
     """
-    kinds: Any = column(notices, "kind")
-    found = notices.filter(pc.equal(kinds, pa.scalar(STALLED)))
-    shown = [*ACCRUAL_KEY, "period_id", "amount", "message"]
-    return found.sort_by(
-        [("amount", "descending"), *((name, "ascending") for name in NOTICE_KEY if name != "kind")]
-    ).select(shown)
+    stalled = kept(notices, (to_pandas(notices)["kind"] == STALLED).to_numpy(dtype=bool))
+    key = [name for name in NOTICE_KEY if name != "kind"]
+    ordered = stalled.sort_by([("amount", "descending"), *((name, "ascending") for name in key)])
+    return ordered.select([*ACCRUAL_KEY, "period_id", "amount", "message"])
 
 
-def _units(frame: pa.Table, name: str) -> Int64s:
-    return small_units(column(frame, name))
+def _is_as_above(rows: pd.DataFrame, names: Sequence[str]) -> Series:
+    """Where a row has the values of the row above it in these columns."""
+    key = rows[list(names)]
+    return (key == key.shift()).fillna(False).all(axis=1)
 
 
-def _offending(frame: pa.Table, where: Mask, columns: Sequence[str]) -> pa.Table:
+def _offending(frame: pa.Table, where: Series, columns: Sequence[str]) -> pa.Table:
     key = [name for name in ACCRUAL_KEY if name in columns]
-    return kept(frame, where).select(list(columns)).sort_by([(name, "ascending") for name in key])
+    offending = kept(frame, where.to_numpy(dtype=bool, na_value=False))
+    return offending.select(list(columns)).sort_by([(name, "ascending") for name in key])

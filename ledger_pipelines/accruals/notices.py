@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -15,7 +16,6 @@ import pyarrow.compute as pc
 from ledger_pipelines.accruals.assignment import Assignment
 from ledger_pipelines.accruals.columns import NEVER
 from ledger_pipelines.accruals.contracts import Contracts
-from ledger_pipelines.accruals.decisions import DAYS_TO_ENROL, Facts
 from ledger_pipelines.accruals.notion import GOING_ON
 from ledger_pipelines.accruals.outputs import (
     ACCRUAL_NOTICES,
@@ -33,16 +33,13 @@ from ledger_pipelines.accruals.outputs import (
     UNDATED_NOTION_STATUS,
     UNUSABLE_MEMBERSHIP,
 )
-from ledger_pipelines.accruals.statements import MonthOfContracts
+from ledger_pipelines.accruals.release import DAYS_TO_ENROL, Facts
+from ledger_pipelines.accruals.statements import MonthOfContracts, month_column
 from ledger_pipelines.accruals.versions import SaleVersions
 from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, mask, take
 from ledger_pipelines.money import AMOUNT
 
-#: Text, with columns in its place: each notice's words.
-_Words = Sequence["str | Column"]
-
-
-#: What a notice of each kind says of a contract.
+#: What a notice of each kind says.
 _TEXTS: Mapping[str, str] = MappingProxyType(
     {
         MISSING_CRM_DATA: "{client} bought {service} and is neither enrolled in 4Geeks nor in Notion: enrol the client, "
@@ -64,6 +61,8 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
         "Correct the status in 4Geeks, or reopen the month.",
         STALLED: "{money} of {service} of {client} are left, no period runs on and nothing will release them: extend or "
         "correct the period, or credit them.",
+        UNASSIGNED_PERIOD: "The period {period} of {client} belongs to none or several of the client's services, as its "
+        "program is {program}: name the service after the program.",
     }
 )
 
@@ -97,15 +96,41 @@ class People:
     def deciding_period(self, one: MonthOfContracts) -> Int64s:
         """The input row of the period that decides each contract in the month; -1 without one."""
         at = self.facts.deciding[one.version]
-        return np.where(at >= 0, np.append(self.facts.walk.schedule.row, -1)[at], -1)
+        return np.where(at >= 0, np.append(self.facts.progress.schedule.row, -1)[at], -1)
 
     def ids(self, periods: Int64s) -> Column:
         """The ids of periods at these rows; 0 for -1."""
         return take(column(self.periods, "id"), periods).fill_null(0)
 
 
-def month_notices(people: People, one: MonthOfContracts) -> list[pa.Table]:
-    """The month's notices (ACCRUAL_NOTICES), in no promised order."""
+@dataclass(frozen=True, slots=True)
+class _Noticed:
+    """Contracts that notices of one kind are about: each with its month, amount (in hundredths), the input row of the
+    period that decides (-1 without one) and the status that it was decided or booked with.
+    """
+
+    month: Int64s
+    contract: Int64s
+    amount: Int64s
+    period: Int64s
+    status: Int64s
+
+
+def notice_table(people: People, months: Sequence[MonthOfContracts]) -> pa.Table:
+    """ACCRUAL_NOTICES of these months, by key."""
+    noticed: dict[str, list[_Noticed]] = defaultdict(list)
+    for one in months:
+        for kind, where in _contracts_by_kind(people, one).items():
+            if where.any():
+                noticed[kind].append(_noticed(people, one, kind, np.flatnonzero(where)))
+    tables = [_of_contracts(people, kind, parts) for kind, parts in noticed.items()]
+    unassigned = [_of_unassigned(people, months)] if months else []
+    notices = pa.concat_tables([ACCRUAL_NOTICES.empty_table(), *tables, *unassigned])
+    return notices.sort_by([(name, "ascending") for name in NOTICE_KEY])
+
+
+def _contracts_by_kind(people: People, one: MonthOfContracts) -> dict[str, Mask]:
+    """The contracts that the month has a notice of, by its kind."""
     facts, at = people.facts, one.version
     notion, standing = facts.notion, facts.standing
     found, unassigned = notion.found[at], standing.unassigned[at]
@@ -114,7 +139,7 @@ def month_notices(people: People, one: MonthOfContracts) -> list[pa.Table]:
     nowhere = waits & ~found & ~unassigned
     late = one.day > one.contract_day + DAYS_TO_ENROL
     undated = (notion.meaning != GOING_ON) & (notion.day == NEVER)
-    masks = {
+    return {
         MISSING_CRM_DATA: nowhere & ~enrolled & ~(late & unread),
         UNUSABLE_MEMBERSHIP: nowhere & enrolled,
         CRM_NOT_READ: nowhere & ~enrolled & late & unread,
@@ -125,18 +150,17 @@ def month_notices(people: People, one: MonthOfContracts) -> list[pa.Table]:
         CHANGE_OF_ESTIMATE: _estimated_less(facts, one),
         STALLED: _stalled(facts, one),
     }
-    told = [
-        _of_contracts(people, one, kind, np.flatnonzero(where))
-        for kind, where in masks.items()
-        if where.any()
-    ]
-    return [*told, _of_unassigned(people, one)]
 
 
-def notice_table(people: People, months: Sequence[Sequence[pa.Table]]) -> pa.Table:
-    """ACCRUAL_NOTICES of these months, by key."""
-    notices = pa.concat_tables([ACCRUAL_NOTICES.empty_table(), *(one for month in months for one in month)])
-    return notices.sort_by([(name, "ascending") for name in NOTICE_KEY])
+def _noticed(people: People, one: MonthOfContracts, kind: str, rows: Int64s) -> _Noticed:
+    amounts = {NOT_CONGRUENT_STATUS: one.decided.cumulative - one.by_rule, CHANGE_OF_ESTIMATE: one.recognised}
+    return _Noticed(
+        month=np.full(rows.size, one.month, dtype=np.int64),
+        contract=rows,
+        amount=amounts.get(kind, one.pending)[rows],
+        period=people.deciding_period(one)[rows],
+        status=one.decided.status[rows],
+    )
 
 
 def _membership_gone(people: People, one: MonthOfContracts) -> Mask:
@@ -167,79 +191,73 @@ def _stalled(facts: Facts, one: MonthOfContracts) -> Mask:
     return stalled
 
 
-def _of_contracts(people: People, one: MonthOfContracts, kind: str, rows: Int64s) -> pa.Table:
-    told = {NOT_CONGRUENT_STATUS: one.decided.cumulative - one.by_rule, CHANGE_OF_ESTIMATE: one.recognised}
-    amount = decimals(told.get(kind, one.pending)[rows], AMOUNT)
+def _of_contracts(people: People, kind: str, parts: Sequence[_Noticed]) -> pa.Table:
+    """The notices (ACCRUAL_NOTICES) of one kind, in no promised order."""
+    month, contract, units, period, status = (
+        np.concatenate([getattr(one, name) for one in parts])
+        for name in ("month", "contract", "amount", "period", "status")
+    )
+    amount, keys = decimals(units, AMOUNT), people.contracts.keys.take(array(contract))
+    amounts: Any = amount.cast(pa.string())
+    words: dict[str, Column] = {
+        "client": people.client(contract),
+        "service": people.service(contract),
+        "money": pc.binary_join_element_wise(amounts, column(keys, "currency"), pa.scalar(" ")),
+        "booked": take(array(CONTRACT_STATUSES), status),
+        "status": take(column(people.periods, "status"), period),
+    }
     columns: dict[str, Column] = {
-        "month": one.months(rows.size),
-        **{name: column(people.contracts.keys, name).take(array(rows)) for name in CONTRACT_KEY},
-        "kind": pa.repeat(pa.scalar(kind), rows.size),
-        "period_id": people.ids(people.deciding_period(one)[rows]),
+        "month": month_column(month),
+        **{name: column(keys, name) for name in CONTRACT_KEY},
+        "kind": pa.repeat(pa.scalar(kind), contract.size),
+        "period_id": people.ids(period),
         "amount": amount,
-        "message": _joined(_message(people, one, kind, rows, amount), rows.size),
+        "message": _filled(_TEXTS[kind], words, contract.size),
     }
     return pa.Table.from_arrays([columns[name] for name in ACCRUAL_NOTICES.names], schema=ACCRUAL_NOTICES)
 
 
-def _joined(words: _Words, count: int) -> Column:
-    texts: Any = [pa.repeat(pa.scalar(one), count) if isinstance(one, str) else one for one in words]
-    joined: Column = pc.binary_join_element_wise(*texts, pa.scalar(""))
-    return joined
-
-
-def _message(people: People, one: MonthOfContracts, kind: str, rows: Int64s, amount: Column) -> _Words:
-    currency = column(people.contracts.keys, "currency").take(array(rows))
-    amounts: Any = amount.cast(pa.string())
-    values: dict[str, Column] = {
-        "client": people.client(rows),
-        "service": people.service(rows),
-        "money": pc.binary_join_element_wise(amounts, currency, pa.scalar(" ")),
-        "booked": take(array(CONTRACT_STATUSES), one.decided.status[rows]),
-        "status": take(column(people.periods, "status"), people.deciding_period(one)[rows]),
-    }
-    return _filled(_TEXTS[kind], values)
-
-
-def _filled(text: str, values: Mapping[str, Column]) -> _Words:
-    """The text in parts, its names in braces replaced by columns."""
-    words: list[str | Column] = []
+def _filled(text: str, values: Mapping[str, Column], count: int) -> Column:
+    """The text in every row, its names in braces replaced by the row's values."""
+    parts: list[Any] = []
     for plain, name, _, _ in Formatter().parse(text):
-        words += [plain] if plain else []
-        words += [values[name]] if name else []
-    return words
+        parts += [pa.repeat(pa.scalar(plain), count)] if plain else []
+        parts += [values[name]] if name else []
+    filled: Column = pc.binary_join_element_wise(*parts, pa.scalar(""))
+    return filled
 
 
-def _of_unassigned(people: People, one: MonthOfContracts) -> pa.Table:
+def _of_unassigned(people: People, months: Sequence[MonthOfContracts]) -> pa.Table:
     """Periods that found no contract, of clients with money left."""
     versions, assigned = people.sale_versions.clients, people.assigned
-    waiting = np.zeros(people.clients.num_rows, dtype=np.bool_)
-    waiting[people.contracts.client[one.pending != 0]] = True
-    of_client = versions.client[assigned.unassigned_client]
-    concerned = waiting[of_client] & (versions.begin[assigned.unassigned_client] <= one.month)
-    concerned &= one.month < versions.until[assigned.unassigned_client]
-    client, period = of_client[concerned], assigned.unassigned_period[concerned]
-    at = array(period)
-    names = [column(people.periods, name).take(at) for name in ("program_name", "program_slug")]
-    program: Any = pc.coalesce(*names, pa.scalar("without a name"))
-    message: _Words = [
-        "The period ",
-        people.ids(period).cast(pa.string()),
-        " of ",
-        people.client_names.take(array(client)),
-        " belongs to none or several of the client's services, as its program is ",
-        program,
-        ": name the service after the program.",
+    version = assigned.unassigned_client
+    found = []
+    for one in months:
+        has_money = np.zeros(people.clients.num_rows, dtype=np.bool_)
+        has_money[people.contracts.client[one.pending != 0]] = True
+        is_now = (versions.begin[version] <= one.month) & (one.month < versions.until[version])
+        found.append(np.flatnonzero(has_money[versions.client[version]] & is_now))
+    rows = np.concatenate(found)
+    client, period = array(versions.client[version[rows]]), assigned.unassigned_period[rows]
+    names: Any = [
+        column(people.periods, name).take(array(period)) for name in ("program_name", "program_slug")
     ]
-    nobody = pa.repeat(pa.scalar(""), client.size)
+    ids, unnamed = people.ids(period), pa.repeat(pa.scalar("without a name"), rows.size)
+    words: dict[str, Column] = {
+        "period": ids.cast(pa.string()),
+        "client": people.client_names.take(client),
+        "program": pc.coalesce(*names, unnamed),
+    }
+    nobody = pa.repeat(pa.scalar(""), rows.size)
     columns: dict[str, Column] = {
-        "month": one.months(client.size),
-        "contact_id": people.contracts.sales.client_ids.take(array(client)),
+        "month": month_column(np.repeat([one.month for one in months], [at.size for at in found])),
+        "contact_id": people.contracts.sales.client_ids.take(client),
         "service_id": nobody,
         "currency": nobody,
-        "contract_number": pa.repeat(pa.scalar(0, pa.int32()), client.size),
-        "kind": pa.repeat(pa.scalar(UNASSIGNED_PERIOD), client.size),
-        "period_id": people.ids(period),
-        "amount": pa.nulls(client.size, AMOUNT),
-        "message": _joined(message, client.size),
+        "contract_number": pa.repeat(pa.scalar(0, pa.int32()), rows.size),
+        "kind": pa.repeat(pa.scalar(UNASSIGNED_PERIOD), rows.size),
+        "period_id": ids,
+        "amount": pa.nulls(rows.size, AMOUNT),
+        "message": _filled(_TEXTS[UNASSIGNED_PERIOD], words, rows.size),
     }
     return pa.Table.from_arrays([columns[name] for name in ACCRUAL_NOTICES.names], schema=ACCRUAL_NOTICES)

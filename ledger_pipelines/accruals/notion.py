@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.columns import NEVER, mapped, words
-from ledger_pipelines.accruals.people import same_address
+from ledger_pipelines.accruals.people import match_addresses
 from ledger_pipelines.columns import Int64s, Mask, array, column, int64s, picked, positions, take
 
 DROPPED_STATUSES = ("dropped", "early dropped", "suspended")
@@ -41,7 +41,7 @@ def read_notion(pages: pa.Table, clients: pa.Table) -> NotionStates:
     Of several pages with an address of the client the one edited last counts (then the greatest page_id).
     """
     pages = picked(pages, _newest_first(pages))
-    page, client = same_address(pages, clients)
+    page, client = match_addresses(pages, clients)
     at = np.full(clients.num_rows, pages.num_rows, dtype=np.int64)
     np.minimum.at(at, client, page)
     at = np.where(at < pages.num_rows, at, -1)

@@ -11,12 +11,12 @@ from ledger_pipelines.columns import Column, Int64s, column, positions
 _Pairs = tuple[Int64s, Int64s]
 
 
-def same_user(left: pa.Table, right: pa.Table) -> _Pairs:
+def match_users(left: pa.Table, right: pa.Table) -> _Pairs:
     """The rows of both frames with one `user_id`, pair by pair; null is nobody."""
     return _matches(column(left, "user_id"), column(right, "user_id"))
 
 
-def same_address(left: pa.Table, right: pa.Table) -> _Pairs:
+def match_addresses(left: pa.Table, right: pa.Table) -> _Pairs:
     """The rows of both frames whose `email` has an address in common, each pair once."""
     at_left, left_addresses = addresses_of(column(left, "email"))
     at_right, right_addresses = addresses_of(column(right, "email"))
@@ -26,12 +26,12 @@ def same_address(left: pa.Table, right: pa.Table) -> _Pairs:
     return rows, columns
 
 
-def same_person(left: pa.Table, right: pa.Table) -> _Pairs:
+def match_people(left: pa.Table, right: pa.Table) -> _Pairs:
     """The rows of both frames that are one person: a row of `right` goes by its user where `left` has that user, else
     by its addresses.
     """
-    by_user, users = same_user(left, right)
-    by_address, addressees = same_address(left, right)
+    by_user, users = match_users(left, right)
+    by_address, addressees = match_addresses(left, right)
     has_user = np.zeros(right.num_rows, dtype=np.bool_)
     has_user[users] = True
     others = ~has_user[addressees]

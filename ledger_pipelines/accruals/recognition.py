@@ -2,7 +2,7 @@
 
     recognised(m) = E(m) - C(m - 1)
 
-E is what should have been recognised by a month's end (`decisions`), C what was: E itself after an open month,
+E is what should have been recognised by a month's end (`release`), C what was: E itself after an open month,
 what was before and the booked amount after a closed one. A closed month that is asked for is computed as if it
 were open, so that the two can be compared; for the months after it, what it booked counts.
 
@@ -26,7 +26,13 @@ from ledger_pipelines.accruals.assignment import Assignment, assign_periods
 from ledger_pipelines.accruals.columns import NEVER, first_days
 from ledger_pipelines.accruals.contracts import Contracts, read_contracts
 from ledger_pipelines.accruals.courses import ContractVersions, contract_versions
-from ledger_pipelines.accruals.decisions import (
+from ledger_pipelines.accruals.inputs import AccrualInputs
+from ledger_pipelines.accruals.notices import People, notice_table
+from ledger_pipelines.accruals.notion import NotionStates, read_notion
+from ledger_pipelines.accruals.outputs import CATCH_UP, AccrualResult
+from ledger_pipelines.accruals.people import match_addresses, match_users
+from ledger_pipelines.accruals.progress import plan_progress
+from ledger_pipelines.accruals.release import (
     NOT_BOOKED,
     Bound,
     Decided,
@@ -39,16 +45,10 @@ from ledger_pipelines.accruals.decisions import (
     held_back,
     stay_released,
 )
-from ledger_pipelines.accruals.inputs import AccrualInputs
-from ledger_pipelines.accruals.notices import People, month_notices, notice_table
-from ledger_pipelines.accruals.notion import NotionStates, read_notion
-from ledger_pipelines.accruals.outputs import CATCH_UP, AccrualResult
-from ledger_pipelines.accruals.people import same_address, same_user
 from ledger_pipelines.accruals.sales import Sales, read_sales
 from ledger_pipelines.accruals.schedule import read_schedule
 from ledger_pipelines.accruals.statements import MonthOfContracts, accrual_table, deferred_table
 from ledger_pipelines.accruals.versions import SaleVersions, sale_versions
-from ledger_pipelines.accruals.walk import plan_walk
 from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.months import month_of
 
@@ -73,7 +73,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class _Calendar:
-    """The months to walk through, ascending, those asked for, and those that are closed."""
+    """The months to go through, ascending, those asked for, and those that are closed."""
 
     months: range
     asked: frozenset[int]
@@ -88,14 +88,14 @@ def accrue(inputs: AccrualInputs, months: Sequence[date]) -> AccrualResult:
     terms, a period or an amount cannot be.
     """
     known = gather(inputs)
-    asked = list(_walk_months(known, _calendar(inputs, known.contracts, months)))
+    asked = list(_month_by_month(known, _calendar(inputs, known.contracts, months)))
     people = People(
         known.contracts, known.facts, known.assigned, known.sale_versions, known.periods, known.clients
     )
     return AccrualResult(
         accrual_table(known.contracts, known.facts, column(known.periods, "id"), asked),
         deferred_table(known.contracts, asked),
-        notice_table(people, [month_notices(people, one) for one in asked]),
+        notice_table(people, asked),
     )
 
 
@@ -139,15 +139,15 @@ def _facts(
     concerned = assigned.unassigned_client[assigned.unassigned_client < unassigned.size]
     unassigned[concerned] = True
     enrolled = np.zeros(len(sales.client_ids), dtype=np.bool_)
-    for match in (same_user, same_address):
+    for match in (match_users, match_addresses):
         enrolled[match(clients, inputs.read("enrolled"))[0]] = True
     known = positions(sales.client_ids, column(inputs.read("clients"), "contact_id")) >= 0
     unread = ~known
     if not inputs.crm_is_complete:
         unread |= positions(sales.client_ids, pa.array(sorted(inputs.resigned), pa.string())) < 0
     standing = Standing(unassigned[client_version], enrolled[client], unread[client])
-    walk = plan_walk(versions.schedule, sales.terms.of(sale))
-    return gather_facts(walk, notion.of(client), standing)
+    progress = plan_progress(versions.schedule, sales.terms.of(sale))
+    return gather_facts(progress, notion.of(client), standing)
 
 
 def _numbers(months: Any) -> list[int]:
@@ -163,7 +163,7 @@ def _calendar(inputs: AccrualInputs, contracts: Contracts, months: Sequence[date
     return _Calendar(range(start, asked[-1] + 1), frozenset(asked), frozenset(closed))
 
 
-class _Walked:
+class _DocumentsSoFar:
     """What is known of the contracts' documents by a month."""
 
     def __init__(self, contracts: Contracts) -> None:
@@ -204,18 +204,18 @@ class _Walked:
         return decide(facts, self._amounts, days, day, month).of(self.version)
 
 
-def _walk_months(known: Known, calendar: _Calendar) -> Iterator[MonthOfContracts]:
+def _month_by_month(known: Known, calendar: _Calendar) -> Iterator[MonthOfContracts]:
     """The months that are asked for, in order."""
     contracts, facts, count = known.contracts, known.facts, known.contracts.count
-    walked = _Walked(contracts)
+    so_far = _DocumentsSoFar(contracts)
     before = np.zeros(count, dtype=np.int64)
     bound = Bound(np.full(count, NOT_BOOKED, dtype=np.int64), np.zeros(count, dtype=np.bool_))
     missed = np.zeros(count, dtype=np.bool_)
     for month in calendar.months:
-        walked.enter(month)
-        amount, at = walked.amount, walked.version
+        so_far.enter(month)
+        amount, at = so_far.amount, so_far.version
         day = int(first_days(np.array([month + 1]))[0]) - 1
-        plain = walked.decide(facts, day, month)
+        plain = so_far.decide(facts, day, month)
         last = facts.status[at]
         held = contradicted(last, bound, plain, amount)
         again = confirmed(last, bound, plain, amount)
@@ -227,9 +227,9 @@ def _walk_months(known: Known, calendar: _Calendar) -> Iterator[MonthOfContracts
                 month=month,
                 day=day,
                 version=at,
-                contract_day=walked.contract_day,
+                contract_day=so_far.contract_day,
                 amount=amount,
-                invoiced=walked.invoiced,
+                invoiced=so_far.invoiced,
                 before=before,
                 decided=decided,
                 reason=np.where(missed & ~still & ~again, CATCH_UP, decided.reason),

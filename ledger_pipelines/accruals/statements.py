@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.accruals.columns import first_days
+from ledger_pipelines.accruals.columns import NEVER, first_days
 from ledger_pipelines.accruals.contracts import Contracts
-from ledger_pipelines.accruals.decisions import Decided, Facts
 from ledger_pipelines.accruals.outputs import (
     CONTRACT_KEY,
     CONTRACT_STATUSES,
@@ -20,6 +20,7 @@ from ledger_pipelines.accruals.outputs import (
     REASONS,
     STATES,
 )
+from ledger_pipelines.accruals.release import Decided, Facts
 from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, half_up, summed, take
 from ledger_pipelines.money import AMOUNT
 
@@ -57,79 +58,87 @@ class MonthOfContracts:
         """What is left after the month."""
         return self.amount - self.decided.cumulative
 
-    def months(self, count: int) -> Column:
-        """The month's first day, `count` times."""
-        first = first_days(np.array([self.month]))
-        return array(np.repeat(first, count).astype(np.int32)).cast(pa.date32())
+
+def month_column(months: Int64s) -> Column:
+    """Months as the dates of their first days."""
+    return array(first_days(months).astype(np.int32)).cast(pa.date32())
 
 
 def accrual_table(
     contracts: Contracts, facts: Facts, period_ids: Column, months: Sequence[MonthOfContracts]
 ) -> pa.Table:
     """MONTHLY_ACCRUALS of these months, by key. `period_ids` are the input's."""
-    return pa.concat_tables(
-        [MONTHLY_ACCRUALS.empty_table(), *(_accruals(contracts, facts, period_ids, one) for one in months)]
-    )
+    if not months:
+        return MONTHLY_ACCRUALS.empty_table()
+    rows = [
+        np.flatnonzero((one.invoiced != 0) | (one.recognised != 0) | (one.pending != 0)) for one in months
+    ]
 
+    def stacked(values: Callable[[MonthOfContracts], Any]) -> Any:
+        return np.concatenate([values(one)[at] for one, at in zip(months, rows, strict=True)])
 
-def _accruals(contracts: Contracts, facts: Facts, period_ids: Column, one: MonthOfContracts) -> pa.Table:
-    recognised, pending = one.recognised, one.pending
-    rows = np.flatnonzero((one.invoiced != 0) | (recognised != 0) | (pending != 0))
-    at = array(rows)
-    decided = one.decided
-    fraction = half_up(decided.numerator[rows] * 10**FRACTION.scale, decided.denominator[rows])
-    days: Column = array(one.contract_day[rows].astype(np.int32)).cast(pa.date32())
+    def amounts(values: Callable[[MonthOfContracts], Int64s]) -> Column:
+        return decimals(stacked(values), AMOUNT)
+
+    contract = array(np.concatenate(rows))
+    recognised = stacked(lambda one: one.recognised)
+    numerator = stacked(lambda one: one.decided.numerator)
+    fraction = half_up(numerator * 10**FRACTION.scale, stacked(lambda one: one.decided.denominator))
+    is_decided = ~stacked(lambda one: one.undecided)
+    days: Column = array(stacked(lambda one: one.contract_day).astype(np.int32)).cast(pa.date32())
     columns: dict[str, Column] = {
-        "month": one.months(rows.size),
-        **{name: column(contracts.keys, name).take(at) for name in CONTRACT_KEY},
+        "month": month_column(np.repeat([one.month for one in months], [at.size for at in rows])),
+        **{name: column(contracts.keys, name).take(contract) for name in CONTRACT_KEY},
         "contract_date": days,
-        "contract_amount": decimals(one.amount[rows], AMOUNT),
-        "invoiced": decimals(one.invoiced[rows], AMOUNT),
-        "recognised": decimals(recognised[rows], AMOUNT),
-        "recognised_to_date": decimals(decided.cumulative[rows], AMOUNT),
-        "pending": decimals(pending[rows], AMOUNT),
-        "fraction": decimals(fraction.astype(np.int64), FRACTION, where=~one.undecided[rows]),
-        "state": take(array(STATES), decided.state[rows]),
-        "contract_status": take(array(CONTRACT_STATUSES), decided.status[rows]),
-        "reason": take(array(REASONS), np.where(recognised != 0, one.reason, -1)[rows]),
-        "period_id": take(period_ids, _shown_at(facts, one.day)[one.version[rows]]),
+        "contract_amount": amounts(lambda one: one.amount),
+        "invoiced": amounts(lambda one: one.invoiced),
+        "recognised": decimals(recognised, AMOUNT),
+        "recognised_to_date": amounts(lambda one: one.decided.cumulative),
+        "pending": amounts(lambda one: one.pending),
+        "fraction": decimals(fraction.astype(np.int64), FRACTION, where=is_decided),
+        "state": take(array(STATES), stacked(lambda one: one.decided.state)),
+        "contract_status": take(array(CONTRACT_STATUSES), stacked(lambda one: one.decided.status)),
+        "reason": take(array(REASONS), np.where(recognised != 0, stacked(lambda one: one.reason), -1)),
+        "period_id": take(period_ids, stacked(lambda one: _latest_period(facts, one.day)[one.version])),
     }
     return pa.Table.from_arrays([columns[name] for name in MONTHLY_ACCRUALS.names], schema=MONTHLY_ACCRUALS)
 
 
-def _shown_at(facts: Facts, day: int) -> Int64s:
+def _latest_period(facts: Facts, day: int) -> Int64s:
     """The input row of the last period that has started by the day, else of the first; -1 without periods.
 
     Of each version.
     """
-    schedule = facts.walk.schedule
-    shown = np.full(facts.deciding.size, -1, dtype=np.int64)
+    schedule = facts.progress.schedule
+    latest = np.full(facts.deciding.size, -1, dtype=np.int64)
     if schedule.owners.size:
         started = np.add.reduceat((schedule.start <= day).astype(np.int64), schedule.first)
-        shown[schedule.owners] = schedule.row[schedule.first + np.maximum(started - 1, 0)]
-    return shown
+        latest[schedule.owners] = schedule.row[schedule.first + np.maximum(started - 1, 0)]
+    return latest
 
 
 def deferred_table(contracts: Contracts, months: Sequence[MonthOfContracts]) -> pa.Table:
     """DEFERRED_REVENUE of these months, by key."""
-    return pa.concat_tables([DEFERRED_REVENUE.empty_table(), *(_deferred(contracts, one) for one in months)])
-
-
-def _deferred(contracts: Contracts, one: MonthOfContracts) -> pa.Table:
+    if not months:
+        return DEFERRED_REVENUE.empty_table()
     currencies = contracts.sales.currencies
     count = len(currencies)
-    there = np.zeros(count, dtype=np.bool_)
-    there[contracts.currency[contracts.first_month <= one.month]] = True
-    amounts = {
-        "opening": one.amount - one.invoiced - one.before,
-        "invoiced": one.invoiced,
-        "recognised": one.recognised,
-        "closing": one.pending,
-    }
-    sums = {name: summed(units, contracts.currency, count)[there] for name, units in amounts.items()}
+    first = np.full(count, NEVER, dtype=np.int64)
+    np.minimum.at(first, contracts.currency, contracts.first_month)
+    number = np.array([one.month for one in months])
+    # A row for each month and currency.
+    is_known = (first <= number[:, None]).ravel()
+
+    def sums(values: Callable[[MonthOfContracts], Int64s]) -> Column:
+        found = [summed(values(one), contracts.currency, count) for one in months]
+        return decimals(np.concatenate(found)[is_known], AMOUNT)
+
     columns: list[Column] = [
-        one.months(int(there.sum())),
-        currencies.filter(array(there)),
-        *(decimals(units, AMOUNT) for units in sums.values()),
+        month_column(np.repeat(number, count)[is_known]),
+        take(currencies, np.tile(np.arange(count), number.size)[is_known]),
+        sums(lambda one: one.amount - one.invoiced - one.before),
+        sums(lambda one: one.invoiced),
+        sums(lambda one: one.recognised),
+        sums(lambda one: one.pending),
     ]
     return pa.Table.from_arrays(columns, schema=DEFERRED_REVENUE)

@@ -1,4 +1,4 @@
-"""May months be closed for good, and what stands against it (rules/billing.md, Which plan, 3).
+"""May months be closed for good, may one be reopened, and what stands against it (rules/billing.md, Which plan, 3).
 
 Closed for good is closed with all that belongs in the books: nothing unread that would be billed, no company without a
 plan, no invariant broken. What a person has ignored, with a note, stands against nothing; nor does what is no matter of
@@ -13,7 +13,7 @@ from datetime import date
 from typing import Literal
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months, month_of
+from ledger_pipelines.months import describe_months, format_month, month_of
 
 #: Whose present state the books are made of: an error of theirs that names no month troubles every open one.
 _SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
@@ -65,9 +65,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why months are not closed: what it is about, in which words, and the error that a person may ignore."""
+    """Why months are not closed, or one not reopened: what it is about, in which words, and the error that a person may
+    ignore.
+    """
 
-    kind: Literal["step", "invariant", "error"]
+    kind: Literal["step", "invariant", "error", "month"]
     subject: str
     message: str
     error_id: int | None = None
@@ -80,6 +82,23 @@ def reasons_against(facts: Facts) -> list[Reason]:
         *(_of_invariant(one) for one in facts.invariants if one.asset not in _OUTSIDE),
         *(_of_error(one) for one in facts.errors if troubles(one, facts.months)),
     ]
+
+
+def reasons_against_reopening(month: date, *, is_closed: bool, restated_by: Sequence[date]) -> list[Reason]:
+    """What stands against reopening a month; nothing where it may be. The gravest comes first.
+
+    `restated_by` are the later closed months that keep news of its invoices: once it is open it reads these anew, and
+    they would count twice.
+    """
+    name = format_month(month)
+    reasons = []
+    if restated_by:
+        later = format_month(max(restated_by))
+        news = f"{later} is closed and keeps news of {name}'s invoices, which would then count twice"
+        reasons.append(Reason("month", later, f"{news}: reopen {later} first."))
+    if not is_closed:
+        reasons.append(Reason("month", name, f"{name} is not closed, so there is nothing to reopen."))
+    return reasons
 
 
 def warnings_of(facts: Facts) -> list[Reason]:
@@ -122,9 +141,9 @@ def _of_step(failed: FailedStep) -> Reason:
 
 
 def _of_invariant(broken: BrokenInvariant) -> Reason:
-    told = broken.message or "see the check in Dagster."
+    message = broken.message or "see the check in Dagster."
     return Reason(
-        "invariant", f"{broken.asset} {broken.check}", f"{broken.asset} breaks {broken.check}: {told}"
+        "invariant", f"{broken.asset} {broken.check}", f"{broken.asset} breaks {broken.check}: {message}"
     )
 
 

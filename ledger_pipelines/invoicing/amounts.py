@@ -102,9 +102,9 @@ class Amounts:
             without_tax * self.of_lines * np.where(rest < 0, -1, 1), np.where(rest == 0, 1, abs(rest))
         )
         before = np.where(rest == 0, without_tax + withheld, shrunk)
-        shown = np.where(subtotal != 0, subtotal, self.of_lines)
-        before = np.where(abs(before - shown) <= self._tolerance, shown, before)
-        is_lessened = abs(abs(without_tax) - abs(shown)) < abs(abs(before) - abs(shown))
+        stated = np.where(subtotal != 0, subtotal, self.of_lines)
+        before = np.where(abs(before - stated) <= self._tolerance, stated, before)
+        is_lessened = abs(abs(without_tax) - abs(stated)) < abs(abs(before) - abs(stated))
         return np.where((withheld == 0) | is_lessened, without_tax, before)
 
     @cached_property

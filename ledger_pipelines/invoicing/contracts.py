@@ -30,7 +30,8 @@ _HEADER = {
     "document_type": "document_type",
     "source_document_id": "made_from",
 }
-#: `document_id` is empty in months that were closed before documents were told apart; only there the last three are null.
+#: `document_id` is empty in months that were closed before documents had rows of their own; only there the last three
+#: are null.
 CONTRACTS = pa.schema(
     [
         *(
@@ -75,10 +76,10 @@ def contract_movements(documents: Documents, booked: pa.Table, services: pa.Tabl
     return to_arrow(rows.sort_values(list(_KEY)), CONTRACTS)
 
 
-def told_apart(booked: pa.Table, closed: Documents, services: pa.Table) -> pa.Table:
+def split_by_document(booked: pa.Table, closed: Documents, services: pa.Table) -> pa.Table:
     """The rows of closed months (CONTRACTS) with a document each; `closed` are all documents that those months hold.
 
-    A month that was closed before documents were told apart holds one row of them all. In its place stand what its
+    A month that was closed before documents had rows of their own holds one row of them all. In its place stand what its
     documents came to.
     """
     is_whole = mask(pc.equal(column(booked, "document_id"), pa.scalar("")))

@@ -122,8 +122,8 @@ def missing_documents(
     live = kept(both, was_asked & ~mask(column(both, "is_removed")))
     ids = column(live, "id")
     live = picked(live, positions(pc.unique(ids), ids))
-    shown = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
-    return rows_without(live, "id", shown).sort_by("id"), live.num_rows
+    listed = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
+    return rows_without(live, "id", listed).sort_by("id"), live.num_rows
 
 
 def _changed(late: Documents, known: Documents) -> Column:

@@ -92,7 +92,7 @@ def month_periods(
         no_periods = _with_flag(kept(no_periods, mask(column(no_periods, "is_period"))), is_period=False)
         no_periods = marked(no_periods, is_removed=False)
         parts += _placed(no_periods, column(no_periods, "month"), written)
-    parts += _still_told(state, here, months, closed)
+    parts += _news_that_holds(state, here, months, closed)
     columns = parts[0].column_names
     return pa.concat_tables([part.select(columns).cast(parts[0].schema) for part in parts])
 
@@ -149,7 +149,7 @@ def _dated_alike(present: pa.Table, replaced: pa.Table, places: Int64s) -> pa.Ta
 
 
 def _gone(missing: pa.Table, rows: pa.Table) -> pa.Table:
-    """Periods that are gone, each in the last month that knew it; one that was gone before stays as it was told."""
+    """Periods that are gone, each in the last month that knew it; one that was gone before stays as it was."""
     before = mask(column(missing, "is_removed"))
     fresh = kept(missing, ~before)
     fresh = marked(_postponed(fresh, _last_months(fresh, rows)), is_removed=True)
@@ -202,18 +202,18 @@ def _placed(frame: pa.Table, earliest: Column, written: Sequence[date]) -> list[
     return [in_month(kept(frame, places == place), month) for place, month in enumerate(written)]
 
 
-def _still_told(
+def _news_that_holds(
     state: _State, here: pa.Table, months: Sequence[date], closed: frozenset[date] | set[date]
 ) -> list[pa.Table]:
     """The news that closed months hold, as far as it is still so."""
     parts = []
     for month in [month for month in months if month in closed]:
         rows = rows_with(here, "month", _months([month]))
-        told = rows_with(kept(rows, mask(column(rows, "is_removed"))), "id", column(state.gone, "id"))
+        gone = rows_with(kept(rows, mask(column(rows, "is_removed"))), "id", column(state.gone, "id"))
         none = rows_with(kept(rows, ~mask(column(rows, "is_period"))), "id", state.without_period)
         first, last = _span(state.present)
         elsewhere = kept(state.present, ~_touches(first, last, month))
-        parts += [told, none, in_month(rows_with(elsewhere, "id", column(rows, "id")), month)]
+        parts += [gone, none, in_month(rows_with(elsewhere, "id", column(rows, "id")), month)]
     return parts
 
 

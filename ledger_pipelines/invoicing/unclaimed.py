@@ -87,14 +87,14 @@ def unclaimed_problems(rows: pa.Table) -> list[Problem]:
             _OPERATION,
             row["document_type"] if row["line_number"] is None else "invoice_line",
             _name(row["document_id"], row["line_number"]),
-            f"{told(row)}, and {_ERRORS[row['reason']]}",
+            f"{describe(row)}, and {_ERRORS[row['reason']]}",
         )
         for row in rows.to_pylist()
         if row["reason"] in _ERRORS
     ]
 
 
-def told(row: dict[str, object]) -> str:
+def describe(row: dict[str, object]) -> str:
     """A row of UNCLAIMED as the beginning of a sentence."""
     line = "" if row["line_number"] is None else f", line {row['line_number']},"
     number = row["document_number"] or row["document_id"]

@@ -9,6 +9,7 @@ from datetime import date
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from ledger_pipelines.closing.readiness import reasons_against_reopening
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.months import ensure_months
@@ -83,15 +84,18 @@ def _reopen(connection: psycopg.Connection, month: date, *, person: str, reason:
     # Shorter than the second after which the server looks for a deadlock: then nobody else is the one to give up.
     connection.execute("SET LOCAL lock_timeout = '400ms'")
     # Before anything is read: of two who reopen it at once, the other waits here and finds it open.
-    connection.execute("SELECT FROM ledger_periods WHERE month = %s FOR UPDATE", [month])
-    _refuse_while_restated(connection, month)
-    row = connection.execute(
-        """UPDATE ledger_periods SET status = 'open', closed_at = NULL, closed_by = NULL
-           WHERE month = %s AND status = 'closed' RETURNING month""",
-        [month],
+    closed = connection.execute(
+        "SELECT status = 'closed' FROM ledger_periods WHERE month = %s FOR UPDATE", [month]
     ).fetchone()
-    if row is None:
-        raise LedgerError(f"{format_month(month)} is not closed, so there is nothing to reopen.")
+    reasons = reasons_against_reopening(
+        month, is_closed=closed == (True,), restated_by=_restated_by(connection, month)
+    )
+    if reasons:
+        raise LedgerError(reasons[0].message)
+    connection.execute(
+        "UPDATE ledger_periods SET status = 'open', closed_at = NULL, closed_by = NULL WHERE month = %s",
+        [month],
+    )
     connection.execute("SELECT thaw_month(%s)", [month])
     _record(connection, month, "reopened", person, reason)
 
@@ -105,16 +109,11 @@ def _record(
     )
 
 
-def _refuse_while_restated(connection: psycopg.Connection, month: date) -> None:
-    """A later closed month that keeps news of this one's invoices would count them a second time."""
+def _restated_by(connection: psycopg.Connection, month: date) -> list[date]:
+    """The later closed months that keep news of this one's invoices."""
     rows = connection.execute(
         """SELECT DISTINCT i.month FROM invoices i JOIN ledger_periods p ON p.month = i.month AND p.status = 'closed'
            WHERE i.month > %(month)s AND i.date >= %(month)s AND i.date < %(month)s + interval '1 month' ORDER BY 1""",
         {"month": month},
     ).fetchall()
-    if rows:
-        later = format_month(rows[-1][0])
-        raise LedgerError(
-            f"{later} is closed and keeps news of {format_month(month)}'s invoices, which would then count twice: "
-            f"reopen {later} first."
-        )
+    return [later for (later,) in rows]

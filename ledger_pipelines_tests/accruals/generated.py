@@ -29,16 +29,30 @@ _emails = st.sampled_from(["ann@example.com", " Bob@Example.com", "", "nobody@ex
 _statuses = st.sampled_from(["ACTIVE", "ACTIVE", "POSTPONED", "POSTPONED", "DROPPED", "ENDED"])
 
 
+Records = dict[str, list[dict[str, Any]]]
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """Inputs, the months asked for, and the records that they were made of."""
+    """Inputs, the months asked for, and the records that they were made of: those of several books that know nothing
+    of one another, so that one call of the rule tries them all.
+    """
 
     inputs: AccrualInputs
     months: Sequence[date]
-    records: dict[str, Any]
+    books: Sequence[Records]
     closed: frozenset[date]
-
     complete: bool = True
+
+    @property
+    def records(self) -> Records:
+        """Those of all books."""
+        return _together(self.books)
+
+    @property
+    def each(self) -> list[AccrualInputs]:
+        """The inputs of each book alone."""
+        return [make_inputs(closed=self.closed, complete=self.complete, **one) for one in self.books]
 
     def changed(self, closed: Sequence[date] | frozenset[date] = (), **records: Any) -> AccrualInputs:
         """The inputs with other records of some kinds, and other closed months."""
@@ -46,11 +60,23 @@ class Drawn:
 
 
 @st.composite
-def drawn_inputs(draw: st.DrawFn, *, tidy: bool = False) -> Drawn:
-    """Anything that the tables allow; `tidy`: amounts are positive and nothing is closed."""
+def drawn_inputs(draw: st.DrawFn, *, books: int = 4, tidy: bool = False) -> Drawn:
+    """Anything that the tables allow; `tidy`: amounts are positive and nothing is closed.
+
+    So many books have their closed months, and the months that are asked for, in common.
+    """
     closed = frozenset(() if tidy else draw(st.sets(st.sampled_from(MONTHS), max_size=5)))
+    complete = tidy or draw(st.integers(0, 4)) > 0
+    asked = draw(st.just(MONTHS) | st.sets(st.sampled_from(MONTHS), min_size=1, max_size=6))
+    drawn = [_apart(draw(_book(sorted(closed), tidy=tidy)), number) for number in range(books)]
+    inputs = make_inputs(closed=closed, complete=complete, **_together(drawn))
+    return Drawn(inputs, sorted(asked), drawn, closed, complete)
+
+
+@st.composite
+def _book(draw: st.DrawFn, closed: Sequence[date], *, tidy: bool) -> Records:
     contracts = draw(_contracts(_positive if tidy else _signed.map(Decimal)))
-    records: dict[str, Any] = {
+    return {
         "contracts": contracts,
         "services": [
             {**draw(_terms()), "id": name, "name": label}
@@ -67,12 +93,36 @@ def drawn_inputs(draw: st.DrawFn, *, tidy: bool = False) -> Drawn:
         "periods": draw(st.lists(_period(), max_size=6)),
         "enrolled": [] if tidy else draw(st.lists(_enrolled(), max_size=1)),
         "pages": draw(st.lists(_page(), max_size=2)),
-        "booked": draw(_bookings(sorted(closed), contracts)),
+        "booked": draw(_bookings(closed, contracts)),
     }
-    complete = tidy or draw(st.integers(0, 4)) > 0
-    asked = draw(st.just(MONTHS) | st.sets(st.sampled_from(MONTHS), min_size=1, max_size=6))
-    inputs = make_inputs(closed=closed, complete=complete, **records)
-    return Drawn(inputs, sorted(asked), records, closed, complete)
+
+
+def _apart(book: Records, number: int) -> Records:
+    """The book with clients, services, users and addresses that no other number has."""
+
+    def renamed(name: str, row: dict[str, Any], place: int) -> dict[str, Any]:
+        row = {**row}
+        for column in {"contact_id", "service_id"} & row.keys():
+            row[column] = f"{number} {row[column]}"
+        if name == "services":
+            row["id"] = f"{number} {row['id']}"
+        if name == "periods":
+            row["id"] = number * 100 + place + 1
+        if name == "pages":
+            row["page_id"] = f"page {number} {place}"
+        if row.get("user_id") is not None:
+            row["user_id"] += number * 100
+        if row.get("email"):
+            row["email"] = row["email"].replace("@", f"@{number}.")
+        return row
+
+    return {
+        name: [renamed(name, row, place) for place, row in enumerate(rows)] for name, rows in book.items()
+    }
+
+
+def _together(books: Sequence[Records]) -> Records:
+    return {name: [row for book in books for row in book[name]] for name in books[0]}
 
 
 _users = st.sampled_from([1, 1, 1, 2, None])

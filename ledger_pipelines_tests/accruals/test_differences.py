@@ -79,7 +79,7 @@ def test_contracts_that_came_or_went_and_months_that_recognise_nothing() -> None
     assert waiting.by_reason == {"": Decimal(-1300)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(drawn_inputs(), drawn_inputs())
 def test_every_difference_of_what_the_rule_booked_has_a_cause(drawn: Drawn, later: Drawn) -> None:
     booked = accrue(drawn.changed(booked=[]), MONTHS).accruals

@@ -36,7 +36,8 @@ WAITING = (
 ALWAYS = month_range(FIRST, add_months(AT_LAST, 1))
 NOTHING = Decimal("0.00")
 
-several = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: Each with four books.
+several = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def key_of(row: dict[str, Any]) -> tuple[str, ...]:

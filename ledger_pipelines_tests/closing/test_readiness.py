@@ -13,6 +13,7 @@ from ledger_pipelines.closing.readiness import (
     FailedStep,
     OpenError,
     reasons_against,
+    reasons_against_reopening,
     refusal,
     refuse_unfinished,
     warnings_of,
@@ -116,3 +117,15 @@ def test_a_month_that_has_not_ended_is_not_closed() -> None:
     refuse_unfinished([MARCH], date(2025, 4, 1))
     with pytest.raises(LedgerError, match="2025-03 cannot be closed before it has ended"):
         refuse_unfinished([MARCH], date(2025, 3, 31))
+
+
+def test_a_closed_month_may_be_reopened_unless_a_later_closed_one_keeps_its_news() -> None:
+    def messages(*, is_closed: bool = True, restated_by: tuple[date, ...] = ()) -> list[str]:
+        reasons = reasons_against_reopening(MARCH, is_closed=is_closed, restated_by=restated_by)
+        return [reason.message for reason in reasons]
+
+    assert messages() == []
+    assert messages(is_closed=False) == ["2025-03 is not closed, so there is nothing to reopen."]
+    assert messages(restated_by=(APRIL, date(2025, 5, 1))) == [
+        "2025-05 is closed and keeps news of 2025-03's invoices, which would then count twice: reopen 2025-05 first."
+    ]

@@ -18,7 +18,7 @@ from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.contracts import CONTRACTS, contract_movements
 from ledger_pipelines.invoicing.unclaimed import (
     contradictory,
-    told,
+    describe,
     unclaimed,
     unclaimed_problems,
     unexplained,
@@ -47,7 +47,7 @@ def booked(given: dict[str, Any]) -> dict[str, str]:
 
 def loose(*given: dict[str, Any], invoices: pa.Array[Any] = NO_IDS) -> list[tuple[str, str]]:
     rows = unclaimed(documents(*given), SERVICES, channels=CHANNELS, invoice_ids=invoices)
-    return [(told(row), str(row["amount"])) for row in rows.to_pylist()]
+    return [(describe(row), str(row["amount"])) for row in rows.to_pylist()]
 
 
 @pytest.mark.parametrize(

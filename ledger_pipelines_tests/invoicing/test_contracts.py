@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.closing.restatement import marked
 from ledger_pipelines.invoicing.contracts import (
     CONTRACTS,
     contract_movements,
-    told_apart,
+    split_by_document,
 )
 from ledger_pipelines.invoicing.documents import Documents, month_documents, newest
 from ledger_pipelines_tests.invoicing.building import SERVICES, documents
@@ -163,7 +163,7 @@ def test_another_date_of_an_old_invoice_is_told_though_its_amount_is_the_same() 
 
 def test_what_was_closed_before_documents_were_told_apart_is_restated_by_document() -> None:
     closed = documents(invoice("100.00"), {"id": "2", "date": JAN, "lines": [("bootcamp", "50.00")]})
-    held = told_apart(as_before(booking(closed)), closed, SERVICES)
+    held = split_by_document(as_before(booking(closed)), closed, SERVICES)
     now = documents(invoice("70.00")).in_month(MAR)
     assert [row[4:] for row in movements(now, held)] == [("1", date(2024, 1, 5), Decimal("-30.00"))]
 
@@ -191,26 +191,43 @@ DOCUMENTS = st.lists(
 )
 
 
-@given(DOCUMENTS, DOCUMENTS, st.integers(0, 3))
+#: Ten clients' worlds at once, each with documents and contacts of its own.
+WORLDS = 10
+
+
+def together(worlds: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The documents of all worlds, numbered within each."""
+    return [
+        {**one, "id": f"{world} {place}", "contact_id": f"{world} {one['contact_id']}"}
+        for world, given_documents in enumerate(worlds)
+        for place, one in enumerate(given_documents)
+    ]
+
+
+def worlds() -> st.SearchStrategy[list[list[dict[str, Any]]]]:
+    return st.lists(DOCUMENTS, min_size=WORLDS, max_size=WORLDS)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds(), worlds(), st.integers(0, 3))
 def test_whatever_was_closed_before_contracts_come_to_what_is_now_at_the_source(
-    first: list[dict[str, Any]], second: list[dict[str, Any]], closed_count: int
+    first: list[list[dict[str, Any]]], second: list[list[dict[str, Any]]], closed_count: int
 ) -> None:
     """Documents change, come and go after some months were closed; each month's own rows never change."""
-    before = documents(*({"id": str(place), **one} for place, one in enumerate(first)))
-    now = documents(*({"id": str(place), **one} for place, one in enumerate(second)))
+    before, now = documents(*together(first)), documents(*together(second))
     closed = set(MONTHS[:closed_count])
     booked = month_documents(before, NOTHING, NOTHING, months=MONTHS, closed=set()).of_months(closed)
     held = booking(booked)
     kept = month_documents(now, NOTHING, newest(booked), months=MONTHS, closed=closed)
     opened = kept.of_months(set(MONTHS) - closed)
     rows = [*movements(booked), *movements(opened, held)]
-    assert movements(opened, told_apart(as_before(held), booked, SERVICES)) == movements(opened, held)
+    assert movements(opened, split_by_document(as_before(held), booked, SERVICES)) == movements(opened, held)
 
     totals: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for _, contact, service, currency, _, _, amount in rows:
         totals[contact, service, currency] += amount
     expected: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for document in second:
+    for document in together(second):
         sign = -1 if document["document_type"] == "creditnote" else 1
         for account, amount in document["lines"]:
             if account != "book" and not document["is_cancelled"]:
@@ -222,9 +239,12 @@ def test_whatever_was_closed_before_contracts_come_to_what_is_now_at_the_source(
     assert len({row[:5] for row in rows}) == len(rows)
 
 
-@given(DOCUMENTS, st.randoms(use_true_random=False))
-def test_the_order_of_documents_does_not_matter(given_documents: list[dict[str, Any]], random: Any) -> None:
-    numbered = [{"id": str(place), **one} for place, one in enumerate(given_documents)]
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_documents_does_not_matter(
+    given_worlds: list[list[dict[str, Any]]], random: Any
+) -> None:
+    numbered = together(given_worlds)
     shuffled = random.sample(numbered, len(numbered))
     assert movements(documents(*numbered)) == movements(documents(*shuffled))
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.columns import column, kept, mask, present
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
-from ledger_pipelines.invoicing.unclaimed import told
+from ledger_pipelines.invoicing.unclaimed import describe
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED
 from ledger_pipelines.orchestration.findings import Finding, listing, month_check
@@ -113,7 +113,7 @@ def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
     for row in found:
         sums[row["currency"]] += row["amount"]
     totals = ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(sums.items()))
-    named = "; ".join(told(row) for row in found[:_MOST_NAMED])
+    named = "; ".join(describe(row) for row in found[:_MOST_NAMED])
     more = f"; and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
     return Finding(
         asset="contracts",

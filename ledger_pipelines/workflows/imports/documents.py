@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ledger_pipelines.columns import column, joined_text, kept, positions
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.invoicing.contracts import contract_movements, told_apart
+from ledger_pipelines.invoicing.contracts import contract_movements, split_by_document
 from ledger_pipelines.invoicing.documents import (
     Documents,
     dated,
@@ -197,7 +197,9 @@ def write_documents(
     )
     current = documents.of_months(step.open(step.months))
     as_closed = documents.of_months([month for month in step.months if month in step.closed])
-    booked = told_apart(read_months(step.connection, "contracts", sorted(step.closed)), held.closed, services)
+    booked = split_by_document(
+        read_months(step.connection, "contracts", sorted(step.closed)), held.closed, services
+    )
     contracts = pa.concat_tables(
         [contract_movements(current, booked, services), *_as_closed(as_closed, booked, services)]
     )

@@ -28,7 +28,7 @@ from ledger_pipelines.columns import Int64s, Mask, half_up, summed
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class Progress:
     """What each period counts, and what each contract's counts are a share of. See the module."""
 
     schedule: Schedule
@@ -56,12 +56,12 @@ class Walk:
         return totals
 
 
-def plan_walk(schedule: Schedule, terms: Terms) -> Walk:
+def plan_progress(schedule: Schedule, terms: Terms) -> Progress:
     """What the periods count, by each owner's method."""
     method = terms.method[schedule.owner]
     begin = _own_begins(schedule, terms.method.size)
     days = np.maximum(schedule.end - begin + 1, 0)
-    walk = Walk(
+    progress = Progress(
         schedule,
         monthly=method == EVEN_MONTHS,
         begin=begin,
@@ -70,9 +70,9 @@ def plan_walk(schedule: Schedule, terms: Terms) -> Walk:
         divisor=np.where(method == SESSIONS, np.maximum(days, 1), 1),
         denominator=np.ones(terms.method.size, dtype=np.int64),
     )
-    _plan_sessions(walk, terms, days)
-    _plan_months(walk, terms)
-    return _with_days(walk, terms, days)
+    _plan_sessions(progress, terms, days)
+    _plan_months(progress, terms)
+    return _with_days(progress, terms, days)
 
 
 def _own_begins(schedule: Schedule, count: int) -> Int64s:
@@ -95,20 +95,20 @@ def _ranks(schedule: Schedule, terms: Terms, method: int) -> Iterator[Int64s]:
             yield chosen
 
 
-def _plan_sessions(walk: Walk, terms: Terms, days: Int64s) -> None:
+def _plan_sessions(progress: Progress, terms: Terms, days: Int64s) -> None:
     left = terms.sessions.copy()
-    for rows in _ranks(walk.schedule, terms, SESSIONS):
-        owner = walk.schedule.owner[rows]
+    for rows in _ranks(progress.schedule, terms, SESSIONS):
+        owner = progress.schedule.owner[rows]
         wanted = half_up(days[rows] * terms.per_week[owner], 7)
-        walk.weight[rows] = np.minimum(wanted, left[owner])
-        left[owner] -= half_up(walk.weight[rows] * walk.longest[rows], walk.divisor[rows])
+        progress.weight[rows] = np.minimum(wanted, left[owner])
+        left[owner] -= half_up(progress.weight[rows] * progress.longest[rows], progress.divisor[rows])
     by_sessions = terms.method == SESSIONS
-    walk.denominator[by_sessions] = terms.sessions[by_sessions]
+    progress.denominator[by_sessions] = terms.sessions[by_sessions]
 
 
-def _plan_months(walk: Walk, terms: Terms) -> None:
+def _plan_months(progress: Progress, terms: Terms) -> None:
     """Each period begins where the months touched by earlier ones end."""
-    schedule = walk.schedule
+    schedule = progress.schedule
     start, stop, end = (months_of(values) for values in (schedule.start, schedule.stop, schedule.end))
     served = schedule.stop >= schedule.start
     touched_to = np.full(terms.method.size, -NEVER)
@@ -119,7 +119,7 @@ def _plan_months(walk: Walk, terms: Terms) -> None:
         owner = schedule.owner[rows]
         begin = np.maximum(start[rows], touched_to[owner] + 1)
         counts = np.where(served[rows], np.maximum(stop[rows] - begin + 1, 0), 0)
-        walk.begin[rows], walk.longest[rows], walk.weight[rows] = begin, counts, 1
+        progress.begin[rows], progress.longest[rows], progress.weight[rows] = begin, counts, 1
         total[owner] += counts
         touched_to[owner] = np.where(
             served[rows], np.maximum(touched_to[owner], stop[rows]), touched_to[owner]
@@ -129,18 +129,18 @@ def _plan_months(walk: Walk, terms: Terms) -> None:
     owner = schedule.owner[at]
     total[owner] += np.maximum(end[at] - np.maximum(start[at] - 1, touched_to[owner]), 0)
     touching = total > 0
-    walk.denominator[touching] = total[touching]
+    progress.denominator[touching] = total[touching]
 
 
-def _with_days(walk: Walk, terms: Terms, days: Int64s) -> Walk:
-    """The walk with the `days` method's periods, in Python integers if the denominators need them."""
-    schedule, count = walk.schedule, terms.method.size
+def _with_days(progress: Progress, terms: Terms, days: Int64s) -> Progress:
+    """The progress with the `days` method's periods, in Python integers if the denominators need them."""
+    schedule, count = progress.schedule, terms.method.size
     by_days = terms.method[schedule.owner] == DAYS
     stopped = schedule.stop < schedule.end
-    takes_part = by_days & (days > 0) & (~stopped | (walk.longest > 0))
+    takes_part = by_days & (days > 0) & (~stopped | (progress.longest > 0))
     rows = np.flatnonzero(takes_part)
     if not rows.size:
-        return walk
+        return progress
     owner = schedule.owner[rows]
     # Those that share: up to and with the next stopped one of the same contract.
     before: Int64s = np.cumsum(stopped[rows]) - stopped[rows]
@@ -157,10 +157,12 @@ def _with_days(walk: Walk, terms: Terms, days: Int64s) -> Walk:
         at_scale[mine] = scale[whose] * shared[here]
         last = here & stopped[rows]
         scale[owner[here]] = at_scale[mine]
-        left[owner[last]] = left[owner[last]] * (days[rows[last]] - walk.longest[rows[last]])
+        left[owner[last]] = left[owner[last]] * (days[rows[last]] - progress.longest[rows[last]])
     kind = np.dtype(object) if max(scale.max(), 0) > LARGEST_DENOMINATOR else np.dtype(np.int64)
-    weights, denominators = walk.weight.astype(kind), walk.denominator.astype(kind)
+    weights, denominators = progress.weight.astype(kind), progress.denominator.astype(kind)
     weights[rows] = (weight[rows] * (scale[owner] // at_scale[rows])).astype(kind)
     denominators[terms.method == DAYS] = scale[terms.method == DAYS].astype(kind)
-    longest = np.where(takes_part | ~by_days, walk.longest, 0)
-    return Walk(schedule, walk.monthly, walk.begin, longest, weights, walk.divisor, denominators)
+    longest = np.where(takes_part | ~by_days, progress.longest, 0)
+    return Progress(
+        schedule, progress.monthly, progress.begin, longest, weights, progress.divisor, denominators
+    )

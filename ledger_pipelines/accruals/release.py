@@ -55,7 +55,7 @@ from ledger_pipelines.accruals.outputs import (
     STATE_COMPLETED,
     STATE_PAUSED,
 )
-from ledger_pipelines.accruals.walk import Walk
+from ledger_pipelines.accruals.progress import Progress
 from ledger_pipelines.columns import Int64s, Mask
 
 #: A contract without a period waits so many days for one.
@@ -86,7 +86,7 @@ class Standing:
 class Facts:
     """What is known of each version of a contract, whatever the month."""
 
-    walk: Walk
+    progress: Progress
     #: Of the period that decides: its status, its change date, and its place in the schedule; -1 without periods.
     status: Int64s
     changed: Int64s
@@ -108,7 +108,7 @@ class Facts:
 class Decided:
     """The decision for each contract by a day: E, and what goes with it.
 
-    `numerator` and `denominator` are the walk's share. `waits`: there is no period, and nothing is recognised yet.
+    `numerator` and `denominator` are the progress's share. `waits`: there is no period, and nothing is recognised yet.
     `release`: the day from which all is, or was, recognised; NEVER while no step releases it.
     """
 
@@ -137,9 +137,9 @@ class Bound:
     agreed: Mask
 
 
-def gather_facts(walk: Walk, notion: NotionStates, standing: Standing) -> Facts:
+def gather_facts(progress: Progress, notion: NotionStates, standing: Standing) -> Facts:
     """The facts of each version; `notion` and `standing` are those of its client."""
-    schedule, count = walk.schedule, walk.denominator.size
+    schedule, count = progress.schedule, progress.denominator.size
     deciding = np.full(count, -1, dtype=np.int64)
     deciding[schedule.owners] = schedule.deciding
     status = np.full(count, NO_PERIOD, dtype=np.int64)
@@ -150,24 +150,24 @@ def gather_facts(walk: Walk, notion: NotionStates, standing: Standing) -> Facts:
     end[schedule.owners] = schedule.end[at]
     stop[schedule.owners] = schedule.stop[at]
     known = changed < NEVER
-    complete = (walk.delivered_in_the_end() == walk.denominator).astype(np.bool_)
+    complete = (progress.delivered_in_the_end() == progress.denominator).astype(np.bool_)
     limit = first_days(months_of(np.where(known, changed, 0)) + MONTHS_TO_RESUME)
     choices = [status == DROPPED, status == ENDED, (status == POSTPONED) & known & ~complete]
     release = np.select(choices, [changed, np.where(known, changed, end), limit], NEVER)
-    return Facts(walk, status, changed, deciding, notion, standing, release, stop)
+    return Facts(progress, status, changed, deciding, notion, standing, release, stop)
 
 
 def decide(facts: Facts, amount: Int64s, contract_day: Int64s, day: int, month: int) -> Decided:
     """All steps but the sixth. `amount` is A by the day, the last one of the month."""
-    walk, notion = facts.walk, facts.notion
+    progress, notion = facts.progress, facts.notion
     resigns = np.where(facts.standing.may_have_resigned, contract_day + DAYS_TO_ENROL + 1, NEVER)
     release = np.where(facts.without_period, np.where(notion.found, notion.day, resigns), facts.release)
-    delivered = walk.delivered(day, month)
+    delivered = progress.delivered(day, month)
     nothing = (amount < 0) | ((amount == 0) & facts.without_period)
     released = ~nothing & (release <= day)
     whole = nothing | released
-    numerator = np.where(whole, walk.denominator, delivered)
-    complete = (numerator == walk.denominator).astype(np.bool_)
+    numerator = np.where(whole, progress.denominator, delivered)
+    complete = (numerator == progress.denominator).astype(np.bool_)
     status = np.where(released, _status_by_release(facts), np.where(complete, CLOSED, GOES_ON))
     paused = (facts.status == POSTPONED) & (facts.changed <= day)
     state = np.select(
@@ -177,7 +177,7 @@ def decide(facts: Facts, amount: Int64s, contract_day: Int64s, day: int, month: 
     )
     reason = np.where(nothing, NEGATIVE, np.where(released, _reason_of_release(facts), PORTION))
     return Decided(
-        share(amount, numerator, walk.denominator),
+        share(amount, numerator, progress.denominator),
         status,
         state,
         reason,
@@ -185,7 +185,7 @@ def decide(facts: Facts, amount: Int64s, contract_day: Int64s, day: int, month: 
         facts.without_period & ~whole,
         release,
         numerator,
-        walk.denominator,
+        progress.denominator,
     )
 
 
