@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ledger_pipelines.billing.contracts import MONTH_TO_MONTH, normalise_term
+from ledger_pipelines.billing.contract_terms import MONTH_TO_MONTH, normalise_term
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.database import Database
