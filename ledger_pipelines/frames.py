@@ -40,6 +40,11 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
         raise FrameError(f"A frame does not have the types of its table: {error}") from error
 
 
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as Python has them, None where a value is missing; for the few that a message is about."""
+    return pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+
+
 def dtype(kind: pa.DataType) -> pd.ArrowDtype:
     """The type of a frame's column that holds values of this Arrow type."""
     return pd.ArrowDtype(kind)
@@ -69,12 +74,16 @@ def rounded(values: Series, places: int) -> Series:
 
 
 def narrowed(values: Series, kind: pa.DataType) -> Series:
-    """Sums and products in the type of the column that they are of: pandas leaves them at 38 or 76 digits.
+    """Sums, products and counts in the type of the column that they are of: a sum of decimals has 38 or 76 digits.
 
     Raises LedgerError where one has more digits than the column holds; round it first where it has more places.
     """
+    arrow: Any = values_of(values)
     try:
-        return column_of(values_of(values).cast(kind), values.index)
+        if pa.types.is_integer(arrow.type) and pa.types.is_decimal(kind):
+            # Arrow asks for room for 19 digits, whatever the numbers are.
+            arrow = arrow.cast(pa.decimal128(19 + kind.scale, kind.scale))
+        return column_of(arrow.cast(kind), values.index)
     except pa.ArrowInvalid as error:
         digits = getattr(kind, "precision", 19)
         raise LedgerError(
@@ -87,6 +96,18 @@ def widened(values: Series) -> Series:
     """Decimals with room for products: with 128 bits, one whose factors have more than 37 digits together fails."""
     kind: Any = values_of(values).type
     return values.astype(dtype(pa.decimal256(kind.precision, kind.scale)))
+
+
+def trimmed(texts: Series) -> Series:
+    """Texts without surrounding space; a blank one is missing, for nobody means a blank."""
+    stripped = texts.str.strip()
+    return stripped.mask(stripped == "")
+
+
+def is_among(frame: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> Series:
+    """Whether each row's values of these columns are those of one of the others."""
+    found = frame[on].merge(others[on].drop_duplicates(), on=on, how="left", indicator="among")
+    return column_of(pa.array(found["among"] == "both"), frame.index)
 
 
 def mapped(values: Series, function: Callable[[Any], Any], kind: pa.DataType) -> Series:

@@ -7,82 +7,85 @@ the terabytes that its line shows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.billing.assets import ASSET_TYPES, SERVER, VM, WORKSTATION, Devices
-from ledger_pipelines.billing.lines import BACKUP_SERVICES, ONE, RATE_UNIT, Stated, charged, statement_lines
+from ledger_pipelines.billing.devices import SERVER, VM, WORKSTATION
+from ledger_pipelines.billing.inputs import KEY
+from ledger_pipelines.billing.lines import BACKUP_SERVICES, charged, statement_lines
+from ledger_pipelines.billing.outputs import BYTES, QUANTITY
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.billing.storage import BYTE_UNIT, TERABYTE
-from ledger_pipelines.columns import Exact, Int64s, Mask, exact, half_up, same
+from ledger_pipelines.billing.storage import TERABYTE
+from ledger_pipelines.frames import Series, dtype, narrowed, rounded, widened
+
+_POOL = [
+    *KEY,
+    *("backed_up_workstations", "backed_up_servers", "backup_bytes", "included_bytes", "overage_bytes"),
+]
+#: The type of the line for what goes over the pool.
+OVERAGE = "overage"
 
 
-@dataclass(frozen=True, slots=True)
-class BackupCharges:
-    """By statement: what is backed up (whole bytes; quota and overage in ten-thousandths of a byte) and the charges.
+def charge_backup(terms: Terms, devices: pd.DataFrame, currency: str) -> tuple[pa.Table, pd.DataFrame]:
+    """Lines for each base fee whose devices there are and for overage where there is any; and each statement's pool.
 
-    `charges` and `overage_charges` in the currency's minor unit; the first includes the second.
+    That has a row for each of `terms`: month, account_number, and what STATEMENTS says of backup.
     """
-
-    lines: Sequence[pa.Table]
-    workstations: Int64s
-    servers: Int64s
-    stored: Int64s
-    included: Exact
-    overage: Exact
-    charges: Exact
-    overage_charges: Exact
-
-
-def charge_backup(terms: Terms, devices: Devices, currency: str) -> BackupCharges:
-    """A line for each base fee whose devices there are, and one for overage where there is any."""
-    count = terms.index.count
-    backed_up = devices.stored.backed_up
-    types, rows = devices.types[backed_up], devices.rows[backed_up]
-    workstations = np.bincount(rows[types == ASSET_TYPES.code(WORKSTATION)], minlength=count)
-    is_server = (types == ASSET_TYPES.code(SERVER)) | (types == ASSET_TYPES.code(VM))
-    servers = np.bincount(rows[is_server], minlength=count)
-    total = devices.stored.summed(devices.rows, count)
-    included = exact(workstations + servers) * exact(terms.rates["backup_included_tb"]) * TERABYTE
-    overage: Exact = np.maximum(total - included, 0)
-    fees = terms.rates["backup_per_tb_fee"]
-    terabytes = half_up(overage * ONE, BYTE_UNIT * TERABYTE)
-    overage_charges = charged(terabytes * exact(fees), ONE * RATE_UNIT, currency)
-    lines, charges = [], overage_charges
-    for device, many in (("workstation", workstations), ("server", servers)):
-        rates = terms.rates[f"backup_base_fee_{device}"]
-        amounts = charged(exact(many) * exact(rates), RATE_UNIT, currency)
-        base = _Line(f"base_{device}", f"Backup base fee, {device}s", exact(many) * ONE, rates, amounts)
-        lines.append(base.stated(terms, many > 0, currency))
-        charges = charges + amounts
-    over = _Line("overage", "Backup storage over the included TB", terabytes, fees, overage_charges)
-    lines.append(over.stated(terms, overage > 0, currency))
-    stored = half_up(total, BYTE_UNIT).astype(np.int64)
-    return BackupCharges(lines, workstations, servers, stored, included, overage, charges, overage_charges)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line that each statement may have: quantities in millionths, rates and amounts by statement."""
-
-    kind: str
-    description: str
-    quantities: Exact
-    rates: Int64s
-    amounts: Exact
-
-    def stated(self, terms: Terms, where: Mask, currency: str) -> pa.Table:
-        """The lines of the statements where the mask holds."""
-        rows = np.flatnonzero(where)
-        kinds, descriptions = same(self.kind, rows.size), same(self.description, rows.size)
-        return statement_lines(
-            terms,
-            Stated(rows, "backup", kinds, "backup", kinds, BACKUP_SERVICES, descriptions),
-            rates=self.rates[rows],
-            amounts=self.amounts[rows],
-            quantities=self.quantities[rows],
-            currency=currency,
+    pools = _pools(terms, devices)
+    parts = [
+        _line(
+            pools[pools[f"backed_up_{device}s"] > 0],
+            f"base_{device}",
+            f"Backup base fee, {device}s",
+            quantity=f"backed_up_{device}s",
+            rate=f"backup_base_fee_{device}",
         )
+        for device in ("workstation", "server")
+    ]
+    over = pools[pools["overage_bytes"] > 0]
+    terabytes = over.assign(terabytes=_in_terabytes(over["overage_bytes"]))
+    description = "Backup storage over the included TB"
+    parts.append(_line(terabytes, OVERAGE, description, quantity="terabytes", rate="backup_per_tb_fee"))
+    lines = pd.concat(parts)
+    lines = lines.assign(amount=charged(lines["quantity"] * lines["rate"], currency))
+    return statement_lines(lines, currency), pools[_POOL]
+
+
+def _pools(terms: Terms, devices: pd.DataFrame) -> pd.DataFrame:
+    backed_up = devices[devices["stored"] > 0]
+    used = (
+        backed_up.assign(
+            backed_up_workstations=backed_up["type"] == WORKSTATION,
+            backed_up_servers=(backed_up["type"] == SERVER) | (backed_up["type"] == VM),
+        )
+        .groupby(KEY)[["backed_up_workstations", "backed_up_servers", "stored"]]
+        .sum()
+    )
+    pools = terms.frame.merge(used.reset_index(), on=KEY, how="left")
+    pools = pools.assign(**{name: pools[name].fillna(0) for name in used.columns})
+    bringing = narrowed(pools["backed_up_workstations"] + pools["backed_up_servers"], QUANTITY)
+    stored = narrowed(pools["stored"], BYTES)
+    included = narrowed(widened(bringing * pools["backup_included_tb"]) * TERABYTE, BYTES)
+    return pools.assign(
+        backup_bytes=rounded(stored, 0).astype(dtype(pa.int64())),
+        included_bytes=included,
+        overage_bytes=narrowed((stored - included).clip(lower=0), BYTES),
+    )
+
+
+def _in_terabytes(in_bytes: Series) -> Series:
+    """Bytes in TB to six decimals. Division cuts its result off, with more than enough places to round by."""
+    return narrowed(rounded(widened(in_bytes) / TERABYTE, QUANTITY.scale), QUANTITY)
+
+
+def _line(pools: pd.DataFrame, kind: str, description: str, *, quantity: str, rate: str) -> pd.DataFrame:
+    lines = pools[[*KEY, quantity, rate]].rename(columns={quantity: "quantity", rate: "rate"})
+    return lines.assign(
+        quantity=narrowed(lines["quantity"], QUANTITY),
+        source_type="backup",
+        source_id=kind,
+        kind="backup",
+        type=kind,
+        item=BACKUP_SERVICES,
+        description=description,
+    )

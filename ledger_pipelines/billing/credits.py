@@ -8,32 +8,17 @@ covered the others. The ticket's latest hours are given back first.
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.billing.billed_hours import KEY, NO_LIMIT, billed_before
-from ledger_pipelines.billing.hour_units import hours_in_units, quantities, units_in_hours
-from ledger_pipelines.billing.hours import charge_of
-from ledger_pipelines.billing.inputs import HOURS, BillingInputs
-from ledger_pipelines.billing.late_hours import LateHours, own_statements, still_billable
-from ledger_pipelines.billing.lines import amounts_of
-from ledger_pipelines.billing.month_hours import Reckoned, own_months, tickets_of
-from ledger_pipelines.columns import (
-    Exact,
-    Int64s,
-    array,
-    column,
-    int64s,
-    joined_text,
-    kept,
-    mask,
-    picked,
-    positions,
-    same,
-    small_units,
-)
+from ledger_pipelines.billing.billed_hours import NO_LIMIT, TICKET, billed_before
+from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
+from ledger_pipelines.billing.inputs import HOURS, KEY, BillingInputs
+from ledger_pipelines.billing.late_hours import still_billable
+from ledger_pipelines.billing.month_hours import own_months, tickets_of
+from ledger_pipelines.billing.ticket_hours import hours_charge
+from ledger_pipelines.frames import Series, constant, narrowed, to_arrow, to_pandas
 from ledger_pipelines.money import CHARGE
 
 LOWERED, GONE = "has fewer hours now", "is gone from its source"
@@ -59,91 +44,80 @@ def credits_owed(inputs: BillingInputs, month: date, currency: str) -> pa.Table:
     Those that show no hours at all are not among them, unless they are gone: see `hours_vanished`.
     """
     tickets, booked, statements = tickets_of(inputs, month)
-    gone = mask(column(tickets.frame, "is_gone"))
-    owed = tickets.only((tickets.before > tickets.total) & (gone | (tickets.total > 0)))
-    over = owed.before - owed.total
-    reasons = np.where(mask(column(owed.frame, "is_gone")), GONE, LOWERED)
+    is_gone = tickets["is_gone"].fillna(False)
+    owed = tickets[(tickets["before"] > tickets["total"]) & (is_gone | (tickets["total"] > 0))]
+    over = owed["before"] - owed["total"]
+    reasons = constant(LOWERED, pa.string(), owed).mask(owed["is_gone"].fillna(False), GONE)
     return _table(owed, over, _worth(owed, over, booked, statements, currency), currency, reasons)
 
 
 def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date, currency: str) -> pa.Table:
     """Tickets that had hours and show none (MISSING_HOURS): billed by closed months, or not billed yet.
 
-    `statements` are those of the month (STATEMENTS), by whose rates the unbilled hours are reckoned, before any
+    `statements` has those of the month (STATEMENTS), by whose rates the unbilled hours are reckoned, before any
     allowance.
     """
     tickets, booked, closed = tickets_of(inputs, month)
-    had = hours_in_units(column(tickets.frame, "hours_before"))
-    is_here = ~mask(column(tickets.frame, "is_gone")) & (tickets.total == 0)
-    where = is_here & (np.maximum(tickets.before, had) > 0)
-    gone, had = tickets.only(where), had[where]
-    unbilled = np.maximum(had - gone.before, 0)
-    at = positions(column(gone.frame, "account_number"), column(statements, "account_number"))
-    rates = np.zeros_like(at)
-    rates[at >= 0] = small_units(column(statements, "per_hour_ticket_cost"))[at[at >= 0]]
-    worth = _worth(gone, gone.before, booked, closed, currency)
-    worth = worth + charge_of(quantities(unbilled), rates, currency)
-    reasons = np.where(unbilled > 0, UNBILLED, BILLED)
-    return _table(gone, np.maximum(had, gone.before), worth, currency, reasons)
+    tickets = tickets.assign(had=hours_in_units(tickets["hours_before"]))
+    shows_none = ~tickets["is_gone"].fillna(False) & (tickets["total"] == 0)
+    vanished = tickets[shows_none & ((tickets["before"] > 0) | (tickets["had"] > 0))]
+    rates = to_pandas(statements)[[*KEY, "per_hour_ticket_cost"]]
+    vanished = vanished.merge(rates, on=KEY, how="left")
+    before, had = vanished["before"], vanished["had"]
+    unbilled = (had - before).clip(lower=0)
+    now = vanished["per_hour_ticket_cost"].fillna(0)
+    worth = narrowed(
+        _worth(vanished, before, booked, closed, currency) + hours_charge(unbilled, now, currency), CHARGE
+    )
+    reasons = constant(BILLED, pa.string(), vanished).mask(unbilled > 0, UNBILLED)
+    return _table(vanished, had.where(had > before, before), worth, currency, reasons)
 
 
 def companies_with_corrections(tickets: pa.Table, booked: pa.Table) -> list[str]:
     """The companies whose closed statements bear on later months: they have late tickets, or tickets of which more
     was billed than they have.
     """
-    is_late = own_months(tickets) != int64s(column(tickets, "month"))
-    before = billed_before(tickets, booked, np.full(tickets.num_rows, NO_LIMIT))
-    bears = is_late | (before > hours_in_units(column(tickets, "total_hours_spent")))
-    accounts: list[Any] = column(kept(tickets, bears), "account_number").unique().to_pylist()
-    return sorted(accounts)
+    frame, books = to_pandas(tickets), to_pandas(booked)
+    asked = constant(NO_LIMIT, pa.date32(), frame)
+    frame = frame.assign(asked=asked, limit=asked)
+    books = books.assign(asked=constant(NO_LIMIT, pa.date32(), books), units=hours_in_units(books["hours"]))
+    is_late = own_months(frame) != frame["month"]
+    is_over = billed_before(frame, books) > hours_in_units(frame["total_hours_spent"])
+    return sorted(frame["account_number"][is_late | is_over].unique())
 
 
-def _worth(tickets: Reckoned, over: Int64s, booked: pa.Table, statements: pa.Table, currency: str) -> Exact:
-    """What closed months charged for so many of each ticket's hours, in the currency's minor unit."""
-    worth = np.zeros(over.size, dtype=object)
-    keys = joined_text(tickets.frame, KEY)
-    ticket = positions(joined_text(booked, KEY), keys)
-    days = int64s(column(booked, "month"))
-    order = np.lexsort((-days, ticket))
-    order = order[ticket[order] >= 0]
-    pieces, ticket = picked(booked, order), ticket[order]
-    billed = hours_in_units(column(pieces, "hours"))
-    given = _from_first(ticket, billed, over[ticket])
-    own = column(pieces, "ticket_month")
-    months = np.where(
-        own.is_valid().to_numpy(zero_copy_only=False), int64s(own), int64s(column(pieces, "month"))
+def _worth(
+    tickets: pd.DataFrame, over: Series, booked: pd.DataFrame, statements: pd.DataFrame, currency: str
+) -> Series:
+    """What closed months charged for so many of each ticket's hours: an amount."""
+    rows = tickets[TICKET].assign(over=over, row=range(len(tickets)))
+    pieces = rows.merge(booked, on=TICKET).sort_values(["row", "month"], ascending=[True, False])
+    pieces = pieces.assign(
+        given=_from_first(pieces, "row", pieces["units"], pieces["over"]),
+        month=pieces["ticket_month"].fillna(pieces["month"]),
     )
-    late = LateHours(column(pieces, "account_number"), column(pieces, "ticket_number"), months, given)
-    statement = own_statements(late, statements)
-    known = np.flatnonzero(statement >= 0)
-    known = known[np.argsort(statement[known], kind="stable")]
-    statement, given = statement[known], given[known]
-    charged = _from_first(statement, given, still_billable(statements, booked)[statement])
-    rates = small_units(column(statements, "per_hour_ticket_cost"))[statement]
-    np.add.at(worth, ticket[known], charge_of(quantities(charged), rates, currency))
-    return worth
+    billable = still_billable(statements, booked)[[*KEY, "billable", "per_hour_ticket_cost"]]
+    pieces = pieces.merge(billable, on=KEY).sort_values(KEY, kind="stable")
+    charged = _from_first(pieces, KEY, pieces["given"], pieces["billable"])
+    amounts = pieces.assign(amount=hours_charge(charged, pieces["per_hour_ticket_cost"], currency))
+    sums = amounts.groupby("row")["amount"].sum().reset_index()
+    found = rows.merge(sums, on="row", how="left")["amount"].fillna(0)
+    return narrowed(found, CHARGE).set_axis(tickets.index)
 
 
-def _from_first(group: Int64s, units: Int64s, limit: Int64s) -> Int64s:
-    """Of each row so many units that its group (rows that follow each other) has no more than its limit."""
-    running = np.cumsum(units) - units
-    starts = np.flatnonzero(np.append(True, group[1:] != group[:-1])) if group.size else group
-    sizes = np.diff(np.append(starts, group.size))
-    before = running - np.repeat(running[starts], sizes)
-    within: Int64s = np.clip(limit - before, 0, units)
-    return within
+def _from_first(pieces: pd.DataFrame, group: str | list[str], units: Series, limit: Series) -> Series:
+    """Of each piece so many units that its group has no more than its limit; the first are taken first."""
+    before = units.groupby([pieces[name] for name in ([group] if isinstance(group, str) else group)]).cumsum()
+    left = (limit - (before - units)).clip(lower=0)
+    return left.where(left < units, units)
 
 
-def _table(tickets: Reckoned, units: Int64s, worth: Exact, currency: str, reasons: object) -> pa.Table:
-    frame = pa.Table.from_arrays(
-        [
-            *(column(tickets.frame, name) for name in ("month", "account_number", "ticket_number")),
-            array(tickets.own.astype(np.int32)).view(pa.date32()),
-            units_in_hours(units),
-            amounts_of(worth, currency),
-            same(currency, units.size),
-            array(np.asarray(reasons).tolist(), pa.string()),
-        ],
-        schema=MISSING_HOURS,
+def _table(tickets: pd.DataFrame, units: Series, worth: Series, currency: str, reasons: Series) -> pa.Table:
+    found = tickets.assign(
+        ticket_month=tickets["own"],
+        hours=units_in_hours(units),
+        amount=worth,
+        currency=currency,
+        reason=reasons,
     )
-    return frame.sort_by([(name, "ascending") for name in KEY])
+    return to_arrow(found.sort_values(TICKET), MISSING_HOURS)

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.columns import fitted
+from ledger_pipelines.frames import to_pandas
 from ledger_pipelines.money import RATE
 
+#: What a statement is of: a company in a month.
+KEY = ["month", "account_number"]
 #: The prices of a plan; each may be overridden for a client. `backup_included_tb` is a quota, not money.
 RATES = (
     "per_user_cost",
@@ -283,3 +287,7 @@ class BillingInputs:
         """
         wanted = pa.schema([SCHEMAS[name].field(column) for column in COLUMNS[name]])
         return fitted(f"billing input {name}", getattr(self, name), wanted)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """An input as `read` gives it, in pandas."""
+        return to_pandas(self.read(name))

@@ -6,19 +6,17 @@ Each function returns the rows that offend, none when all is well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
-from typing import Any
+from datetime import date, timedelta
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ledger_pipelines.billing.billed_hours import TICKET
 from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
-from ledger_pipelines.billing.index import month_days, month_positions
-from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.inputs import KEY, BillingInputs
 from ledger_pipelines.billing.limits import billable_terms
-from ledger_pipelines.columns import array, column, int64s, joined_text, kept, mask, positions
+from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS
+from ledger_pipelines.frames import constant, dtype, mapped, narrowed, to_arrow, to_pandas
 from ledger_pipelines.money import CHARGE
 from ledger_pipelines.months import month_of
 
@@ -26,6 +24,10 @@ from ledger_pipelines.months import month_of
 _OF_EACH_COMPANY = ("contact", "backup", "tickets", "ticket")
 #: What a line says of itself to a person.
 _BILLED = ("description", "amount", "currency")
+
+_KEY_FIELDS = [STATEMENTS.field(name) for name in KEY]
+_TICKET_FIELDS = [TICKET_HOURS.field(name) for name in ("month", *TICKET)]
+_HOURS = TICKET_HOURS.field("hours")
 
 
 def statements_missing_or_doubled(
@@ -37,21 +39,13 @@ def statements_missing_or_doubled(
     """
     asked = sorted({month_of(month) for month in months})
     terms, _ = billable_terms(inputs, asked)
-    key = ["month", "account_number"]
-    written = kept(statements, month_positions(column(statements, "month"), month_days(asked)) >= 0)
-    counted = pa.concat_tables(
-        [_counting(terms.frame.select(key), "expected"), _counting(written.select(key), "statements")],
-        promote_options="default",
-    )
-    sums = counted.group_by(key).aggregate([("expected", "sum"), ("statements", "sum")])
-    expected = int64s(column(sums, "expected_sum").fill_null(0))
-    found = int64s(column(sums, "statements_sum").fill_null(0))
-    rows = sums.select(key).append_column("statements", array(found))
-    return _sorted(kept(rows, expected != found), key)
-
-
-def _counting(frame: pa.Table, name: str) -> pa.Table:
-    return frame.append_column(name, array(np.ones(frame.num_rows, dtype=np.int64)))
+    written = to_pandas(statements)[KEY]
+    written = written[written["month"].isin(asked)]
+    counts = written.assign(statements=constant(1, pa.int64(), written)).groupby(KEY).sum().reset_index()
+    found = terms.frame[KEY].merge(counts, on=KEY, how="outer", indicator="company")
+    found = found[(found["company"] != "both") | (found["statements"] > 1)]
+    found = found.assign(statements=found["statements"].fillna(0)).sort_values(KEY)
+    return to_arrow(found, pa.schema([*_KEY_FIELDS, pa.field("statements", pa.int64())]))
 
 
 def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table:
@@ -60,14 +54,11 @@ def totals_that_do_not_add_up(lines: pa.Table, statements: pa.Table) -> pa.Table
     Rows: month, account_number, total (null where there is no statement), lines (their sum; 0 where there are
     none).
     """
-    key = ["month", "account_number"]
-    sums = lines.select([*key, "amount"]).group_by(key).aggregate([("amount", "sum")])
-    joined = statements.select([*key, "total"]).join(sums, keys=key, join_type="full outer")
-    stated: Any = column(joined, "total")
-    added: Any = column(joined, "amount_sum").cast(CHARGE).fill_null(Decimal(0))
-    frame = joined.select(key).append_column("total", stated).append_column("lines", added)
-    same = mask(pc.equal(stated, added))
-    return _sorted(kept(frame, ~same), key)
+    sums = to_pandas(lines.group_by(KEY).aggregate([("amount", "sum")]))
+    found = to_pandas(statements)[[*KEY, "total"]].merge(sums, on=KEY, how="outer")
+    found = found.assign(lines=narrowed(found["amount_sum"], CHARGE).fillna(0))
+    found = found[~(found["total"] == found["lines"]).fillna(False)].sort_values(KEY)
+    return to_arrow(found, pa.schema([*_KEY_FIELDS, pa.field("total", CHARGE), pa.field("lines", CHARGE)]))
 
 
 def billed_twice(lines: pa.Table) -> pa.Table:
@@ -76,16 +67,11 @@ def billed_twice(lines: pa.Table) -> pa.Table:
     An asset, a manual record and a line item may be billed once anywhere, a user, a backup charge and ticket
     hours once to each company. Rows: month, source_type, source_id, account_number, description, amount, currency.
     """
-    kinds: Any = column(lines, "source_type")
-    of_each = pc.is_in(kinds, value_set=pa.array(_OF_EACH_COMPANY))
-    owners = pc.if_else(of_each, column(lines, "account_number"), pa.scalar(""))
-    keyed = lines.append_column("owner", owners)
-    key = ["month", "source_type", "source_id", "owner"]
-    counted = keyed.select(key).group_by(key).aggregate([([], "count_all")])
-    twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
-    is_twice = positions(joined_text(keyed, key), joined_text(twice, key)) >= 0
-    columns = ["month", "source_type", "source_id", "account_number"]
-    return _sorted(kept(lines, is_twice).select([*columns, *_BILLED]), columns)
+    frame = to_pandas(lines)
+    owners = frame["account_number"].where(frame["source_type"].isin(_OF_EACH_COMPANY), "")
+    key = ["month", "source_type", "source_id"]
+    twice = frame[frame[key].assign(owner=owners).duplicated(keep=False)]
+    return _lines(twice, [*key, "account_number"])
 
 
 def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
@@ -93,12 +79,14 @@ def tickets_billed_twice(ticket_hours: pa.Table) -> pa.Table:
 
     Rows: month, account_number, ticket_number, times, hours (all that count).
     """
-    hours: Any = ticket_hours["hours"]
-    counting = ticket_hours.filter(pc.greater(hours, pa.scalar(0, hours.type)))
-    key = ["month", "account_number", "ticket_number"]
-    counted = counting.group_by(key).aggregate([([], "count_all"), ("hours", "sum")])
-    twice = counted.filter(pc.greater(counted["count_all"], pa.scalar(1)))
-    return _renamed(twice, {"count_all": "times", "hours_sum": "hours"}, key)
+    frame = to_pandas(ticket_hours)
+    counting = frame[frame["hours"] > 0]
+    counted = counting.groupby(["month", *TICKET])["hours"].agg(times="count", hours="sum").reset_index()
+    twice = counted[counted["times"] > 1].sort_values(["month", *TICKET])
+    return to_arrow(
+        twice.assign(hours=narrowed(twice["hours"], _HOURS.type)),
+        pa.schema([*_TICKET_FIELDS, pa.field("times", pa.int64()), _HOURS]),
+    )
 
 
 def tickets_billed_beyond_their_hours(booked: pa.Table, month: date) -> pa.Table:
@@ -107,19 +95,22 @@ def tickets_billed_beyond_their_hours(booked: pa.Table, month: date) -> pa.Table
     `booked` is `ticket_hours` of closed months. A number that started again is several tickets, by `ticket_id`.
     In whole seconds, as tickets have them. Rows: month, account_number, ticket_number, billed, hours (the most).
     """
-    days = int64s(column(booked, "month"))
-    so_far = kept(booked, days <= month_days([month])[0])
-    key = ["account_number", "ticket_number"]
-    counted = so_far.select([*key, "ticket_id"])
-    for name in ("hours", "total_hours"):
-        counted = counted.append_column(name, array(hours_in_units(column(so_far, name))))
-    of_each = counted.group_by([*key, "ticket_id"]).aggregate([("hours", "sum"), ("total_hours", "max")])
-    sums = of_each.group_by(key).aggregate([("hours_sum", "sum"), ("total_hours_max", "sum")])
-    billed, most = (int64s(column(sums, name)) for name in ("hours_sum_sum", "total_hours_max_sum"))
-    beyond = sums.select(key).append_column("billed", units_in_hours(billed))
-    beyond = kept(beyond.append_column("hours", units_in_hours(most)), billed > most)
-    dated = beyond.add_column(0, "month", pa.repeat(pa.scalar(month, pa.date32()), beyond.num_rows))
-    return _sorted(dated, key)
+    frame = to_pandas(booked)
+    so_far = frame[frame["month"] <= month]
+    so_far = so_far.assign(billed=hours_in_units(so_far["hours"]), most=hours_in_units(so_far["total_hours"]))
+    of_each = so_far.groupby([*TICKET, "ticket_id"], dropna=False).agg(
+        billed=("billed", "sum"), most=("most", "max")
+    )
+    sums = of_each.groupby(TICKET)[["billed", "most"]].sum().reset_index()
+    beyond = sums[sums["billed"] > sums["most"]].sort_values(TICKET)
+    return to_arrow(
+        beyond.assign(
+            month=constant(month, pa.date32(), beyond),
+            billed=units_in_hours(beyond["billed"]),
+            hours=units_in_hours(beyond["most"]),
+        ),
+        pa.schema([*_TICKET_FIELDS, _HOURS.with_name("billed"), _HOURS]),
+    )
 
 
 def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
@@ -128,36 +119,27 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
     Backup lines need a device with backup, hours a ticket of the month. Rows: month, account_number,
     source_type, source_id, description, amount, currency.
     """
-    backed_up: Any = column(inputs.assets, "backup_data_bytes")
-    monthly = ["month", "account_number"]
+    assets, tickets = inputs.frame("assets"), inputs.frame("tickets")
+    by_hand = {
+        "manual_user": inputs.frame("manual_users"),
+        "manual_asset": inputs.frame("manual_assets"),
+        "line_item": inputs.frame("custom_line_items"),
+    }
     known = {
-        "contact": joined_text(inputs.contacts, [*monthly, "id"]),
-        "asset": joined_text(inputs.assets, [*monthly, "id"]),
-        "manual_user": joined_text(inputs.manual_users, ["account_number", "id"]),
-        "manual_asset": joined_text(inputs.manual_assets, ["account_number", "id"]),
-        "line_item": joined_text(inputs.custom_line_items, ["account_number", "id"]),
-        "backup": joined_text(inputs.assets.filter(pc.greater(backed_up, pa.scalar(0))), monthly),
-        "tickets": joined_text(inputs.tickets, monthly),
-        "ticket": joined_text(inputs.tickets, [*monthly, "ticket_number"]),
+        "contact": _named_by(inputs.frame("contacts"), "id")[[*KEY, "source_id"]],
+        "asset": _named_by(assets, "id")[[*KEY, "source_id"]],
+        **{name: _named_by(items, "id")[["account_number", "source_id"]] for name, items in by_hand.items()},
+        "backup": assets[assets["backup_data_bytes"] > 0][KEY],
+        "tickets": tickets[KEY],
+        "ticket": _named_by(tickets, "ticket_number")[[*KEY, "source_id"]],
     }
-    named_by = {
-        "contact": [*monthly, "source_id"],
-        "asset": [*monthly, "source_id"],
-        "backup": monthly,
-        "tickets": monthly,
-        "ticket": [*monthly, "source_id"],
-    }
-    key = ["month", "account_number", "source_type", "source_id"]
-    columns = [*key, *_BILLED]
-    types: Any = column(lines, "source_type")
-    found = [lines.select(columns).filter(pc.invert(pc.is_in(types, value_set=pa.array(list(known)))))]
-    for source_type, keys in known.items():
-        some = lines.select(columns).filter(pc.equal(types, pa.scalar(source_type)))
-        missing = (
-            positions(joined_text(some, named_by.get(source_type, ["account_number", "source_id"])), keys) < 0
-        )
-        found.append(some.filter(array(missing)))
-    return _sorted(pa.concat_tables(found), key)
+    frame = to_pandas(lines)
+    found = [frame[~frame["source_type"].isin(list(known))]]
+    for source_type, records in known.items():
+        some = frame[frame["source_type"] == source_type]
+        some = some.merge(records.drop_duplicates(), on=list(records.columns), how="left", indicator="record")
+        found.append(some[some["record"] == "left_only"].drop(columns="record"))
+    return _lines(pd.concat(found), [*KEY, "source_type", "source_id"])
 
 
 def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:
@@ -166,20 +148,20 @@ def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table
     One that has expired before is not among them. Rows: month, account_number, company_name, contract_term,
     contract_end_date; by end.
     """
-    ends: Any = column(statements, "contract_end_date").view(pa.int32())
-    lasts: Any = column(statements, "statement_date").view(pa.int32())
-    days = pc.subtract(ends, lasts)
-    ending = pc.and_(pc.greater_equal(days, pa.scalar(0)), pc.less_equal(days, pa.scalar(within_days)))
-    columns = ["month", "account_number", "company_name", "contract_term", "contract_end_date"]
-    found = statements.select(columns).filter(ending)
-    return _sorted(found, ["contract_end_date", "month", "account_number"])
+    frame = to_pandas(statements)
+    ends, last = frame["contract_end_date"], frame["statement_date"]
+    latest = mapped(last, lambda day: day + timedelta(days=within_days), pa.date32())
+    columns = [*KEY, "company_name", "contract_term", "contract_end_date"]
+    ending = frame[(ends >= last) & (ends <= latest)].sort_values(["contract_end_date", *KEY])
+    return to_arrow(ending, pa.schema([STATEMENTS.field(name) for name in columns]))
 
 
-def _sorted(frame: pa.Table, key: Sequence[str]) -> pa.Table:
-    return frame.sort_by([(name, "ascending") for name in key])
+def _named_by(records: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The records with the `source_id` of their lines."""
+    return records.assign(source_id=records[name].astype(dtype(pa.string())))
 
 
-def _renamed(frame: pa.Table, names: dict[str, str], key: Sequence[str]) -> pa.Table:
-    """The key and the renamed columns only, by key."""
-    chosen = frame.select([*key, *names])
-    return _sorted(chosen.rename_columns([*key, *names.values()]), key)
+def _lines(frame: pd.DataFrame, key: list[str]) -> pa.Table:
+    """The lines by this key, with what they say of themselves."""
+    schema = pa.schema([STATEMENT_LINES.field(name) for name in (*key, *_BILLED)])
+    return to_arrow(frame.sort_values(key), schema)

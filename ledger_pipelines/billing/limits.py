@@ -7,62 +7,51 @@ allowance. Here: which companies get no statement because of it, and why. Not he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.inputs import HOURS, RATES, BillingInputs
-from ledger_pipelines.billing.line_items import FEES
-from ledger_pipelines.billing.lines import RATE_UNIT
+from ledger_pipelines.billing.inputs import HOURS, KEY, RATES, BillingInputs
+from ledger_pipelines.billing.line_items import with_kind
+from ledger_pipelines.billing.lines import labels
 from ledger_pipelines.billing.outputs import BYTES
 from ledger_pipelines.billing.plans import Terms, agree_terms
 from ledger_pipelines.billing.problems import billing_problem
-from ledger_pipelines.billing.storage import BYTE_UNIT, TERABYTE, stored_by
-from ledger_pipelines.columns import (
-    Column,
-    Exact,
-    Mask,
-    array,
-    column,
-    exact,
-    exact_units,
-    int64s,
-    kept,
-    named,
-    positions,
-)
+from ledger_pipelines.billing.storage import TERABYTE, with_storage
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.money import CHARGE
+from ledger_pipelines.frames import Series, constant, dtype, narrowed, records_of, rounded, values_of
+from ledger_pipelines.money import CHARGE, RATE
 from ledger_pipelines.months import format_month
 
-_HOUR = 10**HOURS.scale
-_MOST_HOURS = 10**HOURS.precision
-#: In the smallest unit of a rate. A tenth of what a statement can hold, so that sums of sums fit, too.
-_MOST_MONEY = 10 ** (CHARGE.precision - CHARGE.scale - 1) * RATE_UNIT
-_MOST_BYTES = (1 << 63) * BYTE_UNIT
-_MOST_INCLUDED = 10**BYTES.precision
+#: Hours, bytes and counts, with room for what they cost.
+_WIDE, _WIDE_TERABYTES = pa.decimal256(45, 18), pa.decimal256(40, 6)
+_MOST_HOURS = Decimal(10) ** (HOURS.precision - HOURS.scale)
+#: A tenth of what a statement can hold, so that sums of sums fit, too.
+_MOST_MONEY = Decimal(10) ** (CHARGE.precision - CHARGE.scale - 1)
+_MOST_BYTES = Decimal(2**63)
+_MOST_INCLUDED = Decimal(10) ** (BYTES.precision - BYTES.scale)
 _COSTED = ("asset_billing_overrides", "user_billing_overrides", "manual_assets", "manual_users")
-_RECORDS = ("assets", "contacts")
 _BY_HAND = ("manual_assets", "manual_users", "custom_line_items")
 
 
 def billable_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     """The terms of each company that gets a statement in these ascending months, and why others do not."""
     terms, problems = agree_terms(inputs, months)
-    if not terms.index.count or _is_ordinary(inputs, terms):
+    if terms.frame.empty or _is_ordinary(inputs, terms):
         return terms, problems
-    bounds = _Bounds.of(inputs, terms)
-    broken = np.flatnonzero(bounds.broken)
-    if not broken.size:
-        return terms, problems
-    found = [_problem(inputs, terms, bounds, int(row)) for row in broken]
-    return terms.without(bounds.broken), [*problems, *found]
+    bounds = _bounds(inputs, terms)
+    is_broken = (
+        bounds["has_too_many_hours"]
+        | bounds["has_too_many_bytes"]
+        | (bounds["hours_money"] + bounds["backup_money"] + bounds["other_money"] >= _MOST_MONEY)
+    )
+    found = [_problem(inputs, one) for one in records_of(bounds[is_broken])]
+    return terms.where(~is_broken), [*problems, *found]
 
 
 def _is_ordinary(inputs: BillingInputs, terms: Terms) -> bool:
@@ -70,172 +59,107 @@ def _is_ordinary(inputs: BillingInputs, terms: Terms) -> bool:
 
     So it is in every real month, which then costs no more than a look at the largest numbers.
     """
-    tickets, assets = inputs.read("tickets"), inputs.read("assets")
-    hours = _largest_of([column(tickets, "total_hours_spent")]) * tickets.num_rows
-    stored = max(int(pc.max(assets["backup_data_bytes"]).as_py() or 0), 0) * assets.num_rows * BYTE_UNIT
-    prices = {name: int(terms.rates[name].max()) for name in RATES}
-    records = sum(getattr(inputs, name).num_rows for name in (*_RECORDS, *_BY_HAND))
+    tickets, assets = inputs.frame("tickets"), inputs.frame("assets")
+    hours = _largest(tickets["total_hours_spent"]) * len(tickets)
+    stored = _largest(assets["backup_data_bytes"]) * len(assets)
+    prices = {name: _largest(terms.frame[name]) for name in RATES}
+    records = sum(getattr(inputs, name).num_rows for name in ("assets", "contacts", *_BY_HAND))
     money = (
-        hours * prices["per_hour_ticket_cost"] // _HOUR
-        + stored * prices["backup_per_tb_fee"] // (TERABYTE * BYTE_UNIT)
-        + records * 3 * max(*prices.values(), _largest_of(_own_prices(inputs)))
+        hours * prices["per_hour_ticket_cost"]
+        + stored * prices["backup_per_tb_fee"] / TERABYTE
+        + records * 3 * max(*prices.values(), _largest_own_price(inputs))
     )
-    included = assets.num_rows * prices["backup_included_tb"] * TERABYTE
-    return bool(
+    included = len(assets) * prices["backup_included_tb"] * TERABYTE
+    return (
         hours < _MOST_HOURS and 2 * stored < _MOST_BYTES and included < _MOST_INCLUDED and money < _MOST_MONEY
     )
 
 
-def _own_prices(inputs: BillingInputs) -> list[Column]:
-    """The costs and fees that edited records have of their own."""
-    costs = [column(inputs.read(name), "custom_cost") for name in _COSTED]
-    return costs + [column(inputs.read("custom_line_items"), name) for name in FEES]
+def _largest_own_price(inputs: BillingInputs) -> Decimal:
+    """The largest of the costs and fees that edited records have of their own."""
+    costs = [inputs.frame(name)["custom_cost"] for name in _COSTED]
+    return max(map(_largest, [*costs, with_kind(inputs.frame("custom_line_items"))["fee"]]))
 
 
-def _largest_of(columns: Sequence[Column]) -> int:
-    """The largest number of decimal columns of one type, whatever its sign, in their smallest unit."""
-    ends: list[Any] = [pc.min_max(one).as_py() for one in columns]
-    scale = columns[0].type.scale
-    numbers = [abs(value) for end in ends for value in end.values() if value is not None]
-    return int(max(numbers, default=Decimal(0)).scaleb(scale))
+def _largest(values: Series) -> Decimal:
+    """The largest number, whatever its sign."""
+    ends: Any = pc.min_max(values_of(values)).as_py()
+    return max((abs(Decimal(value)) for value in ends.values() if value is not None), default=Decimal(0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """By statement: ticket hours and bytes in their smallest units, money in that of a rate, none too low."""
-
-    hours: Exact
-    hours_money: Exact
-    stored: Exact
-    included: Exact
-    backup_money: Exact
-    other_money: Exact
-
-    @classmethod
-    def of(cls, inputs: BillingInputs, terms: Terms) -> _Bounds:
-        rates = {name: exact(terms.rates[name]) for name in RATES}
-        hours = _hours(inputs, terms)
-        assets, rows = terms.index.billed(inputs.read("assets"))
-        many = exact(np.bincount(rows, minlength=terms.index.count))
-        stored = stored_by(assets).summed(rows, terms.index.count)
-        bases = rates["backup_base_fee_workstation"] + rates["backup_base_fee_server"]
-        return cls(
-            hours=hours,
-            hours_money=hours * rates["per_hour_ticket_cost"] // _HOUR,
-            stored=stored,
-            included=many * rates["backup_included_tb"] * TERABYTE,
-            backup_money=stored * rates["backup_per_tb_fee"] // (TERABYTE * BYTE_UNIT) + many * bases,
-            other_money=_other_money(inputs, terms, many),
-        )
-
-    @property
-    def broken(self) -> Mask:
-        """Whose numbers no statement can hold."""
-        found: Mask = (
-            self.too_many_hours
-            | self.too_many_bytes
-            | (self.hours_money + self.backup_money + self.other_money >= _MOST_MONEY)
-        ).astype(np.bool_)
-        return found
-
-    @property
-    def too_many_hours(self) -> Mask:
-        """Where there are more ticket hours than can be counted, or they cost more than can be."""
-        found: Mask = (self.hours >= _MOST_HOURS) | (self.hours_money >= _MOST_MONEY)
-        return found
-
-    @property
-    def too_many_bytes(self) -> Mask:
-        """The same of backups."""
-        found: Mask = (
-            (self.stored >= _MOST_BYTES)
-            | (self.included >= _MOST_INCLUDED)
-            | (self.backup_money >= _MOST_MONEY)
-        )
-        return found
-
-
-def _hours(inputs: BillingInputs, terms: Terms) -> Exact:
-    """All hours of each statement's company in its month and before."""
-    tickets = inputs.read("tickets")
-    index, sums = terms.index, np.zeros(terms.index.count, dtype=object)
-    account, days = (
-        positions(column(tickets, "account_number"), index.accounts),
-        int64s(column(tickets, "month")),
+def _bounds(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
+    """By statement, none too low: hours, bytes stored and included, what each may cost, and all other money."""
+    bounds = terms.frame.merge(_hours(inputs, terms), on=KEY, how="left")
+    bounds = bounds.merge(_devices(inputs, terms), on=KEY, how="left")
+    others = [inputs.frame("contacts").merge(terms.frame[KEY], on=KEY)]
+    others += [inputs.frame(name).merge(terms.frame[KEY], on="account_number") for name in _BY_HAND]
+    many = pd.concat([one[KEY] for one in others]).groupby(KEY).size().rename("others").reset_index()
+    bounds = bounds.merge(many.astype({"others": dtype(pa.int64())}), on=KEY, how="left")
+    numbers = ("hours", "stored", "devices", "others")
+    bounds = bounds.assign(**{name: bounds[name].fillna(0).astype(dtype(_WIDE)) for name in numbers})
+    terabytes = narrowed(rounded(bounds["stored"] / TERABYTE, 6), _WIDE_TERABYTES)
+    own_price = constant(_largest_own_price(inputs), RATE, bounds)
+    highest = bounds[list(RATES)].assign(own_price=own_price).max(axis=1)
+    base_fees = bounds["backup_base_fee_workstation"] + bounds["backup_base_fee_server"]
+    bounds = bounds.assign(
+        included=bounds["devices"] * bounds["backup_included_tb"] * TERABYTE,
+        hours_money=bounds["hours"] * bounds["per_hour_ticket_cost"],
+        backup_money=terabytes * bounds["backup_per_tb_fee"] + bounds["devices"] * base_fees,
+        other_money=(bounds["devices"] + bounds["others"]) * highest,
     )
-    hours = column(tickets, "total_hours_spent")
-    for place, month in enumerate(index.months):
-        cells = np.where(days <= month, account, -1)
-        grouped = (
-            pa.table({"cell": array(cells), "hours": hours}).group_by("cell").aggregate([("hours", "sum")])
-        )
-        by_account = np.zeros(len(index.accounts), dtype=object)
-        at = int64s(column(grouped, "cell"))
-        by_account[at[at >= 0]] = exact_units(column(grouped, "hours_sum"))[at >= 0]
-        rows = index.grid[place]
-        sums[rows[rows >= 0]] = by_account[rows >= 0]
-    return sums
+    return bounds.assign(
+        has_too_many_hours=(bounds["hours"] >= _MOST_HOURS) | (bounds["hours_money"] >= _MOST_MONEY),
+        has_too_many_bytes=(bounds["stored"] >= _MOST_BYTES)
+        | (bounds["included"] >= _MOST_INCLUDED)
+        | (bounds["backup_money"] >= _MOST_MONEY),
+    )
 
 
-def _other_money(inputs: BillingInputs, terms: Terms, devices: Exact) -> Exact:
-    """Every record of a statement at the highest price of all."""
-    _, people = terms.index.billed(inputs.read("contacts"))
-    many = devices + exact(np.bincount(people, minlength=terms.index.count))
-    for name in _BY_HAND:
-        account = positions(column(inputs.read(name), "account_number"), terms.index.accounts)
-        by_account = np.bincount(account[account >= 0], minlength=len(terms.index.accounts))
-        many = many + exact(by_account[terms.index.account])
-    highest = _largest_of(_own_prices(inputs))
-    prices = np.maximum.reduce([exact(terms.rates[name]) for name in RATES])
-    money: Exact = many * np.maximum(prices, highest)
-    return money
+def _hours(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
+    """All hours of each statement's company in its month and before."""
+    tickets = inputs.frame("tickets")
+    sums = tickets.groupby(KEY)["total_hours_spent"].sum().rename("hours").reset_index()
+    pairs = terms.frame[KEY].merge(sums, on="account_number", suffixes=("", "_of_ticket"))
+    so_far = pairs[pairs["month_of_ticket"] <= pairs["month"]]
+    return so_far.groupby(KEY)["hours"].sum().reset_index()
 
 
-def _problem(inputs: BillingInputs, terms: Terms, bounds: _Bounds, row: int) -> Problem:
+def _devices(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
+    devices = with_storage(inputs.frame("assets").merge(terms.frame[KEY], on=KEY))
+    return devices.groupby(KEY).agg(stored=("stored", "sum"), devices=("id", "count")).reset_index()
+
+
+def _problem(inputs: BillingInputs, bound: Mapping[str, Any]) -> Problem:
     """Why a company gets no statement, with its largest records by name."""
-    statement = terms.frame.slice(row, 1).to_pylist()[0]
-    account, month = statement["account_number"], statement["month"]
-    told, details = [], dict[str, Any](account_number=account)
-    if bounds.too_many_hours[row]:
-        tickets = _of(inputs.read("tickets"), account)
-        ticket = _largest(
-            tickets.filter(pc.less_equal(tickets["month"], pa.scalar(month, pa.date32()))),
-            "total_hours_spent",
-        )
-        rate = _decimal(terms.rates["per_hour_ticket_cost"][row])
-        told.append(
-            f"{_decimal(bounds.hours[row], HOURS.scale):,.2f} ticket hours at {rate:,.2f} (ticket "
+    account, month = bound["account_number"], bound["month"]
+    reasons, details = [], dict[str, Any](account_number=account)
+    if bound["has_too_many_hours"]:
+        tickets = inputs.frame("tickets")
+        tickets = tickets[(tickets["account_number"] == account) & (tickets["month"] <= month)]
+        ticket = _first_by(tickets, "total_hours_spent")
+        reasons.append(
+            f"{bound['hours']:,.2f} ticket hours at {bound['per_hour_ticket_cost']:,.2f} (ticket "
             f"{ticket['ticket_number']} has {ticket['total_hours_spent']:,.2f})"
         )
         details["ticket_number"] = ticket["ticket_number"]
-    if bounds.too_many_bytes[row]:
-        assets = _of(inputs.read("assets"), account)
-        in_month = assets.filter(pc.equal(assets["month"], pa.scalar(month, pa.date32())))
-        device = _largest(in_month, "backup_data_bytes")
-        name = named(array([device["hostname"]], pa.string()), "Device", array([device["id"]]))[0].as_py()
-        told.append(
-            f"{_decimal(bounds.stored[row] // TERABYTE):,.2f} TB of backup (the device {name!r} ({device['id']}) has "
+    if bound["has_too_many_bytes"]:
+        assets = inputs.frame("assets")
+        assets = assets[(assets["account_number"] == account) & (assets["month"] == month)]
+        assets = assets.assign(name=labels(assets["hostname"], "Device", assets["id"]))
+        device = _first_by(assets, "backup_data_bytes")
+        reasons.append(
+            f"{bound['stored'] / TERABYTE:,.2f} TB of backup (the device {device['name']!r} ({device['id']}) has "
             f"{device['backup_data_bytes']:,} bytes)"
         )
         details["device"] = device["id"]
-    if not told:
-        told.append("prices or charges")
     message = (
-        f"Company {account} gets no statement for {format_month(month)}, its {' and '.join(told)} are more than one can "
-        "hold: correct the record, or the rates of its plan."
+        f"Company {account} gets no statement for {format_month(month)}, its "
+        f"{' and '.join(reasons) or 'prices or charges'} are more than one can hold: correct the record, or the rates "
+        "of its plan."
     )
     return billing_problem("company", account, message, details, format_month(month))
 
 
-def _of(frame: pa.Table, account: str) -> pa.Table:
-    return kept(frame, positions(column(frame, "account_number"), array([account])) >= 0)
-
-
-def _largest(frame: pa.Table, name: str) -> dict[str, Any]:
+def _first_by(frame: pd.DataFrame, name: str) -> dict[str, Any]:
     """The record with the most of something."""
-    found: dict[str, Any] = frame.sort_by([(name, "descending")]).slice(0, 1).to_pylist()[0]
-    return found
-
-
-def _decimal(units: int, scale: int = 4) -> Decimal:
-    return Decimal(int(units)).scaleb(-scale)
+    return records_of(frame.sort_values(name, ascending=False).head(1))[0]

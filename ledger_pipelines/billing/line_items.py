@@ -2,86 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.lines import CUSTOM_CHARGE, RATE_UNIT, Stated, charged, statement_lines
+from ledger_pipelines.billing.edits import in_force
+from ledger_pipelines.billing.inputs import KEY, BillingInputs
+from ledger_pipelines.billing.lines import CUSTOM_CHARGE, charged, labels, statement_lines
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.columns import (
-    Int64s,
-    Mask,
-    array,
-    column,
-    int64s,
-    kept,
-    named,
-    present,
-    small_units,
-    summed,
-    take,
-)
+from ledger_pipelines.frames import Series, constant, dtype
 
-KINDS = ("recurring", "one_off", "yearly")
-FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
+RECURRING, ONE_OFF, YEARLY = "recurring", "one_off", "yearly"
+#: What a charge is of: those of one name and kind follow one another.
+ITEM = ["account_number", "name", "kind"]
 
 
-@dataclass(frozen=True, slots=True)
-class LineItemCharges:
-    """The lines, and each statement's sum in the currency's minor unit."""
-
-    lines: pa.Table
-    totals: Int64s
-
-
-def with_kind(items: pa.Table) -> pa.Table:
-    """The items with their `kind`: 0 recurring, 1 one-off, 2 yearly, -1 none of them."""
-    has = [present(column(items, name)) for name in FEES]
-    return items.append_column("kind", array(np.select(has, list(range(len(FEES))), default=-1)))
-
-
-def is_due(items: pa.Table, days: Int64s) -> Mask:
-    """Whether each item (`with_kind`) falls due in the month of its day (the first, since 1970)."""
-    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    year, month_of_year = months // 12 + 1970, months % 12 + 1
-    kinds = int64s(column(items, "kind"))
-    one_off_year, one_off_month, yearly_month = (
-        int64s(column(items, name)) for name in ("one_off_year", "one_off_month", "yearly_month")
-    )
-    due: Mask = (
-        (kinds == 0)
-        | ((kinds == 1) & (one_off_year == year) & (one_off_month == month_of_year))
-        | ((kinds == 2) & (yearly_month == month_of_year))
-    )
-    return due
-
-
-def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> LineItemCharges:
-    """A line for each item that falls due in the month, also where its fee is 0.
+def with_kind(items: pd.DataFrame) -> pd.DataFrame:
+    """The items with `kind` and `fee`; both are missing where an item has no fee.
 
     An item is of the kind whose fee it has (the table lets it have only one; else the first of recurring,
     one-off, yearly holds).
     """
-    items, rows = terms.index.billed_in_force(
-        terms.index.edits(with_kind(inputs.read("custom_line_items")), "account_number", "name", "kind")
+    none = constant(None, pa.string(), items)
+    return items.assign(
+        kind=none.mask(items["yearly_fee"].notna(), YEARLY)
+        .mask(items["one_off_fee"].notna(), ONE_OFF)
+        .mask(items["monthly_fee"].notna(), RECURRING),
+        fee=items["monthly_fee"].fillna(items["one_off_fee"]).fillna(items["yearly_fee"]),
     )
-    due = is_due(items, terms.index.months[terms.index.month[rows]])
-    items, rows = kept(items, due), rows[due]
-    kinds = int64s(column(items, "kind"))
-    fees = small_units(pc.coalesce(*(column(items, name) for name in FEES)))
-    amounts = charged(fees, RATE_UNIT, currency)
-    ids = column(items, "id")
-    stated = Stated(
-        rows,
-        "line_item",
-        ids,
-        "custom",
-        take(array(KINDS), kinds),
-        CUSTOM_CHARGE,
-        named(column(items, "name"), "Item", ids),
+
+
+def is_due(items: pd.DataFrame) -> Series:
+    """Whether each item (`with_kind`) falls due in its `month`."""
+    year, month = items["month"].dt.year, items["month"].dt.month
+    in_its_month = (items["one_off_year"] == year) & (items["one_off_month"] == month)
+    due: Series = (
+        (items["kind"] == RECURRING)
+        | ((items["kind"] == ONE_OFF) & in_its_month.fillna(False))
+        | ((items["kind"] == YEARLY) & (items["yearly_month"] == month).fillna(False))
     )
-    lines = statement_lines(terms, stated, rates=fees, amounts=amounts, currency=currency)
-    return LineItemCharges(lines, summed(amounts, rows, terms.index.count))
+    return due.fillna(False)
+
+
+def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> pa.Table:
+    """A line for each item that falls due in the month, also where its fee is 0."""
+    items = in_force(with_kind(inputs.frame("custom_line_items")), ITEM, terms.months)
+    due = items[is_due(items)].merge(terms.frame[KEY], on=KEY)
+    return statement_lines(
+        due.assign(
+            source_type="line_item",
+            source_id=due["id"].astype(dtype(pa.string())),
+            type=due["kind"],
+            kind="custom",
+            item=CUSTOM_CHARGE,
+            description=labels(due["name"], "Item", due["id"]),
+            rate=due["fee"],
+            amount=charged(due["fee"], currency),
+        ),
+        currency,
+    )

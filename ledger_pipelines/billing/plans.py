@@ -7,154 +7,97 @@ plan, else the company's, else the plan's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.billing.catalogue import NO_PLAN, NOT_BILLED, Catalogue
-from ledger_pipelines.billing.contracts import normalise_term
-from ledger_pipelines.billing.edits import Edits
-from ledger_pipelines.billing.index import StatementIndex, month_days, month_positions
-from ledger_pipelines.billing.inputs import PREPAID, RATES, BillingInputs
+from ledger_pipelines.billing.catalogue import PLAN_KEY, plans_of
+from ledger_pipelines.billing.contract_terms import normalise_term
+from ledger_pipelines.billing.edits import in_force
+from ledger_pipelines.billing.inputs import KEY, PREPAID, RATES, BillingInputs
 from ledger_pipelines.billing.problems import company_problem
-from ledger_pipelines.columns import (
-    Column,
-    Int64s,
-    Mask,
-    array,
-    codes,
-    column,
-    kept,
-    mask,
-    picked,
-    present,
-    small_units,
-    take,
-    trimmed,
-)
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import Series, constant, mapped, records_of, trimmed
+from ledger_pipelines.money import RATE
+
+_INACTIVE = "inactive"
+_TERMS = [
+    *KEY,
+    *("company_name", "billing_plan", "contract_term", "support_level"),
+    *("contract_start_date", "contract_end_date"),
+    *RATES,
+    *PREPAID,
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What each statement is billed by, one row for each, by month and account.
+    """What the statements of these ascending months are billed by.
 
-    `frame`: month, account_number, company_name, billing_plan, contract_term (normalised), support_level,
-    contract_start_date and contract_end_date (as sent). `rates`: by name, RATES and PREPAID in
-    ten-thousandths.
+    `frame` has a row for each statement, by month and account: month, account_number, company_name, billing_plan,
+    contract_term (normalised), support_level, contract_start_date and contract_end_date (as sent), RATES and PREPAID.
     """
 
     months: Sequence[date]
-    index: StatementIndex
-    frame: pa.Table
-    rates: Mapping[str, Int64s]
+    frame: pd.DataFrame
 
-    def without(self, statements: Mask) -> Terms:
-        """The terms of the other statements."""
-        frame = kept(self.frame, ~statements)
-        index = StatementIndex.of(
-            self.index.months, self.index.month[~statements], column(frame, "account_number")
-        )
-        return Terms(
-            self.months, index, frame, {name: rate[~statements] for name, rate in self.rates.items()}
-        )
+    def where(self, statements: Series) -> Terms:
+        """The terms of the statements where the mask holds."""
+        return replace(self, frame=self.frame[statements].reset_index(drop=True))
 
 
 def agree_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     """The terms of each company that gets a statement in these ascending months, and why others do not."""
-    days = month_days(months)
-    companies = _in_months(inputs.read("companies"), days)
-    companies = companies.sort_by([("month", "ascending"), ("account_number", "ascending")])
-    month = month_positions(column(companies, "month"), days)
-    edits = Edits.of(inputs.read("client_billing_overrides"), ["account_number"], days)
-    overrides = edits.frame
-    override = edits.rows("account_number", month, column(companies, "account_number"))
-    names, replaced = _plan_names(companies, overrides, override)
-    terms = _normalised(column(companies, "contract_term_length"))
-    catalogue = Catalogue.of(_in_months(inputs.read("plans"), days), inputs.read("billing_plans"), days)
-    plan = _find_plans(catalogue, month, names, terms)
-    nameless = ~present(trimmed(column(companies, "account_number")))
-    billed = np.flatnonzero((plan >= 0) & ~nameless)
-    problems = catalogue.choices + [
-        company_problem(
-            companies.slice(int(row), 1).to_pylist()[0], names[int(row)].as_py(), terms[int(row)].as_py()
-        )
-        for row in np.flatnonzero((plan == NO_PLAN) | (nameless & (plan != NOT_BILLED)))
+    plans, choices = plans_of(inputs.frame("plans"), inputs.frame("billing_plans"), months)
+    companies = _with_plan_keys(inputs, months).merge(plans, on=PLAN_KEY, how="left", indicator="plan")
+    has_account = trimmed(companies["account_number"]).notna()
+    is_inactive = (companies["plan_name"].str.casefold() == _INACTIVE).fillna(False)
+    has_plan = companies["plan"] == "both"
+    unbilled = companies[~is_inactive & ~(has_account & has_plan)]
+    problems = [
+        *choices,
+        *(company_problem(company) for company in records_of(unbilled)),
     ]
-    billed_companies = picked(companies, billed)
-    levels = _support_levels(billed_companies, take(catalogue.support_levels, plan[billed]), replaced[billed])
-    frame = pa.table(
-        {
-            "month": column(billed_companies, "month"),
-            "account_number": column(billed_companies, "account_number"),
-            "company_name": pc.coalesce(
-                column(billed_companies, "name"), column(billed_companies, "account_number")
-            ),
-            "billing_plan": take(names, billed),
-            "contract_term": take(terms, billed),
-            "support_level": levels,
-            "contract_start_date": column(billed_companies, "contract_start_date"),
-            "contract_end_date": column(billed_companies, "contract_end_date"),
-        }
+    billed = companies[~is_inactive & has_account & has_plan]
+    terms = billed.assign(
+        company_name=billed["name"].fillna(billed["account_number"]),
+        billing_plan=billed["plan_name"],
+        support_level=_support_levels(billed),
+        **_rates(billed),
     )
-    index = StatementIndex.of(days, month[billed], column(frame, "account_number"))
-    return Terms(months, index, frame, _rates(catalogue, plan[billed], overrides, override[billed])), problems
+    return Terms(months, terms[_TERMS].reset_index(drop=True)), problems
 
 
-def _in_months(frame: pa.Table, days: Int64s) -> pa.Table:
-    return kept(frame, month_positions(column(frame, "month"), days) >= 0)
-
-
-def _normalised(terms: Column) -> Column:
-    at, distinct = codes(terms)
-    return take(array([normalise_term(term) for term in distinct], pa.string()), at)
-
-
-def _plan_names(companies: pa.Table, overrides: pa.Table, override: Int64s) -> tuple[Column, Mask]:
-    """Each company's plan name, and where an override gave it."""
-    own = trimmed(column(companies, "billing_plan"))
-    chosen: Any = pc.if_else(
-        column(overrides, "billing_plan_enabled").fill_null(False),
-        trimmed(column(overrides, "billing_plan")),
-        pa.scalar(None, pa.string()),
+def _with_plan_keys(inputs: BillingInputs, months: Sequence[date]) -> pd.DataFrame:
+    """The companies of these months with PLAN_KEY, and their overrides in columns that end with `_override`."""
+    companies = inputs.frame("companies")
+    companies = companies[companies["month"].isin(months)].sort_values(KEY)
+    overrides = in_force(inputs.frame("client_billing_overrides"), ["account_number"], months)
+    overrides = overrides.set_index(KEY).add_suffix("_override").reset_index()
+    companies = companies.merge(overrides, on=KEY, how="left")
+    is_enabled = companies["billing_plan_enabled_override"].fillna(False)
+    other_plan = trimmed(companies["billing_plan_override"]).where(is_enabled)
+    return companies.assign(
+        plan_name=other_plan.fillna(trimmed(companies["billing_plan"])),
+        contract_term=mapped(companies["contract_term_length"], normalise_term, pa.string()),
+        is_plan_overridden=other_plan.notna(),
     )
-    others = take(chosen, override)
-    return pc.coalesce(others, own), present(others)
 
 
-def _find_plans(catalogue: Catalogue, month: Int64s, names: Column, terms: Column) -> Int64s:
-    """The plan's row in the catalogue for each company, `NO_PLAN`, or `NOT_BILLED` when it is inactive."""
-    name_codes, distinct_names = codes(names)
-    term_codes, distinct_terms = codes(terms)
-    combined = (month * len(distinct_names) + name_codes) * len(distinct_terms) + term_codes
-    distinct, inverse = np.unique(combined, return_inverse=True)
-    found = np.empty(distinct.size, dtype=np.int64)
-    for position, code in enumerate(distinct.tolist()):
-        rest, term = divmod(code, len(distinct_terms))
-        in_month, name = divmod(rest, len(distinct_names))
-        found[position] = catalogue.find(in_month, distinct_names[name], distinct_terms[term])
-    return found[inverse]
+def _support_levels(companies: pd.DataFrame) -> Series:
+    own, plans = trimmed(companies["support_level"]), companies["plan_support_level"]
+    return own.fillna(plans).mask(companies["is_plan_overridden"], plans.fillna(own))
 
 
-def _support_levels(companies: pa.Table, plans: Column, replaced: Mask) -> Column:
-    own = trimmed(column(companies, "support_level"))
-    level: Column = pc.if_else(array(replaced), pc.coalesce(plans, own), pc.coalesce(own, plans))
-    return level
-
-
-def _rates(catalogue: Catalogue, plan: Int64s, overrides: pa.Table, override: Int64s) -> dict[str, Int64s]:
+def _rates(companies: pd.DataFrame) -> dict[str, Series]:
     """The plan's rates, each replaced where the client's override is enabled and not null; zero counts."""
-    rates: dict[str, Int64s] = {}
-    for name in (*RATES, *PREPAID):
-        rate = catalogue.rates[name][plan] if name in catalogue.rates else np.zeros(plan.size, dtype=np.int64)
-        if overrides.num_rows:
-            values = column(overrides, name)
-            holds = mask(column(overrides, f"{name}_enabled")) & present(values)
-            rate = np.where((override >= 0) & holds[override], small_units(values)[override], rate)
-        rates[name] = rate
-    return rates
+    zero = constant(0, RATE, companies)
+    return {
+        name: companies[f"{name}_override"]
+        .where(companies[f"{name}_enabled_override"].fillna(False))
+        .fillna(companies.get(name, zero))
+        for name in (*RATES, *PREPAID)
+    }

@@ -16,8 +16,12 @@ def billing_problem(
     return Problem("billing", "statements", entity_type, external_id, message, details, month)
 
 
-def company_problem(company: Mapping[str, Any], plan: str | None, term: str) -> Problem:
-    """Why a company gets no statement: it has no account number, no plan, or one that does not exist."""
+def company_problem(company: Mapping[str, Any]) -> Problem:
+    """Why a company gets no statement: it has no account number, no plan, or one that does not exist.
+
+    `plan_name` and `contract_term` are what its plan was looked for by.
+    """
+    plan, term = company["plan_name"], company["contract_term"]
     account = (company["account_number"] or "").strip()
     month = format_month(company["month"])
     details = {

@@ -13,34 +13,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.billing.billed_hours import KEY, ids_of, instants_of, is_another, month_ends_of
+from ledger_pipelines.billing.billed_hours import TICKET, is_another
 from ledger_pipelines.billing.hour_units import hours_in_units
-from ledger_pipelines.billing.index import month_days
 from ledger_pipelines.billing.inputs import HOURS, TICKETS
 from ledger_pipelines.billing.month_hours import own_months
-from ledger_pipelines.columns import (
-    Column,
-    Int64s,
-    Mask,
-    array,
-    column,
-    int64s,
-    joined_text,
-    kept,
-    mask,
-    positions,
-    take,
-)
+from ledger_pipelines.frames import Series, constant, is_among, mapped, to_arrow, to_pandas
 from ledger_pipelines.months import first_open_after
 from ledger_pipelines.shrinkage import SHORTEST_DOUBTED, is_doubtful
 
 #: What closed months know of tickets: of each the last row, the hours that closed months billed of it (null where
 #: none did), and whether the row's month is among those.
 KNOWN = pa.schema([*TICKETS, pa.field("billed_hours", HOURS), pa.field("is_billed", pa.bool_())])
+_TICKET = pa.schema([TICKETS.field(name) for name in TICKET])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,161 +59,131 @@ def place_tickets(fetched: pa.Table, known: pa.Table, stored: pa.Table, asked: A
     `fetched` are the source's tickets (TICKETS without what is found here), `known` what closed months know (KNOWN),
     `stored` the rows of open months that were read before. Each has a ticket once, and so has what comes out.
     """
-    now = _Now.of(_completed(fetched), known, asked)
-    tickets = _with_hours_before(now.frame, stored, now.keys)
-    gone = _gone(known, now, asked)
-    news = pa.concat_tables([kept(tickets, now.is_news), gone])
-    regular = kept(tickets, ~now.is_closed)
-    placed = pa.concat_tables([regular, news])
-    written = kept(placed, _among(column(placed, "month"), asked.months))
-    return Placed(pa.concat_tables([written, _staying(stored, now, gone, asked)]), news)
+    books, rows = to_pandas(known), to_pandas(stored)
+    tickets = _placed(_completed(to_pandas(fetched), books, rows, asked), books, asked)
+    gone = _gone(books, tickets, asked)
+    news = pd.concat([tickets[tickets["is_news"]][TICKETS.names], gone])
+    regular = tickets[~tickets["is_closed"]][TICKETS.names]
+    placed = pd.concat([regular, news])
+    written = placed[placed["month"].isin(asked.months)]
+    staying = _staying(rows, tickets, gone, asked)
+    return Placed(to_arrow(pd.concat([written, staying]), TICKETS), to_arrow(news, TICKETS))
 
 
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """The source's tickets with the months that they stand in, and which of them closed months do not know so."""
-
-    frame: pa.Table
-    keys: Column
-    is_closed: Mask
-    is_news: Mask
-
-    @classmethod
-    def of(cls, frame: pa.Table, known: pa.Table, asked: Asked) -> _Now:
-        keys = joined_text(frame, KEY)
-        own = own_months(frame)
-        is_closed = np.isin(own, month_days(sorted(asked.closed)))
-        at = positions(keys, joined_text(known, KEY))
-        is_news = is_closed & ((at < 0) | _differs(frame, known, at))
-        months = np.where(is_news, _first_open(own, asked.closed), own)
-        frame = _with(frame, "month", array(months.astype(np.int32)).view(pa.date32()))
-        return cls(_with(frame, "moved_from", _moved(frame, keys, known, asked)), keys, is_closed, is_news)
-
-
-def _completed(fetched: pa.Table) -> pa.Table:
-    """The tickets with all columns of TICKETS; their months are not known yet."""
-    columns = {name: column(fetched, name) for name in fetched.column_names}
-    count = fetched.num_rows
-    columns |= {
-        "month": pa.repeat(pa.scalar(date(1970, 1, 1), pa.date32()), count),
-        "hours_before": pa.nulls(count, HOURS),
-        "is_gone": pa.repeat(pa.scalar(False), count),
-        "moved_from": pa.nulls(count, pa.string()),
-    }
-    return pa.table({name: columns[name] for name in TICKETS.names}).cast(TICKETS)
-
-
-def _with(frame: pa.Table, name: str, values: Column) -> pa.Table:
-    return frame.set_column(frame.column_names.index(name), name, values)
-
-
-def _first_open(own: Int64s, closed: frozenset[date]) -> Int64s:
-    """For each closed month among them, the first open one after it."""
-    months = sorted(closed)
-    if not months:
-        return own
-    firsts = month_days([first_open_after(month, closed) for month in months])
-    return firsts[np.minimum(np.searchsorted(month_days(months), own), len(months) - 1)]
-
-
-def _among(months: Column, some: Collection[date]) -> Mask:
-    return np.isin(int64s(months), month_days(sorted(some)))
-
-
-def _differs(tickets: pa.Table, known: pa.Table, at: Int64s) -> Mask:
-    """Where a ticket has other hours than closed months know, or more than they billed though they could, or is
-    another ticket. Of rows at -1 nothing is said.
-    """
-    if not known.num_rows:
-        return at >= 0
-    hours = hours_in_units(column(tickets, "total_hours_spent"))
-    knew = np.where(mask(column(known, "is_gone")), 0, hours_in_units(column(known, "total_hours_spent")))[at]
-    unbilled = mask(column(known, "is_billed"))[at] & (
-        hours > hours_in_units(column(known, "billed_hours"))[at]
+def _completed(
+    tickets: pd.DataFrame, known: pd.DataFrame, stored: pd.DataFrame, asked: Asked
+) -> pd.DataFrame:
+    """The source's tickets with all columns of TICKETS; their months are not known yet."""
+    return tickets.assign(
+        month=constant(date(1970, 1, 1), pa.date32(), tickets),
+        hours_before=_hours_before(tickets, stored),
+        is_gone=constant(False, pa.bool_(), tickets),
+        moved_from=_moved_from(tickets, known, asked),
     )
-    another = is_another(ids_of(tickets), instants_of(tickets), ids_of(known)[at], month_ends_of(known)[at])
-    differs: Mask = (at >= 0) & ((hours != knew) | unbilled | another)
-    return differs
 
 
-def _moved(tickets: pa.Table, keys: Column, known: pa.Table, asked: Asked) -> Column:
+def _placed(tickets: pd.DataFrame, known: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """The tickets with the months that they stand in; `is_closed` says whether their own one is, and `is_news` whether
+    closed months do not know them so.
+    """
+    own = own_months(tickets)
+    is_closed = own.isin(asked.closed)
+    is_news = is_closed & ~_is_known_so(tickets, known)
+    return tickets.assign(
+        month=own.where(~is_news, _first_open(own, asked.closed)), is_closed=is_closed, is_news=is_news
+    )
+
+
+def _first_open(months: Series, closed: frozenset[date]) -> Series:
+    """The first open month after each."""
+    return mapped(months, lambda month: first_open_after(month, closed), pa.date32())
+
+
+def _is_known_so(tickets: pd.DataFrame, known: pd.DataFrame) -> Series:
+    """Whether closed months know a ticket, by the same hours, have billed of them what they could, and it is not
+    another ticket.
+    """
+    former = known[[*TICKET, "month", "ticket_id", "is_billed"]].assign(
+        knew=hours_in_units(known["total_hours_spent"]).mask(known["is_gone"].fillna(False), 0),
+        billed=hours_in_units(known["billed_hours"]),
+    )
+    both = tickets[[*TICKET, "ticket_id", "created_at"]].merge(
+        former, on=TICKET, how="left", suffixes=("", "_known")
+    )
+    hours = hours_in_units(tickets["total_hours_spent"].set_axis(both.index))
+    is_unbilled = both["is_billed"].fillna(False) & (hours > both["billed"])
+    another = is_another(both, both["ticket_id_known"], both["month"])
+    return ((both["knew"] == hours) & ~is_unbilled & ~another).fillna(False).set_axis(tickets.index)
+
+
+def _moved_from(tickets: pd.DataFrame, known: pd.DataFrame, asked: Asked) -> Series:
     """For each ticket, the company that closed months billed it to, where it has been moved since.
 
     The source has the number no more under that company, was asked for its year, and its id is not another.
     """
-    accounts, numbers = column(known, "account_number"), column(known, "ticket_number")
-    lost = (positions(joined_text(known, KEY), keys) < 0) & _was_asked(known, asked)
-    lost &= mask(column(known, "is_billed")) & ~_of_companies(accounts, asked.silent)
-    former = kept(known, lost)
-    at = positions(column(tickets, "ticket_number"), numbers.filter(array(lost)))
-    ids, old = ids_of(tickets), ids_of(former)
-    same = np.zeros(at.size, dtype=np.bool_)
-    found = at >= 0
-    same[found] = (ids[found] == old[at[found]]) | (ids[found] < 0) | (old[at[found]] < 0)
-    return take(accounts.filter(array(lost)), np.where(same, at, -1))
-
-
-def _of_companies(accounts: Column, some: Collection[str]) -> Mask:
-    found: Mask = pc.is_in(accounts, value_set=pa.array(sorted(some), pa.string())).to_numpy(
-        zero_copy_only=False
+    is_lost = known["is_billed"].fillna(False) & _was_asked(known, asked) & ~_is_silent(known, asked)
+    lost = known[is_lost & ~is_among(known, tickets, TICKET)].drop_duplicates("ticket_number")
+    former = lost[["ticket_number", "account_number", "ticket_id"]]
+    both = tickets[["ticket_number", "ticket_id"]].merge(
+        former, on="ticket_number", how="left", suffixes=("", "_known")
     )
-    return found
+    ids, known_ids = both["ticket_id"], both["ticket_id_known"]
+    is_another_id = (ids != known_ids).fillna(False)
+    return both["account_number"].mask(is_another_id).set_axis(tickets.index)
 
 
-def _was_asked(tickets: pa.Table, asked: Asked) -> Mask:
+def _is_silent(tickets: pd.DataFrame, asked: Asked) -> Series:
+    return tickets["account_number"].isin(asked.silent)
+
+
+def _is_unread(tickets: pd.DataFrame, asked: Asked) -> Series:
+    unread = pa.Table.from_pylist([dict(zip(TICKET, one, strict=True)) for one in asked.unread], _TICKET)
+    return is_among(tickets, to_pandas(unread), TICKET)
+
+
+def _was_asked(tickets: pd.DataFrame, asked: Asked) -> Series:
     """Whether a ticket that the source still had would have been in its answer."""
     if asked.years is None:
-        return np.ones(tickets.num_rows, dtype=np.bool_)
-    years = own_months(tickets).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
-    return np.isin(years, sorted(asked.years))
+        return constant(True, pa.bool_(), tickets)
+    return own_months(tickets).dt.year.isin(asked.years)
 
 
-def _gone(known: pa.Table, now: _Now, asked: Asked) -> pa.Table:
+def _gone(known: pd.DataFrame, tickets: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """Tickets that closed months billed and the source has no more, nor has moved, in the month where they stand."""
-    moved = kept(now.frame, column(now.frame, "moved_from").is_valid().to_numpy(zero_copy_only=False))
-    keys = joined_text(known, KEY)
-    billed: Any = column(known, "billed_hours")
-    is_gone = mask(pc.greater(billed, pa.scalar(0, HOURS))) & ~mask(column(known, "is_gone"))
-    is_gone &= (positions(keys, now.keys) < 0) & _was_asked(known, asked)
-    is_gone &= positions(keys, joined_text(moved, ("moved_from", "ticket_number"))) < 0
-    is_gone &= ~_of_companies(column(known, "account_number"), asked.silent) & ~_unread(known, asked)
-    gone = kept(known, is_gone).select(TICKETS.names).cast(TICKETS)
-    months = _first_open(int64s(column(gone, "month")), asked.closed)
-    gone = _with(gone, "month", array(months.astype(np.int32)).view(pa.date32()))
-    gone = _with(gone, "is_gone", pa.repeat(pa.scalar(True), gone.num_rows))
-    gone = _with(gone, "hours_before", column(gone, "total_hours_spent"))
-    none: Any = pa.array([0] * gone.num_rows, pa.int32()).cast(HOURS)
-    return _with(gone, "total_hours_spent", none)
-
-
-def _unread(tickets: pa.Table, asked: Asked) -> Mask:
-    unread = pa.table(
-        {
-            name: pa.array([key[place] for key in sorted(asked.unread)], pa.string())
-            for place, name in enumerate(KEY)
-        }
+    moved = tickets[["moved_from", "ticket_number"]].rename(columns={"moved_from": "account_number"})
+    is_gone = (
+        (known["billed_hours"] > 0).fillna(False)
+        & ~known["is_gone"].fillna(False)
+        & _was_asked(known, asked)
+        & ~_is_silent(known, asked)
+        & ~_is_unread(known, asked)
+        & ~is_among(known, tickets, TICKET)
+        & ~is_among(known, moved.dropna(), TICKET)
     )
-    return positions(joined_text(tickets, KEY), joined_text(unread, KEY)) >= 0
+    gone = known[is_gone][TICKETS.names]
+    return gone.assign(
+        month=_first_open(gone["month"], asked.closed),
+        is_gone=constant(True, pa.bool_(), gone),
+        hours_before=gone["total_hours_spent"],
+        total_hours_spent=constant(0, HOURS, gone),
+    )
 
 
-def _with_hours_before(tickets: pa.Table, stored: pa.Table, keys: Column) -> pa.Table:
-    """Remembers of tickets that show no hours how many they had when they were read before."""
-    at = positions(keys, joined_text(stored, KEY))
-    had: Any = column(stored, "total_hours_spent")
-    had = pc.if_else(pc.greater(had, pa.scalar(0, had.type)), had, column(stored, "hours_before"))
-    hours: Any = column(tickets, "total_hours_spent")
-    shows_none = pc.equal(hours, pa.scalar(0, hours.type))
-    before: Column = pc.if_else(shows_none, take(had, at).cast(HOURS), pa.scalar(None, HOURS))
-    return _with(tickets, "hours_before", before)
+def _hours_before(tickets: pd.DataFrame, stored: pd.DataFrame) -> Series:
+    """How many hours tickets that show none had when they were read before."""
+    had = stored["total_hours_spent"].where(
+        (stored["total_hours_spent"] > 0).fillna(False), stored["hours_before"]
+    )
+    both = tickets[TICKET].merge(stored[TICKET].assign(had=had), on=TICKET, how="left")
+    shows_none = (tickets["total_hours_spent"] == 0).fillna(False)
+    return both["had"].set_axis(tickets.index).where(shows_none)
 
 
-def _staying(stored: pa.Table, now: _Now, gone: pa.Table, asked: Asked) -> pa.Table:
+def _staying(stored: pd.DataFrame, tickets: pd.DataFrame, gone: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """The stored rows of the months to write about which the source, as it was asked and read, says nothing."""
-    stored = kept(stored, _among(column(stored, "month"), asked.months)).select(TICKETS.names).cast(TICKETS)
-    keys = joined_text(stored, KEY)
-    is_silent = _of_companies(column(stored, "account_number"), asked.silent) | _unread(stored, asked)
-    stays = (is_silent | ~_was_asked(stored, asked)) & (positions(keys, now.keys) < 0)
-    return kept(stored, stays & (positions(keys, joined_text(gone, KEY)) < 0))
+    stored = stored[stored["month"].isin(asked.months)][TICKETS.names]
+    is_untold = _is_silent(stored, asked) | _is_unread(stored, asked) | ~_was_asked(stored, asked)
+    return stored[is_untold & ~is_among(stored, tickets, TICKET) & ~is_among(stored, gone, TICKET)]
 
 
 def shrunken_companies(
@@ -237,20 +194,15 @@ def shrunken_companies(
     A company with few tickets may lose them all: one whose list is short is not doubted. None stands for all
     companies together, of which no list is too short.
     """
-    lists = (kept(known, ~mask(column(known, "is_gone"))), stored)
-    listed = pa.concat_tables([kept(one, _was_asked(one, asked)).select(KEY) for one in lists])
-    before = listed.group_by(list(KEY)).aggregate([])
-    had, has = (_counted(frame) for frame in (before, fetched))
-    doubted: dict[str | None, tuple[int, int]] = {
+    books, rows = to_pandas(known), to_pandas(stored)
+    lists = (books[~books["is_gone"].fillna(False)], rows)
+    before = pd.concat([one[_was_asked(one, asked)][TICKET] for one in lists]).drop_duplicates()
+    if is_doubtful(len(before), fetched.num_rows):
+        return {None: (len(before), fetched.num_rows)}
+    has = to_pandas(fetched)["account_number"].value_counts().to_dict()
+    had: dict[Any, int] = before["account_number"].value_counts().sort_index().to_dict()
+    return {
         account: (count, has.get(account, 0))
-        for account, count in sorted(had.items())
+        for account, count in had.items()
         if count >= SHORTEST_DOUBTED and is_doubtful(count, has.get(account, 0))
     }
-    if is_doubtful(before.num_rows, fetched.num_rows):
-        return {None: (before.num_rows, fetched.num_rows)}
-    return doubted
-
-
-def _counted(frame: pa.Table) -> dict[str, int]:
-    counts: Any = pc.value_counts(column(frame, "account_number"))
-    return {count["values"]: count["counts"] for count in counts.to_pylist()}

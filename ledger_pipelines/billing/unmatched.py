@@ -6,32 +6,17 @@ Neither shows on any statement. Each function returns the rows that are concerne
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.billing.edits import Edits
-from ledger_pipelines.billing.index import month_days, month_positions
+from ledger_pipelines.billing.edits import in_force
 from ledger_pipelines.billing.inputs import BillingInputs
-from ledger_pipelines.billing.line_items import FEES, KINDS, is_due, with_kind
-from ledger_pipelines.columns import (
-    Column,
-    Int64s,
-    Mask,
-    array,
-    column,
-    decimals,
-    int64s,
-    kept,
-    positions,
-    present,
-    take,
-    trimmed,
-)
+from ledger_pipelines.billing.line_items import ITEM, ONE_OFF, is_due, with_kind
+from ledger_pipelines.frames import Series, column_of, constant, dtype, is_among, to_arrow, to_pandas, trimmed
 from ledger_pipelines.money import RATE
 
 _UNMATCHED_FIELDS: list[pa.Field[Any]] = [
@@ -53,6 +38,16 @@ _NEVER_BILLED_FIELDS: list[pa.Field[Any]] = [
 UNMATCHED, NEVER_BILLED = pa.schema(_UNMATCHED_FIELDS), pa.schema(_NEVER_BILLED_FIELDS)
 _BEFORE, _CLOSED = "before the ledger's first month", "its month is closed and has not billed it"
 
+#: For each edited table what a row is of, and the column of the records' id: of the company where there is no other.
+_EDITED = {
+    "client_billing_overrides": (["account_number"], "companies", "account_number"),
+    "asset_billing_overrides": (["asset_id"], "assets", "id"),
+    "user_billing_overrides": (["user_id"], "contacts", "id"),
+    "manual_assets": (["account_number", "hostname"], "companies", "account_number"),
+    "manual_users": (["account_number", "full_name"], "companies", "account_number"),
+    "custom_line_items": (ITEM, "companies", "account_number"),
+}
+
 
 def edits_that_match_nobody(inputs: BillingInputs, months: Sequence[date]) -> pa.Table:
     """Overrides and charges, in force in one of these months, of an account, device or person that it does not have.
@@ -60,77 +55,39 @@ def edits_that_match_nobody(inputs: BillingInputs, months: Sequence[date]) -> pa
     Rows (UNMATCHED): `edited` is the table; `would_charge` is null where the charge depends on a plan or a device that
     nobody knows. A charge is among them in the months in which it is due.
     """
-    days = month_days(sorted(months))
-    found = [
-        _rows(month, *part)
-        for place, month in enumerate(days.tolist())
-        for part in _in_month(inputs, days, place)
-    ]
+    found = pa.concat_tables([_unmatched(inputs, edited, months) for edited in _EDITED])
     order: list[Any] = [(name, "ascending") for name in ("month", "edited", "account_number", "record")]
-    return pa.concat_tables([UNMATCHED.empty_table(), *found]).sort_by(order)
+    return found.sort_by(order)
 
 
-def _in_month(
-    inputs: BillingInputs, days: Int64s, place: int
-) -> Iterator[tuple[str, pa.Table, Column, Column]]:
-    """For each table its rows that match nobody in a month, what each is of, and what it would charge."""
-    month = days[place : place + 1]
-
-    def known(name: str, key: str) -> Column:
-        frame = inputs.read(name)
-        return column(kept(frame, month_positions(column(frame, "month"), month) >= 0), key).unique()
-
-    def unmatched(name: str, thing: Sequence[str], key: str, among: Column) -> pa.Table:
-        frame = inputs.read(name)
-        if name == "custom_line_items":
-            frame = with_kind(frame)
-        in_month = Edits.of(frame, thing, days).of_month(place)
-        return kept(in_month, positions(column(in_month, key), among) < 0)
-
-    accounts = known("companies", "account_number")
-    rows = unmatched("client_billing_overrides", ["account_number"], "account_number", accounts)
-    yield "client_billing_overrides", rows, column(rows, "account_number"), pa.nulls(rows.num_rows, RATE)
-    for name, key, source, kind in (
-        ("asset_billing_overrides", "asset_id", "assets", "billing_type"),
-        ("user_billing_overrides", "user_id", "contacts", "payment_type"),
-    ):
-        rows = unmatched(name, [key], key, known(source, "id"))
-        yield name, rows, column(rows, key).cast(pa.string()), _own_cost(rows, kind)
-    for name, key, kind in (
-        ("manual_assets", "hostname", "billing_type"),
-        ("manual_users", "full_name", "payment_type"),
-    ):
-        rows = unmatched(name, ["account_number", key], "account_number", accounts)
-        yield name, rows, column(rows, key), _own_cost(rows, kind)
-    rows = unmatched("custom_line_items", ["account_number", "name", "kind"], "account_number", accounts)
-    rows = kept(rows, is_due(rows, np.full(rows.num_rows, month[0], dtype=np.int64)))
-    yield "custom_line_items", rows, column(rows, "name"), _fees(rows)
-
-
-def _own_cost(rows: pa.Table, kind: str) -> Column:
-    """What rows of a type with a cost of its own, or of none, charge; null where a plan would say."""
-    written: Any = pc.utf8_lower(trimmed(column(rows, kind)))
-    free = pc.is_in(written, value_set=pa.array(["free", "no charge"]))
-    custom = pc.equal(written, pa.scalar("custom"))
-    nothing: Any = decimals(np.zeros(rows.num_rows, dtype=np.int64), RATE)
-    costs: Any = column(rows, "custom_cost")
-    unknown: Any = pa.nulls(rows.num_rows, RATE)
-    own: Column = pc.if_else(
-        custom.fill_null(False), costs, pc.if_else(free.fill_null(False), nothing, unknown)
+def _unmatched(inputs: BillingInputs, edited: str, months: Sequence[date]) -> pa.Table:
+    thing, source, key = _EDITED[edited]
+    rows = inputs.frame(edited)
+    rows = in_force(with_kind(rows) if edited == "custom_line_items" else rows, thing, months)
+    if edited == "custom_line_items":
+        rows = rows[is_due(rows)]
+    # What a row is of stands first: an account, or the id of a device or person.
+    known = inputs.frame(source)[["month", key]].rename(columns={key: thing[0]})
+    rows = rows[~is_among(rows, known, ["month", thing[0]])]
+    record = rows[thing[min(1, len(thing) - 1)]].astype(dtype(pa.string()))
+    account = rows.get("account_number", constant(None, pa.string(), rows))
+    return to_arrow(
+        rows.assign(edited=edited, account_number=account, record=record, would_charge=_would_charge(rows)),
+        UNMATCHED,
     )
-    return own
 
 
-def _rows(month: int, edited: str, rows: pa.Table, records: Column, costs: Column) -> pa.Table:
-    count = rows.num_rows
-    accounts = (
-        column(rows, "account_number")
-        if "account_number" in rows.column_names
-        else pa.nulls(count, pa.string())
-    )
-    months = array(np.full(count, month, dtype=np.int32)).cast(pa.date32())
-    columns: list[Column] = [months, pa.repeat(pa.scalar(edited), count), accounts, records, costs]
-    return pa.Table.from_arrays(columns, schema=UNMATCHED)
+def _would_charge(rows: pd.DataFrame) -> Series:
+    """The fee of a charge; what rows of a type with a cost of its own, or of none, charge; missing where a plan says."""
+    unknown = constant(None, RATE, rows)
+    if "fee" in rows.columns:
+        return rows["fee"]
+    if "custom_cost" not in rows.columns:
+        return unknown
+    written = trimmed(rows["payment_type" if "payment_type" in rows.columns else "billing_type"]).str.lower()
+    is_free = (written == "free") | (written == "no charge")
+    is_custom = (written == "custom").fillna(False)
+    return unknown.mask(is_free.fillna(False), 0).mask(is_custom, rows["custom_cost"])
 
 
 def charges_never_billed(
@@ -142,57 +99,27 @@ def charges_never_billed(
     recurring or yearly charge is among them for the closed months that its own `from_month` says; one without holds in
     open months alone. Rows (NEVER_BILLED), one for each charge and month.
     """
-    items = with_kind(items)
-    days = month_days(sorted(closed))
-    in_force = Edits.of(items, ["account_number", "name", "kind"], days).in_force
-    is_one_off = int64s(column(items, "kind")) == KINDS.index("one_off")
-    said = is_one_off | present(column(items, "from_month"))
-    parts = [
-        _charges(items, _never_on(items, billed, day) & in_force[place] & said, day, _CLOSED)
-        for place, day in enumerate(days.tolist())
-    ]
-    first = int(month_days([first_month])[0])
-    due = _one_off_days(items)
-    early = np.flatnonzero(is_one_off & (due < first))
-    parts += [
-        _charges(items.slice(int(row), 1), np.ones(1, dtype=np.bool_), int(due[row]), _BEFORE)
-        for row in early
-    ]
+    charges = with_kind(to_pandas(items))
+    charges = charges.assign(source_id=charges["id"].astype(dtype(pa.string())))
+    due = in_force(charges, ITEM, sorted(closed))
+    due = due[is_due(due) & ((due["kind"] == ONE_OFF) | due["from_month"].notna())]
+    never = due[~is_among(due, to_pandas(billed), ["month", "source_id"])]
+    one_off = charges[(charges["kind"] == ONE_OFF).fillna(False) & charges["one_off_year"].notna()]
+    one_off = one_off.assign(month=_one_off_months(one_off))
+    early = one_off[one_off["month"] < first_month]
+    parts = [(never, _CLOSED), (early, _BEFORE)]
+    found = pa.concat_tables(
+        [
+            to_arrow(part.assign(due=part["month"], would_charge=part["fee"], reason=reason), NEVER_BILLED)
+            for part, reason in parts
+        ]
+    )
     order: list[Any] = [(name, "ascending") for name in ("due", "account_number", "id")]
-    return pa.concat_tables([NEVER_BILLED.empty_table(), *parts]).sort_by(order)
+    return found.sort_by(order)
 
 
-def _never_on(items: pa.Table, billed: pa.Table, day: int) -> Mask:
-    """Which items were due in a month and are not on its statements."""
-    due = is_due(items, np.full(items.num_rows, day, dtype=np.int64))
-    of_month = kept(billed, int64s(column(billed, "month")) == day)
-    never: Mask = due & (positions(column(items, "id").cast(pa.string()), column(of_month, "source_id")) < 0)
-    return never
-
-
-def _one_off_days(items: pa.Table) -> Int64s:
-    """The first day of each one-off's month, as days since 1970; a day that no ledger begins after elsewhere."""
-    year, month = (int64s(column(items, name)) for name in ("one_off_year", "one_off_month"))
-    months = np.where(year > 0, (year - 1970) * 12 + month - 1, 0)
-    days: Int64s = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    return days
-
-
-def _charges(items: pa.Table, where: Mask, day: int, reason: str) -> pa.Table:
-    rows = kept(items, where)
-    count = rows.num_rows
-    columns: list[Column] = [
-        column(rows, "account_number"),
-        column(rows, "id"),
-        column(rows, "name"),
-        take(array(KINDS), int64s(column(rows, "kind"))),
-        array(np.full(count, day, dtype=np.int32)).cast(pa.date32()),
-        _fees(rows),
-        pa.repeat(pa.scalar(reason), count),
-    ]
-    return pa.Table.from_arrays(columns, schema=NEVER_BILLED)
-
-
-def _fees(rows: pa.Table) -> Column:
-    fees: Column = pc.coalesce(*(column(rows, name) for name in FEES))
-    return fees
+def _one_off_months(items: pd.DataFrame) -> Series:
+    """The month of each one-off charge."""
+    years, months = items["one_off_year"].tolist(), items["one_off_month"].tolist()
+    days = [date(year, month, 1) for year, month in zip(years, months, strict=True)]
+    return column_of(pa.array(days, pa.date32()), items.index)

@@ -6,21 +6,22 @@ counts as none; a contact that is not known to be inactive is active.
 
 from __future__ import annotations
 
-import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from ledger_pipelines.billing.index import StatementIndex
 from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.lines import labels
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.billing.priced import CUSTOM, Priced, PricedCharges, Vocabulary, charge
-from ledger_pipelines.columns import (
-    column,
-    mask,
-    named,
-    present,
-    small_units,
-    take,
-    trimmed,
+from ledger_pipelines.billing.priced import (
+    CUSTOM,
+    UNKNOWN,
+    PricedCharges,
+    Vocabulary,
+    added_by_hand,
+    charge,
+    from_source,
 )
+from ledger_pipelines.frames import constant, trimmed
 
 PAID, FREE = "Paid", "Free"
 
@@ -29,50 +30,33 @@ USER_TYPES = Vocabulary(
     noun="user",
     type_field="payment_type",
     rates={PAID: "per_user_cost", FREE: None, CUSTOM: None},
-    described="{name} ({type})",
+    describe=lambda names, types: names + " (" + types + ")",
 )
 
 
 def charge_users(inputs: BillingInputs, terms: Terms, currency: str) -> PricedCharges:
     """A line for each contact and for each user added by hand."""
-    sources = [_contacts(inputs, terms.index), _by_hand(inputs, terms.index)]
-    return charge(terms, USER_TYPES, sources, currency)
+    sources = {"contact": _contacts(inputs, terms), "manual_user": _by_hand(inputs, terms)}
+    return charge(USER_TYPES, sources, currency)
 
 
-def _contacts(inputs: BillingInputs, index: StatementIndex) -> Priced:
-    contacts, rows = index.billed(inputs.read("contacts"))
-    edits = index.edits(inputs.read("user_billing_overrides"), "user_id")
-    overrides, ids = edits.frame, column(contacts, "id")
-    override = edits.rows("user_id", index.month[rows], ids)
-    written = take(trimmed(column(overrides, "payment_type")), override)
-    costs = take(column(overrides, "custom_cost"), override)
-    active = mask(column(contacts, "active").fill_null(True))
-    return Priced(
-        source_type="contact",
-        rows=rows,
-        ids=ids,
-        names=named(column(contacts, "name"), "Contact", ids),
+def _contacts(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
+    contacts = from_source(inputs, terms, USER_TYPES, "contacts", "user_billing_overrides")
+    written = trimmed(contacts["payment_type"])
+    is_active = contacts["active"].fillna(True)
+    otherwise = constant(PAID, pa.string(), contacts).where(is_active, FREE)
+    return contacts.assign(
+        name=labels(contacts["name"], "Contact", contacts["id"]),
         written=written,
-        types=USER_TYPES.read(
-            written, lambda: np.where(active, USER_TYPES.code(PAID), USER_TYPES.code(FREE))
-        ),
-        costs=small_units(costs),
-        costed=present(costs),
+        type=USER_TYPES.read(written).fillna(otherwise),
     )
 
 
-def _by_hand(inputs: BillingInputs, index: StatementIndex) -> Priced:
-    manual, rows = index.billed_in_force(
-        index.edits(inputs.read("manual_users"), "account_number", "full_name")
-    )
-    ids, written = column(manual, "id"), trimmed(column(manual, "payment_type"))
-    return Priced(
-        source_type="manual_user",
-        rows=rows,
-        ids=ids,
-        names=named(column(manual, "full_name"), "User", ids),
+def _by_hand(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
+    manual = added_by_hand(inputs, terms, USER_TYPES, "manual_users", "full_name")
+    written = trimmed(manual["payment_type"])
+    return manual.assign(
+        name=labels(manual["full_name"], "User", manual["id"]),
         written=written,
-        types=USER_TYPES.read(written),
-        costs=small_units(column(manual, "custom_cost")),
-        costed=present(column(manual, "custom_cost")),
+        type=USER_TYPES.read(written).fillna(UNKNOWN),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ledger_pipelines.billing.contracts import MONTH_TO_MONTH, normalise_term
+from ledger_pipelines.billing.contract_terms import MONTH_TO_MONTH, normalise_term
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,6 +18,9 @@ ACCOUNTS = ("A1", "A2", "B 3")
 MONTHS = tuple(
     date(year, month, 1) for year, month in ((2024, 11), (2024, 12), (2025, 1), (2025, 2), (2025, 3))
 )
+
+#: How many cases are billed in one call (`drawn_together`).
+TOGETHER = 4
 
 _rates = st.decimals("0", "250", places=4) | st.sampled_from(
     [Decimal(0), Decimal("0.005"), Decimal("12.345")]
@@ -56,11 +59,52 @@ class Drawn:
         return make_inputs(closed_months=self.closed, **{**self.records, **changed})
 
 
+def drawn_together(
+    cases: Callable[..., st.SearchStrategy[Drawn]], *, least_closed: int = 0
+) -> st.SearchStrategy[Drawn]:
+    """Several cases of one kind in one, each with companies, plans and ids of its own: one call of the rule bills
+    them all, which costs little more than one of them. They share their months and which are closed.
+    """
+    some = MONTHS[:4] if least_closed else MONTHS
+    closed = st.frozensets(st.sampled_from(some), min_size=least_closed, max_size=3 + bool(least_closed))
+    months = st.sets(st.sampled_from(MONTHS[1:]), min_size=1, max_size=3).map(sorted)
+    return st.tuples(months, closed).flatmap(
+        lambda both: st.lists(cases(*both), min_size=TOGETHER, max_size=TOGETHER).map(_merged)
+    )
+
+
+def _merged(cases: Sequence[Drawn]) -> Drawn:
+    records: dict[str, list[dict[str, Any]]] = {}
+    for number, case in enumerate(cases):
+        for name, rows in case.records.items():
+            merged = records.setdefault(name, [])
+            renamed = (_of_case(number, row) for row in rows)
+            # A plan without a name is every case's.
+            merged += [row for row in renamed if name != "plans" or "plan_name" in row or row not in merged]
+    closed = cases[0].closed
+    return Drawn(make_inputs(closed_months=closed, **records), cases[0].months, records, closed)
+
+
+def _of_case(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    def renamed(name: str, value: Any) -> Any:
+        if name == "account_number":
+            return f"{number}-{value}"
+        if name in ("plan_name", "billing_plan") and value not in (None, "INACTIVE"):
+            return f"{value} {number}"
+        return value + 100 * number if name in ("id", "asset_id", "user_id") else value
+
+    return {name: renamed(name, value) for name, value in row.items()}
+
+
 @st.composite
-def drawn_inputs(draw: st.DrawFn) -> Drawn:
+def drawn_inputs(
+    draw: st.DrawFn, months: Sequence[date] | None = None, closed: frozenset[date] | None = None
+) -> Drawn:
     """Inputs with keys that are unique, as the tables promise; otherwise anything goes."""
-    months = sorted(draw(st.sets(st.sampled_from(MONTHS[1:]), min_size=1, max_size=3)))
-    closed = frozenset(draw(st.sets(st.sampled_from(MONTHS), max_size=3)))
+    if months is None:
+        months = sorted(draw(st.sets(st.sampled_from(MONTHS[1:]), min_size=1, max_size=3)))
+    if closed is None:
+        closed = frozenset(draw(st.sets(st.sampled_from(MONTHS), max_size=3)))
     records = {
         "companies": [company for month in months for company in draw(_companies(month))],
         "plans": [plan for month in months for plan in draw(_codex_plans(month))],
@@ -82,10 +126,13 @@ def drawn_inputs(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
-def drawn_hours(draw: st.DrawFn) -> Drawn:
+def drawn_hours(
+    draw: st.DrawFn, _: Sequence[date] | None = None, closed: frozenset[date] | None = None
+) -> Drawn:
     """Two companies with nothing but tickets, many of which are of closed months or were billed by them."""
     months = [*MONTHS[3:]]
-    closed = frozenset(draw(st.sets(st.sampled_from(MONTHS[:4]), min_size=1)))
+    if closed is None:
+        closed = frozenset(draw(st.sets(st.sampled_from(MONTHS[:4]), min_size=1)))
     prepaid = st.sampled_from([None, Decimal("1.3333"), Decimal(4), Decimal(10)])
     records: dict[str, list[dict[str, Any]]] = {
         "companies": [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.billing.contracts import normalise_term
+from ledger_pipelines.billing.contract_terms import normalise_term
 from ledger_pipelines.billing.inputs import RATES
 from ledger_pipelines.billing.statements import bill
 from ledger_pipelines_tests.billing.building import MARCH, bill_month, enabled, make_inputs, statement_of

@@ -8,22 +8,30 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from ledger_pipelines.billing.statements import bill
-from ledger_pipelines_tests.billing.generated import Drawn, drawn_hours, drawn_inputs
+from ledger_pipelines_tests.billing.generated import (
+    TOGETHER,
+    Drawn,
+    drawn_hours,
+    drawn_inputs,
+    drawn_together,
+)
 from ledger_pipelines_tests.billing.reference import reckon
 
 _settings = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=120 // TOGETHER,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
 @_settings
-@given(drawn_inputs())
+@given(drawn_together(drawn_inputs))
 def test_every_line_statement_hour_and_problem_is_what_the_rule_reckoned_by_hand_gives(drawn: Drawn) -> None:
     _agrees(drawn)
 
 
 @_settings
-@given(drawn_hours())
+@given(drawn_together(drawn_hours, least_closed=1))
 def test_hours_that_came_late_too(drawn: Drawn) -> None:
     _agrees(drawn)
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.billing.billed_hours import KEY
+from ledger_pipelines.billing.billed_hours import TICKET
 from ledger_pipelines.billing.inputs import HOURS, TICKETS
 from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
 from ledger_pipelines.closing.differences import ADDED, CHANGED, NEWS_WORDS, REMOVED
-from ledger_pipelines.columns import array, column, joined_text, mask, positions
+from ledger_pipelines.columns import column
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import constant, is_among, to_arrow, to_pandas
 from ledger_pipelines.months import add_months, first_open_after, years_so_far
 from ledger_pipelines.shrinkage import shrunken_list
 from ledger_pipelines.sources.codex.client import CodexSnapshot
@@ -174,13 +174,14 @@ def _gaps(
 
 def _news(news: pa.Table, known: pa.Table) -> pa.Table:
     """What closed months do not know of tickets, in the words of a person: new, changed or gone."""
-    is_known = positions(joined_text(news, KEY), joined_text(known, KEY)) >= 0
-    found = np.where(mask(column(news, "is_gone")), REMOVED, np.where(is_known, CHANGED, ADDED))
-    columns = {name: column(news, name) for name in NEWS.names if name in news.column_names}
-    columns["month"] = array(own_months(news).astype(np.int32)).view(pa.date32())
-    columns["change"] = array([NEWS_WORDS[one] for one in found.tolist()], pa.string())
-    frame = pa.Table.from_arrays([columns[name] for name in NEWS.names], schema=NEWS)
-    return frame.sort_by([(name, "ascending") for name in KEY])
+    tickets = to_pandas(news)
+    changes = constant(NEWS_WORDS[ADDED], pa.string(), tickets).mask(
+        is_among(tickets, to_pandas(known), TICKET), NEWS_WORDS[CHANGED]
+    )
+    changed = tickets.assign(
+        month=own_months(tickets), change=changes.mask(tickets["is_gone"], NEWS_WORDS[REMOVED])
+    )
+    return to_arrow(changed.sort_values(TICKET), NEWS)
 
 
 def _undated_message(problem: Problem) -> str:

@@ -1,0 +1,164 @@
+"""Ticket hours: what each ticket adds in a month, and what of it is billed (rules/billing.md, Ticket hours).
+
+A line's quantity is rounded to six decimals and then multiplied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from ledger_pipelines.billing.hour_units import allowance_in_units, quantities, units_in_hours
+from ledger_pipelines.billing.inputs import KEY, BillingInputs
+from ledger_pipelines.billing.late_hours import billed_late
+from ledger_pipelines.billing.lines import HOURLY_LABOR, charged, statement_lines
+from ledger_pipelines.billing.month_hours import month_hours
+from ledger_pipelines.billing.outputs import TICKET_HOURS, UNBILLED_HOURS
+from ledger_pipelines.billing.plans import Terms
+from ledger_pipelines.frames import Series, constant, to_arrow
+
+_OWN_STATEMENT = ["asked", "account_number", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class HourCharges:
+    """Lines, ticket hours (TICKET_HOURS), and late hours that no line bills (UNBILLED_HOURS); and each statement's hours.
+
+    `statements` has month, account_number, hours_used, hours_earlier_in_year, billable_hours and late_hours: the last
+    are the billable hours of late tickets, which the others leave out.
+    """
+
+    lines: pa.Table
+    ticket_hours: pa.Table
+    unbilled: pa.Table
+    statements: pd.DataFrame
+
+
+def charge_hours(inputs: BillingInputs, terms: Terms, currency: str) -> HourCharges:
+    """A line for each statement with billable hours of its month, and one for each late ticket that has any.
+
+    Closed months are facts: what they billed of a ticket is taken off. A closed month that is itself asked for is
+    computed anew, as if it were open and the later ones had not been.
+    """
+    hours = month_hours(inputs, terms)
+    books = _books(terms, hours.used, hours.earlier_in_year)
+    late = _with_statements(hours.late, terms, hours.statements)
+    is_billed = late["has_statement"] & late["had_statement"]
+    billed, left_out = late[is_billed], late[~is_billed & (late["added"] > 0)]
+    billed = billed.assign(units=billed_late(billed, hours.statements, hours.booked))
+    by_statement = billed.groupby(KEY)["units"].sum().rename("late").reset_index()
+    books = books.merge(by_statement, on=KEY, how="left")
+    tickets = hours.tickets.merge(terms.frame[KEY], on=KEY)
+    regular = tickets.assign(ticket_month=constant(None, pa.date32(), tickets))
+    return HourCharges(
+        lines=pa.concat_tables([_lines(books, currency), _late_lines(billed, currency)]),
+        ticket_hours=pa.concat_tables(
+            [_ticket_hours(regular), _ticket_hours(billed.assign(ticket_month=billed["own"]))]
+        ),
+        unbilled=_unbilled(left_out, currency),
+        statements=books[KEY].assign(
+            hours_used=units_in_hours(books["used"]),
+            hours_earlier_in_year=units_in_hours(books["earlier"]),
+            billable_hours=units_in_hours(books["billable"]),
+            late_hours=units_in_hours(books["late"].fillna(0)),
+        ),
+    )
+
+
+def hours_charge(units: Series, rates: Series, currency: str) -> Series:
+    """What units of hours cost at these rates: an amount of a line."""
+    return charged(quantities(units) * rates, currency)
+
+
+def _books(terms: Terms, used: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """The statements with their hours `used`, `earlier` in the year and `billable`, in units."""
+    books = terms.frame
+    for name, hours in (("used", used), ("earlier", earlier)):
+        books = books.merge(hours.rename(columns={"asked": "month", "units": name}), on=KEY, how="left")
+    books = books.assign(used=books["used"].fillna(0), earlier=books["earlier"].fillna(0))
+    after_month = (books["used"] - allowance_in_units(books["prepaid_hours_monthly"])).clip(lower=0)
+    yearly_left = (allowance_in_units(books["prepaid_hours_yearly"]) - books["earlier"]).clip(lower=0)
+    return books.assign(billable=(after_month - yearly_left).clip(lower=0))
+
+
+def _with_statements(late: pd.DataFrame, terms: Terms, statements: pd.DataFrame) -> pd.DataFrame:
+    """The late tickets with whether their company has a statement now, whether it had one of the ticket's own month,
+    and that one's `rate`.
+    """
+    own = statements[["asked", *KEY, "per_hour_ticket_cost"]].rename(
+        columns={"month": "own", "per_hour_ticket_cost": "rate"}
+    )
+    late = late.merge(own, on=_OWN_STATEMENT, how="left", indicator="then")
+    late = late.merge(terms.frame[KEY], on=KEY, how="left", indicator="now")
+    return late.assign(has_statement=late["now"] == "both", had_statement=late["then"] == "both")
+
+
+def _lines(books: pd.DataFrame, currency: str) -> pa.Table:
+    lines = books[books["billable"] > 0]
+    return _labor(
+        lines.assign(
+            source_type="tickets",
+            source_id="hours",
+            type="hours",
+            description="Ticket hours over the prepaid allowance",
+            rate=lines["per_hour_ticket_cost"],
+            units=lines["billable"],
+        ),
+        currency,
+    )
+
+
+def _late_lines(billed: pd.DataFrame, currency: str) -> pa.Table:
+    lines = billed[billed["units"] > 0]
+    month = lines["own"].dt.strftime("%Y-%m")
+    return _labor(
+        lines.assign(
+            source_type="ticket",
+            source_id=lines["ticket_number"],
+            type="late hours",
+            description="Ticket "
+            + lines["ticket_number"]
+            + " of "
+            + month
+            + ", recorded after that month was billed",
+        ),
+        currency,
+    )
+
+
+def _labor(lines: pd.DataFrame, currency: str) -> pa.Table:
+    lines = lines.assign(
+        kind="hours",
+        item=HOURLY_LABOR,
+        quantity=quantities(lines["units"]),
+        amount=hours_charge(lines["units"], lines["rate"], currency),
+    )
+    return statement_lines(lines, currency)
+
+
+def _ticket_hours(tickets: pd.DataFrame) -> pa.Table:
+    return to_arrow(
+        tickets.assign(
+            total_hours=units_in_hours(tickets["total"]),
+            billed_before=units_in_hours(tickets["before"]),
+            hours=units_in_hours(tickets["added"]),
+        ),
+        TICKET_HOURS,
+    )
+
+
+def _unbilled(late: pd.DataFrame, currency: str) -> pa.Table:
+    """Late hours of a company that had no statement then, whose rate is not known, or has none now."""
+    reasons = constant("no statement then", pa.string(), late)
+    return to_arrow(
+        late.assign(
+            ticket_month=late["own"],
+            hours=units_in_hours(late["added"]),
+            amount=hours_charge(late["added"], late["rate"], currency),
+            currency=currency,
+            reason=reasons.mask(late["had_statement"], "no statement now"),
+        ),
+        UNBILLED_HOURS,
+    )
