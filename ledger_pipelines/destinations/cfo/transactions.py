@@ -284,8 +284,9 @@ def _look_up(connection: psycopg.Connection, table: CfoTable, transactions: Sequ
     numbers = [one.row["identifier"] for one in transactions]
     query = sql.SQL(
         """SELECT {id}, {file}::text, {identifier}::text, {entity}::text, {amount}, {description}::text
-           FROM {table} t WHERE {file}::text = ANY (%s::text[]) AND {is_ours}
-                           OR {identifier}::text = ANY (%s::text[]) ORDER BY {id}"""
+           FROM {table} t
+           WHERE {file}::text IN (SELECT json_array_elements_text(%s)) AND {is_ours}
+              OR {identifier}::text IN (SELECT json_array_elements_text(%s)) ORDER BY {id}"""
     ).format(
         table=table.name,
         is_ours=table.is_ours(),
@@ -299,8 +300,8 @@ def _look_up(connection: psycopg.Connection, table: CfoTable, transactions: Sequ
     found = connection.execute(
         query,
         [
-            [one.row["source_file"] for one in transactions],
-            [number for number in numbers if number.strip().lower() not in _NO_IDENTIFIERS],
+            Json([one.row["source_file"] for one in transactions], orjson.dumps),
+            Json([one for one in numbers if one.strip().lower() not in _NO_IDENTIFIERS], orjson.dumps),
         ],
     )
     rows = _Rows()

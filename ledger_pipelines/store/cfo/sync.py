@@ -119,7 +119,7 @@ def record_attempts(
             pa.table(columns, _ATTEMPTS),
         )
         states = connection.execute(_RECORD, {"token": token, "at": at}).fetchall()
-    return Counter(status for (status,) in states)
+    return Counter(dict(states))
 
 
 #: The frame of attempts; what was sent is JSON.
@@ -152,12 +152,14 @@ _RECORD = """
     ), completed AS (
         UPDATE crypto_invoices i SET status = 'complete' FROM ended e
         WHERE i.id = e.invoice_id AND e.status = 'synced' AND i.status IN ('paid', 'overpaid')
+    ), logged AS (
+        INSERT INTO crypto_cfo_sync_log (invoice_id, sync_attempt_timestamp, sync_status, error_message,
+                                         cfo_transaction_id, request_payload, response_data)
+        SELECT invoice_id, %(at)s, status, error, transaction_id, sent,
+               CASE WHEN status = 'synced' THEN jsonb_build_object('id', transaction_id, 'inserted', is_new) END
+        FROM ended ORDER BY invoice_id
     )
-    INSERT INTO crypto_cfo_sync_log (invoice_id, sync_attempt_timestamp, sync_status, error_message,
-                                     cfo_transaction_id, request_payload, response_data)
-    SELECT invoice_id, %(at)s, status, error, transaction_id, sent,
-           CASE WHEN status = 'synced' THEN jsonb_build_object('id', transaction_id, 'inserted', is_new) END
-    FROM ended ORDER BY invoice_id RETURNING sync_status"""
+    SELECT status, count(*) FROM ended GROUP BY 1"""
 
 
 def read_mappings(connection: psycopg.Connection) -> tuple[pa.Table, pa.Table]:

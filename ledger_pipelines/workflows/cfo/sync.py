@@ -25,7 +25,6 @@ from ledger_pipelines.store.cfo.deliveries import record_entities, synced_of_mon
 from ledger_pipelines.store.cfo.metrics import waiting_invoices
 from ledger_pipelines.store.cfo.sync import (
     Attempt,
-    Claim,
     claim_invoices,
     read_mappings,
     record_attempts,
@@ -142,13 +141,8 @@ class _Sync:
 
     def hand_over(self, months: Sequence[date] | None, invoice_ids: Sequence[int] | None) -> None:
         """Hands over what is ready of these months or invoices, batch by batch, until there is trouble."""
-        while not self.counts.trouble:
-            claim = claim_invoices(
-                self.ours, at=self.clock(), limit=self.batch, months=months, invoice_ids=invoice_ids
-            )
-            if not claim.invoices.num_rows:
-                break
-            self._hand_over(claim)
+        while not self.counts.trouble and self._hand_over(months=months, invoice_ids=invoice_ids):
+            pass
 
     def force(self, months: Sequence[date] | None, invoice_ids: Sequence[int] | None) -> None:
         """Hands over what is not synced, failed or not. One that fails again is not taken again: each is named first."""
@@ -159,15 +153,13 @@ class _Sync:
         ]
         for place in range(0, len(waiting), self.batch):
             if not self.counts.trouble:
-                named = waiting[place : place + self.batch]
-                self._hand_over(
-                    claim_invoices(
-                        self.ours, at=self.clock(), limit=self.batch, invoice_ids=named, force=True
-                    )
-                )
+                self._hand_over(invoice_ids=waiting[place : place + self.batch], force=True)
 
-    def _hand_over(self, claim: Claim) -> None:
-        """Maps, hands over and records what was claimed."""
+    def _hand_over(self, **which: Any) -> bool:
+        """Claims a batch, hands it over and records how it ended; false where nothing was left to claim."""
+        claim = claim_invoices(self.ours, at=self.clock(), limit=self.batch, **which)
+        if not claim.invoices.num_rows:
+            return False
         at = self.clock()
         mapped = transactions_of(claim.invoices, *self.mappings)
         ids: list[Any] = mapped.transactions["invoice_id"].to_pylist()
@@ -207,6 +199,7 @@ class _Sync:
         self.counts.to_retry += states["retry"]
         self.counts.failed += states["failed"]
         self.counts.trouble = batch.trouble
+        return True
 
 
 def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, clock: Clock) -> int:
