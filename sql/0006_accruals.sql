@@ -17,12 +17,15 @@ CREATE TABLE monthly_accruals (
     reason             text CHECK (reason IN ('portion', 'dropped', 'ended', 'postponed_limit', 'resigned', 'negative',
                                               'catch_up')),
     period_id          bigint,
-    PRIMARY KEY (month, contact_id, service_id, currency),
+    contract_number    integer NOT NULL DEFAULT 1 CHECK (contract_number > 0),
+    PRIMARY KEY (month, contact_id, service_id, currency, contract_number),
     CHECK (pending = contract_amount - recognised_to_date),
     CHECK (recognised = 0 OR reason IS NOT NULL)
 ) PARTITION BY RANGE (month);
 COMMENT ON TABLE monthly_accruals IS
     'A contract in a month in which it was invoiced, recognised, or had something left to recognise.';
+COMMENT ON COLUMN monthly_accruals.contract_number IS
+    'Which contract of this client, service and currency: numbered from 1 in the order of their courses.';
 
 CREATE TABLE deferred_revenue (
     month      date NOT NULL,
@@ -44,6 +47,8 @@ CREATE TABLE accrual_notices (
     period_id  bigint NOT NULL,
     amount     numeric(18, 2),
     message    text NOT NULL,
-    PRIMARY KEY (month, contact_id, service_id, currency, kind, period_id)
+    contract_number integer NOT NULL DEFAULT 1,
+    PRIMARY KEY (month, contact_id, service_id, currency, contract_number, kind, period_id)
 ) PARTITION BY RANGE (month);
 COMMENT ON TABLE accrual_notices IS 'What a person should look at: missing CRM data, statuses that do not fit, stalled contracts.';
+COMMENT ON COLUMN accrual_notices.contract_number IS '0 where the notice concerns no contract alone.';

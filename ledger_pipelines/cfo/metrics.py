@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
 
-from ledger_pipelines.cfo.retry import MAX_RETRIES
 from ledger_pipelines.wording import counted
 
 Kind = Literal["lag", "failed", "pending", "success_rate"]
@@ -70,7 +69,7 @@ def _failed(metrics: Metrics) -> str | None:
     if metrics.exhausted == 0:
         return None
     return (
-        f"{counted(metrics.exhausted, 'invoice')} could not be handed to the CFO in {MAX_RETRIES} retries: "
+        f"{counted(metrics.exhausted, 'invoice')} could not be handed to the CFO in 3 retries: "
         "see the errors, mend what causes them and force the sync."
     )
 

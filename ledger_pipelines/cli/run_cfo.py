@@ -15,7 +15,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledger_pipelines.cfo.metrics import Metrics, due_alerts
-from ledger_pipelines.cfo.retry import CLAIM_LIFETIME, MAX_RETRIES
 from ledger_pipelines.cli.progress import run_with_progress
 from ledger_pipelines.connections import cfo_database
 from ledger_pipelines.destinations.cfo.table import CFO_SCHEMA
@@ -190,16 +189,16 @@ _COUNTS = {
 def _not_now(state: Mapping[str, Any], now: datetime, *, force: bool) -> str | None:
     """Why an invoice whose sync stands so is not taken now, if it is not."""
     if state.get("sync_status") == "failed" and not force:
-        if state["retryable"] and state["retry_count"] < MAX_RETRIES:
+        if state["ready_at"] is not None:
             return None
         return f"has failed: mend it, then add --force. {state['sync_error']}"
     if state.get("sync_status") == "retry" and not force:
-        due = datetime.fromisoformat(state["next_attempt_at"])
+        due = datetime.fromisoformat(state["ready_at"])
         if due > now:
             return f"is tried again by itself at {due:%Y-%m-%d %H:%M} UTC, or now with --force. {state['sync_error']}"
     if state.get("sync_status") == "pending":
-        until = datetime.fromisoformat(state["claimed_at"]) + CLAIM_LIFETIME
-        if until >= now:
+        until = datetime.fromisoformat(state["ready_at"])
+        if until > now:
             return f"is being handed over by another sync; if that was killed, take it after {until:%H:%M:%S} UTC."
     return None
 

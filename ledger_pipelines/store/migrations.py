@@ -159,9 +159,13 @@ def _create_schemas(connection: psycopg.Connection) -> None:
 
 
 def _missing(connection: psycopg.Connection, migrations: list[Migration]) -> list[Migration]:
-    applied: dict[int, str] = dict(
-        connection.execute("SELECT version, checksum FROM schema_migrations").fetchall()
-    )
+    rows = connection.execute("SELECT version, name, checksum FROM schema_migrations").fetchall()
+    applied: dict[int, str] = {version: checksum for version, _, checksum in rows}
+    if _is_of_an_earlier_program(rows, migrations):
+        raise LedgerError(
+            "The database was made before the program's first release, whose tables begin anew: begin another ledger "
+            "with LEDGER_HOME or LEDGER_DATABASE_URL (`ledger up --demo` fills a new one)."
+        )
     if applied and max(applied) > len(migrations):
         raise LedgerError(
             f"The database is at migration {max(applied)}, this program knows {len(migrations)}: "
@@ -174,6 +178,15 @@ def _missing(connection: psycopg.Connection, migrations: list[Migration]) -> lis
                 "put it back, and write the change as a new migration."
             )
     return [migration for migration in migrations if migration.version not in applied]
+
+
+def _is_of_an_earlier_program(rows: list[tuple[int, str, str]], migrations: list[Migration]) -> bool:
+    """Whether the first migrations were others than they are now, and not only edited: they were folded together."""
+    now = {migration.version: migration for migration in migrations}
+    return any(
+        version in now and name != now[version].name and checksum != now[version].checksum
+        for version, name, checksum in rows
+    )
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:

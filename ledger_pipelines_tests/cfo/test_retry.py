@@ -1,45 +1,11 @@
-"""When a failed hand-over is tried again, and what is not tried again."""
+"""Which failures of a hand-over pass by themselves, and which do not."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 import psycopg
 import pytest
 
-from ledger_pipelines.cfo.retry import (
-    BACKOFF,
-    CLAIM_LIFETIME,
-    MAX_RETRIES,
-    Next,
-    after_failure,
-    is_transient,
-)
-from ledger_pipelines_tests.cfo.building import NOON
-
-
-def test_a_transient_failure_is_tried_again_after_1_5_and_15_minutes_and_then_left() -> None:
-    """The hand-over at noon fails, and so does each retry as soon as it is due."""
-    at, count, waited = NOON, 0, []
-    while (following := after_failure(count, transient=True, at=at)).status == "retry":
-        assert following.next_attempt_at is not None
-        assert following.retryable
-        assert following.retry_count == count + 1
-        waited.append(following.next_attempt_at - at)
-        at, count = following.next_attempt_at, following.retry_count
-    assert waited == [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)]
-    assert following == Next("failed", 3, None, retryable=True)
-    assert at == NOON + timedelta(minutes=21)
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_permanent_failure_is_final_at_once(count: int) -> None:
-    assert after_failure(count, transient=False, at=NOON) == Next("failed", count, None, retryable=False)
-
-
-def test_the_numbers_of_the_rule() -> None:
-    assert MAX_RETRIES == len(BACKOFF) == 3
-    assert CLAIM_LIFETIME.total_seconds() == 300
+from ledger_pipelines.cfo.retry import is_transient
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,18 @@ def test_a_file_that_changed_after_it_was_applied_is_refused(
         migrate(empty_database, first_month=FIRST, directory=tmp_path)
 
 
+def test_a_database_from_before_the_migrations_were_folded_is_refused_with_what_to_do(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("months", "records", "codex"), start=1):
+        table = "ledger_settings (name text PRIMARY KEY, value text)" if number == 1 else f"{name} ()"
+        (tmp_path / f"{number:04}_{name}.sql").write_text(f"CREATE TABLE {table};")
+    migrate(empty_database, first_month=FIRST, directory=tmp_path)
+
+    with pytest.raises(LedgerError, match="begin another ledger with LEDGER_HOME or LEDGER_DATABASE_URL"):
+        migrate(empty_database, first_month=FIRST)
+
+
 def test_a_newer_database_is_refused(empty_database: Database, tmp_path: Path) -> None:
     migrate(empty_database, first_month=FIRST)
     (tmp_path / "0001_months.sql").write_text(read_migrations()[0].text)

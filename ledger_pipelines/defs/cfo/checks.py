@@ -20,13 +20,9 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.findings import Finding, month_check, rows_finding
 from ledger_pipelines.orchestration.partitions import nearest_month
+from ledger_pipelines.store.cfo.deliveries import shared_transactions, synced_of_months, withdrawn_invoices
 from ledger_pipelines.store.cfo.metrics import unaccounted_invoices, waiting_invoices
-from ledger_pipelines.store.cfo.sync import (
-    read_mappings,
-    shared_transactions,
-    synced_of_months,
-    withdrawn_invoices,
-)
+from ledger_pipelines.store.cfo.sync import read_mappings
 from ledger_pipelines.store.database import Database
 
 _ASSET = "cfo_transactions"
@@ -63,7 +59,8 @@ class _Both:
     @classmethod
     def of(cls, ours: psycopg.Connection, theirs: psycopg.Connection) -> _Both:
         withdrawn = withdrawn_invoices(ours)
-        found = read_transactions(theirs, column(withdrawn, "cfo_transaction_id"))
+        ids: list[Any] = withdrawn["cfo_transaction_id"].to_pylist()
+        found = read_transactions(theirs, ids)
         rows = positions(column(withdrawn, "cfo_transaction_id"), column(found, "id"))
         today = datetime.now(UTC).date()
         months = [
@@ -122,7 +119,8 @@ def _compared(
     findings = []
     for month, payments in months.items():
         synced = synced_of_months(ours, payments)
-        found = read_transactions(theirs, column(synced, "cfo_transaction_id"))
+        ids: list[Any] = synced["cfo_transaction_id"].to_pylist()
+        found = read_transactions(theirs, ids)
         rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
         there = {name: take(column(found, name), rows) for name in found.column_names}
         told = "identifiers that are there twice"

@@ -1,112 +1,113 @@
-"""Looking again at what is in the CFO's transactions, and correcting rows there that came from here."""
+"""Reading what is in the CFO's transactions, and correcting rows there that came from here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from ledger_pipelines.columns import Column, column
-from ledger_pipelines.destinations.cfo.table import find_table
+from ledger_pipelines.destinations.cfo.table import OURS, find_table
 from ledger_pipelines.destinations.cfo.transactions import fit_table
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.store.copy import copy_in, copy_out, schema_of
+from ledger_pipelines.store.cfo.deliveries import Astray, Handed
 
-#: Handed-over invoices whose row is gone, or is no longer theirs.
-ASTRAY = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int64(), "is_gone": pa.bool_()})
-#: Rows of the CFO's table as they are there, in texts, for their columns may be of any type. `is_ours`: came from here.
-ROWS = schema_of(
-    {
-        "id": pa.int64(),
-        "is_ours": pa.bool_(),
-        **dict.fromkeys(
-            (
-                "amount",
-                "currency",
-                "date",
-                "identifier",
-                "source_file",
-                "classified_entity",
-                "classification_reason",
-            ),
-            pa.string(),
-        ),
-    }
-)
 #: Of `2025-10-22 12:00:00`; a year beyond 9999 has more.
 _DATE_LENGTH = 19
-#: Rows that came from here: of which file, how many share it.
-OUR_ROWS = schema_of({"id": pa.int64(), "source_file": pa.string(), "amount": pa.string()})
+#: The columns that are corrected, each with the type in which it is sent and compared.
+_CORRECTED = {
+    "classified_entity": "text",
+    "amount": "numeric(18, 2)",
+    "currency": "text",
+    "classification_reason": "text",
+}
 
 
-def astray(connection: psycopg.Connection, handed: pa.Table) -> pa.Table:
-    """Those of what was handed over (HANDED) whose row is gone or is no longer theirs (ASTRAY).
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the CFO's table as it is there, in texts, for their columns may be of any type.
+
+    Amounts have two decimals and dates are instants in ISO form, each null where it is none.
+    """
+
+    id: int
+    amount: str | None
+    currency: str | None
+    date: str | None
+    identifier: str | None
+    source_file: str | None
+    classification_reason: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it came from here."""
+        return (self.source_file or "").startswith(OURS)
+
+
+def astray(connection: psycopg.Connection, handed: Sequence[Handed]) -> list[Astray]:
+    """Those of what was handed over whose row is gone or is no longer theirs.
 
     A row that came from here is the invoice's by its `source_file`, one that the CFO entered by its `identifier`. Where
     nobody knows what it was handed over as, the row's being there is enough.
     """
     table = fit_table(connection)
-    with connection.transaction():
-        connection.execute(
-            "CREATE TEMPORARY TABLE handed (invoice_id integer, cfo_transaction_id bigint, identifier text, "
-            "source_file text) ON COMMIT DROP"
-        )
-        copy_in(connection, sql.Identifier("pg_temp", "handed"), handed)
-        connection.execute("ANALYZE handed (cfo_transaction_id)")
-        query = sql.SQL(
-            """SELECT h.invoice_id, h.cfo_transaction_id, t.{id} IS NULL
-               FROM pg_temp.handed h LEFT JOIN {table} t ON t.{id} = h.cfo_transaction_id
-               WHERE t.{id} IS NULL OR h.identifier IS NOT NULL AND (
-                     CASE WHEN {is_ours} THEN t.{file}::text = h.source_file
-                          ELSE t.{identifier}::text = h.identifier END) IS NOT TRUE
-               ORDER BY h.invoice_id"""
-        ).format(
-            table=table.name,
-            id=table.column("id"),
-            is_ours=table.is_ours("t"),
-            file=table.column("source_file"),
-            identifier=table.column("identifier"),
-        )
-        return copy_out(connection, query, ASTRAY)
+    query = sql.SQL(
+        "SELECT {id}, {file}::text, {identifier}::text FROM {table} WHERE {id} = ANY (%s)"
+    ).format(
+        id=table.column("id"),
+        file=table.column("source_file"),
+        identifier=table.column("identifier"),
+        table=table.name,
+    )
+    rows = connection.execute(query, [[one.transaction_id for one in handed]]).fetchall()
+    there = {number: (file or "", identifier) for number, file, identifier in rows}
+    lost = []
+    for one in handed:
+        file, identifier = there.get(one.transaction_id, (None, None))
+        is_its = file == one.source_file if (file or "").startswith(OURS) else identifier == one.identifier
+        if file is None or (one.identifier is not None and not is_its):
+            lost.append(Astray(one.invoice_id, one.transaction_id, is_gone=file is None))
+    return lost
 
 
-def read_rows(connection: psycopg.Connection, ids: Column) -> pa.Table:
-    """The rows with these ids (ROWS), amounts with two decimals and dates as instants in ISO form."""
+def read_rows(
+    connection: psycopg.Connection, ids: Sequence[int], *, with_all_of_ours: bool = False
+) -> dict[int, Row]:
+    """The rows with these ids, and all that came from here if so wanted, by their ids and in their order."""
     table = fit_table(connection)
-    texts = {"amount": table.amount("t"), "date": table.date("t")}
-    selected = [
-        texts.get(name) or sql.SQL("{}::text").format(table.column(name, "t"))
-        for name in ROWS.names
-        if name not in ("id", "is_ours")
-    ]
-    with connection.transaction():
-        connection.execute("CREATE TEMPORARY TABLE wanted (id bigint) ON COMMIT DROP")
-        copy_in(connection, sql.Identifier("pg_temp", "wanted"), pa.table({"id": ids.cast(pa.int64())}))
-        query = sql.SQL(
-            "SELECT t.{id}, {is_ours}, {texts} FROM {table} t JOIN pg_temp.wanted w ON w.id = t.{id} ORDER BY 1"
-        ).format(
-            id=table.column("id"),
-            is_ours=table.is_ours("t"),
-            texts=sql.SQL(", ").join(selected),
-            table=table.name,
-        )
-        return copy_out(connection, query, ROWS)
+    query = sql.SQL(
+        """SELECT t.{id}, {amount}, {currency}::text, {date}, {identifier}::text, {file}::text, {reason}::text
+           FROM {table} t WHERE t.{id} = ANY (%s::bigint[]) OR (%s AND {is_ours}) ORDER BY 1"""
+    ).format(
+        id=table.column("id"),
+        amount=table.amount("t"),
+        currency=table.column("currency"),
+        date=table.date("t"),
+        identifier=table.column("identifier"),
+        file=table.column("source_file"),
+        reason=table.column("classification_reason"),
+        table=table.name,
+        is_ours=table.is_ours("t"),
+    )
+    rows = connection.execute(query, [list(ids), with_all_of_ours]).fetchall()
+    return {values[0]: Row(*values) for values in rows}
 
 
-def read_transactions(connection: psycopg.Connection, ids: Column) -> pa.Table:
+def read_transactions(connection: psycopg.Connection, ids: Sequence[int]) -> pa.Table:
     """The transactions with these ids: id, identifier, amount and the month (UTC) of their date."""
-    rows = read_rows(connection, ids)
+    rows = list(read_rows(connection, ids).values())
     months = [
-        None if text is None or len(text) != _DATE_LENGTH else f"{text[:7]}-01"
-        for text in rows["date"].to_pylist()
+        f"{row.date[:7]}-01" if row.date is not None and len(row.date) == _DATE_LENGTH else None
+        for row in rows
     ]
     return pa.table(
         {
-            "id": column(rows, "id"),
-            "identifier": column(rows, "identifier"),
-            "amount": column(rows, "amount").cast(pa.decimal128(18, 2)),
+            "id": pa.array([row.id for row in rows], pa.int64()),
+            "identifier": pa.array([row.identifier for row in rows], pa.string()),
+            "amount": pa.array([row.amount for row in rows], pa.string()).cast(pa.decimal128(18, 2)),
             "month": pa.array(months, pa.string()).cast(pa.date32()),
         }
     )
@@ -121,21 +122,6 @@ def doubled_identifiers(connection: psycopg.Connection) -> list[str]:
            GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 100"""
     ).format(identifier=table.column("identifier"), table=table.name, is_ours=table.is_ours())
     return [identifier for (identifier,) in connection.execute(query).fetchall()]
-
-
-def our_rows(connection: psycopg.Connection) -> pa.Table:
-    """All rows that came from here (OUR_ROWS)."""
-    table = fit_table(connection)
-    query = sql.SQL(
-        "SELECT t.{id}, t.{file}::text, {amount} FROM {table} t WHERE {is_ours} ORDER BY 1"
-    ).format(
-        id=table.column("id"),
-        file=table.column("source_file"),
-        amount=table.amount("t"),
-        table=table.name,
-        is_ours=table.is_ours("t"),
-    )
-    return copy_out(connection, query, OUR_ROWS)
 
 
 def count_transactions(connection: psycopg.Connection) -> tuple[str, int | None]:
@@ -157,51 +143,33 @@ def count_transactions(connection: psycopg.Connection) -> tuple[str, int | None]
     return user, count
 
 
-def correct_entities(connection: psycopg.Connection, corrections: pa.Table) -> None:
-    """Sets `classified_entity` of rows that came from here; `corrections` have cfo_transaction_id and that."""
-    _correct(connection, corrections, {"classified_entity": "text"})
+def correct_rows(
+    connection: psycopg.Connection, ids: Sequence[int], corrections: Mapping[str, Sequence[Any]]
+) -> None:
+    """Gives the rows with these ids what they should have; rows that did not come from here are left alone.
 
-
-def correct_rows(connection: psycopg.Connection, corrections: pa.Table) -> int:
-    """Gives rows that came from here the amount, currency and reason that they should have; how many were changed.
-
-    `corrections` have cfo_transaction_id and these; a row of anybody else's is left alone.
+    `corrections` are columns (classified_entity, amount, currency, classification_reason), each with a value for each id.
     """
-    kinds = {"amount": "numeric(18, 2)", "currency": "text", "classification_reason": "text"}
-    return _correct(connection, corrections, kinds)
-
-
-def _correct(connection: psycopg.Connection, corrections: pa.Table, kinds: Mapping[str, str]) -> int:
     table = fit_table(connection)
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in kinds.items()
-    )
-    sets = sql.SQL(", ").join(
-        sql.SQL("{} = c.{}").format(table.column(name), sql.Identifier(name)) for name in kinds
-    )
+    names = list(corrections)
     differs = sql.SQL(" OR ").join(
         sql.SQL("t.{}::{} IS DISTINCT FROM c.{}").format(
-            table.column(name), sql.SQL(kind), sql.Identifier(name)
+            table.column(name), sql.SQL(_CORRECTED[name]), sql.Identifier(name)
         )
-        for name, kind in kinds.items()
+        for name in names
     )
-    with connection.transaction():
-        connection.execute(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE corrections (cfo_transaction_id bigint, {}) ON COMMIT DROP"
-            ).format(columns)
-        )
-        wanted = corrections.select(["cfo_transaction_id", *kinds])
-        copy_in(connection, sql.Identifier("pg_temp", "corrections"), wanted)
-        return connection.execute(
-            sql.SQL(
-                "UPDATE {table} t SET {sets} FROM pg_temp.corrections c "
-                "WHERE t.{id} = c.cfo_transaction_id AND ({differs}) AND {is_ours}"
-            ).format(
-                table=table.name,
-                sets=sets,
-                id=table.column("id"),
-                differs=differs,
-                is_ours=table.is_ours("t"),
-            )
-        ).rowcount
+    query = sql.SQL(
+        """UPDATE {table} t SET {sets} FROM unnest(%s::bigint[], {columns}) AS c (row_id, {names})
+           WHERE t.{id} = c.row_id AND ({differs}) AND {is_ours}"""
+    ).format(
+        table=table.name,
+        sets=sql.SQL(", ").join(
+            sql.SQL("{} = c.{}").format(table.column(name), sql.Identifier(name)) for name in names
+        ),
+        columns=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_CORRECTED[name])) for name in names),
+        names=sql.SQL(", ").join(map(sql.Identifier, names)),
+        id=table.column("id"),
+        differs=differs,
+        is_ours=table.is_ours("t"),
+    )
+    connection.execute(query, [list(ids), *map(list, corrections.values())])

@@ -6,7 +6,7 @@ It may be another system's (rules/cfo_sync.md, A table that is not ours): nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -42,8 +42,6 @@ _KIND_WORDS = {_TEXT: "text", _DATE: "a time or text", _NUMBER: "a number or tex
 #: What a CFO's own table may lack.
 _OPTIONAL = {"subcategory"}
 _WHOLE_NUMBERS = ("smallint", "integer", "bigint")
-#: Types of columns that rows may be copied straight into.
-_USUAL_TYPES = {"date": ("timestamp with time zone",), "amount": ("numeric",), "confidence": ("numeric",)}
 _TEXT_TYPES = ("text", "character varying", "character")
 _NO_TABLES = {"v": "a view", "m": "a materialised view", "S": "a sequence", "f": "a foreign table"}
 
@@ -72,8 +70,8 @@ class Key:
 class CfoTable:
     """The CFO's table. `columns` names its columns by what we call them, the optional ones where they are there.
 
-    `copy_sequence` is the sequence of the ids where rows may be copied straight in, because no trigger, rule or policy
-    meets them; `id_keys` are the indexes that refuse an id that is there.
+    `id_keys` are the indexes that refuse an id that is there, `id_sequence` is what gives the ids, where it is known.
+    `faults` are why it cannot take paid invoices.
     """
 
     oid: int
@@ -84,9 +82,8 @@ class CfoTable:
     keys: Sequence[Key]
     id_keys: frozenset[str]
     id_sequence: str | None
-    copy_sequence: str | None
     is_owned: bool
-    faults: Sequence[str] = field(default_factory=tuple)
+    faults: Sequence[str]
 
     @property
     def name(self) -> sql.Identifier:
@@ -148,35 +145,21 @@ def find_table(connection: psycopg.Connection) -> CfoTable | None:
         return None
     oid, schema, relation, kind, is_owned = row
     if kind in _NO_TABLES:
-        fault = f"it is {_NO_TABLES[kind]}, and must be a table"
-        return CfoTable(oid, schema, relation, {}, {}, (), frozenset(), None, None, is_owned, (fault,))
+        faults = [f"it is {_NO_TABLES[kind]}, and must be a table"]
+        return CfoTable(oid, schema, relation, {}, {}, (), frozenset(), None, is_owned, faults)
     found = _columns(connection, oid)
-    columns, ambiguous = _named(found)
+    columns, faults = _named(found)
     keys, id_keys = _keys(connection, oid, columns)
-    sequence = None if "id" not in columns else _sequence(connection, oid, columns["id"])
-    types = {name: found[own].type for name, own in columns.items()}
-    faults = [
-        *ambiguous,
+    faults += [
         *_missing(columns),
         *_wrong_types(columns, found),
         *([] if id_keys or "id" not in columns else ["its id has no key"]),
         *_needed(columns, found),
         *_forbidden(connection, oid),
     ]
-    can_copy = sequence is not None and not faults and _is_usual(types)
-    return CfoTable(
-        oid,
-        schema,
-        relation,
-        columns,
-        types,
-        keys,
-        id_keys,
-        sequence,
-        sequence if can_copy and _is_free(connection, oid, columns["id"], str(sequence)) else None,
-        is_owned,
-        tuple(faults),
-    )
+    types = {name: found[own].type for name, own in columns.items()}
+    sequence = None if "id" not in columns else _sequence(connection, oid, columns["id"])
+    return CfoTable(oid, schema, relation, columns, types, keys, id_keys, sequence, is_owned, faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,27 +271,6 @@ def _sequence(connection: psycopg.Connection, oid: int, own_id: str) -> str | No
         {"oid": oid, "id": own_id},
     ).fetchone()
     return None if row is None else str(row[0])
-
-
-def _is_usual(types: Mapping[str, str]) -> bool:
-    """Whether the columns are as we would have made them."""
-    return all(
-        types[name] in _USUAL_TYPES.get(name, ("text", "character varying")) for name in types if name != "id"
-    )
-
-
-def _is_free(connection: psycopg.Connection, oid: int, own_id: str, sequence: str) -> bool:
-    """Whether no trigger, rule or policy meets new rows, and ids are the sequence's numbers, which we may take."""
-    row = connection.execute(
-        """SELECT FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %(id)s
-           LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
-           WHERE c.oid = %(oid)s AND c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity
-             AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
-             AND (a.attidentity <> '' OR pg_get_expr(f.adbin, f.adrelid) ~ '^nextval[(][^()]*[)]$')
-             AND has_table_privilege(c.oid, 'INSERT') AND has_sequence_privilege(%(sequence)s, 'USAGE')""",
-        {"oid": oid, "id": own_id, "sequence": sequence},
-    ).fetchone()
-    return row is not None
 
 
 #: How far ahead of a sequence ids are looked for.

@@ -6,19 +6,19 @@ before anything is inserted. The keys are a second wall, where they may be made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
-import numpy as np
+import orjson
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import sql
+from psycopg.types.json import Json
 
-from ledger_pipelines.columns import Column, array, column, kept, mask, positions, present, take
 from ledger_pipelines.destinations.cfo.table import (
     CFO_SCHEMA,
+    COLUMNS,
     OURS,
     CfoTable,
     UnfitTableError,
@@ -26,47 +26,52 @@ from ledger_pipelines.destinations.cfo.table import (
     find_table,
 )
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
-from ledger_pipelines.store.copy import copy_in, copy_out, schema_of
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import sql_directory
 
-__all__ = ["CFO_SCHEMA", "HANDED_OVER", "fit_table", "hand_over", "limit_waiting", "prepare_cfo_database"]
+__all__ = [
+    "CFO_SCHEMA",
+    "Delivered",
+    "Transaction",
+    "fit_table",
+    "hand_over",
+    "limit_waiting",
+    "prepare_cfo_database",
+]
 
 #: How long to wait for a lock, and for a statement in all, in the CFO's database.
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = "30s", "120s"
 _PREPARING_LOCK, _HAND_OVER_LOCK = 7_433_002, 7_433_102
-_STAGE = sql.Identifier("handed_over")
-_STAGE_TYPES = {
-    "invoice_id": "integer",
-    "date": "timestamptz",
-    "amount": "numeric(18, 2)",
-    "confidence": "numeric(4, 2)",
+#: What is sent of each column; the CFO's may be of another type that takes it.
+_TYPES = {
+    "date": sql.SQL("timestamptz"),
+    "amount": sql.SQL("numeric(18, 2)"),
+    "confidence": sql.SQL("numeric(4, 2)"),
 }
-#: Of what was linked and not inserted: `linked_entity`, the entity of a transaction that came from here before;
-#: `is_other`, whether it came from here as another invoice; `is_alike`, whether it has our amount and description.
-HANDED_OVER = schema_of(
-    {
-        "invoice_id": pa.int32(),
-        "cfo_transaction_id": pa.int64(),
-        "is_new": pa.bool_(),
-        "linked_entity": pa.string(),
-        "is_other": pa.bool_(),
-        "is_alike": pa.bool_(),
-    }
-)
-_INSERTED = schema_of({"id": pa.int64(), "source_file": pa.string()})
-_THERE = schema_of(
-    {
-        "id": pa.int64(),
-        "source_file": pa.string(),
-        "identifier": pa.string(),
-        "entity": pa.string(),
-        "amount": pa.string(),
-        "description": pa.string(),
-    }
-)
+_TEXT = sql.SQL("text")
 #: What other systems write where a row has no identifier: no invoice is linked by it.
 _NO_IDENTIFIERS = ("", "-", "0", "n/a", "na", "nan", "none", "null")
+
+
+class Transaction(NamedTuple):
+    """A row of the CFO's table, in texts by our names of its columns, and the invoice that it is of."""
+
+    invoice_id: int
+    row: Mapping[str, str]
+
+
+class Delivered(NamedTuple):
+    """Which of the CFO's transactions an invoice is; without an id where their database took it and kept no row.
+
+    `match` is how it was found: `new`, or linked to a row that came from here with its `source_file`, which has its
+    amount and description (`same`) or not (`file`), to one that came from here as another invoice (`other`), or to one
+    that the CFO `entered`. `entity` is that of a row with its `source_file`.
+    """
+
+    invoice_id: int
+    transaction_id: int | None
+    match: Literal["new", "same", "file", "other", "entered", "dropped"]
+    entity: str | None = None
 
 
 def prepare_cfo_database(database: Database) -> list[str]:
@@ -190,48 +195,101 @@ def has_policies(connection: psycopg.Connection) -> bool:
 
 
 def hand_over(
-    connection: psycopg.Connection, transactions: pa.Table, *, lock_timeout: str | None = None
-) -> pa.Table:
-    """Inserts what is not there yet and returns the CFO's id of each (HANDED_OVER), all in one transaction.
+    connection: psycopg.Connection, transactions: Sequence[Transaction], *, lock_timeout: str | None = None
+) -> list[Delivered]:
+    """Inserts what is not there yet and says which row of the CFO's each is, all in one transaction.
 
-    `transactions` have `invoice_id` and the columns of the table. One whose `source_file` or `identifier` is there
-    is linked to that row. `lock_timeout` is this once how long to wait for a lock.
+    One whose `source_file` or `identifier` is there is linked to that row. `lock_timeout` is this once how long to wait
+    for a lock.
     Raises UnfitTableError when the table cannot take any, or its ids are there already, and psycopg.Error when the
     database refuses one of them: then none was inserted.
     """
     table = fit_table(connection)
-    names = ["invoice_id", *(name for name in transactions.column_names if name in table.columns)]
     with connection.transaction():
         if lock_timeout is not None:
             connection.execute("SELECT set_config('lock_timeout', %s, true)", [lock_timeout])
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_HAND_OVER_LOCK])
-        linked = _links(transactions, _look_up(connection, table, transactions))
-        is_there = present(column(linked, "cfo_transaction_id"))
-        numbers = column(transactions, "identifier")
-        # Of several with one number the first is inserted, and the others are linked to it.
-        is_first = positions(numbers, numbers) == np.arange(len(numbers))
-        new = kept(transactions, ~is_there & is_first)
-        parts = [kept(linked, is_there)]
-        if new.num_rows:
-            parts.append(_insert(connection, table, new.select(names)))
-        if len(left := kept(transactions, ~is_there & ~is_first)):
-            parts.append(_links(left, _look_up(connection, table, left)))
-    return pa.concat_tables(parts)
+        there = _look_up(connection, table, transactions)
+        delivered, others = [], []
+        new: dict[str, Transaction] = {}
+        for one in transactions:
+            linked = there.link(one)
+            if linked is not None:
+                delivered.append(linked)
+            # Of several with one number the first is inserted, and the others are linked to it.
+            elif new.setdefault(one.row["identifier"], one) is not one:
+                others.append(one)
+        if new:
+            inserted = _insert(connection, table, list(new.values()))
+            delivered += [Delivered(one.invoice_id, number, "new") for one, number in inserted if number]
+            # A trigger of the CFO's may have changed what names the row, or kept it out.
+            others += [one for one, number in inserted if number is None]
+        if others:
+            there = _look_up(connection, table, others)
+            delivered += [there.link(one) or Delivered(one.invoice_id, None, "dropped") for one in others]
+    return delivered
 
 
-def _look_up(connection: psycopg.Connection, table: CfoTable, transactions: pa.Table) -> pa.Table:
-    """The rows that have the `source_file` or the `identifier` of one of these (_THERE), the oldest first."""
-    identifiers: list[Any] = transactions["identifier"].to_pylist()
-    numbers = [number for number in identifiers if number.strip().lower() not in _NO_IDENTIFIERS]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the CFO's that has the `source_file` or the `identifier` of one of our invoices."""
+
+    id: int
+    source_file: str | None
+    identifier: str | None
+    entity: str | None
+    amount: str | None
+    description: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        return (self.source_file or "").startswith(OURS)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows of the CFO's, the oldest first, by what an invoice is found by; of rows that are alike the oldest."""
+
+    by_file: dict[str | None, _Row] = field(default_factory=dict)
+    ours: dict[str | None, _Row] = field(default_factory=dict)
+    entered: dict[tuple[str | None, str | None], _Row] = field(default_factory=dict)
+
+    def add(self, row: _Row) -> None:
+        if row.is_ours:
+            self.by_file.setdefault(row.source_file, row)
+            self.ours.setdefault(row.identifier, row)
+        else:
+            self.entered.setdefault((row.identifier, row.amount), row)
+            self.entered.setdefault((row.identifier, None), row)
+
+    def link(self, transaction: Transaction) -> Delivered | None:
+        """Which row this transaction is already; None where it is none.
+
+        By its file where it came from here; else by its identifier: another that came from here before one that the
+        CFO entered, and of several that they entered one of the same amount.
+        """
+        invoice, sent = transaction
+        number, amount = sent["identifier"], sent["amount"]
+        if row := self.by_file.get(sent["source_file"]):
+            is_same = (row.amount, row.description) == (amount, sent["description"])
+            return Delivered(invoice, row.id, "same" if is_same else "file", row.entity)
+        if row := self.ours.get(number):
+            return Delivered(invoice, row.id, "other")
+        if row := self.entered.get((number, amount)) or self.entered.get((number, None)):
+            return Delivered(invoice, row.id, "entered")
+        return None
+
+
+def _look_up(connection: psycopg.Connection, table: CfoTable, transactions: Sequence[Transaction]) -> _Rows:
+    numbers = [one.row["identifier"] for one in transactions]
     query = sql.SQL(
         """SELECT {id}, {file}::text, {identifier}::text, {entity}::text, {amount}, {description}::text
-           FROM {table} t WHERE {file}::text = ANY ({files}::text[]) AND {is_ours}
-                           OR {identifier}::text = ANY ({numbers}::text[]) ORDER BY {id}"""
+           FROM {table} t
+           WHERE {file}::text IN (SELECT json_array_elements_text(%s)) AND {is_ours}
+              OR {identifier}::text IN (SELECT json_array_elements_text(%s)) ORDER BY {id}"""
     ).format(
         table=table.name,
         is_ours=table.is_ours(),
-        files=sql.Literal(transactions["source_file"].to_pylist()),
-        numbers=sql.Literal(numbers),
         id=table.column("id"),
         file=table.column("source_file"),
         identifier=table.column("identifier"),
@@ -239,74 +297,50 @@ def _look_up(connection: psycopg.Connection, table: CfoTable, transactions: pa.T
         amount=table.amount("t"),
         description=table.column("description"),
     )
-    return copy_out(connection, query, _THERE)
-
-
-def _links(transactions: pa.Table, there: pa.Table) -> pa.Table:
-    """Which row each of these is already (HANDED_OVER), in their order; without an id where it is none.
-
-    By its file where it came from here; else by its identifier: another that came from here before one that the CFO
-    entered, and of several that they entered one of the same amount.
-    """
-    count = transactions.num_rows
-    if not there.num_rows:
-        return _handed_over(column(transactions, "invoice_id"), pa.nulls(count, pa.int64()), is_new=False)
-    files, numbers = column(there, "source_file"), column(there, "identifier")
-    came_from_here = [mask(pc.starts_with(files, start)) for start in OURS]
-    is_ours = came_from_here[0] | came_from_here[1]
-    ours, theirs = kept(there, is_ours), kept(there, ~is_ours)
-    amounts = column(transactions, "amount").cast(pa.string())
-    by_file = positions(column(transactions, "source_file"), files.filter(array(is_ours)))
-    wanted = column(transactions, "identifier")
-    of_ours = positions(wanted, numbers.filter(array(is_ours)))
-    of_amount = positions(
-        _pairs(wanted, amounts), _pairs(column(theirs, "identifier"), column(theirs, "amount"))
-    )
-    of_theirs = np.where(of_amount >= 0, of_amount, positions(wanted, column(theirs, "identifier")))
-    is_other = (by_file < 0) & (of_ours >= 0)
-    of_ours = np.where(by_file >= 0, by_file, of_ours)
-    ids: Column = pc.coalesce(take(column(ours, "id"), of_ours), take(column(theirs, "id"), of_theirs))
-    is_alike = mask(pc.equal(take(column(ours, "amount"), by_file), amounts)) & mask(
-        pc.equal(take(column(ours, "description"), by_file), column(transactions, "description"))
-    )
-    return pa.Table.from_arrays(
+    found = connection.execute(
+        query,
         [
-            column(transactions, "invoice_id"),
-            ids,
-            pa.repeat(pa.scalar(False), count),
-            take(column(ours, "entity"), by_file),
-            array(is_other),
-            array(is_alike),
+            Json([one.row["source_file"] for one in transactions], orjson.dumps),
+            Json([one for one in numbers if one.strip().lower() not in _NO_IDENTIFIERS], orjson.dumps),
         ],
-        schema=HANDED_OVER,
     )
+    rows = _Rows()
+    for values in found:
+        rows.add(_Row(*values))
+    return rows
 
 
-def _pairs(numbers: Column, amounts: Column) -> Column:
-    parts: Any = [numbers, amounts]
-    pairs: Column = pc.binary_join_element_wise(*parts, "\x1f")
-    return pairs
-
-
-def _handed_over(invoice_ids: Column, ids: Column, *, is_new: bool) -> pa.Table:
-    """Transactions that no other row is, as HANDED_OVER."""
-    count = len(invoice_ids)
-    new, no = (pa.repeat(pa.scalar(value), count) for value in (is_new, False))
-    arrays = [invoice_ids, ids, new, pa.nulls(count, pa.string()), no, new]
-    return pa.Table.from_arrays(arrays, schema=HANDED_OVER)
-
-
-def _insert(connection: psycopg.Connection, table: CfoTable, transactions: pa.Table) -> pa.Table:
-    """Inserts all of these, of which none is there; without an id where the CFO's database keeps no row.
+def _insert(
+    connection: psycopg.Connection, table: CfoTable, transactions: Sequence[Transaction]
+) -> list[tuple[Transaction, int | None]]:
+    """Inserts all of these, of which none is there; each with its id, None where the CFO's database keeps no row.
 
     An id that the CFO gave by hand is passed over once: the sequence has come beyond it then.
     Raises UnfitTableError when the ids that the sequence gives are there once more.
     """
-    insert = _copy_straight if table.copy_sequence is not None else _insert_staged
+    names = [name for name in COLUMNS if name in table.columns]
+    insert = sql.SQL(
+        """INSERT INTO {table} ({own}) SELECT {names} FROM json_to_recordset(%s) AS t ({types})
+           RETURNING {file}::text, {id}"""
+    ).format(
+        table=table.name,
+        own=sql.SQL(", ").join(map(table.column, names)),
+        names=sql.SQL(", ").join(map(sql.Identifier, names)),
+        types=sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(name), _TYPES.get(name, _TEXT)) for name in names
+        ),
+        id=table.column("id"),
+        file=table.column("source_file"),
+    )
     for attempt in (1, 2):
         try:
             with connection.transaction():
-                return insert(connection, table, transactions)
+                ids: dict[str, int] = dict(
+                    connection.execute(
+                        insert, [Json([one.row for one in transactions], orjson.dumps)]
+                    ).fetchall()
+                )
+            return [(one, ids.get(one.row["source_file"])) for one in transactions]
         except psycopg.errors.UniqueViolation as error:
             if error.diag.constraint_name not in table.id_keys:
                 raise
@@ -315,50 +349,3 @@ def _insert(connection: psycopg.Connection, table: CfoTable, transactions: pa.Ta
                 ((highest,),) = connection.execute(query).fetchall()
                 raise UnfitTableError(behind(table, highest)) from None
     raise AssertionError("the second attempt has returned or raised")
-
-
-def _copy_straight(connection: psycopg.Connection, table: CfoTable, transactions: pa.Table) -> pa.Table:
-    """Copies them in with ids that are taken beforehand: staging the rows costs as much as inserting them."""
-    query = sql.SQL("SELECT nextval({}::regclass) FROM generate_series(1, {})").format(
-        sql.Literal(table.copy_sequence), sql.Literal(transactions.num_rows)
-    )
-    ids = column(copy_out(connection, query, schema_of({"id": pa.int64()})), "id")
-    rows = transactions.drop_columns(["invoice_id"]).append_column("id", ids)
-    copy_in(connection, table.name, rows.rename_columns([table.columns[name] for name in rows.column_names]))
-    return _handed_over(column(transactions, "invoice_id"), ids, is_new=True)
-
-
-def _insert_staged(connection: psycopg.Connection, table: CfoTable, transactions: pa.Table) -> pa.Table:
-    """Inserts them where triggers, rules or policies meet new rows, or the database itself gives the ids."""
-    _stage(connection, transactions)
-    names = [name for name in transactions.column_names if name != "invoice_id"]
-    insert = sql.SQL(
-        "INSERT INTO {table} ({own}) SELECT {names} FROM {stage} ORDER BY invoice_id RETURNING {id}, {file}::text"
-    ).format(
-        table=table.name,
-        own=sql.SQL(", ").join(map(table.column, names)),
-        names=sql.SQL(", ").join(map(sql.Identifier, names)),
-        stage=_STAGE,
-        id=table.column("id"),
-        file=table.column("source_file"),
-    )
-    inserted = copy_out(connection, insert, _INSERTED)
-    rows = positions(column(transactions, "source_file"), column(inserted, "source_file"))
-    ids = take(column(inserted, "id"), rows)
-    new = _handed_over(column(transactions, "invoice_id"), ids, is_new=True)
-    if (rows >= 0).all():
-        return new
-    # A trigger that changed what names the row, or kept it out.
-    left = kept(transactions, rows < 0)
-    return pa.concat_tables([kept(new, rows >= 0), _links(left, _look_up(connection, table, left))])
-
-
-def _stage(connection: psycopg.Connection, transactions: pa.Table) -> None:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_STAGE_TYPES.get(name, "text")))
-        for name in transactions.column_names
-    )
-    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(_STAGE, columns))
-    copy_in(connection, sql.Identifier("pg_temp", "handed_over"), transactions)
-    # How many there are is all that the plan needs, and what wide columns hold takes long to look at.
-    connection.execute(sql.SQL("ANALYZE {} (invoice_id)").format(_STAGE))

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from ledger_pipelines.store.cfo.sync import CLAIMED
-from ledger_pipelines.store.copy import copy_in, copy_out, schema_of, select_list
+from ledger_pipelines.store.copy import copy_out, schema_of, select_list
 
-#: What was handed over: the transaction that an invoice is, and the texts that make the row the invoice's.
-HANDED = schema_of(
-    {
-        "invoice_id": pa.int32(),
-        "cfo_transaction_id": pa.int64(),
-        "identifier": pa.string(),
-        "source_file": pa.string(),
-    }
-)
-_SELECT = """SELECT s.invoice_id, s.cfo_transaction_id, coalesce(s.identifier_mapped, i.invoice_number),
-                    CASE WHEN h.invoice_id IS NULL THEN 'crypto_invoice_' ELSE 'holded_invoice_' END
-                        || coalesce(s.identifier_mapped, i.invoice_number)
-             FROM crypto_invoice_cfo_sync s
-             LEFT JOIN holded_paid_invoices h USING (invoice_id)
-             LEFT JOIN crypto_invoices i ON i.id = s.invoice_id AND s.identifier_mapped IS NULL
-             WHERE s.sync_status = 'synced'"""
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What was handed over: the transaction that an invoice is, and the texts that make the row the invoice's."""
+
+    invoice_id: int
+    transaction_id: int
+    identifier: str | None
+    source_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Astray:
+    """A handed-over invoice whose row is gone, or is no longer its."""
+
+    invoice_id: int
+    transaction_id: int
+    is_gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +48,47 @@ class Released:
     number: str
     amount: Decimal | None
     currency: str | None
-    transaction_id: int
-    reason: str
 
 
-def handed_in_months(connection: psycopg.Connection, months: Sequence[date] | None) -> pa.Table:
-    """What was handed over (HANDED) of the invoices paid in these months, or of all, those paid no longer, too."""
-    if months is None:
-        return copy_out(connection, sql.SQL(_SELECT + " ORDER BY 1"), HANDED)
-    query = sql.SQL(
-        _SELECT
-        + """ AND EXISTS (SELECT FROM v_paid_invoices p WHERE p.invoice_id = s.invoice_id
-                          AND date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = ANY ({}::date[])) ORDER BY 1"""
-    ).format(sql.Literal(list(months)))
-    return copy_out(connection, query, HANDED)
+_HANDED = """SELECT s.invoice_id, s.cfo_transaction_id AS transaction_id,
+                    coalesce(s.identifier_mapped, i.invoice_number) AS identifier,
+                    CASE WHEN h.invoice_id IS NULL THEN 'crypto_invoice_' ELSE 'holded_invoice_' END
+                        || coalesce(s.identifier_mapped, i.invoice_number) AS source_file
+             FROM crypto_invoice_cfo_sync s
+             LEFT JOIN holded_paid_invoices h USING (invoice_id)
+             LEFT JOIN crypto_invoices i ON i.id = s.invoice_id AND s.identifier_mapped IS NULL
+             WHERE s.sync_status = 'synced'"""
+
+
+def handed_in_months(connection: psycopg.Connection, months: Sequence[date] | None) -> list[Handed]:
+    """What was handed over of the invoices paid in these months, or of all, those paid no longer, too."""
+    of_months = """ AND (%(months)s::date[] IS NULL OR EXISTS (
+                        SELECT FROM v_paid_invoices p WHERE p.invoice_id = s.invoice_id
+                        AND date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = ANY (%(months)s)))"""
+    cursor = connection.cursor(row_factory=class_row(Handed))
+    values = {"months": None if months is None else list(months)}
+    return cursor.execute(_HANDED + of_months + " ORDER BY 1", values).fetchall()
+
+
+def latest_handed(
+    connection: psycopg.Connection, before: datetime | None, limit: int
+) -> tuple[list[Handed], datetime | None]:
+    """What was handed over last, or last before an instant, and the instant of the oldest of it.
+
+    All that was handed over at one instant is there or none of it is, so that the next look begins where this ends.
+    """
+    ((oldest,),) = connection.execute(
+        """SELECT min(sync_timestamp) FROM (
+               SELECT sync_timestamp FROM crypto_invoice_cfo_sync
+               WHERE sync_status = 'synced' AND sync_timestamp < coalesce(%s, 'infinity'::timestamptz)
+               ORDER BY sync_timestamp DESC LIMIT %s) latest""",
+        [before, limit],
+    ).fetchall()
+    cursor = connection.cursor(row_factory=class_row(Handed))
+    since = (
+        " AND s.sync_timestamp >= %s AND s.sync_timestamp < coalesce(%s, 'infinity'::timestamptz) ORDER BY 1"
+    )
+    return cursor.execute(_HANDED + since, [oldest, before]).fetchall(), oldest
 
 
 def has_synced(connection: psycopg.Connection) -> bool:
@@ -70,7 +101,7 @@ SYNCED_INVOICES = pa.schema([*CLAIMED, pa.field("cfo_transaction_id", pa.int64()
 
 
 def synced_invoices(connection: psycopg.Connection) -> pa.Table:
-    """All paid invoices that are synced (CLAIMED), each with the CFO's transaction that it is."""
+    """All paid invoices that are synced (SYNCED_INVOICES), each with the CFO's transaction that it is."""
     query = sql.SQL(
         """SELECT {} FROM (SELECT p.*, s.retry_count, s.cfo_transaction_id
                            FROM v_paid_invoices p JOIN crypto_invoice_cfo_sync s USING (invoice_id)
@@ -79,93 +110,107 @@ def synced_invoices(connection: psycopg.Connection) -> pa.Table:
     return copy_out(connection, query, SYNCED_INVOICES)
 
 
-def log_corrections(connection: psycopg.Connection, corrections: pa.Table, *, at: datetime) -> None:
-    """Logs what rows of the CFO's were given; `corrections` have invoice_id, cfo_transaction_id and the facts."""
-    facts = [name for name in corrections.column_names if name not in ("invoice_id", "cfo_transaction_id")]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """INSERT INTO crypto_cfo_sync_log (invoice_id, sync_attempt_timestamp, sync_status, cfo_transaction_id,
-                                                request_payload) VALUES (%s, %s, 'corrected', %s, %s)""",
-            [
-                (
-                    row["invoice_id"],
-                    at,
-                    row["cfo_transaction_id"],
-                    Jsonb({name: str(row[name]) for name in facts}),
-                )
-                for row in corrections.to_pylist()
-            ],
-        )
+SYNCED = schema_of(
+    {
+        "invoice_id": pa.int32(),
+        "invoice_number": pa.string(),
+        "client_name": pa.string(),
+        "amount": pa.decimal128(18, 2),
+        "cfo_transaction_id": pa.int64(),
+        "entity_mapped": pa.string(),
+    }
+)
 
 
-def latest_handed(
-    connection: psycopg.Connection, before: datetime | None, limit: int
-) -> tuple[pa.Table, datetime | None]:
-    """What was handed over last (HANDED), or last before an instant, and the instant of the oldest of it.
-
-    All that was handed over at one instant is there or none of it is, so that the next look begins where this ends.
-    """
-    row = connection.execute(
-        """SELECT min(sync_timestamp) FROM (
-               SELECT sync_timestamp FROM crypto_invoice_cfo_sync
-               WHERE sync_status = 'synced' AND (%(before)s::timestamptz IS NULL OR sync_timestamp < %(before)s)
-               ORDER BY sync_timestamp DESC LIMIT %(limit)s) latest""",
-        {"before": before, "limit": limit},
-    ).fetchone()
-    oldest = None if row is None else row[0]
-    if oldest is None:
-        return HANDED.empty_table(), None
+def synced_of_months(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:
+    """Synced invoices paid in these months (SYNCED)."""
     query = sql.SQL(
-        _SELECT + " AND s.sync_timestamp >= {} AND ({} IS NULL OR s.sync_timestamp < {}) ORDER BY 1"
-    ).format(sql.Literal(oldest), *[sql.SQL("{}::timestamptz").format(sql.Literal(before))] * 2)
-    return copy_out(connection, query, HANDED), oldest
+        """SELECT invoice_id, invoice_number, client_name, amount_usd, cfo_transaction_id, entity_mapped
+           FROM v_crypto_invoices_synced
+           WHERE date_trunc('month', paid_at AT TIME ZONE 'UTC')::date = ANY ({}::date[]) ORDER BY invoice_id"""
+    ).format(sql.Literal(list(months)))
+    return copy_out(connection, query, SYNCED)
 
 
-def release(connection: psycopg.Connection, astray: pa.Table, *, at: datetime) -> list[Released]:
-    """Makes invoices (ASTRAY) ready again, each with a row in the log; those that another sync has mended are left."""
-    with connection.transaction():
-        connection.execute(
-            "CREATE TEMPORARY TABLE astray (invoice_id integer, cfo_transaction_id bigint, reason text) ON COMMIT DROP"
-        )
-        reasons = [
-            f"The CFO's transaction {number} {'is gone' if gone else 'is no longer this invoice'}: "
-            "it is handed over again. Was the CFO's database restored from a backup?"
-            for number, gone in zip(
-                astray["cfo_transaction_id"].to_pylist(), astray["is_gone"].to_pylist(), strict=True
-            )
-        ]
-        staged = astray.select(["invoice_id", "cfo_transaction_id"]).append_column(
-            "reason", pa.array(reasons, pa.string())
-        )
-        copy_in(connection, sql.Identifier("pg_temp", "astray"), staged)
-        return _release(connection, at)
+def withdrawn_invoices(connection: psycopg.Connection) -> pa.Table:
+    """Synced invoices that are paid no longer, or are gone: invoice_id and cfo_transaction_id."""
+    schema = schema_of({"invoice_id": pa.int32(), "cfo_transaction_id": pa.int64()})
+    query = sql.SQL(
+        """SELECT invoice_id, cfo_transaction_id FROM crypto_invoice_cfo_sync s
+           WHERE sync_status = 'synced' AND NOT EXISTS (SELECT FROM v_paid_invoices p WHERE p.invoice_id = s.invoice_id)
+           ORDER BY invoice_id"""
+    )
+    return copy_out(connection, query, schema)
+
+
+def shared_transactions(connection: psycopg.Connection) -> list[int]:
+    """Ids of transactions that more than one invoice is synced to."""
+    rows = connection.execute(
+        """SELECT cfo_transaction_id FROM crypto_invoice_cfo_sync WHERE sync_status = 'synced'
+           GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"""
+    ).fetchall()
+    return [number for (number,) in rows]
+
+
+def owners_of(connection: psycopg.Connection, transaction_ids: Sequence[int]) -> dict[int, int]:
+    """Of these transactions the invoice that is synced to each, the one that was synced first."""
+    rows = connection.execute(
+        """SELECT DISTINCT ON (cfo_transaction_id) cfo_transaction_id, invoice_id FROM crypto_invoice_cfo_sync
+           WHERE sync_status = 'synced' AND cfo_transaction_id = ANY (%s)
+           ORDER BY cfo_transaction_id, sync_timestamp, invoice_id""",
+        [list(transaction_ids)],
+    ).fetchall()
+    return dict(rows)
+
+
+def of_shared_numbers(connection: psycopg.Connection, invoice_ids: Sequence[int]) -> set[int]:
+    """Those of these invoices whose number another paid invoice has, too."""
+    rows = connection.execute(
+        """SELECT p.invoice_id FROM v_paid_invoices p
+           JOIN v_paid_invoices o ON o.invoice_number = p.invoice_number AND o.invoice_id <> p.invoice_id
+           WHERE p.invoice_id = ANY (%s)""",
+        [list(invoice_ids)],
+    ).fetchall()
+    return {number for (number,) in rows}
+
+
+def release(connection: psycopg.Connection, lost: Sequence[Astray], *, at: datetime) -> list[Released]:
+    """Makes invoices ready again, each with a row in the log; those that another sync has mended are left."""
+    reasons = [
+        f"The CFO's transaction {one.transaction_id} {'is gone' if one.is_gone else 'is no longer this invoice'}: "
+        "it is handed over again. Was the CFO's database restored from a backup?"
+        for one in lost
+    ]
+    found = [(one.invoice_id, one.transaction_id) for one in lost]
+    return _release(connection, found, reasons, at)
 
 
 def release_shared(connection: psycopg.Connection, *, at: datetime) -> list[Released]:
     """Makes ready again all but the first of invoices that have one transaction."""
-    with connection.transaction():
-        connection.execute(
-            """CREATE TEMPORARY TABLE astray ON COMMIT DROP AS
-               SELECT invoice_id, cfo_transaction_id,
-                      'The CFO''s transaction ' || cfo_transaction_id || ' is also invoice #' || owner
-                          || ': it is handed over by itself.' AS reason
-               FROM (SELECT invoice_id, cfo_transaction_id,
-                            first_value(invoice_id) OVER of_one AS owner, row_number() OVER of_one AS place
-                     FROM crypto_invoice_cfo_sync
-                     WHERE cfo_transaction_id IN (SELECT cfo_transaction_id FROM crypto_invoice_cfo_sync
-                                                  WHERE sync_status = 'synced' GROUP BY 1 HAVING count(*) > 1)
-                       AND sync_status = 'synced'
-                     WINDOW of_one AS (PARTITION BY cfo_transaction_id ORDER BY sync_timestamp, invoice_id)) s
-               WHERE place > 1"""
-        )
-        return _release(connection, at)
-
-
-def _release(connection: psycopg.Connection, at: datetime) -> list[Released]:
     rows = connection.execute(
+        """SELECT invoice_id, cfo_transaction_id, owner FROM (
+               SELECT invoice_id, cfo_transaction_id, first_value(invoice_id) OVER of_one AS owner
+               FROM crypto_invoice_cfo_sync WHERE sync_status = 'synced'
+               WINDOW of_one AS (PARTITION BY cfo_transaction_id ORDER BY sync_timestamp, invoice_id)) s
+           WHERE invoice_id <> owner"""
+    ).fetchall()
+    reasons = [
+        f"The CFO's transaction {number} is also invoice #{owner}: it is handed over by itself."
+        for _, number, owner in rows
+    ]
+    return _release(connection, [(invoice, number) for invoice, number, _ in rows], reasons, at)
+
+
+def _release(
+    connection: psycopg.Connection, found: Sequence[tuple[int, int]], reasons: Sequence[str], at: datetime
+) -> list[Released]:
+    cursor = connection.cursor(row_factory=class_row(Released))
+    return cursor.execute(
         """WITH before AS (
                SELECT s.invoice_id, s.cfo_transaction_id, s.identifier_mapped, a.reason
-               FROM crypto_invoice_cfo_sync s JOIN pg_temp.astray a USING (invoice_id, cfo_transaction_id)
+               FROM crypto_invoice_cfo_sync s
+               JOIN unnest(%(invoices)s::integer[], %(transactions)s::bigint[], %(reasons)s::text[])
+                    AS a (invoice_id, cfo_transaction_id, reason) USING (invoice_id, cfo_transaction_id)
                WHERE s.sync_status = 'synced' FOR UPDATE OF s
            ), released AS (
                UPDATE crypto_invoice_cfo_sync s
@@ -177,9 +222,49 @@ def _release(connection: psycopg.Connection, at: datetime) -> list[Released]:
                                                 cfo_transaction_id)
                SELECT invoice_id, %(at)s, 'lost', reason, cfo_transaction_id FROM before ORDER BY invoice_id
            )
-           SELECT b.invoice_id, coalesce(p.invoice_number, b.identifier_mapped, '#' || b.invoice_id), p.amount,
-                  p.currency, b.cfo_transaction_id, b.reason
+           SELECT b.invoice_id, coalesce(p.invoice_number, b.identifier_mapped, '#' || b.invoice_id) AS number,
+                  p.amount, p.currency
            FROM before b LEFT JOIN v_paid_invoices p USING (invoice_id) ORDER BY b.invoice_id""",
-        {"at": at},
+        {
+            "invoices": [invoice for invoice, _ in found],
+            "transactions": [number for _, number in found],
+            "reasons": list(reasons),
+            "at": at,
+        },
     ).fetchall()
-    return [Released(*row) for row in rows]
+
+
+def record_entities(
+    connection: psycopg.Connection, invoice_ids: Sequence[int], entities: Sequence[str], *, at: datetime
+) -> None:
+    """Sets the `entity_mapped` of each of these invoices, and logs what it was before."""
+    connection.execute(
+        """WITH before AS (
+               SELECT s.invoice_id, s.entity_mapped, c.entity, s.cfo_transaction_id
+               FROM crypto_invoice_cfo_sync s
+               JOIN unnest(%s::integer[], %s::text[]) AS c (invoice_id, entity) USING (invoice_id) FOR UPDATE OF s
+           ), changed AS (
+               UPDATE crypto_invoice_cfo_sync s SET entity_mapped = b.entity FROM before b
+               WHERE s.invoice_id = b.invoice_id
+           )
+           INSERT INTO crypto_cfo_sync_log (invoice_id, sync_attempt_timestamp, sync_status, cfo_transaction_id,
+                                            request_payload, response_data)
+           SELECT invoice_id, %s, 'corrected', cfo_transaction_id, jsonb_build_object('classified_entity', entity),
+                  jsonb_build_object('before', entity_mapped) FROM before ORDER BY invoice_id""",
+        [list(invoice_ids), list(entities), at],
+    )
+
+
+def log_corrections(
+    connection: psycopg.Connection, corrections: Sequence[tuple[int, int, Mapping[str, Any]]], *, at: datetime
+) -> None:
+    """Logs what rows of the CFO's were given: of each correction the invoice, the transaction and the facts."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """INSERT INTO crypto_cfo_sync_log (invoice_id, sync_attempt_timestamp, sync_status, cfo_transaction_id,
+                                                request_payload) VALUES (%s, %s, 'corrected', %s, %s)""",
+            [
+                (invoice, at, number, Jsonb({name: str(value) for name, value in facts.items()}))
+                for invoice, number, facts in corrections
+            ],
+        )

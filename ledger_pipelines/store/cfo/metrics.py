@@ -111,12 +111,11 @@ def sync_metrics(
         """SELECT (SELECT round(avg(extract(epoch FROM sync_timestamp - known_at)), 3) FROM v_crypto_invoices_synced
                    WHERE sync_timestamp > %(at)s - interval '24 hours'),
                   (SELECT round(count(*) FILTER (WHERE sync_status = 'synced') * 100.0 / nullif(count(*), 0), 2)
-                   FROM crypto_invoice_cfo_sync WHERE created_at > %(at)s - interval '7 days'
-                     AND NOT (sync_status = 'pending' AND sync_error IS NULL
-                              AND claimed_at >= %(at)s - interval '5 minutes')),
+                   FROM crypto_invoice_cfo_sync s WHERE created_at > %(at)s - interval '7 days'
+                     AND NOT (sync_status = 'pending' AND sync_error IS NULL AND ready_for_sync_at(s) > %(at)s)),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync
-                   WHERE sync_status = 'failed' AND retry_count >= 3),
+                   WHERE sync_status = 'failed' AND retry_count >= cardinality(sync_backoff())),
                   (SELECT count(*) FROM v_crypto_invoices_pending_sync WHERE known_at < %(at)s - interval '2 minutes')""",
         {"at": at},
     ).fetchall()
@@ -177,16 +176,16 @@ def unaccounted_invoices(
                   CASE WHEN s.sync_status IS NULL AND p.status = 'complete'
                        THEN 'complete, and no sync knows of it: set it to paid to have it handed over'
                        WHEN s.claimed_at > %(now)s + interval '1 minute' THEN 'claimed in the future'
-                       WHEN s.next_attempt_at > %(now)s + interval '16 minutes' THEN 'scheduled later than any retry'
+                       WHEN s.next_attempt_at > %(now)s + longest.wait THEN 'scheduled later than any retry'
                        ELSE 'was ready, and was not taken up' END
-           FROM v_paid_invoices p LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id)
+           FROM v_paid_invoices p LEFT JOIN crypto_invoice_cfo_sync s USING (invoice_id),
+                (SELECT max(wait) + interval '1 minute' AS wait FROM unnest(sync_backoff()) AS wait) longest
            WHERE date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = ANY (%(months)s)
              AND s.sync_status IS DISTINCT FROM 'synced'
              AND (p.status = 'complete' AND s.sync_status IS NULL
                   OR s.claimed_at > %(now)s + interval '1 minute'
-                  OR s.next_attempt_at > %(now)s + interval '16 minutes'
-                  OR p.invoice_id = ANY (%(were_ready)s) AND is_ready_for_sync(
-                     s.sync_status, s.claimed_at, s.next_attempt_at, s.retryable, s.retry_count, %(ready_at)s))
+                  OR s.next_attempt_at > %(now)s + longest.wait
+                  OR p.invoice_id = ANY (%(were_ready)s) AND ready_for_sync_at(s) <= %(ready_at)s)
            ORDER BY p.paid_at, p.invoice_id""",
         {"months": list(months), "were_ready": list(were_ready), "ready_at": ready_at, "now": now},
     ).fetchall()

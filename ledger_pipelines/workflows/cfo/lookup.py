@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 import psycopg
-import pyarrow as pa
 
 from ledger_pipelines.destinations.cfo.lookup import astray
 from ledger_pipelines.store.alerts import DueAlert, raise_alert
 from ledger_pipelines.store.cfo.deliveries import (
+    Handed,
     Released,
     handed_in_months,
     latest_handed,
     release,
     release_shared,
+    shared_transactions,
 )
-from ledger_pipelines.store.cfo.sync import shared_transactions
 from ledger_pipelines.store.cfo.troubles import LOST
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.cfo.connections import CfoConnection
@@ -54,11 +54,13 @@ def look_again(
     return released
 
 
-def _look(ours: psycopg.Connection, theirs: CfoConnection, handed: pa.Table, clock: Clock) -> list[Released]:
+def _look(
+    ours: psycopg.Connection, theirs: CfoConnection, handed: Sequence[Handed], clock: Clock
+) -> list[Released]:
     released = []
-    for place in range(0, handed.num_rows, BATCH):
-        lost = astray(theirs.connection(), handed.slice(place, BATCH))
-        if lost.num_rows:
+    for place in range(0, len(handed), BATCH):
+        lost = astray(theirs.connection(), handed[place : place + BATCH])
+        if lost:
             released += release(ours, lost, at=clock())
     return released
 

@@ -1,52 +1,46 @@
 """The CFO sync: look again at what was handed over, claim what is ready, hand it over, record how it ended.
 
-And correcting entities afterwards.
-
-Without Dagster, so that tests and benchmarks run the same code that the asset runs. Killed between any two steps,
-the claim expires, and the next sync finds the transaction and links it.
+Killed between any two of these steps, the claim expires, and the next sync finds the transaction and links it. And
+correcting entities afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ledger_pipelines.cfo.frames import TRANSACTIONS
 from ledger_pipelines.cfo.mappings import entity_of
-from ledger_pipelines.cfo.retry import after_failure
 from ledger_pipelines.cfo.transactions import transactions_of
-from ledger_pipelines.columns import Column, array, column, int64s, kept, mask, positions, take
-from ledger_pipelines.destinations.cfo.lookup import correct_entities
+from ledger_pipelines.destinations.cfo.lookup import correct_rows
 from ledger_pipelines.destinations.cfo.table import UnfitTableError
-from ledger_pipelines.destinations.cfo.transactions import limit_waiting
+from ledger_pipelines.destinations.cfo.transactions import Transaction, limit_waiting
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
+from ledger_pipelines.store.cfo.deliveries import record_entities, synced_of_months
 from ledger_pipelines.store.cfo.metrics import waiting_invoices
 from ledger_pipelines.store.cfo.sync import (
-    OUTCOMES,
-    Claim,
+    Attempt,
     claim_invoices,
     read_mappings,
-    record_corrections,
+    record_attempts,
     register_holded_invoices,
-    synced_of_months,
 )
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.wording import counted
-from ledger_pipelines.workflows.cfo.connections import CfoConnection, Recorder, our_connection
-from ledger_pipelines.workflows.cfo.delivery import Failure, hand_over_batch, sentence
+from ledger_pipelines.workflows.cfo.connections import CfoConnection, our_connection
+from ledger_pipelines.workflows.cfo.delivery import Failure, deliver, sentence
 from ledger_pipelines.workflows.cfo.lookup import look_again
 
 Clock = Callable[[], datetime]
-Mappings = tuple[pa.Table, pa.Table]
-#: How many invoices are handed over at once: one round trip each way for all of them.
-BATCH = 12_500
-#: How many batches are claimed at once at most: looking for what is ready goes through all that was ever paid.
-_BATCHES_OF_A_CLAIM = 4
+#: The columns of TRANSACTIONS in texts, as they are sent and logged.
+_IN_TEXTS = pa.schema([(name, pa.string()) for name in TRANSACTIONS.names if name != "invoice_id"])
+#: How many invoices are claimed, handed over and recorded at once: one round trip each way for all of them.
+BATCH = 25_000
 
 
 @dataclass(slots=True)
@@ -65,14 +59,6 @@ class SyncCounts:
     released: int = 0
     trouble: str | None = None
     unseen: str | None = None
-
-    def __iadd__(self, other: SyncCounts) -> SyncCounts:
-        self.inserted += other.inserted
-        self.linked += other.linked
-        self.to_retry += other.to_retry
-        self.failed += other.failed
-        self.trouble = other.trouble or self.trouble
-        return self
 
 
 def sync_invoices(
@@ -94,13 +80,16 @@ def sync_invoices(
     Raises DatabaseUnavailableError when the ledger's own database fails.
     """
     counts = SyncCounts()
-    with our_connection(ledger) as ours, CfoConnection(cfo) as theirs, Recorder(ledger) as recorder:
+    with our_connection(ledger) as ours, CfoConnection(cfo) as theirs:
         register_holded_invoices(ours)
         released = _look_again(ours, theirs, counts, clock, [] if invoice_ids is not None else months)
-        sync = _Sync(ours, theirs, recorder, read_mappings(ours), clock, batch, counts)
-        sync.hand_over(months, invoice_ids, force=force)
+        sync = _Sync(ours, theirs, read_mappings(ours), clock, batch, counts)
+        if force:
+            sync.force(months, invoice_ids)
+        else:
+            sync.hand_over(months, invoice_ids)
         if released and not (months is None and invoice_ids is None):
-            sync.hand_over(None, released, force=False)
+            sync.hand_over(None, released)
     return counts
 
 
@@ -145,168 +134,103 @@ class _Sync:
 
     ours: psycopg.Connection
     theirs: CfoConnection
-    recorder: Recorder
-    mappings: Mappings
+    mappings: tuple[pa.Table, pa.Table]
     clock: Clock
     batch: int
     counts: SyncCounts
 
-    def hand_over(
-        self, months: Sequence[date] | None, invoice_ids: Sequence[int] | None, *, force: bool
-    ) -> None:
+    def hand_over(self, months: Sequence[date] | None, invoice_ids: Sequence[int] | None) -> None:
         """Hands over what is ready of these months or invoices, batch by batch, until there is trouble."""
-        # What is forced is named beforehand: one that fails again would else be taken again and again.
-        only = None if invoice_ids is None else frozenset(invoice_ids)
-        forced = _batches(self.ours, months, only, self.batch) if force else None
-        limit = self.batch
-        while not self.counts.trouble and (forced is None or forced):
-            claim = claim_invoices(
-                self.ours,
-                at=self.clock(),
-                limit=limit,
-                months=months,
-                invoice_ids=invoice_ids if forced is None else forced.pop(0),
-                force=force,
+        while not self.counts.trouble and self._hand_over(months=months, invoice_ids=invoice_ids):
+            pass
+
+    def force(self, months: Sequence[date] | None, invoice_ids: Sequence[int] | None) -> None:
+        """Hands over what is not synced, failed or not. One that fails again is not taken again: each is named first."""
+        waiting = [
+            one.invoice_id
+            for one in waiting_invoices(self.ours, months)
+            if invoice_ids is None or one.invoice_id in invoice_ids
+        ]
+        for place in range(0, len(waiting), self.batch):
+            if not self.counts.trouble:
+                self._hand_over(invoice_ids=waiting[place : place + self.batch], force=True)
+
+    def _hand_over(self, **which: Any) -> bool:
+        """Claims a batch, hands it over and records how it ended; false where nothing was left to claim."""
+        claim = claim_invoices(self.ours, at=self.clock(), limit=self.batch, **which)
+        if not claim.invoices.num_rows:
+            return False
+        at = self.clock()
+        mapped = transactions_of(claim.invoices, *self.mappings)
+        ids: list[Any] = mapped.transactions["invoice_id"].to_pylist()
+        rows: list[Any] = mapped.transactions.drop_columns(["invoice_id"]).cast(_IN_TEXTS).to_pylist()
+        batch = deliver(self.ours, self.theirs, [*map(Transaction, ids, rows)])
+        refused: list[Failure] = [
+            Failure(one["invoice_id"], one["error"], False) for one in mapped.refused.to_pylist()
+        ]
+        claimed: list[dict[str, Any]] = claim.invoices.select(["invoice_id", "retry_count"]).to_pylist()
+        retries = {one["invoice_id"]: one["retry_count"] for one in claimed}
+        sent: dict[int, Mapping[str, str]] = dict(zip(ids, rows, strict=True))
+        attempts = [
+            Attempt(
+                one.invoice_id,
+                retries[one.invoice_id],
+                sent[one.invoice_id],
+                transaction_id=one.transaction_id,
+                is_new=one.match == "new",
+                linked_entity=one.entity,
             )
-            for part in claim.parts(self.batch):
-                self.counts += _sync_claim(
-                    self.theirs,
-                    self.recorder,
-                    part,
-                    self.mappings,
-                    at=self.clock(),
-                    trouble=self.counts.trouble,
-                )
-            if forced is None and claim.wanted < limit:
-                break
-            # One batch at first, so that the recorder soon has something to do.
-            limit = min(2 * limit, _BATCHES_OF_A_CLAIM * self.batch)
-
-
-def _batches(
-    ours: psycopg.Connection, months: Sequence[date] | None, invoice_ids: frozenset[int] | None, batch: int
-) -> list[list[int]]:
-    """The invoices that are not synced, of these months or these only, in batches."""
-    waiting = [one.invoice_id for one in waiting_invoices(ours, months)]
-    wanted = waiting if invoice_ids is None else [one for one in waiting if one in invoice_ids]
-    return [wanted[place : place + batch] for place in range(0, len(wanted), batch)]
+            for one in batch.delivered
+        ]
+        attempts += [
+            Attempt(
+                one.invoice_id,
+                retries[one.invoice_id],
+                sent.get(one.invoice_id),
+                error=one.error,
+                is_transient=one.is_transient,
+            )
+            for one in [*refused, *batch.failures]
+        ]
+        states = record_attempts(self.ours, claim.token, attempts, at=at)
+        new = sum(one.match == "new" for one in batch.delivered)
+        self.counts.inserted += new
+        self.counts.linked += len(batch.delivered) - new
+        self.counts.to_retry += states["retry"]
+        self.counts.failed += states["failed"]
+        self.counts.trouble = batch.trouble
+        return True
 
 
 def correct_months(ledger: Database, cfo: Database, months: Sequence[date], *, clock: Clock) -> int:
     """Gives the months' transactions the entities that the mappings say now; how many were wrong.
 
-    Theirs first: killed in between, the next run finds the same difference on our side again.
+    What no mapping matches any more keeps its entity. Theirs first: killed in between, the next run finds the same
+    difference on our side again. Raises LedgerError when the CFO's database does not let us correct them.
     """
     with our_connection(ledger) as ours:
         synced = synced_of_months(ours, months)
         mappings, _ = read_mappings(ours)
-        entities = entity_of(column(synced, "client_name"), mappings)
-        differs = mask(pc.not_equal(entities, column(synced, "entity_mapped")))
-        wrong = kept(synced.append_column("entity", entities), differs)
-        if wrong.num_rows:
-            corrections = wrong.select(["cfo_transaction_id", "entity"]).rename_columns(
-                ["cfo_transaction_id", "classified_entity"]
-            )
-            _correct(cfo, corrections)
-            record_corrections(ours, wrong.select(["invoice_id", "cfo_transaction_id", "entity"]), at=clock())
-    return wrong.num_rows
+        entities = entity_of(synced["client_name"].combine_chunks(), mappings).to_pylist()
+        wrong = [
+            (one["invoice_id"], one["cfo_transaction_id"], entity)
+            for one, entity in zip(synced.to_pylist(), entities, strict=True)
+            if entity not in (None, one["entity_mapped"])
+        ]
+        if wrong:
+            invoices, transactions, entities = (list(values) for values in zip(*wrong, strict=True))
+            _correct(cfo, transactions, entities)
+            record_entities(ours, invoices, entities, at=clock())
+    return len(wrong)
 
 
-def _correct(cfo: Database, corrections: pa.Table) -> None:
+def _correct(cfo: Database, transactions: Sequence[int], entities: Sequence[str]) -> None:
     with cfo.connect(application_name="ledger cfo sync") as theirs:
         limit_waiting(theirs)
         try:
-            correct_entities(theirs, corrections)
+            correct_rows(theirs, transactions, {"classified_entity": entities})
         except psycopg.Error as error:
             raise LedgerError(
-                f"The entities of {counted(corrections.num_rows, 'transaction')} could not be corrected "
+                f"The entities of {counted(len(transactions), 'transaction')} could not be corrected "
                 f"({error.diag.message_primary or type(error).__name__}): the CFO's user must be able to UPDATE them."
             ) from error
-
-
-def _sync_claim(
-    theirs: CfoConnection,
-    recorder: Recorder,
-    claim: Claim,
-    mappings: Mappings,
-    *,
-    at: datetime,
-    trouble: str | None,
-) -> SyncCounts:
-    """Maps, hands over and has recorded what was claimed; not handed over where there was trouble before."""
-    mapped = transactions_of(claim.invoices, *mappings)
-    handed = hand_over_batch(theirs, recorder, mapped.transactions, trouble)
-    refused = Failure(column(mapped.refused, "invoice_id"), column(mapped.refused, "error"), False)
-    sent = _Sent(claim, mapped.transactions)
-    parts = [sent.synced(handed.taken)]
-    for failure in (refused, *handed.failures):
-        parts += sent.failed(failure, at)
-    outcomes = pa.concat_tables(parts)
-    recorder.record(claim.token, outcomes, mapped.transactions, at)
-    new = int(mask(column(handed.taken, "is_new")).sum())
-    states = outcomes["sync_status"].to_pylist()
-    return SyncCounts(
-        inserted=new,
-        linked=handed.taken.num_rows - new,
-        to_retry=states.count("retry"),
-        failed=states.count("failed"),
-        trouble=handed.trouble,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A claim and the transactions that it made, as the outcomes of its attempts name them."""
-
-    claim: Claim
-    transactions: pa.Table
-
-    def synced(self, handed: pa.Table) -> pa.Table:
-        """The outcomes of what the CFO's database took."""
-        return self._outcomes(
-            column(handed, "invoice_id"),
-            sync_status="synced",
-            cfo_transaction_id=column(handed, "cfo_transaction_id"),
-            is_new=column(handed, "is_new"),
-            linked_entity=column(handed, "linked_entity"),
-        )
-
-    def failed(self, failure: Failure, at: datetime) -> list[pa.Table]:
-        """The outcomes of what failed, by how often it was tried before: what comes next depends on that alone."""
-        rows = positions(failure.invoice_ids, column(self.claim.invoices, "invoice_id"))
-        counts = int64s(take(column(self.claim.invoices, "retry_count"), rows))
-        parts = []
-        for count in sorted(set(counts.tolist())):
-            following = after_failure(count, transient=failure.transient, at=at)
-            chosen = array(counts == count)
-            parts.append(
-                self._outcomes(
-                    failure.invoice_ids.filter(chosen),
-                    sync_status=following.status,
-                    error=failure.errors.filter(chosen),
-                    retry_count=following.retry_count,
-                    retryable=following.retryable,
-                    next_attempt_at=following.next_attempt_at,
-                )
-            )
-        return parts
-
-    def _outcomes(self, ids: Column, **values: Any) -> pa.Table:
-        """OUTCOMES of these invoices; `values` are columns, or one value for all."""
-        claimed = positions(ids, column(self.claim.invoices, "invoice_id"))
-        columns: dict[str, Any] = {
-            "invoice_id": ids,
-            "retry_count": take(column(self.claim.invoices, "retry_count"), claimed),
-            "retryable": True,
-            **values,
-        }
-        arrays = [_as_column(columns.get(field.name), field.type, len(ids)) for field in OUTCOMES]
-        return pa.Table.from_arrays(arrays, schema=OUTCOMES)
-
-
-def _as_column(value: Any, kind: pa.DataType, count: int) -> Column:
-    if isinstance(value, pa.Array):
-        return value.cast(kind)
-    one: Any = pa.scalar(value, kind)
-    repeated: Column = pa.repeat(one, count)
-    return repeated

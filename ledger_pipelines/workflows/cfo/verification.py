@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ledger_pipelines.cfo.transactions import transactions_of
-from ledger_pipelines.columns import column, kept, mask, positions, take
-from ledger_pipelines.destinations.cfo.lookup import astray, correct_rows, our_rows, read_rows
+from ledger_pipelines.destinations.cfo.lookup import Row, astray, correct_rows, read_rows
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.store.cfo.deliveries import handed_in_months, log_corrections, synced_invoices
+from ledger_pipelines.store.cfo.deliveries import (
+    Astray,
+    handed_in_months,
+    log_corrections,
+    shared_transactions,
+    synced_invoices,
+)
 from ledger_pipelines.store.cfo.metrics import waiting_invoices
-from ledger_pipelines.store.cfo.sync import read_mappings, register_holded_invoices, shared_transactions
+from ledger_pipelines.store.cfo.sync import read_mappings, register_holded_invoices
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.cfo.connections import CfoConnection, our_connection
@@ -37,12 +41,8 @@ class Difference:
     is_mendable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """The differences, and the rows that came from here with the facts that they should have."""
-
-    differences: list[Difference]
-    corrections: pa.Table
+#: Of an invoice and a transaction that came from here the facts that it should have, where it has others.
+_Correction = tuple[int, int, Mapping[str, Any]]
 
 
 def verify(ledger: Database, cfo: Database) -> list[Difference]:
@@ -52,7 +52,7 @@ def verify(ledger: Database, cfo: Database) -> list[Difference]:
     """
     with our_connection(ledger) as ours, CfoConnection(cfo) as theirs:
         register_holded_invoices(ours)
-        return _compare(ours, theirs).differences
+        return _compare(ours, theirs)[0]
 
 
 def repair(ledger: Database, cfo: Database, *, clock: Clock) -> list[Difference]:
@@ -64,113 +64,93 @@ def repair(ledger: Database, cfo: Database, *, clock: Clock) -> list[Difference]
     """
     with our_connection(ledger) as ours, CfoConnection(cfo) as theirs:
         register_holded_invoices(ours)
-        compared = _compare(ours, theirs)
-        if compared.corrections.num_rows:
+        differences, corrections = _compare(ours, theirs)
+        if corrections:
+            facts = {name: [one[name] for _, _, one in corrections] for name in _FACTS}
             try:
-                correct_rows(theirs.connection(), compared.corrections)
+                correct_rows(theirs.connection(), [number for _, number, _ in corrections], facts)
             except psycopg.Error as error:
                 raise LedgerError(
-                    f"{sentence(error)}. {counted(compared.corrections.num_rows, 'transaction')} could not be "
-                    "corrected: the "
+                    f"{sentence(error)}. {counted(len(corrections), 'transaction')} could not be corrected: the "
                     "CFO's user must be able to UPDATE them."
                 ) from error
-            log_corrections(ours, compared.corrections, at=clock())
+            log_corrections(ours, corrections, at=clock())
     sync_invoices(ledger, cfo, clock=clock)
-    return compared.differences
+    return differences
 
 
-def _compare(ours: psycopg.Connection, theirs: CfoConnection) -> _Compared:
+def _compare(ours: psycopg.Connection, theirs: CfoConnection) -> tuple[list[Difference], list[_Correction]]:
+    synced = synced_invoices(ours)
+    invoices: list[dict[str, Any]] = synced.to_pylist()
+    owners = {one["cfo_transaction_id"]: one for one in invoices}
     try:
         lost = astray(theirs.connection(), handed_in_months(ours, None))
-        rows = our_rows(theirs.connection())
-        synced = synced_invoices(ours)
-        there = read_rows(theirs.connection(), column(synced, "cfo_transaction_id"))
+        rows = read_rows(theirs.connection(), list(owners), with_all_of_ours=True)
     except psycopg.Error as error:
         if ours.closed:
             raise
         raise LedgerError(f"The CFO's transactions cannot be compared. {sentence(error)}.") from error
-    numbers = dict(
-        zip(synced["cfo_transaction_id"].to_pylist(), synced["invoice_number"].to_pylist(), strict=True)
-    )
+    gone = {one.transaction_id for one in lost}
+    found = [*_lost(lost, owners), *_shared(ours, invoices)]
+    corrections: list[_Correction] = []
+    numbers = {one["invoice_id"]: one["cfo_transaction_id"] for one in invoices}
+    for should in transactions_of(synced, *read_mappings(ours)).transactions.to_pylist():
+        row = rows.get(numbers[should["invoice_id"]])
+        if row is not None and row.id not in gone:
+            differs = _differing(row, should)
+            found += [_difference(row, should, name) for name in differs]
+            if differs and row.is_ours:
+                corrections.append((should["invoice_id"], row.id, {name: should[name] for name in _FACTS}))
+    found += [*_orphans(rows, set(owners) - gone), *_waiting(ours)]
+    return found, corrections
+
+
+def _lost(lost: Sequence[Astray], owners: Mapping[int, Mapping[str, Any]]) -> Iterator[Difference]:
+    for one in lost:
+        number = owners.get(one.transaction_id, {}).get("invoice_number") or f"#{one.invoice_id}"
+        why = "its transaction is gone" if one.is_gone else "its transaction is another's now"
+        yield Difference(number, one.transaction_id, why, is_mendable=True)
+
+
+def _shared(ours: psycopg.Connection, synced: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
     shared = set(shared_transactions(ours))
-    gone = set(lost["cfo_transaction_id"].to_pylist())
-    found = [
-        Difference(
-            numbers.get(one["cfo_transaction_id"]) or f"#{one['invoice_id']}",
-            one["cfo_transaction_id"],
-            "its transaction is gone" if one["is_gone"] else "its transaction is another's now",
-            is_mendable=True,
-        )
-        for one in lost.to_pylist()
+    for one in synced:
+        if one["cfo_transaction_id"] in shared:
+            number = one["invoice_number"] or f"#{one['invoice_id']}"
+            why = "it shares its transaction with another invoice"
+            yield Difference(number, one["cfo_transaction_id"], why, is_mendable=True)
+
+
+def _differing(row: Row, should: Mapping[str, Any]) -> list[str]:
+    """Which facts of the row are not as they should be; of a row that the CFO entered only its amount is looked at."""
+    return [
+        name
+        for name in (_FACTS if row.is_ours else ("amount",))
+        if (getattr(row, name) or "") != str(should[name])
     ]
-    found += [
-        Difference(one["invoice_number"] or f"#{one['invoice_id']}", one["cfo_transaction_id"], told, True)
-        for one in synced.to_pylist()
-        if one["cfo_transaction_id"] in shared
-        for told in ["it shares its transaction with another invoice"]
-    ]
-    facts, corrections = _facts(ours, synced, there, gone)
-    return _Compared([*found, *facts, *_orphans(rows, synced, lost), *_waiting(ours)], corrections)
 
 
-def _facts(
-    ours: psycopg.Connection, synced: pa.Table, there: pa.Table, gone: set[Any]
-) -> tuple[list[Difference], pa.Table]:
-    """What differs of amounts, currencies and reasons, and the corrections of rows that came from here."""
-    should = transactions_of(synced, *read_mappings(ours)).transactions
-    place = positions(column(should, "invoice_id"), column(synced, "invoice_id"))
-    ids = take(column(synced, "cfo_transaction_id"), place)
-    rows = positions(ids, column(there, "id"))
-    wanted = {name: column(should, name).cast(pa.string()) for name in _FACTS}
-    actual = {name: take(column(there, name), rows) for name in _FACTS}
-    is_ours = mask(take(column(there, "is_ours"), rows))
-    is_there = (rows >= 0) & ~mask(pc.is_in(ids, value_set=pa.array(sorted(gone), pa.int64())))
-    # What a row that the CFO entered says beside its amount is their own.
-    differs = {
-        name: is_there
-        & mask(pc.not_equal(actual[name].fill_null(""), wanted[name]))
-        & (is_ours | (name == "amount"))
-        for name in _FACTS
-    }
-    found = []
-    numbers: list[Any] = column(should, "identifier").to_pylist()
-    for name, where in differs.items():
-        for row in where.nonzero()[0].tolist():
-            told = f"its {name} is {actual[name][row].as_py()!r} there, and should be {wanted[name][row].as_py()!r}"
-            mendable = bool(is_ours[row])
-            told += "" if mendable else "; the CFO entered it, so that nobody here changes it"
-            found.append(Difference(numbers[row], ids[row].as_py(), told, mendable))
-    wrong = is_ours & (differs["amount"] | differs["currency"] | differs["classification_reason"])
-    corrections = should.select(["invoice_id", *_FACTS]).append_column("cfo_transaction_id", ids)
-    return found, kept(corrections, wrong)
+def _difference(row: Row, should: Mapping[str, Any], name: str) -> Difference:
+    differs = f"its {name} is {getattr(row, name)!r} there, and should be {str(should[name])!r}"
+    whose = "" if row.is_ours else "; the CFO entered it, so that nobody here changes it"
+    return Difference(should["identifier"], row.id, differs + whose, is_mendable=row.is_ours)
 
 
-def _orphans(rows: pa.Table, synced: pa.Table, lost: pa.Table) -> list[Difference]:
+def _orphans(rows: Mapping[int, Row], owned: set[int]) -> Iterator[Difference]:
     """Rows that came from here and are no handed-over invoice's."""
-    owned = set(synced["cfo_transaction_id"].to_pylist()) - set(lost["cfo_transaction_id"].to_pylist())
-    files = [row["source_file"] for row in rows.to_pylist() if row["id"] in owned]
-    return [
-        Difference(
-            row["source_file"],
-            row["id"],
-            f"a transaction of {row['amount']} that came from here twice: delete one of the two"
-            if row["source_file"] in files
-            else f"a transaction of {row['amount']} that no handed-over invoice is: delete it, unless its invoice waits",
-            is_mendable=False,
-        )
-        for row in rows.to_pylist()
-        if row["id"] not in owned
-    ]
+    files = {rows[number].source_file for number in owned if number in rows}
+    for row in rows.values():
+        if row.is_ours and row.id not in owned:
+            told = (
+                f"a transaction of {row.amount} that came from here twice: delete one of the two"
+                if row.source_file in files
+                else f"a transaction of {row.amount} that no handed-over invoice is: delete it, unless its invoice waits"
+            )
+            yield Difference(row.source_file or "", row.id, told, is_mendable=False)
 
 
-def _waiting(ours: psycopg.Connection) -> list[Difference]:
-    return [
-        Difference(
-            one.shown,
-            None,
-            f"{one.shown_amount} paid {one.paid_at.astimezone(UTC):%Y-%m-%d} and not handed over: "
-            f"{one.error or 'nobody has taken it up'}",
-            is_mendable=one.sync_status in (None, "retry"),
-        )
-        for one in waiting_invoices(ours)
-    ]
+def _waiting(ours: psycopg.Connection) -> Iterator[Difference]:
+    for one in waiting_invoices(ours):
+        why = one.error or "nobody has taken it up"
+        told = f"{one.shown_amount} paid {one.paid_at.astimezone(UTC):%Y-%m-%d} and not handed over: {why}"
+        yield Difference(one.shown, None, told, is_mendable=one.sync_status in (None, "retry"))

@@ -1,4 +1,4 @@
--- Invoices and the people behind them: Holded's documents, 4Geeks' service periods, Notion's pages.
+-- Invoices: Holded's services, contacts and documents, and the contracts that these make.
 
 CREATE TABLE services (
     month          date NOT NULL,
@@ -17,6 +17,7 @@ CREATE TABLE service_terms (
 );
 COMMENT ON TABLE service_terms IS
     'How a service is delivered and recognised, edited by people; a service without a row has the defaults.';
+SELECT record_edits_of('service_terms');
 
 CREATE TABLE holded_contacts (
     month        date NOT NULL,
@@ -54,12 +55,14 @@ CREATE TABLE invoices (
     source_document_id text,
     sales_channel_id   text,
     is_removed         boolean NOT NULL,
+    discount           numeric(9, 4) NOT NULL DEFAULT 0,
     PRIMARY KEY (month, id)
 ) PARTITION BY RANGE (month);
 COMMENT ON TABLE invoices IS
     'Holded''s invoices and credit notes in the month of their date. News of a closed month''s document (new, changed '
     'or removed at the source) is a row in the first month that was open when it was read; the latest month''s row of '
     'a document is what is known of it.';
+COMMENT ON COLUMN invoices.discount IS 'Percent off the whole document. Its total says what it comes to; this says why.';
 
 CREATE TABLE invoice_lines (
     month       date NOT NULL,
@@ -73,10 +76,13 @@ CREATE TABLE invoice_lines (
     units       numeric(18, 6) NOT NULL,
     discount    numeric(9, 4) NOT NULL,
     net_amount  numeric(18, 2) NOT NULL,
+    retention   numeric(9, 4) NOT NULL DEFAULT 0,
     PRIMARY KEY (month, invoice_id, line_number)
 ) PARTITION BY RANGE (month);
+COMMENT ON COLUMN invoice_lines.retention IS 'Percent of the line that the client withholds and pays to the tax office.';
 COMMENT ON COLUMN invoice_lines.net_amount IS
-    'Price x units less discount, without tax, rounded half up; a credit note''s is positive, as on the document.';
+    'Price x units less discount, without tax, rounded half up to the currency''s least amount, as on the document: of '
+    'a credit note it is positive, and a discount of the document is not in it. What a line comes to is in contracts.';
 
 CREATE TABLE contracts (
     month         date NOT NULL,
@@ -85,57 +91,16 @@ CREATE TABLE contracts (
     currency      text NOT NULL,
     contract_date date NOT NULL,
     amount        numeric(18, 2) NOT NULL,
-    documents     integer NOT NULL,
-    PRIMARY KEY (month, contact_id, service_id, currency)
+    document_id   text NOT NULL DEFAULT '',
+    document_type text CHECK (document_type IN ('invoice', 'creditnote')),
+    document_date date,
+    made_from     text,
+    PRIMARY KEY (month, contact_id, service_id, currency, document_id)
 ) PARTITION BY RANGE (month);
 COMMENT ON TABLE contracts IS
-    'What a month''s documents change in the contract of a client for a service: a contract''s amount at a month''s '
-    'end is the sum of its rows up to then, and its date the earliest of theirs.';
-
-CREATE TABLE clients (
-    month      date NOT NULL,
-    contact_id text NOT NULL,
-    name       text NOT NULL,
-    email      text,
-    student_id bigint,
-    user_id    bigint,
-    PRIMARY KEY (month, contact_id)
-) PARTITION BY RANGE (month);
-
-CREATE TABLE enrollments (
-    month              date NOT NULL,
-    id                 bigint NOT NULL,
-    user_id            bigint,
-    email              text,
-    cohort_slug        text,
-    cohort_name        text,
-    program_slug       text,
-    program_name       text,
-    start_date         date NOT NULL,
-    end_date           date NOT NULL,
-    status             text NOT NULL CHECK (status IN ('ACTIVE', 'POSTPONED', 'DROPPED', 'ENDED')),
-    status_change_date date,
-    educational_status text,
-    created_at         timestamptz,
-    updated_at         timestamptz NOT NULL,
-    is_removed         boolean NOT NULL,
-    PRIMARY KEY (month, id),
-    CHECK (start_date <= end_date),
-    CHECK ((status = 'ACTIVE') = (status_change_date IS NULL))
-) PARTITION BY RANGE (month);
-COMMENT ON TABLE enrollments IS
-    'Service periods, in every month from when they were known or begun to when they end or last changed. What is '
-    'known of a period is its row that was updated last.';
-
-CREATE TABLE external_ids (
-    month              date NOT NULL,
-    page_id            text NOT NULL,
-    name               text,
-    email              text,
-    educational_status text,
-    drop_date          date,
-    certificated_at    date,
-    last_edited_at     timestamptz NOT NULL,
-    PRIMARY KEY (month, page_id)
-) PARTITION BY RANGE (month);
-COMMENT ON TABLE external_ids IS 'Notion''s pages of clients, matched to clients by e-mail.';
+    'What a month''s documents change in the contracts of a client for a service, a row for each document: what they '
+    'come to at a month''s end is the sum of the rows up to then. What is known of a document (its date, what it was '
+    'made from) is its row of the latest month.';
+COMMENT ON COLUMN contracts.document_id IS
+    'Empty in months that were closed before documents were told apart: the row is all of them, dated contract_date.';
+COMMENT ON COLUMN contracts.made_from IS 'Of a credit note, the id of the document that it was made from.';

@@ -1,15 +1,4 @@
--- Snapshots of Codex, one for each month.
-
-CREATE TABLE month_snapshots (
-    month       date NOT NULL REFERENCES ledger_periods,
-    table_name  text NOT NULL,
-    snapshot_at timestamptz NOT NULL,
-    is_complete boolean NOT NULL,
-    PRIMARY KEY (month, table_name)
-);
-COMMENT ON TABLE month_snapshots IS
-    'When each month''s rows of a table were read from their source, and whether all of them could be read. Kept '
-    'apart from the rows, so that reading an unchanged source again changes no row.';
+-- What Codex has: companies, their devices, people and tickets, and its plans; a snapshot for each month.
 
 CREATE TABLE companies (
     month                date NOT NULL,
@@ -42,8 +31,11 @@ CREATE TABLE assets (
     online            boolean,
     last_seen         timestamptz,
     backup_data_bytes bigint NOT NULL CHECK (backup_data_bytes >= 0),
+    backup_usage_tb   numeric(14, 2) CHECK (backup_usage_tb >= 0),
     PRIMARY KEY (month, account_number, id)
 ) PARTITION BY RANGE (month);
+COMMENT ON COLUMN assets.backup_usage_tb IS
+    'TB as Codex writes them, exact to two decimals; its backup_data_bytes are cut from them. Null where it has none.';
 
 CREATE TABLE contacts (
     month           date NOT NULL,
@@ -71,9 +63,18 @@ CREATE TABLE tickets (
     last_updated_at   timestamptz NOT NULL,
     closed_at         timestamptz,
     total_hours_spent numeric(28, 18) NOT NULL CHECK (total_hours_spent >= 0),
+    hours_before      numeric(28, 18),
+    is_gone           boolean NOT NULL DEFAULT false,
+    moved_from        text,
     PRIMARY KEY (month, account_number, ticket_number)
 ) PARTITION BY RANGE (month);
-COMMENT ON TABLE tickets IS 'A ticket stands in the UTC month of its last_updated_at.';
+COMMENT ON TABLE tickets IS
+    'A ticket stands in the UTC month of its last_updated_at. Where that month is closed and has other hours of it, it '
+    'stands in the first open month after it.';
+COMMENT ON COLUMN tickets.hours_before IS 'The hours that it had when it last had any, where it now shows none.';
+COMMENT ON COLUMN tickets.is_gone IS
+    'Closed months billed it and its source does not have it any more: kept as it was last seen, with no hours.';
+COMMENT ON COLUMN tickets.moved_from IS 'The company under whose number closed months billed it before it was moved.';
 
 CREATE TABLE plans (
     month                       date NOT NULL,
