@@ -83,28 +83,12 @@ def trimmed(values: Column) -> Column:
     return cast("Column", pc.if_else(blank, pa.scalar(None, pa.string()), stripped))
 
 
-def named(values: Column, unnamed: str, ids: Column) -> Column:
-    """Names, or where there is none, `unnamed` and the record's id: `Device 17`."""
-    names = trimmed(values)
-    if names.null_count == 0:
-        return names
-    texts: Any = pc.cast(ids, pa.string())
-    return pc.coalesce(names, pc.binary_join_element_wise(pa.scalar(unnamed), texts, pa.scalar(" ")))
-
-
 def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
     """These columns of each row as one text, to look up keys of several columns; none may be null."""
     parts: Any = [column(frame, name).cast(pa.string()) for name in names]
     # The unit separator stands in no account, number or id.
     joined: Column = pc.binary_join_element_wise(*parts, pa.scalar("\x1f"))
     return joined
-
-
-def joined(first: Column, second: Column) -> Column:
-    """The texts of two columns as one text each."""
-    parts: Any = (first, second)
-    texts: Column = pc.binary_join_element_wise(*parts, pa.scalar(""))
-    return texts
 
 
 def codes(values: Column) -> tuple[Int64s, list[Any]]:
@@ -193,13 +177,6 @@ def half_up(units: Any, divisor: Any) -> Any:
 def exact(units: Int64s) -> Exact:
     """The same numbers, of any size from here on."""
     return units.astype(object)
-
-
-def summed_exactly(units: Int64s, groups: Int64s, count: int) -> Exact:
-    """Sums of numbers that are not negative and may pass 64 bits: the halves of each are added apart."""
-    low, high = summed(units & 0xFFFFFFFF, groups, count), summed(units >> 32, groups, count)
-    total: Exact = exact(high) * (1 << 32) + exact(low)
-    return total
 
 
 def summed(units: Int64s, groups: Int64s, count: int) -> Int64s:

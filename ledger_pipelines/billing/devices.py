@@ -32,14 +32,8 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import mapped, records_of, trimmed
 from ledger_pipelines.months import format_month
 
-WORKSTATION, SERVER, VM, SWITCH, FIREWALL, NO_CHARGE = (
-    "Workstation",
-    "Server",
-    "VM",
-    "Switch",
-    "Firewall",
-    "No Charge",
-)
+WORKSTATION, SERVER, VM = "Workstation", "Server", "VM"
+SWITCH, FIREWALL, NO_CHARGE = "Switch", "Firewall", "No Charge"
 
 DEVICE_TYPES = Vocabulary(
     kind="asset",

@@ -22,7 +22,7 @@ from ledger_pipelines.billing.invariants import (
 )
 from ledger_pipelines.billing.statements import bill
 from ledger_pipelines_tests.billing.building import MARCH, TERABYTE, make_frame, make_inputs
-from ledger_pipelines_tests.billing.generated import Drawn, drawn_inputs
+from ledger_pipelines_tests.billing.generated import TOGETHER, Drawn, drawn_inputs, drawn_together
 
 TWO = ({"account_number": "A1"}, {"account_number": "A2"})
 INPUTS = make_inputs(
@@ -53,9 +53,11 @@ def with_first(frame: pa.Table, name: str, value: Any) -> pa.Table:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=28 // TOGETHER,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(drawn_inputs())
+@given(drawn_together(drawn_inputs))
 def test_all_hold_of_whatever_the_rule_makes(drawn: Drawn) -> None:
     result = bill(drawn.inputs, drawn.months, currency="USD")
     assert statements_missing_or_doubled(drawn.inputs, result.statements, drawn.months).num_rows == 0

@@ -24,11 +24,13 @@ from ledger_pipelines_tests.billing.building import (
     only_statement,
     statement_of,
 )
-from ledger_pipelines_tests.billing.generated import Drawn, drawn_inputs
+from ledger_pipelines_tests.billing.generated import TOGETHER, Drawn, drawn_inputs, drawn_together
 
 drawn_settings = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+#: As many cases, several in each example.
+together_settings = settings(drawn_settings, max_examples=28 // TOGETHER)
 
 
 def rows(frame: pa.Table, *, without: str | None = None) -> list[Any]:
@@ -127,8 +129,8 @@ def test_real_months_bill_the_whole_company_list_one_line_for_each_record() -> N
     assert set(result.statements["total"].to_pylist()) == {Decimal("180.00")}
 
 
-@drawn_settings
-@given(drawn_inputs())
+@together_settings
+@given(drawn_together(drawn_inputs))
 def test_quantity_times_rate_is_the_amount_on_every_line_and_totals_are_their_sums(drawn: Drawn) -> None:
     for currency, unit in (("USD", "0.01"), ("JPY", "1"), ("KWD", "0.001")):
         _adds_up(bill(drawn.inputs, drawn.months, currency=currency), Decimal(unit))
@@ -149,8 +151,8 @@ def _adds_up(result: BillingResult, unit: Decimal) -> None:
     assert sums == {}
 
 
-@drawn_settings
-@given(drawn_inputs(), st.randoms(use_true_random=False))
+@together_settings
+@given(drawn_together(drawn_inputs), st.randoms(use_true_random=False))
 def test_the_order_of_the_records_does_not_matter_nor_how_they_are_cut_into_chunks(
     drawn: Drawn, shuffler: random.Random
 ) -> None:
@@ -167,8 +169,8 @@ def test_the_order_of_the_records_does_not_matter_nor_how_they_are_cut_into_chun
     assert everything(bill(other, drawn.months[::-1], currency="USD")) == everything(expected)
 
 
-@drawn_settings
-@given(drawn_inputs(), st.data())
+@together_settings
+@given(drawn_together(drawn_inputs), st.data())
 def test_a_range_is_its_months_however_they_are_grouped(drawn: Drawn, data: st.DataObject) -> None:
     whole = bill(drawn.inputs, drawn.months, currency="USD")
     cut = data.draw(st.integers(0, len(drawn.months)))
@@ -184,8 +186,8 @@ def test_a_range_is_its_months_however_they_are_grouped(drawn: Drawn, data: st.D
     assert everything(together) == everything(whole)
 
 
-@drawn_settings
-@given(drawn_inputs())
+@together_settings
+@given(drawn_together(drawn_inputs))
 def test_a_run_again_gives_the_same_and_leaves_its_inputs_alone(drawn: Drawn) -> None:
     before = {name: getattr(drawn.inputs, name).to_pylist() for name in SCHEMAS}
     first, again = (bill(drawn.inputs, drawn.months, currency="USD") for _ in range(2))
@@ -196,8 +198,8 @@ def test_a_run_again_gives_the_same_and_leaves_its_inputs_alone(drawn: Drawn) ->
     assert before == {name: getattr(drawn.inputs, name).to_pylist() for name in SCHEMAS}
 
 
-@drawn_settings
-@given(drawn_inputs())
+@together_settings
+@given(drawn_together(drawn_inputs))
 def test_only_the_columns_that_are_asked_for_are_needed(drawn: Drawn) -> None:
     frames = {name: getattr(drawn.inputs, name).select(COLUMNS[name]) for name in SCHEMAS}
     lean = BillingInputs(**frames, closed_months=drawn.inputs.closed_months)
