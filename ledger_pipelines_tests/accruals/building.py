@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from ledger_pipelines.accruals.inputs import (
     BOOKED,
-    CLIENTS,
     CONTRACTS,
     ENROLLED,
     KNOWN_PERIODS,
@@ -21,6 +20,7 @@ from ledger_pipelines.accruals.inputs import (
 )
 from ledger_pipelines.accruals.outputs import MONTHLY_ACCRUALS
 from ledger_pipelines.accruals.recognition import AccrualResult, accrue
+from ledger_pipelines.crm.inputs import CLIENTS
 from ledger_pipelines.months import add_months, month_of, month_range
 
 Record = Mapping[str, Any]
