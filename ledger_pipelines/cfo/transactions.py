@@ -141,8 +141,8 @@ def _reason(is_crypto: Column, clients: Column, paid_in: Column) -> Column:
     """`Crypto invoice payment from {client} (0.5 BTC)`; of a Holded invoice without what was paid."""
     payment = pc.if_else(is_crypto, "Crypto invoice payment from ", "Holded invoice payment from ")
     plain = _joined(payment, clients)
-    told: Column = pc.coalesce(_joined(plain, " (", paid_in, ")"), plain)
-    return told
+    reason: Column = pc.coalesce(_joined(plain, " (", paid_in, ")"), plain)
+    return reason
 
 
 def _joined(*parts: str | Column) -> Column:

@@ -257,7 +257,7 @@ def print_payments(database: Database, console: Console) -> None:
         console.print("Every payment fits its invoice.")
     for one in misfits:
         console.print(f"[bold]{escape(one.name)}[/] {one.amount} {escape(one.currency)}", highlight=False)
-        console.print(f"  {escape(one.told)}.", highlight=False, soft_wrap=True)
+        console.print(f"  {escape(one.message)}.", highlight=False, soft_wrap=True)
 
 
 def settle(database: Database, name: str, *, note: str, now: datetime, console: Console) -> None:
@@ -293,5 +293,5 @@ def _print_differences(differences: Sequence[Difference], told: str, console: Co
     table.title = f"{counted(len(differences), 'difference')} {told}"
     for one in differences:
         number = "" if one.transaction is None else str(one.transaction)
-        table.add_row(escape(one.invoice), number, escape(one.told), "yes" if one.is_mendable else "")
+        table.add_row(escape(one.invoice), number, escape(one.message), "yes" if one.is_mendable else "")
     console.print(table)

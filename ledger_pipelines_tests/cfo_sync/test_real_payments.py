@@ -114,7 +114,9 @@ def test_a_deposit_on_another_network_is_kept_does_not_count_and_alerts(books: B
     with books.ledger.connect() as connection:
         (misfit,) = misfit_payments(connection)
     assert (misfit.amount, misfit.currency, misfit.network) == (100, "USDT", "ERC20")
-    assert misfit.told == "came on ERC20, and invoice N-1 of Alps Blockchain is on TRC20: it does not count"
+    assert (
+        misfit.message == "came on ERC20, and invoice N-1 of Alps Blockchain is on TRC20: it does not count"
+    )
     assert tell(books, "N-1", "d4", "100", network="TRX", currency="USDT") == "paid"
     assert troubles(books) == [("wrong_network", "c3")]
 

@@ -48,7 +48,7 @@ def test_rows_with_the_old_currency_are_named_and_corrected_also_in_a_closed_mon
     with books.ledger.connect() as connection:
         close_months(connection, [OCTOBER], person="an accountant")
     reason = "Crypto invoice payment from Alps Blockchain"
-    assert [(one.invoice, one.told, one.is_mendable) for one in found(books)] == [
+    assert [(one.invoice, one.message, one.is_mendable) for one in found(books)] == [
         ("DPY-1", "its currency is 'BTC' there, and should be 'USD'", True),
         ("DPY-1", f"its classification_reason is '{reason}' there, and should be '{reason} (0.5 BTC)'", True),
     ]
@@ -71,7 +71,7 @@ def test_a_row_that_the_cfo_entered_is_named_and_left_alone(books: Books) -> Non
     books.sync()
     before = books.transactions()
     (difference,) = found(books)
-    assert difference.told.startswith(
+    assert difference.message.startswith(
         "its amount is '99.00' there, and should be '100.00'; the CFO entered it"
     )
     assert mend(books) == [difference]
@@ -89,7 +89,7 @@ def test_what_is_gone_shared_or_another_s_is_said_and_mended(books: Books) -> No
         "UPDATE crypto_invoice_cfo_sync SET cfo_transaction_id = 4 WHERE invoice_id = %s",
         shared,
     )
-    told = {(one.invoice, one.told) for one in found(books)}
+    told = {(one.invoice, one.message) for one in found(books)}
     assert {
         ("DPY-0", "its transaction is gone"),
         ("DPY-1", "its transaction is another's now"),
@@ -117,9 +117,9 @@ def test_what_waits_and_what_is_nobody_s_is_said(books: Books) -> None:
         ("crypto_invoice_DPY-1", 3, False),
         ("DPY-2", None, False),
     ]
-    assert "that no handed-over invoice is" in left[0].told
-    assert "that came from here twice: delete one of the two" in left[1].told
-    assert "100.00 USD paid 2025-10-22 and not handed over: It cannot be handed to the CFO" in left[2].told
+    assert "that no handed-over invoice is" in left[0].message
+    assert "that came from here twice: delete one of the two" in left[1].message
+    assert "100.00 USD paid 2025-10-22 and not handed over: It cannot be handed to the CFO" in left[2].message
 
 
 def test_the_command_says_each_difference_and_whether_any_is_left(environment: Books) -> None:

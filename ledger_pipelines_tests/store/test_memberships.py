@@ -1,8 +1,8 @@
-"""What is kept of memberships, users and cohorts, and what an older ledger's months are taken for."""
+"""What is kept of memberships, users and cohorts."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import psycopg
 import pyarrow as pa
@@ -16,8 +16,6 @@ from ledger_pipelines.store.memberships import (
     read_client_users,
     remove_unpaid_cohort,
 )
-
-FIRST = date(2024, 1, 1)
 
 
 def test_cohorts_are_said_to_be_unpaid_and_paid_again(connection: psycopg.Connection) -> None:

@@ -50,7 +50,7 @@ class MisfitPayment:
         return self.transaction_hash + (f":{self.output}" if self.output else "")
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """What does not fit, in one sentence without an end."""
         of = f"invoice {self.invoice_number} of {self.client_name}"
         match self.kind:
@@ -137,7 +137,7 @@ def _failed(one: WaitingInvoice) -> str:
 
 def _misfit(one: MisfitPayment) -> str:
     return (
-        f"Payment {one.name} of {one.amount} {one.currency} {one.told}. See to it, then "
+        f"Payment {one.name} of {one.amount} {one.currency} {one.message}. See to it, then "
         f"`ledger cfo settle {one.name} --note …`."
     )
 
@@ -149,5 +149,7 @@ def _still_lost(connection: psycopg.Connection) -> list[DueAlert]:
            WHERE s.lost_at IS NOT NULL"""
     ).fetchone()
     count = 0 if row is None else row[0]
-    told = f"The CFO's transactions of {counted(count, 'invoice')} are gone, and not yet handed over again."
-    return [DueAlert(LOST, told)] if count else []
+    message = (
+        f"The CFO's transactions of {counted(count, 'invoice')} are gone, and not yet handed over again."
+    )
+    return [DueAlert(LOST, message)] if count else []

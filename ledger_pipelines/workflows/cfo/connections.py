@@ -14,7 +14,10 @@ from ledger_pipelines.store.database import Database
 
 @contextmanager
 def our_connection(ledger: Database) -> Iterator[psycopg.Connection]:
-    """The ledger's own database; losing it is told as such. What was claimed is taken again when the claim expires."""
+    """The ledger's own database. What was claimed when it is lost is taken again when the claim expires.
+
+    Raises DatabaseUnavailableError when it is lost.
+    """
     try:
         with ledger.connect(application_name="ledger cfo sync") as connection:
             yield connection

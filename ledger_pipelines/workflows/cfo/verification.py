@@ -37,7 +37,7 @@ class Difference:
 
     invoice: str
     transaction: int | None
-    told: str
+    message: str
     is_mendable: bool
 
 
@@ -141,16 +141,16 @@ def _orphans(rows: Mapping[int, Row], owned: set[int]) -> Iterator[Difference]:
     files = {rows[number].source_file for number in owned if number in rows}
     for row in rows.values():
         if row.is_ours and row.id not in owned:
-            told = (
+            message = (
                 f"a transaction of {row.amount} that came from here twice: delete one of the two"
                 if row.source_file in files
                 else f"a transaction of {row.amount} that no handed-over invoice is: delete it, unless its invoice waits"
             )
-            yield Difference(row.source_file or "", row.id, told, is_mendable=False)
+            yield Difference(row.source_file or "", row.id, message, is_mendable=False)
 
 
 def _waiting(ours: psycopg.Connection) -> Iterator[Difference]:
     for one in waiting_invoices(ours):
         why = one.error or "nobody has taken it up"
-        told = f"{one.shown_amount} paid {one.paid_at.astimezone(UTC):%Y-%m-%d} and not handed over: {why}"
-        yield Difference(one.shown, None, told, is_mendable=one.sync_status in (None, "retry"))
+        message = f"{one.shown_amount} paid {one.paid_at.astimezone(UTC):%Y-%m-%d} and not handed over: {why}"
+        yield Difference(one.shown, None, message, is_mendable=one.sync_status in (None, "retry"))
