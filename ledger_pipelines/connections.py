@@ -50,6 +50,11 @@ def cfo_database(settings: Settings) -> Database:
     return replace(ledger_database(settings), schema=CFO_SCHEMA)
 
 
+def cfo_database_beside(ledger: Database, settings: Settings) -> Database:
+    """The CFO's database, where the ledger's is at hand already. Raises ConfigurationError for an unusable URL."""
+    return replace(ledger, schema=CFO_SCHEMA) if settings.cfo_database_url is None else cfo_database(settings)
+
+
 @lru_cache
 def embedded_server(home: Path) -> EmbeddedServer:
     """The embedded server of this home; this process holds it until it ends."""

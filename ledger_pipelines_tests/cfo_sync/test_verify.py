@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ledger_pipelines.cli.run_cfo import verify as command
+from ledger_pipelines.cli.cfo import verify_now as command
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.workflows.cfo.verification import Difference, repair, verify

@@ -10,13 +10,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ledger_pipelines.cli.run_cfo import (
+from ledger_pipelines.cli.cfo import (
     print_metrics,
     print_payments,
     print_pending,
     print_status,
-    settle,
-    sync,
+    settle_now,
+    sync_now,
 )
 from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA
 from ledger_pipelines.errors import LedgerError
@@ -65,7 +65,9 @@ def test_what_waits_is_shown_handed_over_and_taken_again_by_force(ledger: Ledger
     assert "Handed over 1, there already 0, to be tried again 0, failed 0." in words(forced.out)
     assert [row["identifier"] for row in books.transactions()] == ["DPY-1", "DPY-[/2]"]
     assert "Sync status synced" in shown(lambda console: print_status(books.ledger, "DPY-[/2]", console))
-    told = shown(lambda console: sync(books.ledger, invoice=None, force=True, now=AUGUST, console=console))
+    told = shown(
+        lambda console: sync_now(books.ledger, invoice=None, force=True, now=AUGUST, console=console)
+    )
     assert told == "Nothing is ready to be handed over."
 
 
@@ -77,12 +79,12 @@ def test_one_invoice_that_cannot_be_handed_over_says_why(ledger: Ledger, books: 
     with pytest.raises(
         LedgerError, match=r"Invoice BAD has failed: mend it, then add --force\. It cannot be"
     ):
-        sync_now(books, "BAD")
+        refused_now(books, "BAD")
 
 
-def sync_now(books: Books, invoice: str) -> None:
+def refused_now(books: Books, invoice: str) -> None:
     """What `ledger cfo sync --invoice` does with one that it cannot take now: it starts nothing."""
-    sync(books.ledger, invoice=invoice, force=False, now=datetime.now(UTC), console=Console(quiet=True))
+    sync_now(books.ledger, invoice=invoice, force=False, now=datetime.now(UTC), console=Console(quiet=True))
 
 
 def shown(printing: Callable[[Console], None]) -> str:
@@ -114,7 +116,7 @@ def test_what_is_tried_again_or_claimed_by_another_says_when_it_can_be_taken(boo
         LedgerError,
         match=r"is tried again by itself at 2200-01-01 10:30 UTC, or now with --force\. nobody listens",
     ):
-        sync_now(books, "DPY-1")
+        refused_now(books, "DPY-1")
     assert "01-01 10:30" in shown(lambda console: print_pending(books.ledger, console, limit=1))
     books.ours(
         """UPDATE crypto_invoice_cfo_sync SET sync_status = 'pending', sync_error = NULL, next_attempt_at = NULL,
@@ -123,7 +125,7 @@ def test_what_is_tried_again_or_claimed_by_another_says_when_it_can_be_taken(boo
     with pytest.raises(
         LedgerError, match=r"by another sync; if that was killed, take it after 10:35:00 UTC\."
     ):
-        sync_now(books, "DPY-1")
+        refused_now(books, "DPY-1")
 
 
 def test_invoices_without_a_number_or_with_the_same_are_named_by_their_id(books: Books) -> None:
@@ -153,7 +155,7 @@ def test_payments_that_fit_nothing_are_listed_until_they_are_settled(books: Book
     metrics = shown(lambda console: print_metrics(books.ledger, datetime.now(UTC), console))
     assert "unexpected_payment Payment 0xa1:2 of 60.5 USDT came for invoice DPY-1" in metrics
     said = shown(
-        lambda console: settle(books.ledger, "0xa1:2", note="sent back", now=OCTOBER, console=console)
+        lambda console: settle_now(books.ledger, "0xa1:2", note="sent back", now=OCTOBER, console=console)
     )
     assert said == "Payment 0xa1:2 is settled."
     assert shown(lambda console: print_payments(books.ledger, console)) == "Every payment fits its invoice."
