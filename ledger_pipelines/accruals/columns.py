@@ -40,11 +40,6 @@ def mapped(values: Column, change: Callable[[str], str]) -> Column:
     return array(changed, pa.string()).take(encoded.indices)
 
 
-def folded(values: Column) -> Column:
-    """E-mail addresses without surrounding space and in one case; a blank one is null."""
-    return mapped(values, lambda text: text.strip().casefold())
-
-
 def addresses_of(values: Column) -> tuple[Int64s, Column]:
     """Every comparable address in a column of e-mail fields: the row that each stands in, and the address."""
     encoded: Any = values.dictionary_encode()
