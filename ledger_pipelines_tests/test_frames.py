@@ -89,6 +89,12 @@ class TestNarrowed:
         assert narrowed(sums, AMOUNT).dtype == dtype(AMOUNT)
         assert narrowed(sums, AMOUNT).tolist() == [Decimal("3.75")]
 
+    def test_a_count_becomes_a_short_decimal(self) -> None:
+        counts = _column([3, None], pa.int64())
+        with pytest.raises(pa.ArrowInvalid, match="Precision"):
+            counts.astype(dtype(AMOUNT))
+        assert narrowed(counts, AMOUNT).tolist()[0] == Decimal(3)
+
     def test_a_number_with_too_many_digits_is_refused(self) -> None:
         values = _column([Decimal(10) ** 17], pa.decimal128(38, 4))
         with pytest.raises(LedgerError, match="more than 14 digits"):

@@ -111,7 +111,10 @@ def _added_up(lines: pa.Table) -> pd.DataFrame:
         "overage_charge": amounts.where((kinds == "backup") & (types == OVERAGE), 0),
         "total": amounts,
     }
-    added = sums.assign(**columns).groupby(KEY)[list(columns)].sum().reset_index()
+    # Arrow adds up all columns in one pass, pandas each in one of its own.
+    wide = pa.Table.from_pandas(sums[KEY].assign(**columns), preserve_index=False)
+    added_up = wide.group_by(KEY).aggregate([(name, "sum") for name in columns])
+    added = to_pandas(added_up.rename_columns([*KEY, *columns]))
     return added.assign(**{name: narrowed(added[name], CHARGE) for name in CHARGES})
 
 
