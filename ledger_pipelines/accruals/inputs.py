@@ -10,71 +10,50 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from ledger_pipelines.columns import fitted
-from ledger_pipelines.money import AMOUNT
-
-_INSTANT = pa.timestamp("us", "UTC")
-_MONTH: pa.Field[pa.DataType] = pa.field("month", pa.date32())
-
-
-def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
-    return [pa.field(name, pa.string()) for name in names]
-
-
-_CONTRACT = _texts("contact_id", "service_id", "currency")
+from ledger_pipelines.tables import accruals, crm, invoicing
 
 #: What each document changes in a contract, in the month that takes it; `contract_date` is the document's own.
-CONTRACTS = pa.schema(
-    [
-        _MONTH,
-        *_CONTRACT,
-        pa.field("contract_date", pa.date32()),
-        pa.field("amount", AMOUNT),
-        *_texts("document_id", "made_from"),
-    ]
+CONTRACTS = invoicing.CONTRACTS.part(
+    (
+        *("month", "contact_id", "service_id", "currency", "contract_date", "amount"),
+        *("document_id", "made_from"),
+    )
 )
 SERVICES = pa.schema(
     [
-        *_texts("id", "name"),
+        pa.field("id", pa.string()),
+        pa.field("name", pa.string()),
         pa.field("total_sessions", pa.int32()),
         pa.field("sessions_per_week", pa.int32()),
-        *_texts("method"),
+        pa.field("method", pa.string()),
     ]
 )
-CLIENTS = pa.schema([*_texts("contact_id", "name", "email"), pa.field("user_id", pa.int64())])
+CLIENTS = crm.CLIENTS.part(("contact_id", "name", "email", "user_id"))
 #: Who has any membership in 4Geeks, also one that is no period.
-ENROLLED = pa.schema([pa.field("user_id", pa.int64()), *_texts("email")])
+ENROLLED = crm.ENROLLMENTS.part(("user_id", "email"))
+_PERIOD = (
+    "id",
+    "user_id",
+    "email",
+    "cohort_slug",
+    "program_slug",
+    "program_name",
+    "start_date",
+    "end_date",
+    "status",
+)
 #: A service period, as the rule and its export read it.
-PERIODS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-        *_texts("email", "cohort_slug", "program_slug", "program_name"),
-        pa.field("start_date", pa.date32()),
-        pa.field("end_date", pa.date32()),
-        *_texts("status"),
-        pa.field("status_change_date", pa.date32()),
-    ]
-)
+PERIODS = crm.ENROLLMENTS.part((*_PERIOD, "status_change_date"))
 #: The same, with whether the membership is gone from 4Geeks (it counts as POSTPONED since then).
-KNOWN_PERIODS = PERIODS.append(pa.field("is_removed", pa.bool_()))
-PAGES = pa.schema(
-    [
-        *_texts("page_id", "email", "educational_status"),
-        pa.field("drop_date", pa.date32()),
-        pa.field("certificated_at", pa.date32()),
-        pa.field("last_edited_at", _INSTANT),
-    ]
+KNOWN_PERIODS = crm.ENROLLMENTS.part((*PERIODS.names, "is_removed"))
+PAGES = crm.EXTERNAL_IDS.part(
+    ("page_id", "email", "educational_status", "drop_date", "certificated_at", "last_edited_at")
 )
-BOOKED = pa.schema(
-    [
-        _MONTH,
-        *_CONTRACT,
-        pa.field("contract_number", pa.int32()),
-        pa.field("contract_date", pa.date32()),
-        pa.field("contract_amount", AMOUNT),
-        pa.field("recognised", AMOUNT),
-        *_texts("contract_status"),
-    ]
+BOOKED = accruals.MONTHLY_ACCRUALS.part(
+    (
+        *("month", "contact_id", "service_id", "currency", "contract_number"),
+        *("contract_date", "contract_amount", "recognised", "contract_status"),
+    )
 )
 #: The columns of each input that the rule reads; a reader need fetch no others.
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
@@ -82,7 +61,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "contracts": CONTRACTS,
         "services": SERVICES,
         "clients": CLIENTS,
-        "periods": pa.schema([field for field in KNOWN_PERIODS if field.name != "cohort_slug"]),
+        "periods": crm.ENROLLMENTS.part(name for name in KNOWN_PERIODS.names if name != "cohort_slug"),
         "enrolled": ENROLLED,
         "pages": PAGES,
         "booked": BOOKED,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.tables import accruals
 
 FRACTION = pa.decimal128(9, 6)
 
@@ -54,17 +54,6 @@ NOTICE_KINDS = (
 )
 
 
-def _required(*fields: tuple[str, pa.DataType]) -> list[pa.Field[pa.DataType]]:
-    return [pa.field(name, kind, nullable=False) for name, kind in fields]
-
-
-_KEY = _required(
-    ("month", pa.date32()),
-    ("contact_id", pa.string()),
-    ("service_id", pa.string()),
-    ("currency", pa.string()),
-    ("contract_number", pa.int32()),
-)
 #: The columns that name a contract, and those that name its month. Contracts of one client, service and currency are
 #: numbered from 1 in the order of their courses.
 CONTRACT_KEY = ("contact_id", "service_id", "currency", "contract_number")
@@ -72,41 +61,9 @@ ACCRUAL_KEY = ("month", *CONTRACT_KEY)
 DEFERRED_KEY = ("month", "currency")
 NOTICE_KEY = (*ACCRUAL_KEY, "kind", "period_id")
 
-MONTHLY_ACCRUALS = pa.schema(
-    [
-        *_KEY,
-        *_required(
-            ("contract_date", pa.date32()),
-            ("contract_amount", AMOUNT),
-            ("invoiced", AMOUNT),
-            ("recognised", AMOUNT),
-            ("recognised_to_date", AMOUNT),
-            ("pending", AMOUNT),
-        ),
-        pa.field("fraction", FRACTION),
-        *_required(("state", pa.string()), ("contract_status", pa.string())),
-        pa.field("reason", pa.string()),
-        pa.field("period_id", pa.int64()),
-    ]
-)
-DEFERRED_REVENUE = pa.schema(
-    _required(
-        ("month", pa.date32()),
-        ("currency", pa.string()),
-        ("opening", AMOUNT),
-        ("invoiced", AMOUNT),
-        ("recognised", AMOUNT),
-        ("closing", AMOUNT),
-    )
-)
-ACCRUAL_NOTICES = pa.schema(
-    [
-        *_KEY,
-        *_required(("kind", pa.string()), ("period_id", pa.int64())),
-        pa.field("amount", AMOUNT),
-        pa.field("message", pa.string(), nullable=False),
-    ]
-)
+MONTHLY_ACCRUALS = accruals.MONTHLY_ACCRUALS.schema
+DEFERRED_REVENUE = accruals.DEFERRED_REVENUE.schema
+ACCRUAL_NOTICES = accruals.ACCRUAL_NOTICES.schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ledger_pipelines.tables import crm, invoicing
+
 INSTANT = pa.timestamp("us", "UTC")
 
 
@@ -12,7 +14,7 @@ def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
 
 
 #: What `match_clients` reads of Holded's contacts and 4Geeks' students.
-CONTACTS = pa.schema(_texts("id", "name", "email"))
+CONTACTS = invoicing.HOLDED_CONTACTS.part(("id", "name", "email"))
 STUDENTS = pa.schema(
     [
         pa.field("id", pa.int64()),
@@ -21,15 +23,9 @@ STUDENTS = pa.schema(
         pa.field("created_at", INSTANT),
     ]
 )
-CLIENTS = pa.schema(
-    [
-        *_texts("contact_id", "name", "email"),
-        pa.field("student_id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-    ]
-)
+CLIENTS = crm.CLIENTS.part(("contact_id", "name", "email", "student_id", "user_id"))
 #: The users of 4Geeks that contacts were matched to; `client_users` has these columns.
-CLIENT_USERS = pa.schema([*_texts("contact_id"), pa.field("user_id", pa.int64())])
+CLIENT_USERS = crm.CLIENTS.part(("contact_id", "user_id"))
 #: What `service_periods` reads of 4Geeks' cohort memberships.
 MEMBERSHIPS = pa.schema(
     [
@@ -47,18 +43,8 @@ MEMBERSHIPS = pa.schema(
     ]
 )
 #: A service period; `enrollments` has these columns after its month.
-PERIODS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        pa.field("user_id", pa.int64()),
-        *_texts("email", "cohort_slug", "cohort_name", "program_slug", "program_name"),
-        pa.field("start_date", pa.date32()),
-        pa.field("end_date", pa.date32()),
-        *_texts("status"),
-        pa.field("status_change_date", pa.date32()),
-        *_texts("educational_status"),
-        pa.field("updated_at", INSTANT),
-    ]
+PERIODS = crm.ENROLLMENTS.part(
+    name for name in crm.ENROLLMENTS.by_name if name not in ("month", "created_at", "is_removed", "is_period")
 )
 #: A membership that was seen with another status than before; `membership_statuses` has these columns.
 STATUS_SIGHTINGS = pa.schema(

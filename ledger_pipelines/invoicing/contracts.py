@@ -19,6 +19,7 @@ from ledger_pipelines.frames import Series, constant, narrowed, to_arrow, to_pan
 from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.documents import Documents, counting, newest
 from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.tables import invoicing as tables
 
 _KEY = ("month", "contact_id", "service_id", "currency", "document_id")
 _CONTRACT = _KEY[1:]
@@ -32,22 +33,7 @@ _HEADER = {
 }
 #: `document_id` is empty in months that were closed before documents had rows of their own; only there the last three
 #: are null.
-CONTRACTS = pa.schema(
-    [
-        *(
-            pa.field(name, kind, nullable=False)
-            for name, kind in (
-                ("month", pa.date32()),
-                *((name, pa.string()) for name in _CONTRACT),
-                ("contract_date", pa.date32()),
-                ("amount", AMOUNT),
-            )
-        ),
-        pa.field("document_type", pa.string()),
-        pa.field("document_date", pa.date32()),
-        pa.field("made_from", pa.string()),
-    ]
-)
+CONTRACTS = tables.CONTRACTS.schema
 
 
 def contract_movements(documents: Documents, booked: pa.Table, services: pa.Table) -> pa.Table:

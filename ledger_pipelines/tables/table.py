@@ -84,9 +84,13 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
-        """The whole table as a frame's schema."""
-        return self.part(self.by_name)
+        """The schema of a frame that fills the table: its columns in their order, null only where they may be."""
+        return pa.schema([pa.field(one.name, one.kind, nullable=one.is_optional) for one in self.all_columns])
+
+    def without(self, *names: str) -> pa.Schema:
+        """The schema of what is read anew for a month: without the month, and without these columns."""
+        return pa.schema([field for field in self.schema if field.name not in {MONTH.name, *names}])
 
     def part(self, names: Iterable[str]) -> pa.Schema:
-        """A frame's schema with these columns. Raises KeyError for a name that is no column."""
+        """The schema of a frame that is read from the table. Raises KeyError for a name that is no column."""
         return pa.schema([pa.field(name, self.by_name[name].kind) for name in names])

@@ -17,9 +17,8 @@ import pyarrow as pa
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from ledger_pipelines.money import RATE
 from ledger_pipelines.sources.records.columnar import REQUIRED_FLAG
-from ledger_pipelines.sources.records.frames import Entity, frame_schema
+from ledger_pipelines.sources.records.frames import Entity
 from ledger_pipelines.sources.records.lenient import Lenient
 from ledger_pipelines.sources.records.wire_types import (
     Hours,
@@ -39,6 +38,7 @@ from ledger_pipelines.sources.records.wire_types import (
     Term,
     key_of,
 )
+from ledger_pipelines.tables import codex
 
 _STRICT = ConfigDict(strict=True)
 
@@ -182,66 +182,11 @@ TERABYTES = pa.decimal128(14, 2)
 
 #: The frame of each kind of record. None has a month: Codex shows the present only.
 SCHEMAS: Mapping[str, pa.Schema] = {
-    "companies": frame_schema(
-        account_number_=_TEXT,
-        name_=_TEXT,
-        billing_plan=_TEXT,
-        contract_term_length=_TEXT,
-        contract_start_date=_DATE,
-        contract_end_date=_DATE,
-        support_level=_TEXT,
-        compliance_level=_TEXT,
-        profit_or_non_profit=_TEXT,
-        company_main_number=_TEXT,
-        company_start_date=_DATE,
-        domains=_TEXT,
-        phone_system=_TEXT,
-        email_system=_TEXT,
-    ),
-    "assets": frame_schema(
-        account_number_=_TEXT,
-        id_=_INT,
-        hostname=_TEXT,
-        hardware_type=_TEXT,
-        device_type=_TEXT,
-        billing_type=_TEXT,
-        operating_system=_TEXT,
-        online=_BOOL,
-        last_seen=_INSTANT,
-        backup_data_bytes_=_INT,
-        backup_usage_tb=TERABYTES,
-    ),
-    "contacts": frame_schema(
-        account_number_=_TEXT,
-        id_=_INT,
-        name=_TEXT,
-        email=_TEXT,
-        title=_TEXT,
-        employment_type=_TEXT,
-        active_=_BOOL,
-    ),
-    "tickets": frame_schema(
-        account_number_=_TEXT,
-        ticket_number_=_TEXT,
-        ticket_id=_INT,
-        subject=_TEXT,
-        status=_TEXT,
-        priority=_TEXT,
-        requester_email=_TEXT,
-        requester_name=_TEXT,
-        created_at=_INSTANT,
-        last_updated_at_=_INSTANT,
-        closed_at=_INSTANT,
-        total_hours_spent_=pa.decimal128(28, 18),
-    ),
-    "plans": frame_schema(
-        plan_name_=_TEXT,
-        term_length_=_TEXT,
-        support_level=_TEXT,
-        **dict.fromkeys(RATES, RATE),
-        features=_TEXT,
-        feature_display_names=_TEXT,
-    ),
+    "companies": codex.COMPANIES.without(),
+    "assets": codex.ASSETS.without(),
+    "contacts": codex.CONTACTS.without(),
+    "tickets": codex.TICKETS.without("hours_before", "is_gone", "moved_from"),
+    "plans": codex.PLANS.without(),
 }
 
 

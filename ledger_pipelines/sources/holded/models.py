@@ -18,11 +18,12 @@ import pyarrow as pa
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PlainValidator, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from ledger_pipelines.money import AMOUNT, CENT
+from ledger_pipelines.money import CENT
 from ledger_pipelines.sources.holded import values
-from ledger_pipelines.sources.records.frames import Entity, frame_schema
+from ledger_pipelines.sources.records.frames import Entity
 from ledger_pipelines.sources.records.lenient import LENIENT, Lenient
 from ledger_pipelines.sources.records.wire_types import KeyText, LenientText, OptionalEmail, OptionalText
+from ledger_pipelines.tables import invoicing as tables
 
 DocumentType = Literal["invoice", "creditnote"]
 
@@ -208,47 +209,11 @@ _TEXT, _DATE, _BOOL = pa.string(), pa.date32(), pa.bool_()
 _PRECISE = pa.decimal128(18, 6)
 _PERCENT = pa.decimal128(9, 4)
 
-SALES_CHANNELS = frame_schema(id_=_TEXT, name_=_TEXT, account_number_=_TEXT)
-CONTACTS = frame_schema(id_=_TEXT, name_=_TEXT, email=_TEXT, code=_TEXT, type=_TEXT, country_code=_TEXT)
-INVOICES = frame_schema(
-    id_=_TEXT,
-    document_type_=_TEXT,
-    document_number=_TEXT,
-    contact_id=_TEXT,
-    contact_name=_TEXT,
-    date_=_DATE,
-    due_date=_DATE,
-    currency_=_TEXT,
-    exchange_rate=pa.decimal128(18, 8),
-    discount_=_PERCENT,
-    subtotal_=AMOUNT,
-    tax_=AMOUNT,
-    total_=AMOUNT,
-    payments_total_=AMOUNT,
-    payments_pending_=AMOUNT,
-    is_draft_=_BOOL,
-    is_cancelled_=_BOOL,
-    is_paid_=_BOOL,
-    last_payment_on=_DATE,
-    approved_at=pa.timestamp("us", "UTC"),
-    description=_TEXT,
-    source_document_id=_TEXT,
-    sales_channel_id=_TEXT,
-)
+SALES_CHANNELS = tables.SERVICES.without()
+CONTACTS = tables.HOLDED_CONTACTS.without()
+INVOICES = tables.INVOICES.without("is_removed")
 #: `account_id` is a sales channel's id; `discount` and `retention` are percentages.
-INVOICE_LINES = frame_schema(
-    invoice_id_=_TEXT,
-    line_number_=pa.int32(),
-    line_id=_TEXT,
-    name_=_TEXT,
-    account_id=_TEXT,
-    sku=_TEXT,
-    price_=_PRECISE,
-    units_=_PRECISE,
-    discount_=_PERCENT,
-    retention_=_PERCENT,
-    net_amount_=AMOUNT,
-)
+INVOICE_LINES = tables.INVOICE_LINES.without()
 #: Within a document's row, before the lines have a frame of their own.
 LINES_COLUMN = "lines"
 _WITH_LINES = INVOICES.append(pa.field(LINES_COLUMN, pa.list_(pa.struct(list(INVOICE_LINES)[1:])), False))

@@ -9,30 +9,15 @@ import pyarrow as pa
 from ledger_pipelines.columns import column
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.sources.notion.client import MissingPropertyError, NotionClient
-from ledger_pipelines.sources.notion.models import PAGES as PAGE_FIELDS
 from ledger_pipelines.sources.records.lists import ListReading
 from ledger_pipelines.store.snapshots import read_newest_snapshot
+from ledger_pipelines.tables.crm import EXTERNAL_IDS
 from ledger_pipelines.workflows.imports.lists import SourceList, judge, keys_of
 from ledger_pipelines.workflows.imports.outcome import Imported, ImportedTable
 from ledger_pipelines.workflows.imports.state import count, state_counts, write_state, written_together
 from ledger_pipelines.workflows.step import Step
 
 PAGES = SourceList("notion", "notion-external-id", "pages", "Notion")
-#: What is kept of a page.
-EXTERNAL_IDS = pa.schema(
-    [
-        PAGE_FIELDS.field(name)
-        for name in (
-            "page_id",
-            "name",
-            "email",
-            "educational_status",
-            "drop_date",
-            "certificated_at",
-            "last_edited_at",
-        )
-    ]
-)
 
 
 def import_pages(step: Step, client: NotionClient) -> Imported:
@@ -42,7 +27,7 @@ def import_pages(step: Step, client: NotionClient) -> Imported:
     """
     read_at = datetime.now(UTC)
     reading = _pages(step, client)
-    frame = reading.frame.select(EXTERNAL_IDS.names)
+    frame = reading.frame.select(EXTERNAL_IDS.without().names)
     with written_together(step, "external_ids"):
         before = read_newest_snapshot(step.connection, "external_ids")
         trust = judge(
@@ -74,7 +59,7 @@ def _pages(step: Step, client: NotionClient) -> ListReading:
     try:
         return client.pages()
     except MissingPropertyError as error:
-        nothing = EXTERNAL_IDS.empty_table()
+        nothing = EXTERNAL_IDS.without().empty_table()
         write_state(step, "external_ids", nothing, key="page_id", is_complete=False)
         step.record("notion", "notion-external-id", [error.problem], is_complete=False)
         raise
