@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ledger_pipelines.columns import fitted
 from ledger_pipelines.tables import accruals, crm, invoicing
+from ledger_pipelines.tables.table import INTEGER, TEXT
 
 #: What each document changes in a contract, in the month that takes it; `contract_date` is the document's own.
 CONTRACTS = invoicing.CONTRACTS.part(
@@ -19,14 +20,15 @@ CONTRACTS = invoicing.CONTRACTS.part(
         *("document_id", "made_from"),
     )
 )
+#: Holded's services with what people say of them (`service_terms`).
 SERVICES = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        pa.field("name", pa.string()),
-        pa.field("total_sessions", pa.int32()),
-        pa.field("sessions_per_week", pa.int32()),
-        pa.field("method", pa.string()),
-    ]
+    {
+        "id": TEXT,
+        "name": TEXT,
+        "total_sessions": INTEGER,
+        "sessions_per_week": INTEGER,
+        "method": TEXT,
+    }
 )
 CLIENTS = crm.CLIENTS.part(("contact_id", "name", "email", "user_id"))
 #: Who has any membership in 4Geeks, also one that is no period.
