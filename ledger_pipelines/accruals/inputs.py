@@ -20,16 +20,15 @@ CONTRACTS = invoicing.CONTRACTS.part(
         *("document_id", "made_from"),
     )
 )
-#: Holded's services with what people say of them (`service_terms`).
-SERVICES = pa.schema(
-    {
-        "id": TEXT,
-        "name": TEXT,
-        "total_sessions": INTEGER,
-        "sessions_per_week": INTEGER,
-        "method": TEXT,
-    }
-)
+#: A service of Holded with what people say of it (`service_terms`).
+_SERVICE: dict[str, pa.DataType] = {
+    "id": TEXT,
+    "name": TEXT,
+    "total_sessions": INTEGER,
+    "sessions_per_week": INTEGER,
+    "method": TEXT,
+}
+SERVICES = pa.schema(_SERVICE)
 CLIENTS = crm.CLIENTS.part(("contact_id", "name", "email", "user_id"))
 #: Who has any membership in 4Geeks, also one that is no period.
 ENROLLED = crm.ENROLLMENTS.part(("user_id", "email"))
