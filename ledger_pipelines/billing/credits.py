@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from ledger_pipelines.billing.billed_hours import NO_LIMIT, TICKET, billed_before
 from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
-from ledger_pipelines.billing.inputs import HOURS, KEY, BillingInputs
+from ledger_pipelines.billing.inputs import KEY, BillingInputs
 from ledger_pipelines.billing.late_hours import still_billable
 from ledger_pipelines.billing.month_hours import own_months, tickets_of
 from ledger_pipelines.billing.ticket_hours import hours_charge
 from ledger_pipelines.frames import Series, constant, narrowed, to_arrow, to_pandas
 from ledger_pipelines.money import CHARGE
+from ledger_pipelines.tables.table import HOURS
 
 LOWERED, GONE = "has fewer hours now", "is gone from its source"
 BILLED, UNBILLED = "closed months billed them", "not billed yet"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.billing.inputs import HOURS
 from ledger_pipelines.billing.outputs import QUANTITY
 from ledger_pipelines.frames import Series, dtype, narrowed, rounded
+from ledger_pipelines.tables.table import HOURS
 
 _UNITS = pa.int64()
 #: What an hour has of units and seconds; of any type, since pandas' stubs know of no decimals.

@@ -16,202 +16,47 @@ import pyarrow as pa
 
 from ledger_pipelines.columns import fitted
 from ledger_pipelines.frames import to_pandas
-from ledger_pipelines.money import RATE
+from ledger_pipelines.tables import TABLES, rates
+from ledger_pipelines.tables.table import DATE, TEXT
 
 #: What a statement is of: a company in a month.
 KEY = ["month", "account_number"]
 #: The prices of a plan; each may be overridden for a client. `backup_included_tb` is a quota, not money.
-RATES = (
-    "per_user_cost",
-    "per_workstation_cost",
-    "per_server_cost",
-    "per_vm_cost",
-    "per_switch_cost",
-    "per_firewall_cost",
-    "per_hour_ticket_cost",
-    "backup_base_fee_workstation",
-    "backup_base_fee_server",
-    "backup_included_tb",
-    "backup_per_tb_fee",
-)
+RATES = tuple(rates.RATES)
 #: What only an override gives: hours.
-PREPAID = ("prepaid_hours_monthly", "prepaid_hours_yearly")
-#: Hours as the sources send them: unrounded, so with all digits of the number.
-HOURS = pa.decimal128(28, 18)
-#: TB as Codex writes them: a text with two decimals.
-TERABYTES = pa.decimal128(14, 2)
-
-_MONTH: pa.Field[pa.DataType] = pa.field("month", pa.date32())
-#: From when on what people edited holds; null: from ever.
-_FROM_MONTH: pa.Field[pa.DataType] = pa.field("from_month", pa.date32())
-_ACCOUNT: pa.Field[pa.DataType] = pa.field("account_number", pa.string())
-_RATE_FIELDS: list[pa.Field[pa.DataType]] = [pa.field(name, RATE) for name in RATES]
-_INSTANT = pa.timestamp("us", "UTC")
-
-
-def _texts(*names: str) -> list[pa.Field[pa.DataType]]:
-    return [pa.field(name, pa.string()) for name in names]
-
-
-COMPANIES = pa.schema(
-    [
-        _MONTH,
-        _ACCOUNT,
-        *_texts("name", "billing_plan", "contract_term_length"),
-        pa.field("contract_start_date", pa.date32()),
-        pa.field("contract_end_date", pa.date32()),
-        *_texts("support_level", "compliance_level", "profit_or_non_profit", "company_main_number"),
-        pa.field("company_start_date", pa.date32()),
-        *_texts("domains", "phone_system", "email_system"),
-    ]
-)
-ASSETS = pa.schema(
-    [
-        _MONTH,
-        _ACCOUNT,
-        pa.field("id", pa.int64()),
-        *_texts("hostname", "hardware_type", "device_type", "billing_type", "operating_system"),
-        pa.field("online", pa.bool_()),
-        pa.field("last_seen", _INSTANT),
-        pa.field("backup_data_bytes", pa.int64()),
-        pa.field("backup_usage_tb", TERABYTES),
-    ]
-)
-CONTACTS = pa.schema(
-    [
-        _MONTH,
-        _ACCOUNT,
-        pa.field("id", pa.int64()),
-        *_texts("name", "email", "title", "employment_type"),
-        pa.field("active", pa.bool_()),
-    ]
-)
-TICKETS = pa.schema(
-    [
-        _MONTH,
-        _ACCOUNT,
-        *_texts("ticket_number"),
-        pa.field("ticket_id", pa.int64()),
-        *_texts("subject", "status", "priority", "requester_email", "requester_name"),
-        pa.field("created_at", _INSTANT),
-        pa.field("last_updated_at", _INSTANT),
-        pa.field("closed_at", _INSTANT),
-        pa.field("total_hours_spent", HOURS),
-        pa.field("hours_before", HOURS),
-        pa.field("is_gone", pa.bool_()),
-        *_texts("moved_from"),
-    ]
-)
-PLANS = pa.schema(
-    [
-        _MONTH,
-        *_texts("plan_name", "term_length", "support_level"),
-        *_RATE_FIELDS,
-        *_texts("features", "feature_display_names"),
-    ]
-)
-BILLING_PLANS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        *_texts("billing_plan", "term_length", "support_level"),
-        *_RATE_FIELDS,
-        _FROM_MONTH,
-    ]
-)
-CLIENT_BILLING_OVERRIDES = pa.schema(
-    [
-        _ACCOUNT,
-        *_texts("billing_plan"),
-        pa.field("billing_plan_enabled", pa.bool_()),
-        *(
-            field
-            for name in (*RATES, *PREPAID)
-            for field in (pa.field(name, RATE), pa.field(f"{name}_enabled", pa.bool_()))
-        ),
-        _FROM_MONTH,
-    ]
-)
-ASSET_BILLING_OVERRIDES = pa.schema(
-    [pa.field("asset_id", pa.int64()), *_texts("billing_type"), pa.field("custom_cost", RATE), _FROM_MONTH]
-)
-USER_BILLING_OVERRIDES = pa.schema(
-    [pa.field("user_id", pa.int64()), *_texts("payment_type"), pa.field("custom_cost", RATE), _FROM_MONTH]
-)
-MANUAL_ASSETS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        _ACCOUNT,
-        *_texts("hostname", "billing_type"),
-        pa.field("custom_cost", RATE),
-        _FROM_MONTH,
-    ]
-)
-MANUAL_USERS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        _ACCOUNT,
-        *_texts("full_name", "payment_type"),
-        pa.field("custom_cost", RATE),
-        _FROM_MONTH,
-    ]
-)
-CUSTOM_LINE_ITEMS = pa.schema(
-    [
-        pa.field("id", pa.int64()),
-        _ACCOUNT,
-        *_texts("name", "description"),
-        pa.field("monthly_fee", RATE),
-        pa.field("one_off_fee", RATE),
-        pa.field("one_off_year", pa.int32()),
-        pa.field("one_off_month", pa.int32()),
-        pa.field("yearly_fee", RATE),
-        pa.field("yearly_month", pa.int32()),
-        _FROM_MONTH,
-    ]
-)
+PREPAID = tuple(rates.PREPAID)
+TICKETS = TABLES["tickets"].part(TABLES["tickets"].by_name)
+#: What closed months billed of tickets, with what `tickets` says of each.
 BOOKED_TICKET_HOURS = pa.schema(
     [
-        _MONTH,
-        _ACCOUNT,
-        *_texts("ticket_number"),
-        pa.field("ticket_month", pa.date32()),
-        pa.field("total_hours", HOURS),
-        pa.field("hours", HOURS),
-        pa.field("ticket_id", pa.int64()),
-        pa.field("created_at", _INSTANT),
+        *TABLES["ticket_hours"].part(
+            ("month", "account_number", "ticket_number", "ticket_month", "total_hours", "hours")
+        ),
+        *TABLES["tickets"].part(("ticket_id", "created_at")),
     ]
 )
-BOOKED_STATEMENTS = pa.schema(
-    [
-        _MONTH,
-        _ACCOUNT,
-        pa.field("hours_used", HOURS),
-        pa.field("hours_earlier_in_year", HOURS),
-        pa.field("billable_hours", HOURS),
-        *(pa.field(name, RATE) for name in ("per_hour_ticket_cost", *PREPAID)),
-    ]
+BOOKED_STATEMENTS = TABLES["billing_statements"].part(
+    (
+        *(*KEY, "hours_used", "hours_earlier_in_year", "billable_hours"),
+        *("per_hour_ticket_cost", *PREPAID),
+    )
 )
-
-SNAPSHOT_GAPS = pa.schema([_MONTH, *_texts("table_name"), _ACCOUNT])
+_GAP: dict[str, pa.DataType] = {"month": DATE, "table_name": TEXT, "account_number": TEXT}
 
 #: Every input by its name, with all columns of its table.
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {
-        "companies": COMPANIES,
-        "assets": ASSETS,
-        "contacts": CONTACTS,
-        "tickets": TICKETS,
-        "plans": PLANS,
-        "billing_plans": BILLING_PLANS,
-        "client_billing_overrides": CLIENT_BILLING_OVERRIDES,
-        "asset_billing_overrides": ASSET_BILLING_OVERRIDES,
-        "user_billing_overrides": USER_BILLING_OVERRIDES,
-        "manual_assets": MANUAL_ASSETS,
-        "manual_users": MANUAL_USERS,
-        "custom_line_items": CUSTOM_LINE_ITEMS,
+        **{
+            name: TABLES[name].part(TABLES[name].by_name)
+            for name in (
+                *("companies", "assets", "contacts", "tickets", "plans", "billing_plans"),
+                *("client_billing_overrides", "asset_billing_overrides", "user_billing_overrides"),
+                *("manual_assets", "manual_users", "custom_line_items"),
+            )
+        },
         "booked_ticket_hours": BOOKED_TICKET_HOURS,
         "booked_statements": BOOKED_STATEMENTS,
-        "snapshot_gaps": SNAPSHOT_GAPS,
+        "snapshot_gaps": pa.schema(_GAP),
     }
 )
 
@@ -219,7 +64,10 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: tuple(schema.names) for name, schema in SCHEMAS.items()}
     | {
-        "companies": tuple(COMPANIES.names[: COMPANIES.names.index("compliance_level")]),
+        "companies": (
+            *(*KEY, "name", "billing_plan", "contract_term_length"),
+            *("contract_start_date", "contract_end_date", "support_level"),
+        ),
         "assets": (
             *KEY,
             *("id", "hostname", "hardware_type", "device_type", "billing_type"),
@@ -232,7 +80,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("hours_before", "is_gone", "moved_from"),
         ),
         "plans": ("month", "plan_name", "term_length", "support_level", *RATES),
-        "custom_line_items": tuple(name for name in CUSTOM_LINE_ITEMS.names if name != "description"),
+        "custom_line_items": tuple(
+            name for name in SCHEMAS["custom_line_items"].names if name != "description"
+        ),
     }
 )
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.inputs import HOURS, KEY, RATES, BillingInputs
+from ledger_pipelines.billing.inputs import KEY, RATES, BillingInputs
 from ledger_pipelines.billing.line_items import with_kind
 from ledger_pipelines.billing.lines import labels
 from ledger_pipelines.billing.outputs import BYTES
@@ -27,6 +27,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import Series, constant, dtype, narrowed, records_of, rounded, values_of
 from ledger_pipelines.money import CHARGE, RATE
 from ledger_pipelines.months import format_month
+from ledger_pipelines.tables.table import HOURS
 
 #: Hours, bytes and counts, with room for what they cost.
 _WIDE, _WIDE_TERABYTES = pa.decimal256(45, 18), pa.decimal256(40, 6)

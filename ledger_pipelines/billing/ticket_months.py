@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from ledger_pipelines.billing.billed_hours import TICKET, is_another
 from ledger_pipelines.billing.hour_units import hours_in_units
-from ledger_pipelines.billing.inputs import HOURS, TICKETS
+from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.frames import Series, constant, is_among, mapped, to_arrow, to_pandas
 from ledger_pipelines.months import first_open_after
 from ledger_pipelines.shrinkage import SHORTEST_DOUBTED, is_doubtful
+from ledger_pipelines.tables.table import HOURS
 
 #: What closed months know of tickets: of each the last row, the hours that closed months billed of it (null where
 #: none did), and whether the row's month is among those.

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ledger_pipelines.billing.billed_hours import TICKET
-from ledger_pipelines.billing.inputs import HOURS, TICKETS
+from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
 from ledger_pipelines.closing.differences import ADDED, CHANGED, NEWS_WORDS, REMOVED
@@ -24,6 +24,7 @@ from ledger_pipelines.sources.records.wire_types import utc_instant
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.queries.tickets import read_known_tickets
+from ledger_pipelines.tables.table import HOURS
 from ledger_pipelines.workflows.imports.codex_unread import for_months
 from ledger_pipelines.workflows.step import Step
 
