@@ -24,6 +24,8 @@ from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.frames import Series, column_of, constant, is_among, values_of
 
 _CELL = ["asked", "account_number", "month"]
+#: What says nothing of a ticket's hours once its own month is known.
+_NOT_NEEDED = ["last_updated_at", "hours_before", "is_gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def month_hours(inputs: BillingInputs, terms: Terms) -> MonthHours:
     """The hours that bear on the statements of these months."""
     closed = inputs.closed_months
     tickets = inputs.frame("tickets")
-    tickets = tickets.assign(own=own_months(tickets)).merge(month_column(terms.months, "asked"), how="cross")
+    tickets = tickets.assign(own=own_months(tickets)).drop(columns=_NOT_NEEDED)
+    tickets = tickets.merge(month_column(terms.months, "asked"), how="cross")
     tickets = tickets[_in_year_so_far(tickets["month"], tickets["asked"])]
     booked, statements = booked_hours(inputs, terms.months), booked_statements(inputs, terms.months)
     # What a closed month booked stands, whatever its tickets were; of others the tickets speak for themselves.

@@ -129,13 +129,11 @@ def _late_lines(billed: pd.DataFrame, currency: str) -> pa.Table:
 
 
 def _labor(lines: pd.DataFrame, currency: str) -> pa.Table:
-    lines = lines.assign(
-        kind="hours",
-        item=HOURLY_LABOR,
-        quantity=quantities(lines["units"]),
-        amount=hours_charge(lines["units"], lines["rate"], currency),
+    quantity = quantities(lines["units"])
+    amount = charged(quantity * lines["rate"], currency)
+    return statement_lines(
+        lines.assign(kind="hours", item=HOURLY_LABOR, quantity=quantity, amount=amount), currency
     )
-    return statement_lines(lines, currency)
 
 
 def _ticket_hours(tickets: pd.DataFrame) -> pa.Table:
