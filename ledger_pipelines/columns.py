@@ -91,18 +91,18 @@ def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
     return joined
 
 
-def codes(values: Column) -> tuple[Int64s, list[Any]]:
+def encoded(values: Column) -> tuple[Int64s, list[Any]]:
     """Each value as a position in the list of the distinct values; null has one too."""
     encoded: Any = values.dictionary_encode(null_encoding="encode")
     return int64s(encoded.indices), encoded.dictionary.to_pylist()
 
 
-def kept(frame: pa.Table, where: Mask) -> pa.Table:
+def filter_rows(frame: pa.Table, where: Mask) -> pa.Table:
     """The rows of the frame where the mask holds; the frame itself where all do."""
     return frame if where.all() else frame.filter(array(where))
 
 
-def picked(frame: pa.Table, rows: Int64s) -> pa.Table:
+def take_rows(frame: pa.Table, rows: Int64s) -> pa.Table:
     """The frame's rows at these positions."""
     return frame.take(array(rows))
 
@@ -112,7 +112,7 @@ def take(values: Column, rows: Int64s) -> Column:
     return values.take(array(rows, where=rows >= 0) if rows.size and rows.min() < 0 else array(rows))
 
 
-def same(value: str, count: int) -> Column:
+def repeated(value: str, count: int) -> Column:
     """The text, `count` times."""
     return pa.repeat(pa.scalar(value, pa.string()), count)
 

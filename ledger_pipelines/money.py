@@ -46,7 +46,7 @@ def minor_unit(currency: str) -> int:
     return _MINOR_UNITS.get(currency.strip().upper(), 2)
 
 
-def shown(amount: Decimal, currency: str) -> str:
+def format_amount(amount: Decimal, currency: str) -> str:
     """An amount with the decimals of its currency, as people read it: `1,550.00`, `155` yen, `1.250` dinars.
 
     With more where it has more: nothing is rounded away.
@@ -60,6 +60,6 @@ def decimal_places(amount: Decimal, currency: str) -> int:
     return max(minor_unit(currency), -exponent if isinstance(exponent, int) else 0)
 
 
-def told_amount(amount: Decimal, currency: str | None) -> str:
+def format_money(amount: Decimal, currency: str | None) -> str:
     """An amount with its currency: `1,234.50 EUR`, `1,234 JPY`."""
-    return f"{shown(amount, currency or '')} {currency or ''}".rstrip()
+    return f"{format_amount(amount, currency or '')} {currency or ''}".rstrip()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ledger_pipelines.money import minor_unit, shown, told_amount
+from ledger_pipelines.money import format_amount, format_money, minor_unit
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ def test_a_currency_has_cents_unless_it_is_known_to_have_none_or_more(currency: 
 
 def test_an_amount_is_shown_with_the_decimals_of_its_currency() -> None:
     amount = Decimal("1550.000")
-    assert [shown(amount, currency) for currency in ("USD", "JPY", "KWD")] == [
+    assert [format_amount(amount, currency) for currency in ("USD", "JPY", "KWD")] == [
         "1,550.00",
         "1,550",
         "1,550.000",
     ]
-    assert told_amount(Decimal("1234.5"), "EUR") == "1,234.50 EUR"
-    assert told_amount(Decimal("1234.5"), "JPY") == "1,234.5 JPY"
+    assert format_money(Decimal("1234.5"), "EUR") == "1,234.50 EUR"
+    assert format_money(Decimal("1234.5"), "JPY") == "1,234.5 JPY"

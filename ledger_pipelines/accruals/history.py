@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import MONTHLY_ACCRUALS
-from ledger_pipelines.columns import Mask, column, kept, mask, picked, positions, same, take
+from ledger_pipelines.columns import Mask, column, filter_rows, mask, positions, repeated, take, take_rows
 
 _ACCRUED = ("month", "contact_id", "service_id", "currency", "contract_amount", "pending")
 #: What names such a contract, and how much of it the ledger knows.
@@ -38,7 +38,7 @@ def begun_before_the_ledger(
     old = _old_periods(inputs.clients, inputs.periods, first_month)
     rows = positions(column(accruals, "contact_id"), column(old, "contact_id"))
     in_time = mask(pc.less_equal(column(accruals, "contract_date"), take(column(old, "end_date"), rows)))
-    known, at = kept(accruals, (rows >= 0) & in_time), rows[(rows >= 0) & in_time]
+    known, at = filter_rows(accruals, (rows >= 0) & in_time), rows[(rows >= 0) & in_time]
     for name in ("program_name", "start_date"):
         values: Any = take(column(old, name), at)
         known = known.append_column(name, values)
@@ -55,22 +55,24 @@ def _old_periods(clients: pa.Table, periods: pa.Table, first_month: date) -> pa.
     starts, ends = column(periods, "start_date"), column(periods, "end_date")
     first = pa.scalar(first_month, pa.date32())
     is_old: Mask = mask(pc.less(starts, first)) & mask(pc.greater_equal(ends, first))
-    old = kept(periods, is_old).sort_by([("end_date", "descending"), ("id", "ascending")])
+    old = filter_rows(periods, is_old).sort_by([("end_date", "descending"), ("id", "ascending")])
     users = column(clients, "user_id")
     at = positions(users, column(old, "user_id"))
-    found = picked(old, at[at >= 0]).select(["program_name", "start_date", "end_date"])
-    contacts: Any = column(kept(clients, at >= 0), "contact_id")
+    found = take_rows(old, at[at >= 0]).select(["program_name", "start_date", "end_date"])
+    contacts: Any = column(filter_rows(clients, at >= 0), "contact_id")
     return found.append_column("contact_id", contacts)
 
 
 def _without_contract(contracts: pa.Table, old: pa.Table, month: date) -> pa.Table:
     """Clients whom an old period serves in the month, and who have no contract in the ledger by then."""
     serves = mask(pc.greater_equal(column(old, "end_date"), pa.scalar(month, pa.date32())))
-    by_then = kept(contracts, mask(pc.less_equal(column(contracts, "month"), pa.scalar(month, pa.date32()))))
+    by_then = filter_rows(
+        contracts, mask(pc.less_equal(column(contracts, "month"), pa.scalar(month, pa.date32())))
+    )
     has = positions(column(old, "contact_id"), column(by_then, "contact_id")) >= 0
-    left = kept(old, serves & ~has)
+    left = filter_rows(old, serves & ~has)
     columns: dict[str, Any] = {name: pa.nulls(left.num_rows) for name in BEGUN_BEFORE.names}
-    columns["note"] = same(_NO_INVOICE, left.num_rows)
+    columns["note"] = repeated(_NO_INVOICE, left.num_rows)
     columns["month"] = pa.repeat(pa.scalar(month, pa.date32()), left.num_rows)
     columns |= {name: left[name] for name in ("contact_id", "program_name", "start_date")}
     return pa.table(columns)

@@ -20,7 +20,7 @@ from ledger_pipelines.accruals.outputs import (
     STATE_COMPLETED,
     STATES,
 )
-from ledger_pipelines.columns import kept
+from ledger_pipelines.columns import filter_rows
 from ledger_pipelines.frames import Series, narrowed, to_arrow, to_pandas
 from ledger_pipelines.money import AMOUNT
 
@@ -114,7 +114,7 @@ def stalled_contracts(notices: pa.Table) -> pa.Table:
 
     Rows: ACCRUAL_KEY, period_id, amount, message.
     """
-    stalled = kept(notices, (to_pandas(notices)["kind"] == STALLED).to_numpy(dtype=bool))
+    stalled = filter_rows(notices, (to_pandas(notices)["kind"] == STALLED).to_numpy(dtype=bool))
     key = [name for name in NOTICE_KEY if name != "kind"]
     ordered = stalled.sort_by([("amount", "descending"), *((name, "ascending") for name in key)])
     return ordered.select([*ACCRUAL_KEY, "period_id", "amount", "message"])
@@ -128,5 +128,5 @@ def _is_as_above(rows: pd.DataFrame, names: Sequence[str]) -> Series:
 
 def _offending(frame: pa.Table, where: Series, columns: Sequence[str]) -> pa.Table:
     key = [name for name in ACCRUAL_KEY if name in columns]
-    offending = kept(frame, where.to_numpy(dtype=bool, na_value=False))
+    offending = filter_rows(frame, where.to_numpy(dtype=bool, na_value=False))
     return offending.select(list(columns)).sort_by([(name, "ascending") for name in key])

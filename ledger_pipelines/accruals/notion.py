@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.columns import NEVER, mapped, words
 from ledger_pipelines.accruals.people import match_addresses
-from ledger_pipelines.columns import Int64s, Mask, array, column, int64s, picked, positions, take
+from ledger_pipelines.columns import Int64s, Mask, array, column, int64s, positions, take, take_rows
 
 DROPPED_STATUSES = ("dropped", "early dropped", "suspended")
 ENDED_STATUSES = ("graduated", "certificated", "ended", "not completing")
@@ -40,7 +40,7 @@ def read_notion(pages: pa.Table, clients: pa.Table) -> NotionStates:
 
     Of several pages with an address of the client the one edited last counts (then the greatest page_id).
     """
-    pages = picked(pages, _newest_first(pages))
+    pages = take_rows(pages, _newest_first(pages))
     page, client = match_addresses(pages, clients)
     at = np.full(clients.num_rows, pages.num_rows, dtype=np.int64)
     np.minimum.at(at, client, page)

@@ -19,8 +19,8 @@ from ledger_pipelines.columns import (
     Int64s,
     array,
     column,
+    filter_rows,
     int64s,
-    kept,
     positions,
     small_units,
     summed,
@@ -175,7 +175,7 @@ def read_sales(inputs: AccrualInputs) -> Sales:
 def _of_closed_months(inputs: AccrualInputs) -> pa.Table:
     booked = inputs.read("booked")
     closed = array(sorted(inputs.closed_months), pa.date32())
-    return kept(booked, positions(column(booked, "month"), closed) >= 0)
+    return filter_rows(booked, positions(column(booked, "month"), closed) >= 0)
 
 
 def _parents(changes: pa.Table, sale: Int64s) -> Int64s:

@@ -154,7 +154,9 @@ def invoice_state(status: str, amount: Decimal, currency: str, payments: Sequenc
 def _once(payments: Sequence[Payment]) -> list[Payment]:
     """Each hash and output once, as it was told with the most confirmations; of equal ones the earliest."""
     latest_first = sorted(payments, key=_instant, reverse=True)
-    ordered = sorted(latest_first, key=lambda told: (told.confirmations, told.amount, told.needed))
+    ordered = sorted(
+        latest_first, key=lambda payment: (payment.confirmations, payment.amount, payment.needed)
+    )
     known = {(payment.transaction_hash, payment.output): payment for payment in ordered}
     return list(known.values())
 

@@ -31,12 +31,12 @@ from ledger_pipelines.columns import (
     Mask,
     array,
     column,
+    filter_rows,
     fitted,
     int64s,
-    kept,
     mask,
     present,
-    same,
+    repeated,
     small_units,
     take,
     trimmed,
@@ -99,7 +99,7 @@ def transactions_of(invoices: pa.Table, mappings: pa.Table, categories: pa.Table
     drawn = _drawn(found, ordered_mappings(mappings), ordered_categories(categories))
     faults = _faults(found, drawn)
     bad: Mask = np.logical_or.reduce([where for _, where in faults])
-    return Mapped(kept(drawn, ~bad).cast(TRANSACTIONS), _refused(found, faults, bad))
+    return Mapped(filter_rows(drawn, ~bad).cast(TRANSACTIONS), _refused(found, faults, bad))
 
 
 def _drawn(found: pa.Table, mappings: pa.Table, categories: pa.Table) -> pa.Table:
@@ -118,11 +118,11 @@ def _drawn(found: pa.Table, mappings: pa.Table, categories: pa.Table) -> pa.Tabl
         "classified_entity": take(column(mappings, "entity"), mapping),
         "business_unit": take(column(mappings, "business_unit"), mapping),
         "source_file": _joined(pc.if_else(is_crypto, "crypto_invoice_", "holded_invoice_"), numbers),
-        "transaction_type": same(TRANSACTION_TYPE, count),
+        "transaction_type": repeated(TRANSACTION_TYPE, count),
         "confidence": pa.repeat(pa.scalar(Decimal("1.00"), CONFIDENCE), count),
         "classification_reason": _reason(is_crypto, clients, column(found, "paid_in")),
         "origin": pc.if_else(is_crypto, "External Account", "Holded"),
-        "destination": same(DESTINATION, count),
+        "destination": repeated(DESTINATION, count),
         "identifier": numbers,
         "currency": column(found, "currency"),
         "subcategory": take(column(categories, "subcategory"), category),
@@ -184,7 +184,7 @@ def _refused(found: pa.Table, faults: Sequence[_Fault], bad: Mask) -> pa.Table:
     """The refused invoices (REFUSED). Their own texts are not repeated: it may be those that cannot be kept."""
     if not bad.any():
         return REFUSED.empty_table()
-    ids = column(kept(found, bad), "invoice_id")
+    ids = column(filter_rows(found, bad), "invoice_id")
     # Each reason ends with what parts it from the next, and the last loses that again: Arrow's own way to leave
     # nulls out of a join drops the rows in which all are null.
     reasons = [

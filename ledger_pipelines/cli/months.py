@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ledger_pipelines.cli.context import console, enter, person, today
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.money import told_amount
+from ledger_pipelines.money import format_money
 from ledger_pipelines.months import describe_months, format_month, parse_month
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _table(months: Sequence[MonthOverview]) -> Table:
     table.add_column("Checks", no_wrap=True)
     table.add_column("Closed by", min_width=len("2026-01-01 12:00"), overflow="fold")
     for month in months:
-        totals = [told_amount(total, currency) for currency, total in sorted(month.totals.items())]
+        totals = [format_money(total, currency) for currency, total in sorted(month.totals.items())]
         table.add_row(
             format_month(month.month),
             "closed" if month.is_closed else "open",

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ledger_pipelines.money import shown, told_amount
+from ledger_pipelines.money import format_amount, format_money
 from ledger_pipelines.months import format_month
 from ledger_pipelines.wording import counted
 
@@ -33,7 +33,7 @@ def print_statements(summaries: Sequence[MonthSummary], console: Console) -> Non
             "final" if month.is_closed else "draft",
             f"{month.statements:,}",
             f"{month.lines:,}",
-            told_amount(month.total, month.currency),
+            format_money(month.total, month.currency),
         )
     console.print(table)
 
@@ -50,7 +50,7 @@ def print_deferred_revenue(rows: Sequence[DeferredRevenue], console: Console) ->
         table.add_row(
             format_month(row.month),
             row.currency,
-            *(shown(amount, row.currency) for amount in amounts),
+            *(format_amount(amount, row.currency) for amount in amounts),
         )
     console.print(table)
     notices = {format_month(row.month): row.notices for row in rows if row.notices}

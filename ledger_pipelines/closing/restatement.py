@@ -13,7 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions
+from ledger_pipelines.columns import (
+    Column,
+    Mask,
+    column,
+    filter_rows,
+    joined_text,
+    mask,
+    positions,
+    take_rows,
+)
 from ledger_pipelines.months import first_open_after
 
 MONTH = pa.field("month", pa.date32(), nullable=False)
@@ -55,12 +64,12 @@ def where_in(frame: pa.Table, name: str, values: Column) -> Mask:
 
 def rows_with(frame: pa.Table, name: str, values: Column) -> pa.Table:
     """The rows whose column has one of the values."""
-    return kept(frame, where_in(frame, name, values))
+    return filter_rows(frame, where_in(frame, name, values))
 
 
 def rows_without(frame: pa.Table, name: str, values: Column) -> pa.Table:
     """The rows whose column has none of the values."""
-    return kept(frame, ~where_in(frame, name, values))
+    return filter_rows(frame, ~where_in(frame, name, values))
 
 
 def landings(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
@@ -75,4 +84,4 @@ def newest(frame: pa.Table, key: Sequence[str], order: Sequence[str] = ("month",
     """Of each key, of which no part is null, the row that is last by these columns."""
     ordered = frame.sort_by([(name, "descending") for name in order])
     keys = joined_text(ordered, key)
-    return picked(ordered, positions(pc.unique(keys), keys))
+    return take_rows(ordered, positions(pc.unique(keys), keys))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.money import told_amount
+from ledger_pipelines.money import format_money
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.presentation import OWNER, table_metadata
 from ledger_pipelines.orchestration.previews import preview
@@ -34,7 +34,7 @@ def overview_of(months: Sequence[MonthOverview]) -> dg.AssetMaterialization:
             "month": format_month(month.month),
             "status": "closed" if month.is_closed else "open",
             "statements": month.statements,
-            "total": ", ".join(told_amount(total, one) for one, total in sorted(month.totals.items())),
+            "total": ", ".join(format_money(total, one) for one, total in sorted(month.totals.items())),
             "passed": month.checks - month.warnings - month.failures,
             "warn": month.warnings,
             "failed": month.failures,

@@ -11,8 +11,8 @@ from ledger_pipelines.orchestration.orphaned_runs import (
     ATTENDED_TAG,
     KILLED_TAG,
     RUN_FAILED,
+    months_of_run,
     settle_abandoned_runs,
-    told_months,
 )
 from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.printable import one_line
@@ -47,7 +47,7 @@ def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
     if first is None:
         return None
     message = (
-        f"A run of {job_name}{told_months(first)} failed: {_reason(instance, first.run_id)} "
+        f"A run of {job_name}{months_of_run(first)} failed: {_reason(instance, first.run_id)} "
         f"Mend what is wrong and run it again; in Dagster it is run {first.run_id[:8]}."
     )
     return DueAlert(RUN_FAILED, message, subject=job_name)

@@ -188,5 +188,5 @@ def _fitting(text: str) -> str:
     """The text, or as much of it as a cell holds and how much that is."""
     if len(text) <= _CELL_LENGTH:
         return text
-    told = f" … ({len(text):,} characters)"
-    return text[: _CELL_LENGTH - len(told)] + told
+    message = f" … ({len(text):,} characters)"
+    return text[: _CELL_LENGTH - len(message)] + message

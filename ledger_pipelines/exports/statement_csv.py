@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import array, column, joined_text, kept, positions
+from ledger_pipelines.columns import array, column, filter_rows, joined_text, positions
 from ledger_pipelines.exports.spreadsheets import Money, neutralised
 from ledger_pipelines.money import decimal_places
 
@@ -67,7 +67,7 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
     charged = lines.filter(pc.not_equal(amounts, pa.scalar(Decimal(0), amounts.type)))
     key = ["month", "account_number"]
     heads = positions(joined_text(charged, key), joined_text(statements, key))
-    charged, heads = kept(charged, heads >= 0), heads[heads >= 0]
+    charged, heads = filter_rows(charged, heads >= 0), heads[heads >= 0]
     places = positions(column(charged, "kind"), array(_KINDS))
     ordered = (
         charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)

@@ -18,8 +18,8 @@ from ledger_pipelines.columns import (
     Exact,
     Int64s,
     Mask,
-    codes,
     column,
+    encoded,
     exact,
     exact_units,
     half_up,
@@ -200,7 +200,7 @@ class Amounts:
     @cached_property
     def _unit(self) -> Int64s:
         """The least amount of each document's currency, in hundredths."""
-        of_documents, currencies = codes(column(self._documents.headers, "currency"))
+        of_documents, currencies = encoded(column(self._documents.headers, "currency"))
         units = [10 ** max(2 - minor_unit(currency), 0) for currency in currencies]
         return np.array(units, dtype=np.int64)[of_documents]
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.closing import restatement
 from ledger_pipelines.closing.differences import differs
-from ledger_pipelines.columns import column, decimals, kept, mask, picked, present, take
+from ledger_pipelines.columns import column, decimals, filter_rows, mask, present, take, take_rows
 from ledger_pipelines.frames import Series, constant, narrowed, to_arrow, to_pandas
 from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.documents import Documents, counting, newest
@@ -71,10 +71,10 @@ def split_by_document(booked: pa.Table, closed: Documents, services: pa.Table) -
     is_whole = mask(pc.equal(column(booked, "document_id"), pa.scalar("")))
     if not is_whole.any():
         return booked
-    months: list[Any] = pc.unique(column(kept(booked, is_whole), "month")).to_pylist()
+    months: list[Any] = pc.unique(column(filter_rows(booked, is_whole), "month")).to_pylist()
     nothing = CONTRACTS.empty_table()
     then = contract_movements(newest(closed.of_months(months)), nothing, services)
-    return pa.concat_tables([kept(booked, ~is_whole).select(CONTRACTS.names).cast(CONTRACTS), then])
+    return pa.concat_tables([filter_rows(booked, ~is_whole).select(CONTRACTS.names).cast(CONTRACTS), then])
 
 
 def _amounts(documents: Documents, services: pa.Table) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def _amounts(documents: Documents, services: pa.Table) -> pd.DataFrame:
     owners, service_rows = amounts.lines.owners, amounts.lines.services
     counts = counting(documents.headers) & present(column(documents.headers, "contact_id"))
     is_counted = (service_rows >= 0) & counts[owners]
-    headers = picked(documents.headers, owners[is_counted])
+    headers = take_rows(documents.headers, owners[is_counted])
     columns: dict[str, Any] = {
         "contact_id": column(headers, "contact_id"),
         "service_id": take(column(services, "id"), service_rows[is_counted]),

@@ -21,7 +21,17 @@ from ledger_pipelines.closing.restatement import (
     rows_without,
     where_in,
 )
-from ledger_pipelines.columns import Column, Mask, column, joined_text, kept, mask, picked, positions, take
+from ledger_pipelines.columns import (
+    Column,
+    Mask,
+    column,
+    filter_rows,
+    joined_text,
+    mask,
+    positions,
+    take,
+    take_rows,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,9 @@ def missing_documents(
         "dated_in",
         pa.array(sorted(months), pa.date32()),
     )
-    live = kept(both, was_asked & ~mask(column(both, "is_removed")))
+    live = filter_rows(both, was_asked & ~mask(column(both, "is_removed")))
     ids = column(live, "id")
-    live = picked(live, positions(pc.unique(ids), ids))
+    live = take_rows(live, positions(pc.unique(ids), ids))
     listed = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
     return rows_without(live, "id", listed).sort_by("id"), live.num_rows
 
@@ -137,7 +147,7 @@ def _gone(known: Documents, asked: Sequence[date], present: Column) -> Documents
     """Documents that a closed month of those asked for holds and the source has no more: marked, without lines."""
     dates = first_of_month(column(known.headers, "date"))
     was_asked = mask(pc.is_in(dates, value_set=pa.array(asked, pa.date32())))
-    live = kept(known.headers, was_asked & ~mask(column(known.headers, "is_removed")))
+    live = filter_rows(known.headers, was_asked & ~mask(column(known.headers, "is_removed")))
     return Documents(marked(rows_without(live, "id", present), is_removed=True), known.lines.slice(0, 0))
 
 
@@ -146,7 +156,7 @@ def _restated_before(stored: Documents, month: date, closed: Sequence[date]) -> 
     here = stored.of_months([month])
     dates = first_of_month(column(here.headers, "date"))
     of_closed = mask(pc.is_in(dates, value_set=pa.array(closed, pa.date32())))
-    return here.of(column(kept(here.headers, of_closed), "id"))
+    return here.of(column(filter_rows(here.headers, of_closed), "id"))
 
 
 def _news_that_holds(
@@ -156,7 +166,7 @@ def _news_that_holds(
     dates = first_of_month(column(known.headers, "date"))
     is_news = ~mask(pc.equal(dates, column(known.headers, "month")))
     in_closed = where_in(known.headers, "month", pa.array(closed, pa.date32()))
-    taken = known.of(column(kept(known.headers, is_news & in_closed), "id"))
+    taken = known.of(column(filter_rows(known.headers, is_news & in_closed), "id"))
     return taken.without(_changed(fetched, taken)).without(_gone(taken, closed, present).ids)
 
 
@@ -166,9 +176,9 @@ def own_and_news(documents: Documents) -> tuple[Documents, Documents]:
     is_own = mask(pc.equal(first_of_month(column(headers, "date")), column(headers, "month")))
     keys = ["month", "invoice_id"]
     parts = []
-    for chosen in (kept(headers, is_own), kept(headers, ~is_own)):
+    for chosen in (filter_rows(headers, is_own), filter_rows(headers, ~is_own)):
         named = joined_text(chosen.select(["month", "id"]).rename_columns(keys), keys)
-        lines = kept(documents.lines, positions(joined_text(documents.lines, keys), named) >= 0)
+        lines = filter_rows(documents.lines, positions(joined_text(documents.lines, keys), named) >= 0)
         parts.append(Documents(chosen, lines))
     return parts[0], parts[1]
 
@@ -178,7 +188,9 @@ def newest(documents: Documents) -> Documents:
     headers = restatement.newest(documents.headers, ["id"])
     owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
     months = take(column(headers, "month"), owners)
-    return Documents(headers, kept(documents.lines, mask(pc.equal(column(documents.lines, "month"), months))))
+    return Documents(
+        headers, filter_rows(documents.lines, mask(pc.equal(column(documents.lines, "month"), months)))
+    )
 
 
 def counting(headers: pa.Table) -> Mask:

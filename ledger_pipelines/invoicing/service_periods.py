@@ -34,9 +34,9 @@ from ledger_pipelines.columns import (
     Mask,
     array,
     column,
+    filter_rows,
     int64s,
     joined_text,
-    kept,
     mask,
     positions,
 )
@@ -82,14 +82,16 @@ def month_periods(
     known, known_outside = newest_periods(rows, read_at), newest_periods(outside, read_at)
     state = _sorted_out(found, known)
     first, last = _span(state.present)
-    parts = [in_month(kept(state.present, _touches(first, last, month)), month) for month in months]
+    parts = [in_month(filter_rows(state.present, _touches(first, last, month)), month) for month in months]
     parts.append(rows_with(here, "id", state.staying))
     if written:
         parts += _late_news(state.present, first, last, known_outside, written)
         gone = rows_without(_gone(state.gone, rows), "id", _ids_where(known_outside, "is_removed"))
         parts += _placed(gone, column(gone, "month"), written)
         no_periods = rows_with(known_outside, "id", state.without_period)
-        no_periods = _with_flag(kept(no_periods, mask(column(no_periods, "is_period"))), is_period=False)
+        no_periods = _with_flag(
+            filter_rows(no_periods, mask(column(no_periods, "is_period"))), is_period=False
+        )
         no_periods = marked(no_periods, is_removed=False)
         parts += _placed(no_periods, column(no_periods, "month"), written)
     parts += _news_that_holds(state, here, months, closed)
@@ -122,13 +124,13 @@ def _sorted_out(found: Memberships, known: pa.Table) -> _State:
     # Of one person in one cohort a membership that is gone is the one that took its place.
     places = positions(_person_and_cohort(missing), _person_and_cohort(present))
     replaced = places >= 0
-    present = _dated_alike(present, kept(missing, replaced), places[replaced])
-    without = pa.concat_arrays([found.without_period, column(kept(missing, replaced), "id")])
-    missing = kept(missing, ~replaced)
+    present = _dated_alike(present, filter_rows(missing, replaced), places[replaced])
+    without = pa.concat_arrays([found.without_period, column(filter_rows(missing, replaced), "id")])
+    missing = filter_rows(missing, ~replaced)
     # What was no period, and is gone, stays none.
     is_period = mask(column(missing, "is_period"))
-    without = pa.concat_arrays([without, column(kept(missing, ~is_period), "id")])
-    return _State(present, kept(missing, is_period), without, found.unusable)
+    without = pa.concat_arrays([without, column(filter_rows(missing, ~is_period), "id")])
+    return _State(present, filter_rows(missing, is_period), without, found.unusable)
 
 
 def _person_and_cohort(frame: pa.Table) -> Column:
@@ -151,14 +153,16 @@ def _dated_alike(present: pa.Table, replaced: pa.Table, places: Int64s) -> pa.Ta
 def _gone(missing: pa.Table, rows: pa.Table) -> pa.Table:
     """Periods that are gone, each in the last month that knew it; one that was gone before stays as it was."""
     before = mask(column(missing, "is_removed"))
-    fresh = kept(missing, ~before)
+    fresh = filter_rows(missing, ~before)
     fresh = marked(_postponed(fresh, _last_months(fresh, rows)), is_removed=True)
-    return pa.concat_tables([kept(missing, before), fresh.select(missing.column_names).cast(missing.schema)])
+    return pa.concat_tables(
+        [filter_rows(missing, before), fresh.select(missing.column_names).cast(missing.schema)]
+    )
 
 
 def _last_months(periods: pa.Table, rows: pa.Table) -> Column:
     """The last month in which each period was there; its own where none says so."""
-    there = kept(rows, ~mask(column(rows, "is_removed")))
+    there = filter_rows(rows, ~mask(column(rows, "is_removed")))
     latest = there.group_by("id").aggregate([("month", "max")])
     at = positions(column(periods, "id"), column(latest, "id"))
     months: Column = pc.coalesce(
@@ -192,14 +196,14 @@ def _late_news(
     changed = changed_keys("id", present, rows_with(known, "id", column(present, "id")))
     is_late = where_in(present, "id", changed) & ~touched & (last < _number(written[-1]))
     months = array((last + 1).astype("datetime64[M]").astype("datetime64[D]"), pa.date32())
-    return _placed(kept(present, is_late), months.filter(array(is_late)), written)
+    return _placed(filter_rows(present, is_late), months.filter(array(is_late)), written)
 
 
 def _placed(frame: pa.Table, earliest: Column, written: Sequence[date]) -> list[pa.Table]:
     """The rows in the first of the months that is none before `earliest`, else in the last."""
     places = np.searchsorted(int64s(_months(written)), int64s(earliest))
     places = np.minimum(places, len(written) - 1)
-    return [in_month(kept(frame, places == place), month) for place, month in enumerate(written)]
+    return [in_month(filter_rows(frame, places == place), month) for place, month in enumerate(written)]
 
 
 def _news_that_holds(
@@ -209,10 +213,10 @@ def _news_that_holds(
     parts = []
     for month in [month for month in months if month in closed]:
         rows = rows_with(here, "month", _months([month]))
-        gone = rows_with(kept(rows, mask(column(rows, "is_removed"))), "id", column(state.gone, "id"))
-        none = rows_with(kept(rows, ~mask(column(rows, "is_period"))), "id", state.without_period)
+        gone = rows_with(filter_rows(rows, mask(column(rows, "is_removed"))), "id", column(state.gone, "id"))
+        none = rows_with(filter_rows(rows, ~mask(column(rows, "is_period"))), "id", state.without_period)
         first, last = _span(state.present)
-        elsewhere = kept(state.present, ~_touches(first, last, month))
+        elsewhere = filter_rows(state.present, ~_touches(first, last, month))
         parts += [gone, none, in_month(rows_with(elsewhere, "id", column(rows, "id")), month)]
     return parts
 
@@ -238,13 +242,13 @@ def present_periods(rows: pa.Table, read_at: ReadAt | None = None) -> pa.Table:
     if "is_period" not in rows.column_names:
         rows = _with_flag(rows, is_period=True)
     known = newest_periods(rows, read_at)
-    known = kept(known, mask(column(known, "is_period")))
+    known = filter_rows(known, mask(column(known, "is_period")))
     # Ledgers from before such rows said so themselves have them as they were read last.
     is_old = mask(column(known, "is_removed")) & mask(pc.equal(column(known, "status"), pa.scalar("ACTIVE")))
     if is_old.any():
-        old = kept(known, is_old)
+        old = filter_rows(known, is_old)
         old = _postponed(old, _last_months(old, rows))
-        known = pa.concat_tables([kept(known, ~is_old), old])
+        known = pa.concat_tables([filter_rows(known, ~is_old), old])
     bare = without_month(known).drop_columns(["is_period"])
     return bare.select([*(name for name in bare.column_names if name != "is_removed"), "is_removed"])
 
@@ -258,7 +262,7 @@ def _with_flag(frame: pa.Table, *, is_period: bool) -> pa.Table:
 
 
 def _ids_where(frame: pa.Table, flag: str) -> Column:
-    return column(kept(frame, mask(column(frame, flag))), "id")
+    return column(filter_rows(frame, mask(column(frame, flag))), "id")
 
 
 def _span(periods: pa.Table) -> tuple[Int64s, Int64s]:

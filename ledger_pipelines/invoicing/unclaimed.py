@@ -13,10 +13,10 @@ from ledger_pipelines.columns import (
     array,
     column,
     decimals,
-    picked,
     positions,
     present,
     take,
+    take_rows,
 )
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.amounts import Amounts
@@ -117,7 +117,10 @@ def contradictory(documents: Documents, services: pa.Table) -> list[Problem]:
             "it in Holded.",
         )
         for row, lines, net in zip(
-            picked(documents.headers, rows).to_pylist(), of_lines.to_pylist(), nets.to_pylist(), strict=True
+            take_rows(documents.headers, rows).to_pylist(),
+            of_lines.to_pylist(),
+            nets.to_pylist(),
+            strict=True,
         )
     ]
 
@@ -127,7 +130,7 @@ def unexplained(documents: Documents, services: pa.Table) -> pa.Table:
     amounts = Amounts(documents, services)
     is_odd = amounts.is_scaled & ~amounts.is_explained & ~amounts.is_contradictory
     rows = np.flatnonzero(is_odd & counting(documents.headers))
-    headers = picked(documents.headers, rows)
+    headers = take_rows(documents.headers, rows)
     return pa.table(
         {
             "month": column(headers, "month"),
@@ -156,7 +159,7 @@ def _lines(documents: Documents, amounts: Amounts, lines: np.ndarray, reason: st
 def _rows(
     headers: pa.Table, owners: Int64s, amounts: Exact, reason: str, numbers: Column | None = None
 ) -> pa.Table:
-    found = picked(headers, owners)
+    found = take_rows(headers, owners)
     return pa.table(
         {
             "month": column(found, "month"),

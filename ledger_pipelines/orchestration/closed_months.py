@@ -14,7 +14,7 @@ from ledger_pipelines.orchestration.findings import Finding, listing
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import Change, key_columns, rows_of_months
-from ledger_pipelines.tables.labels import told_rows
+from ledger_pipelines.tables.labels import describe_rows
 from ledger_pipelines.workflows.step import Step
 
 CLOSED_UNCHANGED = "closed_month_unchanged"
@@ -61,7 +61,7 @@ def closed_rows_finding(
         month=month,
         count=rows.num_rows,
         severity=dg.AssetCheckSeverity.WARN,
-        description=listing(f"{format_month(month)} is closed; {message}", told_rows(rows), advice),
+        description=listing(f"{format_month(month)} is closed; {message}", describe_rows(rows), advice),
         metadata={"difference": preview(rows, rows.column_names, rows=25), **metadata},
     )
 

@@ -20,9 +20,9 @@ from ledger_pipelines.months import describe_months, format_month, parse_month
 from ledger_pipelines.orchestration.partitions import MONTHS, partition_key
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.orchestration.resources import LedgerResource
-from ledger_pipelines.orchestration.steps import told_failures
+from ledger_pipelines.orchestration.steps import as_dagster_failures
 from ledger_pipelines.store.queries.check_results import CheckResult, record_check_results
-from ledger_pipelines.tables.labels import told_rows
+from ledger_pipelines.tables.labels import describe_rows
 
 #: How many months' sentences the result of a range has; from how many on they are brief, with how many records each.
 _MONTHS_TOLD, _BRIEF_FROM, _NAMED_IN_RANGE = 12, 4, 2
@@ -62,7 +62,7 @@ class Finding:
 class Invariant(Generic[Result]):
     """A rule that no result may break: the asset it is shown at, and the rows that break it.
 
-    `told` says of the rows what they do, as a heading over them; `advice` is what a person should do about it, a
+    `heading` says of the rows what they do, as a heading over them; `advice` is what a person should do about it, a
     sentence.
     """
 
@@ -70,7 +70,7 @@ class Invariant(Generic[Result]):
     name: str
     description: str
     offending: Callable[[Result], pa.Table]
-    told: str
+    heading: str
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
     advice: str = ""
 
@@ -85,7 +85,7 @@ class Invariant(Generic[Result]):
             self.name,
             month,
             rows,
-            told=self.told,
+            heading=self.heading,
             severity=severity or self.severity,
             advice=self.advice,
         )
@@ -107,13 +107,13 @@ def rows_finding(
     month: date,
     rows: pa.Table,
     *,
-    told: str,
+    heading: str,
     severity: dg.AssetCheckSeverity,
     advice: str = "",
 ) -> Finding:
     """What a check found in a month, where each of these rows breaks its rule.
 
-    `told` says what they do, as a heading over them, and the rows are named by their columns; `advice` follows.
+    `heading` says what they do, as a heading over them, and the rows are named by their columns; `advice` follows.
     """
     broken = rows.num_rows > 0
     return Finding(
@@ -122,22 +122,22 @@ def rows_finding(
         month=month,
         count=rows.num_rows,
         severity=severity,
-        description=listing(told, told_rows(rows), advice) if broken else None,
+        description=listing(heading, describe_rows(rows), advice) if broken else None,
         metadata={"rows": preview(rows, rows.column_names)} if broken else {},
-        brief=listing(told, told_rows(rows, most=_NAMED_IN_RANGE)) if broken else None,
+        brief=listing(heading, describe_rows(rows, most=_NAMED_IN_RANGE)) if broken else None,
     )
 
 
-def listing(told: str, names: str, advice: str = "") -> str:
+def listing(heading: str, names: str, advice: str = "") -> str:
     """The sentence of a finding: what the records do, which they are, and what to do about it."""
-    return f"{told[:1].upper()}{told[1:]}: {names.removesuffix('.')}.{' ' * bool(advice)}{advice}"
+    return f"{heading[:1].upper()}{heading[1:]}: {names.removesuffix('.')}.{' ' * bool(advice)}{advice}"
 
 
 def report(
     context: dg.AssetExecutionContext, ledger: LedgerResource, findings: Sequence[Finding]
 ) -> Iterator[dg.AssetCheckResult]:
     """One result for each check, having reported each month's own where there are several, and kept all of them."""
-    with told_failures(context, "checks"), ledger.database.connect() as connection:
+    with as_dagster_failures(context, "checks"), ledger.database.connect() as connection:
         record_check_results(
             connection, [_result(finding) for finding in findings], run_id=context.run.run_id
         )
@@ -202,10 +202,10 @@ def _told(failed: Sequence[Finding]) -> str | None:
     return "\n".join(lines) or None
 
 
-def _shared(failed: Sequence[Finding], told: Callable[[Finding], str | None]) -> dict[str, list[date]]:
+def _shared(failed: Sequence[Finding], heading: Callable[[Finding], str | None]) -> dict[str, list[date]]:
     shared: dict[str, list[date]] = {}
     for finding in sorted(failed, key=lambda finding: not finding.is_error):
-        description = told(finding)
+        description = heading(finding)
         if description:
             shared.setdefault(description, []).append(finding.month)
     return shared
@@ -225,14 +225,14 @@ def _result(finding: Finding) -> CheckResult:
 
 
 def _report_month(context: dg.AssetExecutionContext, finding: Finding) -> None:
-    told = None if finding.description is None else _of_months([finding.month], finding.description)
+    heading = None if finding.description is None else _of_months([finding.month], finding.description)
     context.log_event(
         dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(finding.asset),
             check_name=finding.check,
             passed=finding.passed,
             severity=finding.severity,
-            description=told,
+            description=heading,
             metadata={"records": finding.count, **finding.metadata},
             partition=partition_key(finding.month),
         )

@@ -50,7 +50,7 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
     return sorted(settled)
 
 
-def told_months(run: dg.DagsterRun) -> str:
+def months_of_run(run: dg.DagsterRun) -> str:
     """` for 2025-03`, ` for 2025-03 to 2025-06`, or nothing: for a sentence about a run."""
     ends = [run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end")]
     keys = dict.fromkeys(key for key in (run.tags.get("dagster/partition"), *ends) if key is not None)
@@ -83,6 +83,6 @@ def _end(
     instance.report_run_failed(run, reason)
     # At once: the next run of the job may succeed before anybody looks for failed ones.
     message = (
-        f"A run of {run.job_name}{told_months(run)} failed: {reason} In Dagster it is run {run.run_id[:8]}."
+        f"A run of {run.job_name}{months_of_run(run)} failed: {reason} In Dagster it is run {run.run_id[:8]}."
     )
     raise_alert(connection, DueAlert(RUN_FAILED, message, subject=run.job_name), datetime.now(UTC))

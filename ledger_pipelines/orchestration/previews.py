@@ -15,9 +15,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.money import is_amount, shown
+from ledger_pipelines.money import format_amount, is_amount
 from ledger_pipelines.months import format_month
-from ledger_pipelines.tables.labels import told_value
+from ledger_pipelines.tables.labels import format_value
 
 #: How many rows of a table a month's page shows.
 ROWS = 10
@@ -85,7 +85,7 @@ def month_bars(amounts: Mapping[date, Decimal], currency: str) -> dg.MetadataVal
     encoded = base64.b64encode(svg.encode()).decode()
     first, last = min(amounts), max(amounts)
     span = format_month(first) if first == last else f"{format_month(first)} to {format_month(last)}, up to"
-    title = f"{span} {shown(values[0] if first == last else top, currency)} {currency}"
+    title = f"{span} {format_amount(values[0] if first == last else top, currency)} {currency}"
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})\n\n{title}")
 
 
@@ -94,7 +94,9 @@ def amount_metadata(name: str, amounts: Mapping[str, Decimal]) -> dict[str, Any]
 
     The number's name has its currency, `total_USD`; it is for drawing only, and never read back.
     """
-    text = ", ".join(f"{shown(amount, currency)} {currency}" for currency, amount in sorted(amounts.items()))
+    text = ", ".join(
+        f"{format_amount(amount, currency)} {currency}" for currency, amount in sorted(amounts.items())
+    )
     numbers = {f"{name}_{currency}": float(amount) for currency, amount in amounts.items()}
     return {name: text or "none", **numbers}
 
@@ -103,8 +105,8 @@ def _cell(value: object, kind: pa.DataType, currency: str | None, beside: str | 
     if value is None:
         return ""
     if isinstance(value, Decimal) and is_amount(kind):
-        return f"{shown(value, currency or '')} {beside or ''}".rstrip()
-    return told_value(value, kind, currency).replace("\\", "\\\\").replace("|", "\\|")
+        return f"{format_amount(value, currency or '')} {beside or ''}".rstrip()
+    return format_value(value, kind, currency).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _row(cells: Sequence[str]) -> str:

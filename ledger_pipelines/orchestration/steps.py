@@ -54,14 +54,14 @@ class AssetStep(Step):
         if month in self.asked and self._is_selected(table):
             self.show(table, month, counts | more)
         else:
-            self.tell_of_other(table, month, counts | more)
+            self.report_unasked(table, month, counts | more)
 
     def show(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
         """Puts something to look at into the materialisation of a month, where the table is among those asked for."""
         if self._is_selected(table):
             self.context.add_asset_metadata(metadata, asset_key=table, partition_key=partition_key(month))
 
-    def tell_month(self, month: date, change: Change, told: str) -> None:
+    def log_month(self, month: date, change: Change, message: str) -> None:
         """A line for a person in the run's log: what the month has, and what this run changed in it."""
         changed = change.added + change.removed
         if month in self.closed:
@@ -74,9 +74,9 @@ class AssetStep(Step):
                 if changed
                 else "nothing changed"
             )
-        self.context.log.info(f"{format_month(month)}: {told}, {end}")
+        self.context.log.info(f"{format_month(month)}: {message}, {end}")
 
-    def tell_of_other(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
+    def report_unasked(self, table: str, month: date, metadata: Mapping[str, Any]) -> None:
         """Says that a month, or a table, that was not asked for was materialised by this run, too."""
         self.context.log_event(
             dg.AssetMaterialization(asset_key=table, partition=partition_key(month), metadata=metadata)
@@ -93,12 +93,12 @@ def not_configured(context: dg.AssetExecutionContext, missing: str) -> Iterator[
     passed.
     """
     months_of(context)
-    told = f"{missing} is not set, so nothing was read."
-    context.log.info(told)
+    message = f"{missing} is not set, so nothing was read."
+    context.log.info(message)
     # In the order of their definition, which is that of their lineage.
     for spec in context.assets_def.specs:
         if spec.key in context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key=spec.key, metadata={"source": told})
+            yield dg.MaterializeResult(asset_key=spec.key, metadata={"source": message})
 
 
 def with_history(connection: psycopg.Connection, table: str, months: Sequence[date]) -> list[date]:
@@ -120,7 +120,10 @@ def executed_step(
         raise dg.Failure(INTERRUPTED, allow_retries=False)
     asked = months_of(context)
     database = ledger.database
-    with told_failures(context, name), database.connect(application_name=f"ledger {name}") as connection:
+    with (
+        as_dagster_failures(context, name),
+        database.connect(application_name=f"ledger {name}") as connection,
+    ):
         settle_abandoned_runs(context.instance, database)
         months = asked
         if history_of is not None and context.run.job_name == MONTH_CLOSE:
@@ -141,7 +144,7 @@ def executed_step(
 
 
 @contextmanager
-def told_failures(context: dg.AssetExecutionContext, name: str) -> Iterator[None]:
+def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterator[None]:
     """Makes what fails in the body Dagster's Failure, told in one sentence.
 
     Only a source, or a database, that could not be reached is tried again, and only where nobody waits for the run: bad
@@ -163,8 +166,8 @@ def told_failures(context: dg.AssetExecutionContext, name: str) -> Iterator[None
         if not is_attended:
             raise
         # A defect of ours: whoever waits shall see it now, and not after the retries.
-        told = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
-        raise dg.Failure(told, allow_retries=False) from error
+        message = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
+        raise dg.Failure(message, allow_retries=False) from error
 
 
 @contextmanager

@@ -224,10 +224,10 @@ def _told_once(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
     shared: dict[str, list[date]] = {}
     lines = []
     for evaluation in failed:
-        told, month = evaluation.description or "", evaluation.partition
-        if month is None or not told.startswith(f"{month}: "):
-            lines.append(told)
+        message, month = evaluation.description or "", evaluation.partition
+        if month is None or not message.startswith(f"{month}: "):
+            lines.append(message)
         else:
-            shared.setdefault(told.removeprefix(f"{month}: "), []).append(parse_month(month))
-    lines += [f"{describe_months(months)}: {told}" for told, months in shared.items()]
+            shared.setdefault(message.removeprefix(f"{month}: "), []).append(parse_month(month))
+    lines += [f"{describe_months(months)}: {message}" for message, months in shared.items()]
     return "\n".join(lines)

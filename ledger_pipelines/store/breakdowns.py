@@ -21,7 +21,7 @@ _GONE = f"The database stopped answering in the middle: see that it runs, {_AGAI
 _BUSY = (
     f"Another run was at the same rows, and one of the two had to give up: wait until it has ended, {_AGAIN}."
 )
-#: By what PostgreSQL's codes begin with; the longest that fits is told.
+#: By what PostgreSQL's codes begin with; the longest that fits is taken.
 _DATABASE: Mapping[str, str] = MappingProxyType(
     {
         "08": _GONE,
@@ -48,9 +48,9 @@ def sentence_of(error: BaseException) -> str | None:
     for cause in _causes(error):
         if isinstance(cause, LedgerError):
             return str(cause)
-        told = _of_disk(cause) if isinstance(cause, OSError) else _of_database(cause)
-        if told is not None:
-            return told
+        message = _of_disk(cause) if isinstance(cause, OSError) else _of_database(cause)
+        if message is not None:
+            return message
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.money import is_amount, told_amount
+from ledger_pipelines.money import format_money, is_amount
 
 #: How many records a sentence names before it only counts the rest.
 NAMED = 5
@@ -76,13 +76,13 @@ def named_records(names: Iterable[str], *, count: int | None = None, most: int =
     return "; ".join(listed[:most] + [f"and {more:,} more"] * (more > 0))
 
 
-def told_rows(rows: pa.Table, *, most: int = NAMED) -> str:
+def describe_rows(rows: pa.Table, *, most: int = NAMED) -> str:
     """The first rows in words, and how many more there are."""
-    head = [_told_row(row, rows.schema) for row in rows.slice(0, most).to_pylist()]
+    head = [_describe_row(row, rows.schema) for row in rows.slice(0, most).to_pylist()]
     return named_records(head, count=rows.num_rows, most=most)
 
 
-def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
+def _describe_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
     named = {identity for name, identity in _IDS.items() if row.get(name) and row.get(identity)}
     named |= {identity for identity, name in _NAMED_BY.items() if row.get(name)}
     # A period's id of 0 names none.
@@ -91,7 +91,7 @@ def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
     for name, value in row.items():
         if value is None or value == "" or name in _UNTOLD or name in named:
             continue
-        text = told_value(value, schema.field(name).type, row.get("currency"))
+        text = format_value(value, schema.field(name).type, row.get("currency"))
         word = _WORDS.get(name, name.replace("_", " "))
         identity = _IDS.get(name)
         behind = f" ({row[identity]})" if identity in named else ""
@@ -99,11 +99,11 @@ def _told_row(row: Mapping[str, Any], schema: pa.Schema) -> str:
     return ", ".join(parts)
 
 
-def told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
+def format_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
     """A value as people read it, on one line: amounts with their currency, hours without their eighteen decimals."""
     if isinstance(value, Decimal):
         if is_amount(kind):
-            return told_amount(value, currency)
+            return format_money(value, currency)
         exponent = value.as_tuple().exponent
         is_long = isinstance(exponent, int) and exponent < -6 and value.adjusted() < 20
         brief = value.quantize(_SHOWN, ROUND_HALF_UP) if is_long else value
@@ -117,6 +117,6 @@ def told_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def told_problems(messages: Iterable[str]) -> str:
+def describe_problems(messages: Iterable[str]) -> str:
     """The first of what could not be read, each in its own words, and how many more there are."""
     return named_records(message.removesuffix(".") for message in dict.fromkeys(messages))

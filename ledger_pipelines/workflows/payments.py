@@ -38,7 +38,7 @@ _TOO_MUCH = Decimal(10) ** 20
 
 
 @dataclass(frozen=True, slots=True)
-class ToldPayment:
+class PaymentReport:
     """A payment as the chain tells it: its hash, what was paid in which currency, and its confirmations so far.
 
     Without a `network` it is taken to be on the invoice's. `output` tells apart what one transaction pays by several
@@ -53,8 +53,8 @@ class ToldPayment:
     output: str | None = None
 
 
-def tell_payment(
-    database: Database, invoice_number: str, payment: ToldPayment, *, at: datetime
+def report_payment(
+    database: Database, invoice_number: str, payment: PaymentReport, *, at: datetime
 ) -> InvoiceState:
     """Stores the payment, or what is new of it, and gives the invoice the state that its payments come to.
 
@@ -66,14 +66,14 @@ def tell_payment(
     at most 18 decimals), in another currency or on a network that nobody knows, or its hash and output are told of
     another invoice or with another amount.
     """
-    told = _checked(payment)
+    report = _checked(payment)
     with database.connect() as connection, connection.transaction():
-        invoice = lock_invoice(connection, invoice_number, told.currency)
+        invoice = lock_invoice(connection, invoice_number, report.currency)
         own_network = _own_network(invoice)
-        network = network_of(told.network) if told.network else own_network
+        network = network_of(report.network) if report.network else own_network
         counts = own_network is None or network == own_network
         before = _state(connection, invoice)
-        _store(connection, invoice, replace(told, network=network), counts, at)
+        _store(connection, invoice, replace(report, network=network), counts, at)
         now = _state(connection, invoice)
         after = _next_state(invoice, before, now)
         is_paid_by_these = now.paid_at is not None
@@ -117,13 +117,13 @@ def _next_state(invoice: CryptoInvoice, before: InvoiceState, after: InvoiceStat
 
 
 def _store(
-    connection: psycopg.Connection, invoice: CryptoInvoice, told: ToldPayment, counts: bool, at: datetime
+    connection: psycopg.Connection, invoice: CryptoInvoice, report: PaymentReport, counts: bool, at: datetime
 ) -> None:
     """Keeps what was told: a new payment, or news of one that is known."""
-    needed = required_confirmations(told.currency, told.network)
-    of_transaction = payments_of_transaction(connection, told.transaction_hash)
-    known = _known(invoice, told, of_transaction)
-    is_confirmed = told.confirmations >= needed
+    needed = required_confirmations(report.currency, report.network)
+    of_transaction = payments_of_transaction(connection, report.transaction_hash)
+    known = _known(invoice, report, of_transaction)
+    is_confirmed = report.confirmations >= needed
     # Of a final invoice what is new is unexpected, and so is what was not yet certain when it became final.
     is_news = known is None or (is_confirmed and known.confirmed_at is None and known.lost_at is None)
     is_unexpected = invoice.status in FINAL_STATUSES and is_news
@@ -131,12 +131,12 @@ def _store(
         add_payment(
             connection,
             invoice,
-            transaction_hash=told.transaction_hash,
-            output=told.output or "",
-            currency=told.currency,
-            network=told.network,
-            amount=told.amount,
-            confirmations=told.confirmations,
+            transaction_hash=report.transaction_hash,
+            output=report.output or "",
+            currency=report.currency,
+            network=report.network,
+            amount=report.amount,
+            confirmations=report.confirmations,
             needed=needed,
             counts=counts,
             is_unexpected=is_unexpected,
@@ -146,9 +146,9 @@ def _store(
         renew_payment(
             connection,
             known,
-            output=told.output or known.output,
-            network=told.network,
-            confirmations=told.confirmations,
+            output=report.output or known.output,
+            network=report.network,
+            confirmations=report.confirmations,
             needed=needed,
             counts=counts,
             is_unexpected=is_unexpected,
@@ -157,39 +157,39 @@ def _store(
 
 
 def _known(
-    invoice: CryptoInvoice, told: ToldPayment, of_transaction: Sequence[StoredPayment]
+    invoice: CryptoInvoice, report: PaymentReport, of_transaction: Sequence[StoredPayment]
 ) -> StoredPayment | None:
     """The payment of the invoice that was told before and is told again now; None for a new one.
 
     With and without its output it is the same payment where its amount leaves no doubt.
     Raises LedgerError where it cannot be told which it is.
     """
-    output = told.output or ""
+    output = report.output or ""
     same = [one for one in of_transaction if one.output == output]
     own = [one for one in of_transaction if one.invoice_id == invoice.id]
     if same:
-        if same[0] in own and same[0].amount == told.amount:
+        if same[0] in own and same[0].amount == report.amount:
             return same[0]
         raise LedgerError(
-            f"The payment {_shown(told)} was told before, of another invoice or with another amount: it cannot pay "
+            f"The payment {_shown(report)} was told before, of another invoice or with another amount: it cannot pay "
             f"{invoice.number}. Where one transaction pays several times, tell the output of each."
         )
-    alike = [one for one in own if one.amount == told.amount and "" in (one.output, output)]
+    alike = [one for one in own if one.amount == report.amount and "" in (one.output, output)]
     if len(alike) == 1:
         return alike[0]
     if (not output and of_transaction) or any(not one.output for one in own):
         raise LedgerError(
-            f"The transaction {told.transaction_hash} was told before with other payments: tell the output of each of "
+            f"The transaction {report.transaction_hash} was told before with other payments: tell the output of each of "
             f"them, those of {invoice.number} that were told without one, too."
         )
     return None
 
 
-def _shown(payment: ToldPayment) -> str:
+def _shown(payment: PaymentReport) -> str:
     return payment.transaction_hash + (f" (output {payment.output})" if payment.output else "")
 
 
-def _checked(payment: ToldPayment) -> ToldPayment:
+def _checked(payment: PaymentReport) -> PaymentReport:
     """The payment with its texts as they are kept. Raises LedgerError where it cannot be one."""
     transaction_hash = normalised_hash(payment.transaction_hash)
     amount = payment.amount

@@ -10,7 +10,7 @@ import pytest
 
 from ledger_pipelines.store.cfo.sync import CLAIMED, claim_invoices
 from ledger_pipelines.workflows.cfo.sync import SyncCounts
-from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
+from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books
 
 OCTOBER, NOVEMBER = date(2025, 10, 1), date(2025, 11, 1)
@@ -86,8 +86,8 @@ def test_of_those_that_no_sync_has_taken_up_the_paid_and_overpaid_are_ready(book
 def test_an_invoice_of_two_payments_is_ready_once(books: Books) -> None:
     invoice = books.paid("DPY-1", "100.00", status="sent", paid_at=None)
     for payment, amount in (("0x1", "60"), ("0x2", "40")):
-        told = ToldPayment(payment, "USDT", "TRC20", Decimal(amount), 20)
-        tell_payment(books.ledger, "DPY-1", told, at=NOON)
+        told = PaymentReport(payment, "USDT", "TRC20", Decimal(amount), 20)
+        report_payment(books.ledger, "DPY-1", told, at=NOON)
     assert books.ready() == [invoice]
 
 

@@ -10,7 +10,7 @@ import pytest
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.cfo.troubles import due_troubles, misfit_payments, settle_payment
 from ledger_pipelines.workflows.cfo.sync import SyncCounts
-from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
+from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 from ledger_pipelines_tests.cfo_sync.building import NOON, Books, Row
 
 
@@ -39,8 +39,8 @@ def tell(
     at: datetime = NOON,
 ) -> str:
     """Tells of a payment; the invoice's status afterwards."""
-    told = ToldPayment(payment, currency, network, Decimal(amount), of, output)
-    return tell_payment(books.ledger, number, told, at=at).status
+    told = PaymentReport(payment, currency, network, Decimal(amount), of, output)
+    return report_payment(books.ledger, number, told, at=at).status
 
 
 def invoice(books: Books, number: str) -> Row:

@@ -10,7 +10,7 @@ import pytest
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.workflows.cfo.sync import SyncCounts
-from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
+from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 from ledger_pipelines_tests.cfo_sync.building import DELTA, NOON, Books
 
 NUMBER = "DPY-2025-10-0001"
@@ -18,8 +18,8 @@ NUMBER = "DPY-2025-10-0001"
 
 def tell(books: Books, payment: str, amount: str, confirmations: int, at: datetime = NOON) -> str:
     """Tells of a payment of the worked case's invoice; the invoice's status afterwards."""
-    told = ToldPayment(payment, "USDT", "TRC20", Decimal(amount), confirmations)
-    return tell_payment(books.ledger, NUMBER, told, at=at).status
+    told = PaymentReport(payment, "USDT", "TRC20", Decimal(amount), confirmations)
+    return report_payment(books.ledger, NUMBER, told, at=at).status
 
 
 def invoice(books: Books) -> dict[str, Any]:
@@ -120,10 +120,10 @@ def test_a_payment_cannot_pay_another_invoice_too(books: Books, sent: int) -> No
     tell(books, "0xhundred", "100", 20)
 
     with pytest.raises(LedgerError, match="told before, of another invoice"):
-        tell_payment(
+        report_payment(
             books.ledger,
             "DPY-2025-10-0002",
-            ToldPayment("0xhundred", "USDT", "TRC20", Decimal(100), 20),
+            PaymentReport("0xhundred", "USDT", "TRC20", Decimal(100), 20),
             at=NOON,
         )
     assert books.ours("SELECT status FROM crypto_invoices WHERE id = %s", other) == [{"status": "sent"}]
@@ -158,8 +158,8 @@ def test_a_hash_told_in_other_letters_or_with_space_is_the_same_payment(books: B
 
 @pytest.mark.usefixtures("sent")
 def test_a_payment_without_a_network_needs_the_confirmations_of_the_invoices(books: Books) -> None:
-    told = ToldPayment("0xall", "USDT", None, Decimal(100), 19)
-    assert tell_payment(books.ledger, NUMBER, told, at=NOON).status == "partially_paid"
+    told = PaymentReport("0xall", "USDT", None, Decimal(100), 19)
+    assert report_payment(books.ledger, NUMBER, told, at=NOON).status == "partially_paid"
     assert tell(books, "0xall", "100", 20) == "paid"
 
 

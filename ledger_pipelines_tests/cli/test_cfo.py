@@ -21,7 +21,7 @@ from ledger_pipelines.cli.cfo import (
 from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
+from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.end_to_end.harness import Ledger
 
@@ -97,8 +97,8 @@ def shown(printing: Callable[[Console], None]) -> str:
 def test_an_invoice_that_is_not_paid_says_how_it_stands(books: Books) -> None:
     books.paid("DPY-1", status="sent", paid_at=None)
     for payment, amount, confirmations in (("0xa1", "60", 20), ("0xa2", "15", 3)):
-        told = ToldPayment(payment, "USDT", "TRC20", Decimal(amount), confirmations)
-        tell_payment(books.ledger, "DPY-1", told, at=OCTOBER)
+        told = PaymentReport(payment, "USDT", "TRC20", Decimal(amount), confirmations)
+        report_payment(books.ledger, "DPY-1", told, at=OCTOBER)
     with pytest.raises(LedgerError) as refused:
         print_status(books.ledger, "DPY-1", Console(quiet=True))
     assert str(refused.value) == (
@@ -148,8 +148,8 @@ def test_invoices_without_a_number_or_with_the_same_are_named_by_their_id(books:
 def test_payments_that_fit_nothing_are_listed_until_they_are_settled(books: Books) -> None:
     assert shown(lambda console: print_payments(books.ledger, console)) == "Every payment fits its invoice."
     books.paid("DPY-1", status="cancelled", paid_at=None)
-    told = ToldPayment("0xa1", "USDT", "TRC20", Decimal("60.5"), 20, "2")
-    tell_payment(books.ledger, "DPY-1", told, at=OCTOBER)
+    told = PaymentReport("0xa1", "USDT", "TRC20", Decimal("60.5"), 20, "2")
+    report_payment(books.ledger, "DPY-1", told, at=OCTOBER)
     listed = shown(lambda console: print_payments(books.ledger, console))
     assert listed == "0xa1:2 60.5 USDT came for invoice DPY-1 of Alps Blockchain, which is cancelled."
     metrics = shown(lambda console: print_metrics(books.ledger, datetime.now(UTC), console))

@@ -16,7 +16,7 @@ import pytest
 from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.queries.month_overview import month_overviews
-from ledger_pipelines.workflows.payments import ToldPayment, tell_payment
+from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import (
@@ -127,8 +127,8 @@ def _a_paid_invoice_reaches_the_cfo_by_itself(database: Database) -> None:
     """Told of its payment, with nobody doing anything: the sensor asks, a run hands it over."""
     books = Books(database, Database(database.url, CFO_SCHEMA))
     books.paid("DPY-UP", status="sent", paid_at=None)
-    payment = ToldPayment("0xabcdef0123", "USDT", "TRC20", Decimal(100), 20)
-    assert tell_payment(database, "DPY-UP", payment, at=datetime.now(UTC)).status == "paid"
+    payment = PaymentReport("0xabcdef0123", "USDT", "TRC20", Decimal(100), 20)
+    assert report_payment(database, "DPY-UP", payment, at=datetime.now(UTC)).status == "paid"
     eventually(
         lambda: books.ours("SELECT id FROM crypto_invoices WHERE status = 'complete'"),
         seconds=100,

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from ledger_pipelines.cli.tables import print_checks
-from ledger_pipelines.money import AMOUNT, told_amount
+from ledger_pipelines.money import AMOUNT, format_money
 from ledger_pipelines.months import add_months
 from ledger_pipelines.orchestration.findings import Finding, results_of, rows_finding
 from ledger_pipelines.runs.jobs import CheckOutcome
-from ledger_pipelines.tables.labels import named_records, told_problems, told_rows
+from ledger_pipelines.tables.labels import describe_problems, describe_rows, named_records
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 MARCH = date(2025, 3, 1)
@@ -117,9 +117,9 @@ def test_a_client_is_named_by_the_address_and_ids_that_say_nothing_more_are_left
         "contact_id": "5f",
         "service_id": "5a",
     }
-    assert told_rows(pa.Table.from_pylist([{**row, "period_id": 0}])) == "Ada (ada@x.example), Bootcamp"
+    assert describe_rows(pa.Table.from_pylist([{**row, "period_id": 0}])) == "Ada (ada@x.example), Bootcamp"
     unknown = pa.table({"client": pa.nulls(1, pa.string()), "contact_id": ["5f"], "period_id": [7]})
-    assert told_rows(unknown) == "client 5f, service period 7"
+    assert describe_rows(unknown) == "client 5f, service period 7"
 
 
 def test_errors_come_before_warnings_and_a_month_is_not_said_twice() -> None:
@@ -142,22 +142,22 @@ def test_errors_come_before_warnings_and_a_month_is_not_said_twice() -> None:
     ],
 )
 def test_amounts_have_the_decimals_of_their_currency(amount: str, currency: str | None, told: str) -> None:
-    assert told_amount(Decimal(amount), currency) == told
+    assert format_money(Decimal(amount), currency) == told
 
 
 def test_hours_are_told_to_six_decimals() -> None:
     hours = pa.array([Decimal("0.583333333333333333"), Decimal("1.5")], pa.decimal128(28, 18))
-    assert told_rows(pa.table({"hours": hours})) == "hours 0.583333; hours 1.5"
+    assert describe_rows(pa.table({"hours": hours})) == "hours 0.583333; hours 1.5"
 
 
 def test_what_outside_systems_put_into_names_stays_on_its_line_and_short() -> None:
     rows = pa.table({"ticket_number": ["17"], "subject": ["line\nbreak " + "x" * 200]})
-    told = told_rows(rows)
+    told = describe_rows(rows)
     assert told.startswith("ticket 17, line break xxx")
     assert "\n" not in told
     assert len(told) < 140
     assert (
-        told_problems(["Device 1 is odd.", "Device 1 is odd.", "Device 2 is odd."])
+        describe_problems(["Device 1 is odd.", "Device 1 is odd.", "Device 2 is odd."])
         == "Device 1 is odd; Device 2 is odd"
     )
     assert named_records(["a"], count=3) == "a; and 2 more"

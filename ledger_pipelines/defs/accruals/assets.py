@@ -120,7 +120,7 @@ def _tell_of_others(step: AssetStep, changes: Mapping[str, Mapping[date, Change]
     for table, by_month in changes.items():
         for month, change in by_month.items():
             if month not in step.months and change.added + change.removed:
-                step.tell_of_other(
+                step.report_unasked(
                     table,
                     month,
                     {
@@ -173,8 +173,8 @@ def _describe(
         }
         for table in OUTPUT_TABLES:
             step.describe(table, month, changes[table][month], **figures, **shown[table])
-        told = f"{figures['recognised']} recognised, {figures['deferred']} deferred"
-        step.tell_month(month, changes["monthly_accruals"][month], told)
+        message = f"{figures['recognised']} recognised, {figures['deferred']} deferred"
+        step.log_month(month, changes["monthly_accruals"][month], message)
 
 
 def _picture(step: AssetStep) -> None:

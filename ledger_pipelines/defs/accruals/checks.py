@@ -172,7 +172,8 @@ def _begun_before(step: Step, inputs: AccrualInputs, result: AccrualResult) -> I
             _BEGUN,
             month,
             rows_of_months(rows, [month]),
-            told=f"contracts of services that began before the ledger's first month, {format_month(first_partition())}",
+            heading="contracts of services that began before the ledger's first month, "
+            f"{format_month(first_partition())}",
             severity=_WARN,
             advice="What was invoiced before it is in none of these amounts: begin the ledger earlier, or add it.",
         )

@@ -123,7 +123,7 @@ def _describe(step: AssetStep, run: StatementRun) -> None:
             **figures,
             largest_statements=preview(largest, largest_columns),
         )
-        step.tell_month(month, change, f"{counted(statements.num_rows, 'statement')}, {figures['total']}")
+        step.log_month(month, change, f"{counted(statements.num_rows, 'statement')}, {figures['total']}")
 
 
 def _totals(statements: pa.Table) -> dict[str, Decimal]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ledger_pipelines.billing import credits, invariants, unmatched
 from ledger_pipelines.closing.differences import difference
-from ledger_pipelines.columns import column, joined_text, kept, positions, present, take
+from ledger_pipelines.columns import column, filter_rows, joined_text, positions, present, take
 from ledger_pipelines.money import minor_unit
 from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, Invariant, month_check, rows_finding
@@ -182,7 +182,7 @@ def _never_billed(step: Step, run: StatementRun, month: date) -> Finding:
             first_month=first_partition(),
         )
     told = "charges are for a month that will not bill them: give each the month of an open one, or remove it"
-    return rows_finding("billing_statements", _NEVER, month, rows, told=told, severity=_WARN)
+    return rows_finding("billing_statements", _NEVER, month, rows, heading=told, severity=_WARN)
 
 
 def _closed_month(step: Step, run: StatementRun, table: str, month: date) -> Finding:
@@ -218,7 +218,7 @@ def _with_companies(rows: pa.Table, run: StatementRun) -> pa.Table:
     if rows.num_rows == 0 or "account_number" not in rows.column_names or "company_name" in rows.column_names:
         return rows
     key = ["month", "account_number"]
-    companies = kept(run.inputs.companies, present(column(run.inputs.companies, "account_number")))
+    companies = filter_rows(run.inputs.companies, present(column(run.inputs.companies, "account_number")))
     at = positions(joined_text(rows, key), joined_text(companies, key))
     names: Any = take(column(companies, "name"), at)
     return rows.add_column(1, "company_name", names)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.cfo.mappings import entity_of
-from ledger_pipelines.columns import column, kept, mask, positions, take
+from ledger_pipelines.columns import column, filter_rows, mask, positions, take
 from ledger_pipelines.destinations.cfo.lookup import doubled_identifiers, read_transactions
 from ledger_pipelines.destinations.cfo.transactions import limit_waiting
 from ledger_pipelines.errors import LedgerError
@@ -123,11 +123,11 @@ def _compared(
         found = read_transactions(theirs, ids)
         rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
         there = {name: take(column(found, name), rows) for name in found.column_names}
-        told = "identifiers that are there twice"
+        message = "identifiers that are there twice"
         findings += [
             _same(month, synced, there, both),
             _still(month, synced, there["identifier"], both),
-            rows_finding(_ASSET, _ONCE, month, both.doubled, told=told, severity=_ERROR),
+            rows_finding(_ASSET, _ONCE, month, both.doubled, heading=message, severity=_ERROR),
         ]
     return findings
 
@@ -143,28 +143,28 @@ def _not_compared(months: Mapping[date, Sequence[date]], why: str) -> Iterator[F
     """What could not be read is not well: it warns."""
     for month in months:
         for check in (_SAME, _STILL, _ONCE):
-            told = f"{format_month(month)}: not compared. {why}"
-            yield Finding(_ASSET, check, month, count=1, severity=_WARN, description=told)
+            message = f"{format_month(month)}: not compared. {why}"
+            yield Finding(_ASSET, check, month, count=1, severity=_WARN, description=message)
 
 
 def _database(month: date, troubles: Sequence[str]) -> Finding:
-    told = f"{format_month(month)}: {' '.join(troubles)}" if troubles else None
-    return Finding(_ASSET, _DATABASE, month, count=len(troubles), severity=_WARN, description=told)
+    message = f"{format_month(month)}: {' '.join(troubles)}" if troubles else None
+    return Finding(_ASSET, _DATABASE, month, count=len(troubles), severity=_WARN, description=message)
 
 
 def _same(month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], both: _Both) -> Finding:
     differs = mask(pc.not_equal(theirs["amount"], column(synced, "amount")).fill_null(True))
     is_shared = mask(pc.is_in(column(synced, "cfo_transaction_id"), value_set=both.shared))
     shown = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
-    rows = kept(shown.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
-    told = "invoices that have no transaction of their own, or not of their amount"
-    return rows_finding(_ASSET, _SAME, month, rows, told=told, severity=_ERROR)
+    rows = filter_rows(shown.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
+    message = "invoices that have no transaction of their own, or not of their amount"
+    return rows_finding(_ASSET, _SAME, month, rows, heading=message, severity=_ERROR)
 
 
 def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Both) -> Finding:
-    gone = kept(both.withdrawn, mask(pc.equal(column(both.withdrawn, "month"), pa.scalar(month))))
+    gone = filter_rows(both.withdrawn, mask(pc.equal(column(both.withdrawn, "month"), pa.scalar(month))))
     renumbered = mask(pc.not_equal(identifiers, column(synced, "invoice_number")))
-    changed = kept(synced.append_column("identifier", identifiers), renumbered)
+    changed = filter_rows(synced.append_column("identifier", identifiers), renumbered)
     rows = pa.table(
         {
             "identifier": pa.concat_arrays([column(gone, "identifier"), column(changed, "identifier")]),
@@ -176,8 +176,8 @@ def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Bot
             ),
         }
     )
-    told = "transactions of invoices that are paid no longer or have another number"
-    return rows_finding(_ASSET, _STILL, month, rows, told=told, severity=_WARN, advice="Tell the CFO.")
+    message = "transactions of invoices that are paid no longer or have another number"
+    return rows_finding(_ASSET, _STILL, month, rows, heading=message, severity=_WARN, advice="Tell the CFO.")
 
 
 def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
@@ -185,10 +185,10 @@ def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
     shown = synced.select(["invoice_number", "client_name", "entity_mapped"]).append_column(
         "mapping", entities
     )
-    rows = kept(shown, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
-    told = "transactions with another entity than the mappings say"
+    rows = filter_rows(shown, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
+    message = "transactions with another entity than the mappings say"
     advice = "Run the month again, if it is open."
-    return rows_finding(_ASSET, _ENTITIES, month, rows, told=told, severity=_WARN, advice=advice)
+    return rows_finding(_ASSET, _ENTITIES, month, rows, heading=message, severity=_WARN, advice=advice)
 
 
 def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
@@ -198,8 +198,8 @@ def _accounted(month: date, lost: Sequence[tuple[str, str]]) -> Finding:
             "state": pa.array([state for _, state in lost], pa.string()),
         }
     )
-    told = "paid invoices that are neither synced, nor scheduled, nor failed"
-    return rows_finding(_ASSET, _ACCOUNTED, month, rows, told=told, severity=_ERROR)
+    message = "paid invoices that are neither synced, nor scheduled, nor failed"
+    return rows_finding(_ASSET, _ACCOUNTED, month, rows, heading=message, severity=_ERROR)
 
 
 def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> Finding:
@@ -212,6 +212,6 @@ def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> 
             "why": pa.array([one.error for one in failed], pa.string()),
         }
     )
-    told = "invoices that have failed"
+    message = "invoices that have failed"
     advice = "Mend them, then `ledger cfo sync --invoice NUMBER --force`."
-    return rows_finding(_ASSET, _FAILED, month, rows, told=told, severity=_WARN, advice=advice)
+    return rows_finding(_ASSET, _FAILED, month, rows, heading=message, severity=_WARN, advice=advice)

@@ -105,6 +105,6 @@ def _described(step: AssetStep, table: str, snapshots: Snapshots) -> dg.Material
             )
         elif month not in step.closed and is_partition(month, today):
             # The earlier months of the year were read along: they were materialised by this run, too.
-            step.tell_of_other(table, month, {"dagster/partition_row_count": change.rows})
+            step.report_unasked(table, month, {"dagster/partition_row_count": change.rows})
     _show_kept(step, table, [month for month in step.months if month not in changes])
     return dg.MaterializeResult(asset_key=table)

@@ -15,7 +15,7 @@ from ledger_pipelines.store.copy import months_in
 from ledger_pipelines.store.integration_errors import is_ignored_in, open_messages
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
-from ledger_pipelines.tables.labels import told_problems
+from ledger_pipelines.tables.labels import describe_problems
 from ledger_pipelines.workflows.imports.codex import SNAPSHOTS
 from ledger_pipelines.workflows.imports.codex_tickets import UNDATED
 from ledger_pipelines.workflows.step import Step
@@ -85,7 +85,7 @@ def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None
     ):
         return Finding(table, _COMPLETE, month, 0, _WARN)
     told = (
-        listing(f"some {table} could not be read", told_problems(messages))
+        listing(f"some {table} could not be read", describe_problems(messages))
         if messages
         else f"Some {table} could not be read when the month was; nothing of it is open: see `ledger errors list`."
     )

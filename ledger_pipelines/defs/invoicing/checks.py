@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import column, kept, mask, present
+from ledger_pipelines.columns import column, filter_rows, mask, present
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
 from ledger_pipelines.invoicing.unclaimed import describe
 from ledger_pipelines.months import format_month
@@ -91,7 +91,7 @@ def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
             "invoices",
             _IN_ONE_MONTH,
             twice,
-            told="documents that stand in another open month, too, and count twice",
+            heading="documents that stand in another open month, too, and count twice",
             advice="Read both months again.",
         ),
         *_findings(
@@ -99,7 +99,7 @@ def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
             "invoice_lines",
             _LINES_ADD_UP,
             off,
-            told="documents whose lines do not come to what they are without tax, and count in proportion",
+            heading="documents whose lines do not come to what they are without tax, and count in proportion",
         ),
         *(_unclaimed_finding(imported.unclaimed, month) for month in step.months),
     ]
@@ -107,7 +107,7 @@ def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
 
 def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
     """Money of a month that no contract claims: each document by its number, all in all by currency."""
-    own = kept(rows, mask(pc.equal(column(rows, "month"), pa.scalar(month))))
+    own = filter_rows(rows, mask(pc.equal(column(rows, "month"), pa.scalar(month))))
     found = own.to_pylist()
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in found:
@@ -129,7 +129,7 @@ def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
 def unmatched_clients(step: Step, imported: Imported) -> list[Finding]:
     """Clients whom nobody in 4Geeks has the e-mail of, for each month of the step."""
     clients = imported.tables["clients"].frame
-    unmatched = kept(clients, ~present(column(clients, "student_id")))
+    unmatched = filter_rows(clients, ~present(column(clients, "student_id")))
     named: list[dict[str, Any]] = unmatched.select(["name", "email"]).to_pylist()
     rows = [
         (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named
@@ -139,13 +139,13 @@ def unmatched_clients(step: Step, imported: Imported) -> list[Finding]:
         "clients",
         _HAS_STUDENT,
         rows,
-        told="clients who are nobody in 4Geeks",
+        heading="clients who are nobody in 4Geeks",
         advice="Compare the e-mails.",
     )
 
 
 def _findings(
-    step: Step, asset: str, check: str, rows: Iterable[tuple[date, str]], *, told: str, advice: str = ""
+    step: Step, asset: str, check: str, rows: Iterable[tuple[date, str]], *, heading: str, advice: str = ""
 ) -> list[Finding]:
     by_month: dict[date, list[str]] = defaultdict(list)
     for month, name in rows:
@@ -157,7 +157,7 @@ def _findings(
             month=month,
             count=len(by_month[month]),
             severity=dg.AssetCheckSeverity.WARN,
-            description=listing(told, named_records(by_month[month]), advice) if by_month[month] else None,
+            description=listing(heading, named_records(by_month[month]), advice) if by_month[month] else None,
         )
         for month in step.months
     ]

@@ -17,7 +17,7 @@ from ledger_pipelines.store.integration_errors import without_ignored
 from ledger_pipelines.store.months import Change
 from ledger_pipelines.store.queries.contract_names import named_contracts
 from ledger_pipelines.tables import TABLES
-from ledger_pipelines.tables.labels import told_problems
+from ledger_pipelines.tables.labels import describe_problems
 from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step
 
@@ -44,7 +44,7 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
     """One finding for each month that was read: could every record be? Notes, and what is ignored, do not count."""
     told = "some records could not be read"
     problems = [one for one in without_ignored(step.connection, problems) if one.is_blocking]
-    names = told_problems(problem.message for problem in problems)
+    names = describe_problems(problem.message for problem in problems)
     return [
         Finding(
             asset=table,

@@ -87,11 +87,11 @@ def remove_row(
 def told_key(editable: Editable, row: Row) -> str:
     """A row as a sentence names it: `charge Monitoring of 620547 from 2025-07`."""
     words = [str(row[name]) for name in editable.key]
-    told = words[0] if len(words) == 1 else f"{words[1]} of {words[0]}"
+    message = words[0] if len(words) == 1 else f"{words[1]} of {words[0]}"
     if editable.key[0] == "billing_plan":
-        told = f"{words[0]} ({words[1]})"
+        message = f"{words[0]} ({words[1]})"
     since = row.get("from_month")
-    return f"{editable.row} {told}" + (f" from {since:%Y-%m}" if since is not None else "")
+    return f"{editable.row} {message}" + (f" from {since:%Y-%m}" if since is not None else "")
 
 
 @contextmanager

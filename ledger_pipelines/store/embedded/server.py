@@ -236,7 +236,7 @@ def _reason(log: Path, began: int) -> str:
     with suppress(OSError), log.open("rb") as output:
         output.seek(began)
         lines = output.read().decode(errors="replace").splitlines()
-        told = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-        if told or lines:
-            return (told or lines)[-1]
+        message = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
+        if message or lines:
+            return (message or lines)[-1]
     return "it said nothing"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import column, joined_text, kept, positions
+from ledger_pipelines.columns import column, filter_rows, joined_text, positions
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.contracts import contract_movements, split_by_document
 from ledger_pipelines.invoicing.documents import (
@@ -231,7 +231,7 @@ def _as_closed(documents: Documents, booked: pa.Table, services: pa.Table) -> li
     own, news = own_and_news(documents)
     keys = ["month", "document_id"]
     taken = joined_text(news.headers.select(["month", "id"]).rename_columns(keys), keys)
-    earlier = kept(booked, positions(joined_text(booked, keys), taken) < 0)
+    earlier = filter_rows(booked, positions(joined_text(booked, keys), taken) < 0)
     return [
         contract_movements(own, booked.slice(0, 0), services),
         contract_movements(news, earlier, services),

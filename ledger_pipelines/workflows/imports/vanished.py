@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.closing.restatement import rows_with, rows_without
-from ledger_pipelines.columns import Column, column, kept, positions, present, take
+from ledger_pipelines.columns import Column, column, filter_rows, positions, present, take
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.shrinkage import is_doubtful, shrunken_list
 from ledger_pipelines.sources.holded.client import Documents, HoldedClient
@@ -88,7 +88,9 @@ def _only_on_documents(
     """Contacts that documents name and that are not known."""
     of_documents = column(documents.invoices, "contact_id")
     is_new = present(of_documents) & (positions(of_documents, known) < 0)
-    named_there: list[Any] = column(kept(documents.invoices, is_new), "contact_id").unique().to_pylist()
+    named_there: list[Any] = (
+        column(filter_rows(documents.invoices, is_new), "contact_id").unique().to_pylist()
+    )
     wanted: list[str] = sorted(named_there)
     asked = wanted[:_MOST_QUESTIONS]
     if not asked:
