@@ -55,9 +55,7 @@ def books(database: Database, connection: psycopg.Connection) -> Database:
         "billing_statements": result.statements,
         "billing_statement_lines": result.lines,
         "contracts": _contracts(inputs.contracts),
-        "clients": in_month(
-            inputs.clients.append_column("student_id", pa.nulls(len(HOSTILE), pa.int64())), MARCH
-        ),
+        "clients": in_month(inputs.clients, MARCH),
     }
     for table, frame in frames.items():
         ensure_months(connection, [table], [MARCH])

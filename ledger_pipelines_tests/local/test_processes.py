@@ -21,7 +21,7 @@ from ledger_pipelines_tests.end_to_end.harness import eventually
 PARENT = """
 import sys, time
 from pathlib import Path
-from ledger_pipelines.commands import processes
+from ledger_pipelines.local import processes
 child = processes.start("child", ["ledger_pipelines_tests.local.waits"], home=Path(sys.argv[1]))
 print(child.process.pid, flush=True)
 time.sleep(600)
