@@ -110,6 +110,13 @@ def is_among(frame: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> Series
     return column_of(pa.array(found["among"] == "both"), frame.index)
 
 
+def over_distinct(values: Series, function: Callable[[Series], Series]) -> Series:
+    """A function of a column, reckoned for its distinct values alone: where it costs more than to look them up."""
+    encoded: Any = values_of(values).combine_chunks().dictionary_encode(null_encoding="encode")
+    answers = values_of(function(pd.Series(pd.arrays.ArrowExtensionArray(encoded.dictionary))))
+    return column_of(answers.take(encoded.indices), values.index)
+
+
 def mapped(values: Series, function: Callable[[Any], Any], kind: pa.DataType) -> Series:
     """A Python function of each value, called once for each distinct one, None among them if it occurs."""
     # Combined first: a dictionary of no chunks at all cannot be.

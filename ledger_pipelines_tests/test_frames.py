@@ -14,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger_pipelines.errors import FrameError, LedgerError
-from ledger_pipelines.frames import constant, dtype, mapped, narrowed, rounded, to_arrow, to_pandas, widened
+from ledger_pipelines.frames import (
+    Series,
+    constant,
+    dtype,
+    mapped,
+    narrowed,
+    over_distinct,
+    rounded,
+    to_arrow,
+    to_pandas,
+    widened,
+)
 from ledger_pipelines.money import AMOUNT, RATE
 from ledger_pipelines_tests.watching import inexact_columns, watched_frames
 
@@ -171,3 +182,20 @@ class TestTheWatcher:
             AssertionError, match=r"a_rule: `assign` made columns that are not exact: b: float64"
         ):
             rule["make"]()
+
+
+class TestOverDistinct:
+    def test_each_distinct_value_is_reckoned_once_and_every_row_has_its_answer(self) -> None:
+        seen: list[int] = []
+
+        def doubled(values: Series) -> Series:
+            seen.extend(values.tolist())
+            return values * 2
+
+        found = over_distinct(_column([3, 1, 3, 3], pa.int64()), doubled)
+        assert found.tolist() == [6, 2, 6, 6]
+        assert sorted(seen) == [1, 3]
+
+    def test_of_no_rows_has_the_answer_s_type(self) -> None:
+        found = over_distinct(_column([], pa.int64()), lambda values: values.astype(dtype(pa.string())))
+        assert found.dtype == dtype(pa.string())

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from ledger_pipelines.billing.outputs import QUANTITY
-from ledger_pipelines.frames import Series, dtype, narrowed, rounded
+from ledger_pipelines.frames import Series, dtype, narrowed, over_distinct, rounded
 from ledger_pipelines.tables.table import HOURS
 
 _UNITS = pa.int64()
@@ -27,9 +27,13 @@ _DIVIDEND = pa.decimal128(32, 13)
 
 def hours_in_units(hours: Series) -> Series:
     """Hours (HOURS), each taken for the whole seconds that it was made of; a missing one is 0."""
-    seconds = rounded(hours.fillna(0) * _SECONDS, 0)
-    units: Series = seconds.astype(dtype(_UNITS)) * _SECOND
-    return units
+
+    def whole_seconds(distinct: Series) -> Series:
+        seconds = rounded(distinct.fillna(0) * _SECONDS, 0)
+        units: Series = seconds.astype(dtype(_UNITS)) * _SECOND
+        return units
+
+    return over_distinct(hours, whole_seconds)
 
 
 def allowance_in_units(hours: Series) -> Series:
@@ -49,5 +53,8 @@ def quantities(units: Series) -> Series:
 
 
 def _in_hours(units: Series, kind: pa.Decimal128Type) -> Series:
-    # Division cuts its result off, at a place that is not rounded by.
-    return narrowed(rounded(units.astype(dtype(_DIVIDEND)) / _HOUR, kind.scale), kind)
+    def divided(distinct: Series) -> Series:
+        # Division cuts its result off, at a place that is not rounded by.
+        return narrowed(rounded(distinct.astype(dtype(_DIVIDEND)) / _HOUR, kind.scale), kind)
+
+    return over_distinct(units, divided)

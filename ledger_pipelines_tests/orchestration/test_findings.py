@@ -62,7 +62,13 @@ def lines(count: int) -> pa.Table:
 
 def found(month: date, rows: pa.Table) -> Finding:
     return rows_finding(
-        "billing_statements", "once", month, rows, told="lines billed twice", severity=ERROR, advice="Look."
+        "billing_statements",
+        "once",
+        month,
+        rows,
+        heading="lines billed twice",
+        severity=ERROR,
+        advice="Look.",
     )
 
 
