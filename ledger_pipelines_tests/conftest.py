@@ -13,6 +13,7 @@ import hypothesis
 import psycopg
 import pytest
 
+from ledger_pipelines.definitions import definitions
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import migrate
@@ -34,7 +35,7 @@ _FORGETFUL = {
 _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
-_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "commands", "homes", "sandbox"}
+_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "sandbox"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & _PROCESS_FIXTURES or _PROCESS_FOLDERS & set(item.path.parts):
             item.add_marker(pytest.mark.process)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def months_of_the_definitions() -> None:
+    """The definitions of this process have the months of the tests' ledgers; no folder's ledger is asked for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEDGER_FIRST_MONTH", f"{FIRST_MONTH:%Y-%m}")
+        definitions()
 
 
 @pytest.fixture(scope="session")
