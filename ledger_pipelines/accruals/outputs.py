@@ -40,18 +40,6 @@ UNUSABLE_MEMBERSHIP = "unusable_membership"
 CRM_NOT_READ = "crm_not_read"
 MEMBERSHIP_GONE = "membership_gone"
 CHANGE_OF_ESTIMATE = "change_of_estimate"
-NOTICE_KINDS = (
-    MISSING_CRM_DATA,
-    NOT_IN_CRM,
-    UNDATED_NOTION_STATUS,
-    NOT_CONGRUENT_STATUS,
-    STALLED,
-    UNASSIGNED_PERIOD,
-    UNUSABLE_MEMBERSHIP,
-    CRM_NOT_READ,
-    MEMBERSHIP_GONE,
-    CHANGE_OF_ESTIMATE,
-)
 
 
 #: The columns that name a contract, and those that name its month. Contracts of one client, service and currency are

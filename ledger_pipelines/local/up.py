@@ -29,7 +29,6 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import migrate
 
 _START_TIMEOUT = 120.0
-SANDBOX_PORT = 5999
 LOOPBACK = "127.0.0.1"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -42,21 +42,6 @@ from ledger_pipelines.tables import codex
 
 _STRICT = ConfigDict(strict=True)
 
-#: Rates of a billing plan, as Codex names them; TB for `backup_included_tb`, money for one unit else.
-RATES = (
-    "per_user_cost",
-    "per_workstation_cost",
-    "per_server_cost",
-    "per_vm_cost",
-    "per_switch_cost",
-    "per_firewall_cost",
-    "per_hour_ticket_cost",
-    "backup_base_fee_workstation",
-    "backup_base_fee_server",
-    "backup_included_tb",
-    "backup_per_tb_fee",
-)
-
 
 _HOURS: TypeAdapter[Decimal] = TypeAdapter(Hours)
 _FLAGS = {0: False, 1: True, "false": False, "true": True}

@@ -206,8 +206,6 @@ _DOCUMENTS = TypeAdapter(list[Annotated[DocumentWire, AfterValidator(_document_r
 
 
 _TEXT, _DATE, _BOOL = pa.string(), pa.date32(), pa.bool_()
-_PRECISE = pa.decimal128(18, 6)
-_PERCENT = pa.decimal128(9, 4)
 
 SALES_CHANNELS = tables.SERVICES.without()
 CONTACTS = tables.HOLDED_CONTACTS.without()
