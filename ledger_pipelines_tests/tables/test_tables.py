@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 import pytest
 
+from ledger_pipelines.billing import devices
+from ledger_pipelines.store.edits.tables import ALL, Editable
 from ledger_pipelines.tables import TABLES
 from ledger_pipelines.tables.lineage import LINEAGE
 from ledger_pipelines.tables.table import Table
@@ -16,6 +20,8 @@ WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"""
 _PRIMARY_KEY = """SELECT attname FROM pg_index, unnest(indkey) WITH ORDINALITY AS k(number, place)
 JOIN pg_attribute ON attrelid = to_regclass(%s) AND attnum = number
 WHERE indrelid = attrelid AND indisprimary ORDER BY place"""
+_CHECKS = """SELECT pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid = to_regclass(%s) AND contype = 'c' AND pg_get_constraintdef(oid) LIKE %s"""
 _OURS = sorted(name for name in TABLES if name != "cfo_transactions")
 
 
@@ -43,6 +49,18 @@ def test_every_month_table_of_the_database_is_described(connection: psycopg.Conn
         "SELECT relname FROM pg_class WHERE relkind = 'p' AND relnamespace = 'ledger'::regnamespace"
     ).fetchall()
     assert {name for (name,) in partitioned} == {table.name for table in TABLES.values() if table.is_monthly}
+
+
+@pytest.mark.parametrize("editable", [one for one in ALL if one.choices], ids=lambda one: one.name)
+def test_what_a_person_may_choose_is_what_the_database_takes_and_the_rule_bills(
+    connection: psycopg.Connection, editable: Editable
+) -> None:
+    for column, words in editable.choices:
+        checks = connection.execute(_CHECKS, [editable.name, f"%({column} %"]).fetchall()
+        # Another check of the column says when a custom cost is needed.
+        assert max((set(re.findall(r"'([^']*)'", check)) for (check,) in checks), key=len) == set(words)
+        if column == "billing_type":
+            assert set(devices.DEVICE_TYPES.rates) == set(words)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
