@@ -67,6 +67,21 @@ BEGIN
                    'FOR EACH STATEMENT EXECUTE FUNCTION refuse_closed_month()', month_partition(table_name, month));
 END $$;
 
+-- PostgreSQL hands row triggers on to partitions, and no statement triggers: without them, a statement straight into a
+-- partition would pass unseen.
+CREATE FUNCTION copy_statement_triggers(table_name text, month date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    definition text;
+BEGIN
+    FOR definition IN
+        SELECT pg_get_triggerdef(oid) FROM pg_trigger
+        WHERE tgrelid = format('ledger.%I', table_name)::regclass AND NOT tgisinternal AND tgtype & 1 = 0
+    LOOP
+        EXECUTE replace(definition, format(' ON ledger.%I ', table_name),
+                        format(' ON ledger.%I ', month_partition(table_name, month)));
+    END LOOP;
+END $$;
+
 CREATE FUNCTION ensure_month(table_name text, month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     partition_name text := month_partition(table_name, month);
@@ -79,6 +94,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ledger.ensure_month:' || partition_name, 0));
     EXECUTE format('CREATE TABLE IF NOT EXISTS ledger.%I PARTITION OF ledger.%I FOR VALUES FROM (%L) TO (%L)',
                    partition_name, table_name, month, (month + interval '1 month')::date);
+    PERFORM copy_statement_triggers(table_name, month);
     -- A table that came after the month was closed: its partition of a closed month is closed, too.
     IF EXISTS (SELECT FROM ledger_periods p WHERE p.month = ensure_month.month AND p.status = 'closed') THEN
         PERFORM freeze_partition(table_name, month);

@@ -6,10 +6,20 @@ and constraints, which `sql/` has.
 
 from __future__ import annotations
 
-from ledger_pipelines.tables import accruals, billing, cfo, closing, codex, crm, edits, invoicing
+from ledger_pipelines.tables import (
+    accruals,
+    billing,
+    cfo,
+    closing,
+    codex,
+    crm,
+    edits,
+    general_ledger,
+    invoicing,
+)
 from ledger_pipelines.tables.table import Table
 
-_MODULES = (codex, invoicing, crm, billing, accruals, closing, cfo, edits)
+_MODULES = (codex, invoicing, crm, billing, accruals, closing, cfo, edits, general_ledger)
 #: The tables by name.
 TABLES: dict[str, Table] = {
     table.name: table for module in _MODULES for table in vars(module).values() if isinstance(table, Table)
