@@ -1,0 +1,1 @@
+"""Accounting files: what people hand over, read strictly and whole."""
