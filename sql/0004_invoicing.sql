@@ -77,9 +77,11 @@ CREATE TABLE invoice_lines (
     discount    numeric(9, 4) NOT NULL,
     net_amount  numeric(18, 2) NOT NULL,
     retention   numeric(9, 4) NOT NULL DEFAULT 0,
+    tax_rate    numeric(9, 4),
     PRIMARY KEY (month, invoice_id, line_number)
 ) PARTITION BY RANGE (month);
 COMMENT ON COLUMN invoice_lines.retention IS 'Percent of the line that the client withholds and pays to the tax office.';
+COMMENT ON COLUMN invoice_lines.tax_rate IS 'Percent of tax on the line; null where the document does not say it.';
 COMMENT ON COLUMN invoice_lines.net_amount IS
     'Price x units less discount, without tax, rounded half up to the currency''s least amount, as on the document: of '
     'a credit note it is positive, and a discount of the document is not in it. What a line comes to is in contracts.';

@@ -119,6 +119,7 @@ INVOICE_LINES = Table(
         Column("units", numeric(18, 6), "how many"),
         Column("discount", numeric(9, 4), "off the line, in percent"),
         Column("retention", numeric(9, 4), "withheld by the client for the tax office, in percent"),
+        Column("tax_rate", numeric(9, 4), "the tax on the line, in percent", is_optional=True),
         Column(
             "net_amount", AMOUNT, "price x units less discount, without tax, rounded half up to cents, once"
         ),
