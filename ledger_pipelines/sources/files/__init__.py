@@ -1,1 +1,1 @@
-"""Accounting files: what people hand over, read strictly and whole."""
+"""Files that people bring: accounting files, e-invoices and journals. Each is taken whole or refused whole."""
