@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -50,6 +51,21 @@ def read_imported(connection: psycopg.Connection, source_system: str, prefixes: 
         prefixes=sql.Literal(list(prefixes)),
     )
     return copy_out(connection, query, IMPORTED)
+
+
+def find_imported(connection: psycopg.Connection, ids: Any) -> pa.Table:
+    """Those of the entries with these ids that are there (`IMPORTED`), in whichever month."""
+    rows = connection.execute(
+        "SELECT month, id, content FROM journal_entries WHERE id = ANY(%s)", [ids.to_pylist()]
+    ).fetchall()
+    return pa.Table.from_pylist(
+        [dict(zip(IMPORTED.names, row, strict=True)) for row in rows], schema=IMPORTED
+    )
+
+
+def read_party_ids(connection: psycopg.Connection) -> frozenset[str]:
+    """The ids of all parties."""
+    return frozenset(party for (party,) in connection.execute("SELECT id FROM parties").fetchall())
 
 
 def read_openings(connection: psycopg.Connection) -> list[Opening]:

@@ -26,7 +26,7 @@ from ledger_pipelines.general_ledger.imported.keys import SAFT, distinct
 from ledger_pipelines.general_ledger.imported.lines import KINDS, Books, journal_of
 from ledger_pipelines.general_ledger.imported.masters import account_kind, control_accounts
 from ledger_pipelines.general_ledger.imported.opening import opening_day, opening_entry
-from ledger_pipelines.general_ledger.journal import Journal
+from ledger_pipelines.general_ledger.journal import Journal, entry_id, entry_ids
 from ledger_pipelines.general_ledger.parties import registration_number
 from ledger_pipelines.months import describe_months, month_of
 from ledger_pipelines.settings import Settings
@@ -48,7 +48,13 @@ from ledger_pipelines.store.parties import register_parties
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.tables.general_ledger import ACCOUNTS
 from ledger_pipelines.workflows.general_ledger.company import settle_company, whose_books
-from ledger_pipelines.workflows.general_ledger.imported_before import OPERATION, conflicts, importing_alone
+from ledger_pipelines.workflows.general_ledger.imported_before import (
+    OPERATION,
+    conflicts,
+    control_accounts_of,
+    importing_alone,
+    told_apart,
+)
 from ledger_pipelines.workflows.general_ledger.reading_saft import (
     Reading,
     note_repeated,
@@ -155,7 +161,7 @@ def _import(
 ) -> SaftOutcome:
     reading = read_export(export, spool)
     accounts = read_accounts(connection)
-    controls = control_accounts(reading.parties.values(), _known_controls(accounts))
+    controls = control_accounts(reading.parties.values(), control_accounts_of(accounts))
     note_repeated(reading, spool, controls)
     years = [str(year) for year in distinct(reading.entries["year"])]
     work = _Export(reading, spool, accounts, controls, read_imported(connection, SAFT, years))
@@ -171,18 +177,13 @@ def _import(
             "and nothing was imported."
         )
     _post(connection, work, plan, outcome, on_posted)
-    record_problems(connection, SAFT, OPERATION, [], months=_touched(work))
+    settle_conflicts(connection, SAFT, _entry_ids(work))
     outcome.comparisons += [
         *compare_accounts(reading.accounts, reading.movements),
         *compare_parties(reading.parties, reading.movements, controls),
     ]
     outcome.notices += reading.notices
     return outcome
-
-
-def _known_controls(accounts: pa.Table) -> dict[str, list[str]]:
-    rows = accounts.select(["number", "control"]).to_pylist()
-    return {kind: [row["number"] for row in rows if row["control"] == kind] for kind in KINDS}
 
 
 def _registered(connection: psycopg.Connection, work: _Export) -> Books:
@@ -205,7 +206,7 @@ def _planned(connection: psycopg.Connection, work: _Export, outcome: SaftOutcome
             plan.months |= set(work.reading.months)
             return plan
         for journal in work.batches(books):
-            new, differing, before = _told_apart(journal.entries, work.known)
+            new, differing, before = told_apart(journal.entries, work.known)
             plan.months |= set(distinct(new["month"]))
             if differing.num_rows:
                 plan.problems += conflicts(connection, SAFT, differing, before, journal.lines)
@@ -255,19 +256,10 @@ def _plan_opening(
         plan.months.add(month_of(day))
 
 
-def _told_apart(entries: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The entries that are new, those that are known with other content, and how these are known."""
-    places = _compute.index_in(entries["id"], value_set=known["id"]).combine_chunks()
-    is_new = _compute.is_null(places)
-    before = known.take(_compute.fill_null(places, 0))
-    differs = _compute.and_not(_compute.not_equal(entries["content"], before["content"]), is_new)
-    return entries.filter(is_new), entries.filter(differs), before.filter(differs)
-
-
 def _refuse_conflicts(connection: psycopg.Connection, work: _Export, plan: _Plan) -> None:
     if not plan.problems:
         return
-    record_problems(connection, SAFT, OPERATION, plan.problems, months=_touched(work))
+    record_problems(connection, SAFT, OPERATION, plan.problems, is_complete=False)
     more = f" (and {len(plan.problems) - 1:,} more)" if len(plan.problems) > 1 else ""
     raise LedgerError(
         f"{work.reading.name} changes what was imported before, and nothing was imported: "
@@ -275,9 +267,13 @@ def _refuse_conflicts(connection: psycopg.Connection, work: _Export, plan: _Plan
     )
 
 
-def _touched(work: _Export) -> list[date]:
-    day = opening_day(work.reading.starts, work.reading.months, by_date=work.reading.by_date)
-    return sorted({*work.reading.months, *([] if day is None else [month_of(day)])})
+def _entry_ids(work: _Export) -> list[str]:
+    """The ids of the file's entries and of its opening balances, as errors name them."""
+    reading = work.reading
+    day = opening_day(reading.starts, reading.months, by_date=reading.by_date)
+    heads = pa.table({"source_id": reading.ids, "revision": reading.revisions})
+    heads = heads.append_column("source_system", pa.repeat(pa.scalar(SAFT), heads.num_rows))
+    return [*entry_ids(heads).to_pylist(), entry_id(SAFT, f"opening/{day}", 0)]
 
 
 def _post(
