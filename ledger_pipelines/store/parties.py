@@ -1,0 +1,69 @@
+"""Customers and suppliers: which party each system's company or person is (rules/general_ledger.md, Parties)."""
+
+from __future__ import annotations
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from ledger_pipelines.store.copy import copy_in, copy_out
+from ledger_pipelines.tables.general_ledger import PARTIES
+from ledger_pipelines.tables.table import TEXT
+
+#: What a source says of a party; a row for each id of a system, apart for customer and supplier.
+OF_SOURCE = PARTIES.schema.empty_table().drop_columns(["id"]).schema
+KNOWN = pa.schema([(name, TEXT) for name in ("kind", "source_system", "source_id", "party")])
+_STAGE = "parties_of_source"
+_MAKE = """
+WITH strangers AS (
+    SELECT s.*, s.kind || ':' || coalesce(s.registration_number, s.source_system || ':' || s.source_id) AS id
+    FROM pg_temp.parties_of_source s LEFT JOIN party_sources known USING (kind, source_system, source_id)
+    WHERE known.party IS NULL
+), made AS (
+    INSERT INTO parties (id, kind, name, registration_number, source_system, source_id, payment_days, payment_months,
+                         free_billing_month, expense_account)
+    SELECT DISTINCT ON (id) id, kind, name, registration_number, source_system, source_id, payment_days, payment_months,
+           free_billing_month, expense_account
+    FROM strangers ORDER BY id, source_system, source_id
+    ON CONFLICT (id) DO NOTHING
+)
+INSERT INTO party_sources (kind, source_system, source_id, party)
+SELECT kind, source_system, source_id, id FROM strangers"""
+_FILL = """
+UPDATE parties p
+SET registration_number = coalesce(p.registration_number, s.registration_number),
+    payment_days = coalesce(p.payment_days, s.payment_days),
+    payment_months = coalesce(p.payment_months, s.payment_months),
+    expense_account = coalesce(p.expense_account, s.expense_account)
+FROM pg_temp.parties_of_source s JOIN party_sources known USING (kind, source_system, source_id)
+WHERE p.id = known.party AND (
+    (p.registration_number IS NULL AND s.registration_number IS NOT NULL)
+    OR (p.payment_days IS NULL AND s.payment_days IS NOT NULL)
+    OR (p.payment_months IS NULL AND s.payment_months IS NOT NULL)
+    OR (p.expense_account IS NULL AND s.expense_account IS NOT NULL))"""
+_READ_KNOWN = sql.SQL("""SELECT kind, source_system, source_id, party
+FROM pg_temp.parties_of_source JOIN party_sources USING (kind, source_system, source_id) ORDER BY 1, 2, 3""")
+
+
+def register_parties(connection: psycopg.Connection, parties: pa.Table) -> pa.Table:
+    """The party of each row of `parties` (`OF_SOURCE`), which is made where it is new: `kind`, `source_system`,
+    `source_id`, `party`.
+
+    A new one is known by its registration number where it has one, else by its system and its id there. Of one that is
+    there only what is empty is filled: what a person wrote stays.
+    """
+    with connection.transaction():
+        connection.execute("SELECT set_config('ledger.import', 'on', true), pg_advisory_xact_lock(7435, 2)")
+        connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM parties WITH NO DATA").format(
+                sql.Identifier(_STAGE), sql.SQL(", ").join(map(sql.Identifier, OF_SOURCE.names))
+            )
+        )
+        copy_in(
+            connection, sql.Identifier("pg_temp", _STAGE), parties.select(OF_SOURCE.names).cast(OF_SOURCE)
+        )
+        connection.execute(_MAKE)
+        connection.execute(_FILL)
+        known = copy_out(connection, _READ_KNOWN, KNOWN)
+        connection.execute(sql.SQL("DROP TABLE pg_temp.{}").format(sql.Identifier(_STAGE)))
+    return known
