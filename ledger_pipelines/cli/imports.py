@@ -20,7 +20,7 @@ app = typer.Typer(help="Takes accounting files and e-invoices into the ledger.",
 _Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="The files; each is taken whole or refused.")
 ]
-_COLOURS = {"taken": "green", "unchanged": "dim", "refused": "red"}
+_COLOURS = {"taken": "green", "completed": "green", "unchanged": "dim", "refused": "red"}
 
 
 @app.command()

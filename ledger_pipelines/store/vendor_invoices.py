@@ -70,6 +70,28 @@ def add_documents(connection: psycopg.Connection, frames: Mapping[str, pa.Table]
         record_writes(connection, table.name, months, written_by=None)
 
 
+def fill_self_assessed(connection: psycopg.Connection, month: date, taxes: pa.Table) -> int:
+    """Sets the self-assessed VAT of a document's taxes where none is kept and these have one; the number of rows.
+
+    For a transaction of the caller's. A closed month's stay as they are.
+    """
+    table = VENDOR_INVOICE_TAXES.name
+    if lock_months(connection, table, [month]):
+        return 0
+    filled = 0
+    for row in taxes.to_pylist():
+        filled += connection.execute(
+            """UPDATE vendor_invoice_taxes
+               SET self_assessed_rate = %(self_assessed_rate)s, self_assessed = %(self_assessed)s
+               WHERE month = %(kept_in)s AND supplier = %(supplier)s AND kind = %(kind)s AND number = %(number)s
+                 AND line = %(line)s AND self_assessed IS NULL AND %(self_assessed)s::numeric IS NOT NULL""",
+            {**row, "kept_in": month},
+        ).rowcount
+    if filled:
+        record_writes(connection, table, [month], written_by=None)
+    return filled
+
+
 def read_documents(
     connection: psycopg.Connection, months: Sequence[date]
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
