@@ -1,1 +1,1 @@
-"""The general ledger's use cases: importing documents and accounting files, posting, reconciling."""
+"""The general ledger: posting, imports, sub-ledgers and reports (rules/general_ledger.md)."""
