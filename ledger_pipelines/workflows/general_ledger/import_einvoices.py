@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from ledger_pipelines.en16931 import Document
 from ledger_pipelines.errors import LedgerError, Problem
-from ledger_pipelines.general_ledger.einvoices.accounts import purchase_accounts
 from ledger_pipelines.general_ledger.einvoices.checks import failures_of
 from ledger_pipelines.general_ledger.einvoices.notices import notices_of
 from ledger_pipelines.general_ledger.einvoices.rows import (
@@ -25,6 +24,7 @@ from ledger_pipelines.general_ledger.einvoices.rows import (
     content_of,
     party_of,
     posting_date_of,
+    purchase_accounts,
     registered_number_of,
     rows_of,
     source_id_of,
@@ -44,7 +44,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.files.einvoice.reading import read_document
 from ledger_pipelines.sources.files.einvoice.tree import head_of
 from ledger_pipelines.sources.files.xml import parse_xml, read_bytes
-from ledger_pipelines.store.accounts import read_accounts
+from ledger_pipelines.store.copy import read_table
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.parties import OF_SOURCE, read_party, register_parties
@@ -126,7 +126,7 @@ def import_einvoices(
     The connection is one in autocommit mode. Another content under the key of a document that is there is refused and
     kept as an integration error.
     """
-    books = _Books(whose_books(connection, settings), read_accounts(connection), settings, today)
+    books = _Books(whose_books(connection, settings), read_table(connection, "accounts"), settings, today)
     files = tuple(_import(connection, path, books) for path in paths)
     return Outcome(files, tuple(_unknown_buyers(files)) if books.company is None else ())
 
