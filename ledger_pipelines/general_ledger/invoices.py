@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, constant, narrowed, records_of, rounded, to_pandas, widened
+from ledger_pipelines.frames import Series, constant, narrowed, records_of, rounded, to_pandas
 from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.drafts import drafts_of, part
 from ledger_pipelines.general_ledger.journal import Journal
@@ -18,7 +18,7 @@ from ledger_pipelines.general_ledger.vat import vat_parts
 from ledger_pipelines.money import AMOUNT, format_money
 from ledger_pipelines.tables import TABLES
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
-from ledger_pipelines.tables.table import TEXT
+from ledger_pipelines.tables.table import DATE, TEXT
 
 HOLDED = "holded"
 INVOICES = TABLES["invoices"].part(
@@ -47,13 +47,12 @@ PAYMENTS = TABLES["invoice_payments"].part(
     )
 )
 #: What a document's contracts come to by its month: `month`, `document_id`, `amount`; negative of a credit note.
-DEFERRED = pa.schema(
-    [pa.field("month", pa.date32()), pa.field("document_id", TEXT), pa.field("amount", AMOUNT)]
-)
+DEFERRED = pa.schema(dict[str, pa.DataType](month=DATE, document_id=TEXT, amount=AMOUNT))
 #: What subtotal, tax and total may differ by without anybody having to look: each was rounded.
 _ROUNDING = Decimal("0.05")
 #: What withheld tax may differ by from its lines' percent.
 _WITHHOLDING_ROUNDING = Decimal("1.00")
+_PERCENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +137,8 @@ def _signed(rows: pd.DataFrame, deferred: pa.Table, lines: pa.Table) -> pd.DataF
     """The documents with their amounts as the ledger has them: of a credit note the reverse of an invoice's."""
     of_contracts = to_pandas(deferred).rename(columns={"document_id": "source_id", "amount": "deferred"})
     held = to_pandas(lines).rename(columns={"invoice_id": "source_id"})
-    share = widened(held["net_amount"]) * widened(held["retention"])
-    held = held.assign(withheld=narrowed(rounded(share, 2), pa.decimal128(38, 2)))
+    of_whole = held["net_amount"] * held["retention"] * constant(_PERCENT, pa.decimal128(3, 2), held)
+    held = held.assign(withheld=narrowed(of_whole, pa.decimal128(38, 8)))
     withheld = held.groupby(["month", "source_id"], as_index=False).agg(
         {"withheld": "sum", "retention": "max"}
     )
@@ -160,7 +159,7 @@ def _signed(rows: pd.DataFrame, deferred: pa.Table, lines: pa.Table) -> pd.DataF
         deferred=narrowed(rows["deferred"], LEDGER_AMOUNT).fillna(zero),
         lacking=narrowed(subtotal + tax - total, LEDGER_AMOUNT),
         has_retention=(rows["retention"] != 0).fillna(False),
-        withheld=signed(narrowed(rounded(rows["withheld"] / 100, 2), LEDGER_AMOUNT)).fillna(zero),
+        withheld=signed(rounded(rows["withheld"], 2)).fillna(zero),
         source_type=constant("credit_note", TEXT, rows).where(is_credit, "customer_invoice"),
         settles=(HOLDED + "/" + rows["source_document_id"]).where(is_credit),
         description=constant("Credit note ", TEXT, rows).where(is_credit, "Invoice ")

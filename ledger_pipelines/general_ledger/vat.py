@@ -18,11 +18,9 @@ from ledger_pipelines.tables.table import TEXT
 
 _KEYS = ["month", "source_id"]
 _SHARES = pa.schema(
-    [
-        *(pa.field(name, TEXT) for name in ("source_system", "source_id", "description")),
-        *(pa.field(name, LEDGER_AMOUNT) for name in ("tax", "subtotal")),
-        pa.field("tax_rate", VAT_RATE),
-    ]
+    dict.fromkeys(("source_system", "source_id", "description"), TEXT)
+    | dict.fromkeys(("tax", "subtotal"), LEDGER_AMOUNT)
+    | {"tax_rate": VAT_RATE}
 )
 _ZERO = Decimal(0)
 

@@ -126,6 +126,35 @@ INVOICE_LINES = Table(
     ),
 )
 
+INVOICE_PAYMENTS = Table(
+    "invoice_payments",
+    "A row is a payment of an invoice or credit note in the month of its own date; news of a closed month's is in the "
+    "first open one.",
+    key=("id",),
+    preview=(
+        "document_number",
+        "contact_name",
+        "amount",
+        "currency",
+        "date",
+        "document_type",
+    ),
+    columns=(
+        Column("id", TEXT, "the document's id and the payment's own, or its place where it has none"),
+        Column("document_id", TEXT, "the document that it is a payment of"),
+        Column("document_type", TEXT, "invoice or creditnote"),
+        Column("document_number", TEXT, "the document's, as it is printed", is_optional=True),
+        Column("contact_id", TEXT, "the client's id in Holded", is_optional=True),
+        Column("contact_name", TEXT, "the client's name on the document", is_optional=True),
+        Column("date", DATE, "the day in Madrid"),
+        Column(
+            "amount", AMOUNT, "paid of an invoice, paid back of a credit note; negative the other way round"
+        ),
+        Column("currency", TEXT, "ISO 4217 code of the amount, the document's"),
+        Column("is_removed", BOOLEAN, "a closed month holds it and Holded has it no more"),
+    ),
+)
+
 CONTRACTS = Table(
     "contracts",
     "A row is what a document changes, in a month, in the contracts of a client for a service.",
