@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,18 +17,24 @@ from ledger_pipelines.general_ledger import crypto, invoices, statements
 from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.corrections import Corrections, corrections, reversals, with_revisions
 from ledger_pipelines.general_ledger.drafts import joined
-from ledger_pipelines.general_ledger.journal import Journal
+from ledger_pipelines.general_ledger.einvoices.entries import entries_of
+from ledger_pipelines.general_ledger.einvoices.rows import SOURCE_SYSTEM as EHF
+from ledger_pipelines.general_ledger.journal import Journal, sealed
 from ledger_pipelines.general_ledger.vat import rates_without_account
+from ledger_pipelines.months import format_month
 from ledger_pipelines.store import journal as journals
 from ledger_pipelines.store.copy import read_months, read_table
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.executions import recorded_execution
 from ledger_pipelines.store.months import Change, rows_of_months
+from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.queries.journal import read_crypto_invoices, read_deferred, read_uncounted
 from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.workflows.general_ledger.customers import Customers, register_customers
 from ledger_pipelines.workflows.step import Step
 
 #: Whose entries are derived, and so corrected when their source changes; all others were imported.
-DERIVED = frozenset({invoices.HOLDED, statements.BILLING, statements.ACCRUALS, crypto.CRYPTO})
+DERIVED = frozenset({invoices.HOLDED, statements.BILLING, statements.ACCRUALS, crypto.CRYPTO, EHF})
 INTEGRATION, OPERATION = "ledger", "posting"
 
 
@@ -53,8 +59,10 @@ def post(step: Step, months: Sequence[date]) -> Posted:
     """
     customers = register_customers(step.connection, months)
     with one_view(step.connection):
-        chart = Chart.of(read_table(step.connection, "accounts"))
+        accounts = read_table(step.connection, "accounts")
+        chart = Chart.of(accounts)
         found = _derived(step.connection, months, customers, chart)
+        found = replace(found, journal=joined([found.journal, _einvoices(step.connection, months, accounts)]))
         of_crypto = _crypto(step.connection, months, step.closed, customers, chart)
     open_months = step.open(months)
     desired = joined([_of_months(found.journal, open_months), of_crypto])
@@ -70,6 +78,24 @@ def post(step: Step, months: Sequence[date]) -> Posted:
             changes[table][month] = Change(added=len(documents), removed=len(documents))
     step.record(INTEGRATION, OPERATION, found.problems, months=months)
     return Posted(drafts, changes, differing, found.problems)
+
+
+def post_imported(database: Database, months: Sequence[date]) -> Posted:
+    """Posts months whose documents a person has just imported: an execution of the journal's step of its own."""
+    metadata = {"months": [format_month(month) for month in months]}
+    with (
+        database.connect(application_name="ledger import") as connection,
+        recorded_execution(database, "journal", metadata) as execution,
+    ):
+        step = Step(
+            connection=connection,
+            execution=execution,
+            months=list(months),
+            closed=closed_months(connection),
+            asked=list(months),
+            run_id=f"import {execution.id}",
+        )
+        return post(step, months)
 
 
 def _derived(
@@ -100,6 +126,12 @@ def _derived(
         pa.concat_tables([documents.gone, payments.gone]),
         [*documents.problems, *payments.problems, *_rates_without_account(lines, chart)],
     )
+
+
+def _einvoices(connection: psycopg.Connection, months: Sequence[date], accounts: pa.Table) -> Journal:
+    names = ("vendor_invoices", "vendor_invoice_taxes", "vendor_invoice_lines")
+    documents, taxes, lines = (read_months(connection, name, months) for name in names)
+    return sealed(*entries_of(documents, taxes, lines, accounts))
 
 
 def _crypto(
@@ -156,7 +188,9 @@ def _with_day(table: pa.Table, name: str, day: date) -> pa.Table:
 def _corrections(
     connection: psycopg.Connection, desired: Journal, gone: pa.Table, months: Sequence[date]
 ) -> Corrections:
-    documents = [frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)]
+    documents = [
+        frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)
+    ]
     wanted = pa.concat_tables(documents)
     posted = journals.read_posted(connection, months, wanted)
     here = rows_of_months(gone, months)
