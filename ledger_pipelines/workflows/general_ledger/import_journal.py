@@ -89,7 +89,7 @@ def import_journal(connection: psycopg.Connection, path: Path) -> JournalOutcome
                 _parties(connection, path.name, named_parties(lines, controls))
                 with posting_batches(connection, months) as post:
                     post(new, added)
-        settle_conflicts(connection, CSV, journal.entries["id"].to_pylist())
+        settle_conflicts(connection, CSV, distinct(journal.entries["id"]))
     return JournalOutcome(
         path.name,
         new.num_rows,
@@ -111,7 +111,7 @@ def _parties(
             raise LedgerError(f"{name} names the party {text} on a control account of {kind}s.")
     strange = sorted((kind, text) for kind, text in named if text not in known)
     for kind, text in strange:
-        if text.partition(":")[0] in ("customer", "supplier"):
+        if text.partition(":")[0] in KINDS:
             raise LedgerError(
                 f"{name} names the party {text}, which is not in `parties`: name a {kind} that is."
             )

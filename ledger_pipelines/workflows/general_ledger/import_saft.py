@@ -53,6 +53,7 @@ from ledger_pipelines.workflows.general_ledger.imported_before import (
     conflicts,
     control_accounts_of,
     importing_alone,
+    settle_conflicts,
     told_apart,
 )
 from ledger_pipelines.workflows.general_ledger.reading_saft import (
