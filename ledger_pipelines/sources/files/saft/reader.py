@@ -139,7 +139,7 @@ class SaftReader:
                         del element
                         yield
             except etree.XMLSyntaxError as error:
-                raise LedgerError(f"{self.content.name} cannot be read: {_reason(error)}.") from None
+                raise LedgerError(f"{self.content.name} cannot be read: {_reason(parser, error)}.") from None
 
     def _parser(self, stream: _Counting) -> Any:
         return etree.iterparse(
@@ -248,6 +248,9 @@ def _free(element: Element) -> None:
     parent.remove(element)
 
 
-def _reason(error: etree.XMLSyntaxError) -> str:
-    told = str(error.msg or "it is not XML").strip().rstrip(".")
-    return f"line {error.lineno}: {told}" if error.lineno else told
+def _reason(parser: Any, error: etree.XMLSyntaxError) -> str:
+    """What was wrong first: what is raised may be only what came of it."""
+    first = next(iter(parser.error_log), None)
+    message, line = (error.msg, error.lineno) if first is None else (first.message, first.line)
+    told = str(message or "it is not XML").strip().rstrip(".")
+    return f"line {line}: {told}" if line else told
