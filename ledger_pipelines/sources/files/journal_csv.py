@@ -49,7 +49,7 @@ _LONGEST = 140
 _NAMED = 10
 
 
-class _Mistake(Exception):  # noqa: N818
+class _LineError(Exception):
     """What is wrong with a line, in words that follow its number."""
 
 
@@ -60,7 +60,7 @@ def read_journal(path: Path) -> pa.Table:
     for row, fields in _records(path):
         try:
             found.append(_line(row, fields))
-        except _Mistake as mistake:
+        except _LineError as mistake:
             mistakes.append(f"line {row} {mistake}")
     if mistakes:
         refuse(path.name, mistakes)
@@ -121,18 +121,18 @@ def _checked_heading(name: str, heading: list[str]) -> list[str]:
 def _line(row: int, fields: dict[str, str]) -> dict[str, Any]:
     for name in ("entry", "account", "currency"):
         if not fields[name]:
-            raise _Mistake(f"has no {name}")
+            raise _LineError(f"has no {name}")
     currency = fields["currency"]
     if not re.fullmatch("[A-Z]{3}", currency):
-        raise _Mistake(f"has the currency {currency!r}: write three capital letters like NOK")
+        raise _LineError(f"has the currency {currency!r}: write three capital letters like NOK")
     for name in ("entry", "account", "source_id", "party"):
         if len(fields.get(name, "").encode()) > _LONGEST:
-            raise _Mistake(f"has a {name} of more than {_LONGEST} bytes")
+            raise _LineError(f"has a {name} of more than {_LONGEST} bytes")
     debit, credit = (_amount(fields[side], currency, side) for side in ("debit", "credit"))
     if debit is None and credit is None:
-        raise _Mistake("has neither debit nor credit")
+        raise _LineError("has neither debit nor credit")
     if debit and credit:
-        raise _Mistake(f"has both a debit of {fields['debit']} and a credit of {fields['credit']}")
+        raise _LineError(f"has both a debit of {fields['debit']} and a credit of {fields['credit']}")
     # A zero beside an amount is how some programs write nothing.
     is_debit = bool(debit) or (not credit and debit is not None)
     texts = {name: fields.get(name) or None for name in _OPTIONAL if name != "due_date"}
@@ -154,17 +154,17 @@ def _amount(text: str, currency: str, side: str) -> Decimal | None:
         return None
     match = _DECIMAL.fullmatch(text)
     if match is None or not (match[2] or match[3]):
-        raise _Mistake(
+        raise _LineError(
             f"has the {side} {text[:60]!r}: write digits with at most one point or comma, and no thousands separators"
         )
     sign, whole, part = match[1], match[2].lstrip("0"), match[3] or ""
     if len(part) > max(minor_unit(currency), 2) or (len(part) == 3 and minor_unit(currency) != 3):
-        raise _Mistake(
+        raise _LineError(
             f"has the {side} {text[:60]!r} with {len(part)} decimals, and {currency} has {minor_unit(currency)}: "
             "write no thousands separators"
         )
     if len(whole) > _DIGITS:
-        raise _Mistake(f"has a {side} of more than {_DIGITS} digits")
+        raise _LineError(f"has a {side} of more than {_DIGITS} digits")
     return Decimal(f"{sign}{whole or 0}.{part or 0}")
 
 
@@ -176,4 +176,4 @@ def _day(text: str, name: str) -> date | None:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise _Mistake(f"has the {name} {text[:60]!r}: write it as YYYY-MM-DD")
+    raise _LineError(f"has the {name} {text[:60]!r}: write it as YYYY-MM-DD")
