@@ -96,11 +96,9 @@ def _customer(place: int) -> str:
 def _transaction(place: int, entries: int) -> str:
     month = place * 12 // entries + 1
     lines = (
-        _line(
-            place, 1, "1500", "Debit", "1250.00", f"<n1:CustomerID>{place % CUSTOMERS}</n1:CustomerID>", ""
-        ),
-        _line(place, 2, "3000", "Credit", "1000.00", "", _TAX),
-        _line(place, 3, "2700", "Credit", "250.00", "", ""),
+        _line(place, "1500", _amount("Debit", 1250), f"<n1:CustomerID>{place % CUSTOMERS}</n1:CustomerID>"),
+        _line(place, "3000", _amount("Credit", 1000) + _TAX),
+        _line(place, "2700", _amount("Credit", 250)),
     )
     return f"""<n1:Transaction>
   <n1:TransactionID>{place}</n1:TransactionID>
