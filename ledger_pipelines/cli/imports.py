@@ -20,7 +20,7 @@ app = typer.Typer(help="Takes accounting files and e-invoices into the ledger.",
 _Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="The files; each is taken whole or refused.")
 ]
-_COLOURS = {"taken": "green", "unchanged": "dim", "refused": "red"}
+_COLOURS = {"taken": "green", "completed": "green", "unchanged": "dim", "refused": "red"}
 
 
 @app.command()
@@ -33,10 +33,9 @@ def ehf(files: _Files) -> None:
     database = enter()
     with database.connect() as connection:
         outcome = import_einvoices(connection, files, read_settings(), today=today())
-    months = sorted({one.month for one in outcome.files if one.status == "taken" and one.month})
-    if months:
-        post_imported(database, months)
     _print(outcome)
+    if outcome.months:
+        post_imported(database, outcome.months)
     if not outcome.is_complete:
         sys.exit(1)
 

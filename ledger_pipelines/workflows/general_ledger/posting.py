@@ -19,7 +19,7 @@ from ledger_pipelines.general_ledger.corrections import Corrections, corrections
 from ledger_pipelines.general_ledger.drafts import joined
 from ledger_pipelines.general_ledger.einvoices.entries import entries_of
 from ledger_pipelines.general_ledger.einvoices.rows import SOURCE_SYSTEM as EHF
-from ledger_pipelines.general_ledger.journal import Journal, no_entries, sealed
+from ledger_pipelines.general_ledger.journal import Journal, no_entries
 from ledger_pipelines.general_ledger.vat import rates_without_account
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store import journal as journals
@@ -153,7 +153,7 @@ class _Sources:
         documents, taxes, lines = (read_months(self.connection, name, months) for name in names)
         if documents.num_rows == 0:
             return no_entries()
-        return sealed(*entries_of(documents, taxes, lines, self.accounts))
+        return entries_of(documents, taxes, lines, Chart.of(self.accounts))
 
 
 def _without(rows: pa.Table, superseded: pa.Table | None) -> pa.Table:
