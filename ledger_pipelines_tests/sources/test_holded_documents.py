@@ -91,10 +91,47 @@ def test_an_invoice_becomes_a_row_and_its_lines_their_own(holded: HoldedLike, cl
         "units": Decimal("2.000000"),
         "discount": Decimal("10.0000"),
         "retention": Decimal("0.0000"),
+        "tax_rate": Decimal("21.0000"),
         "net_amount": Decimal("539.98"),
     }
     # 33.335, which a binary double holds as a little less, is half a cent above 33.33.
     assert (second["line_number"], second["sku"], second["net_amount"]) == (2, "21324t1gv", Decimal("33.34"))
+
+
+@pytest.mark.parametrize(
+    ("tax", "rate", "told"),
+    [
+        (21, "21.0000", []),
+        (5.2, "5.2000", []),
+        ("10", "10.0000", []),
+        ("", "0.0000", []),
+        (0, "0.0000", []),
+        (None, None, []),
+        ("s_iva_21", None, ["the products.0.tax 's_iva_21', which is not a number: it counts without that"]),
+        ([21], None, ["the products.0.tax […], which is not a number: it counts without that"]),
+        (1_000_000, None, ["the products.0.tax 1000000, which is too large: it counts without that"]),
+    ],
+)
+def test_a_line_s_tax_rate_is_what_it_says_or_nothing(
+    tax: object, rate: str | None, told: list[str], holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.lists[INVOICE_PATH] = [document(products=[line(tax=tax)])]
+    found = client.documents(MARCH, APRIL)
+    [row] = found.invoice_lines.to_pylist()
+    assert row["tax_rate"] == (None if rate is None else Decimal(rate))
+    assert [problem.message for problem in found.problems] == [f"Invoice F00001 has {one}." for one in told]
+    assert not any(problem.is_blocking for problem in found.problems)
+
+
+@pytest.mark.parametrize(
+    ("retention", "kept"), [(15, "15"), (-15, "15"), ("15.5", "15.5"), ("", "0"), (None, "0")]
+)
+def test_what_is_withheld_of_a_line_is_a_percentage_whatever_sign_it_is_written_with(
+    retention: object, kept: str, holded: HoldedLike, client: HoldedClient
+) -> None:
+    holded.lists[INVOICE_PATH] = [document(products=[line(retention=retention)])]
+    found = client.documents(MARCH, APRIL)
+    assert (found.invoice_lines["retention"].to_pylist(), found.problems) == ([Decimal(kept)], [])
 
 
 def test_credit_notes_stay_positive_and_stand_beside_the_invoices(

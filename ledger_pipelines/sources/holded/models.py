@@ -84,6 +84,9 @@ class LineWire(TypedDict, total=False):
     units: Required[_Number]
     discount: _Percent
     retention: _Percent
+    tax_rate: Annotated[
+        Decimal | None, PlainValidator(values.optional_percentage), Field(validation_alias="tax"), LENIENT
+    ]
 
 
 def _line_row(line: LineWire) -> dict[str, Any]:

@@ -151,6 +151,11 @@ def percentage(value: object) -> Decimal:
     return number
 
 
+def optional_percentage(value: object) -> Decimal | None:
+    """A rate of tax, in percent; null where none is said. Empty text is 0, as Holded writes it."""
+    return None if value is None else rounded(percentage(value), PERCENT_UNIT)
+
+
 def net_amount(price: Decimal, units: Decimal, discount: Decimal) -> Decimal:
     """price x units less discount (percent), net of tax, not rounded yet (rules/accruals.md, Contracts).
 
