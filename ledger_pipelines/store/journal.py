@@ -27,6 +27,8 @@ ENTRIES, LINES = JOURNAL_ENTRIES.name, JOURNAL_LINES.name
 POSTED = JOURNAL_ENTRIES.part(
     ("month", "id", "source_type", "source_system", "source_id", "revision", "reverses", "content")
 )
+#: What names a document.
+SOURCE = JOURNAL_ENTRIES.part(("source_system", "source_id"))
 Changes = dict[str, dict[date, Change]]
 
 _DIFFERING = """

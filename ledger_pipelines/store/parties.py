@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.copy import copy_in, copy_out
 from ledger_pipelines.tables.general_ledger import PARTIES
 from ledger_pipelines.tables.table import TEXT
@@ -67,3 +70,14 @@ def register_parties(connection: psycopg.Connection, parties: pa.Table) -> pa.Ta
         known = copy_out(connection, _READ_KNOWN, KNOWN)
         connection.execute(sql.SQL("DROP TABLE pg_temp.{}").format(sql.Identifier(_STAGE)))
     return known
+
+
+def read_party(connection: psycopg.Connection, party: str) -> dict[str, Any]:
+    """A party's columns, by its id. Raises LedgerError where there is none."""
+    query = sql.SQL("SELECT {} FROM parties WHERE id = {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, PARTIES.schema.names)), sql.Literal(party)
+    )
+    rows: list[dict[str, Any]] = copy_out(connection, query, PARTIES.schema).to_pylist()
+    if not rows:
+        raise LedgerError(f"There is no party {party}.")
+    return rows[0]

@@ -156,8 +156,8 @@ def _with_day(table: pa.Table, name: str, day: date) -> pa.Table:
 def _corrections(
     connection: psycopg.Connection, desired: Journal, gone: pa.Table, months: Sequence[date]
 ) -> Corrections:
-    keys = ["source_system", "source_id"]
-    wanted = pa.concat_tables([desired.entries.select(keys), gone.select(keys)])
+    documents = [frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)]
+    wanted = pa.concat_tables(documents)
     posted = journals.read_posted(connection, months, wanted)
     here = rows_of_months(gone, months)
     return corrections(desired.entries, posted, here, months=months, systems=DERIVED)
