@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -91,14 +91,13 @@ class Ambiguity:
 class Carried:
     """The state that the last closed month left.
 
-    `day` is the first open day; `items` are the ids that the closed months knew; `allocations` have for each credit and
-    row the amount, and how much of it a person ordered; `excluded` have no row.
+    `day` is the first open day; `parties` has every item that the closed months' sub-ledgers had, and whose it was;
+    `allocations` has for each credit and row the amount, and how much of it a person ordered.
     """
 
     day: date
-    items: Collection[str]
+    parties: Mapping[str, str] = field(default_factory=dict)
     allocations: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    excluded: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class _Run:
     def over(self, items: list[Item]) -> Matching:
         days = {item.entry: item.day for item in items}
         anonymous = {item.group for item in items if item.party is None}
-        known = self.carried.items if self.carried else frozenset()
+        known = self.carried.parties if self.carried else {}
         for group in {item.group for item in items}:
             self.groups[group] = Group(serves_anonymous=group in anonymous)
         # Reversals first, so that what they free is there for the day's own items; then rows, settlements, refunds.
@@ -316,6 +316,9 @@ class _Run:
         item = standing.item
         if self.sync_start is None or item.day >= self.sync_start or item.id in self.persons:
             return False
+        if self.carried is not None and item.day < self.carried.day:
+            # Its month is closed without it.
+            return True
         return not standing.is_void and not self._is_one_invoice(standing)
 
     def _is_one_invoice(self, standing: Standing) -> bool:
@@ -379,37 +382,28 @@ class _Run:
         self.today = carried.day
         for item in items:
             standing = Standing(item)
+            standing.owner = carried.parties[item.id]
             self.by_id[item.id] = standing
             self.by_entry[item.entry].append(standing)
-        for (credit_id, row_id), (amount, pinned) in carried.allocations.items():
+        allocations = {
+            pair: amounts
+            for pair, amounts in carried.allocations.items()
+            if pair[0] in self.by_id and pair[1] in self.by_id
+        }
+        for (credit_id, row_id), (amount, pinned) in allocations.items():
             credit, row = self.by_id[credit_id], self.by_id[row_id]
             for one, other in ((credit, row), (row, credit)):
                 one.allocate(other, amount)
                 one.pin(other, pinned)
-                one.owner = one.owner or other.owner
-        for standing in list(self.by_id.values()):
-            self._place_carried(standing, carried)
-        self._follow_people(carried.allocations)
-
-    def _place_carried(self, standing: Standing, carried: Carried) -> None:
-        item = standing.item
-        if item.id in carried.excluded:
-            standing.excluded = BEFORE_SYNC_START
-        elif standing.owner is None:
-            targets = [one for one in self.by_entry.get(item.reverses or "", []) if one.owner is None]
-            for one in [standing, *targets] if targets else []:
-                one.is_void = True
-                self.groups[item.group].forget(one)
-            if not item.is_raising and not standing.is_void:
-                self.groups[item.group].wait(standing)
-        else:
+        for standing in self.by_id.values():
             group, party = self._places(standing)
-            if item.is_raising:
+            if standing.item.is_raising:
                 party.add_row(standing)
                 group.add_row(standing)
             else:
                 party.know(standing)
                 party.hold(standing)
+        self._follow_people(allocations)
 
     def _follow_people(self, carried: Mapping[tuple[str, str], tuple[int, int]]) -> None:
         wanted: dict[tuple[str, str], int] = defaultdict(int)
