@@ -87,6 +87,10 @@ class Standing:
             if not self.takes_back(other)
         )
 
+    def latest(self) -> list[tuple[Standing, int]]:
+        """What it is allocated with, the latest first, whenever that was done."""
+        return sorted(self.allocated.items(), key=lambda one: one[0].age(), reverse=True)
+
     def takes_back(self, other: Standing) -> bool:
         """Whether one of the two entries reverses the other."""
         return self.item.reverses == other.item.entry or other.item.reverses == self.item.entry
@@ -141,6 +145,8 @@ class Rows:
         self._by_document: _Index = {}
         self._by_kid: _Index = {}
         self._by_number: _Index = {}
+        #: What names an invoice or an opening balance, open or paid: who names it pays no other.
+        self._known: set[str] = set()
         #: The numbers that begin with a word.
         self._numbers: dict[str, dict[str, None]] = defaultdict(dict)
 
@@ -150,6 +156,8 @@ class Rows:
         documents = (item.document,) if item.is_document else (item.document, *item.settles)
         for document in documents:
             _add(self._by_document, document, row)
+        if item.is_document:
+            self._known.update((item.document, *item.kids, *map(normal, item.numbers)))
         for kid in item.kids:
             _add(self._by_kid, kid, row)
         for number in map(normal, item.numbers):
@@ -177,9 +185,9 @@ class Rows:
         for index, names, reference in levels:
             found: dict[Standing, None] = {}
             for name in names:
+                is_named = is_named or name in self._known
                 rows = index.get(name)
                 if rows is not None:
-                    is_named = True
                     still = [row for row in rows if row.remaining > 0]
                     if index is self._by_kid:
                         # A customer may have one for all invoices: those paid are not looked at again.

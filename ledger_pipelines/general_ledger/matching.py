@@ -68,7 +68,7 @@ class _Run:
     def over(self, items: list[Item]) -> Matching:
         days = {item.entry: item.day for item in items}
         anonymous = {item.group for item in items if item.party is None}
-        known = self.carried.parties if self.carried else {}
+        known = self._known(items)
         for group in {item.group for item in items}:
             self.groups[group] = Group(serves_anonymous=group in anonymous)
         # Reversals first, so that what they free is there for the day's own items; then rows, settlements, refunds.
@@ -93,6 +93,13 @@ class _Run:
             ],
             misfits=self.misfits,
         )
+
+    def _known(self, items: Iterable[Item]) -> set[str]:
+        """The items that the closed months have dealt with: those of their sub-ledgers, and those of nobody's."""
+        if self.carried is None:
+            return set()
+        parties, day = self.carried.parties, self.carried.day
+        return {item.id for item in items if item.id in parties or (item.party is None and item.day < day)}
 
     def _arrive(self, item: Item) -> None:
         standing = Standing(item)
@@ -125,23 +132,24 @@ class _Run:
         self._apply_persons(row)
         if not row.item.is_document and row.free > 0:
             self._take_back(row)
-        if row.item.is_document or row.remaining > 0:
-            self._open(row)
+        self._open(row)
 
     def _open(self, row: Standing) -> None:
         """Makes it a row that settlements find, and pays it with credits that name it or that it names."""
         group, party = self._places(row)
         party.add_row(row)
         group.add_row(row)
-        self._pay_with_named_credits(row, party)
-        if row.free > 0:
-            for credit in group.waiting_for(row):
-                self._settle_anonymous(credit)
+        self._find_credits(row)
 
-    def _pay_with_named_credits(self, row: Standing, party: Party) -> None:
+    def _find_credits(self, row: Standing) -> None:
+        """Pays it with what names it, or what it names."""
+        group, party = self._places(row)
         if row.free > 0 and party.credits:
             for credit, reference in party.credits.naming(row):
                 self._allocate(credit, row, min(credit.free, row.free), reference)
+        if row.free > 0:
+            for credit in group.waiting_for(row):
+                self._settle_anonymous(credit)
 
     def _take_back(self, refund: Standing) -> None:
         """A refund or difference first takes what it names, then the party's unallocated credits, oldest first."""
@@ -155,7 +163,7 @@ class _Run:
             if one is not refund and not one.excluded
         ]
         for one in named:
-            for other, amount in reversed(list(one.allocated.items())):
+            for other, amount in one.latest():
                 credit, row = (other, one) if one.item.is_raising else (one, other)
                 taken = min(refund.free, amount - one.pinned.get(other, 0))
                 if taken > 0 and not credit.takes_back(row):
@@ -248,7 +256,7 @@ class _Run:
     def _make_room(self, standing: Standing, amount: int) -> list[Standing]:
         """Frees its allocations that nobody ordered, the latest first, until so much remains; what they were with."""
         freed = []
-        for other, allocated in reversed(list(standing.allocated.items())):
+        for other, allocated in standing.latest():
             missing = amount - standing.remaining
             ours = allocated - standing.pinned.get(other, 0)
             if missing > 0 and ours > 0 and not standing.takes_back(other):
@@ -292,7 +300,7 @@ class _Run:
         before = sum(one for other, one in target.allocated.items() if other.item.reverses == theirs.entry)
         amount = min(reversal.remaining, theirs.amount - before)
         freed = []
-        for other, allocated in reversed(list(target.allocated.items())):
+        for other, allocated in target.latest():
             if target.remaining < amount and other.item.reverses != theirs.entry:
                 pair = (other, target) if theirs.is_raising else (target, other)
                 self._free(*pair, min(allocated, amount - target.remaining), REVERSAL)
@@ -305,7 +313,7 @@ class _Run:
         for standing in freed:
             party = self._places(standing)[1]
             if standing.item.is_raising:
-                self._pay_with_named_credits(standing, party)
+                self._find_credits(standing)
             else:
                 self._settle_named(standing, party)
                 party.hold(standing)
@@ -382,7 +390,7 @@ class _Run:
         self.today = carried.day
         for item in items:
             standing = Standing(item)
-            standing.owner = carried.parties[item.id]
+            standing.owner = carried.parties.get(item.id)
             self.by_id[item.id] = standing
             self.by_entry[item.entry].append(standing)
         allocations = {
@@ -396,6 +404,9 @@ class _Run:
                 one.allocate(other, amount)
                 one.pin(other, pinned)
         for standing in self.by_id.values():
+            if standing.owner is None:
+                self._carry_nobodys(standing)
+                continue
             group, party = self._places(standing)
             if standing.item.is_raising:
                 party.add_row(standing)
@@ -404,6 +415,17 @@ class _Run:
                 party.know(standing)
                 party.hold(standing)
         self._follow_people(allocations)
+
+    def _carry_nobodys(self, standing: Standing) -> None:
+        item, group = standing.item, self.groups[standing.item.group]
+        targets = [one for one in self.by_entry.get(item.reverses or "", ()) if one.owner is None]
+        for one in (standing, *targets) if targets else ():
+            one.is_void = True
+            group.forget(one)
+        if self.sync_start is not None and item.day < self.sync_start:
+            standing.excluded = BEFORE_SYNC_START
+        elif not item.is_raising and not standing.is_void:
+            group.wait(standing)
 
     def _follow_people(self, carried: Mapping[tuple[str, str], tuple[int, int]]) -> None:
         wanted: dict[tuple[str, str], int] = defaultdict(int)
