@@ -28,10 +28,14 @@ def ehf(files: _Files) -> None:
     """Takes e-invoices (EHF 3, Peppol, UBL 2.1 by EN 16931); the good ones of a command are taken all the same."""
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.workflows.general_ledger.import_einvoices import import_einvoices
+    from ledger_pipelines.workflows.general_ledger.posting import post_imported
 
     database = enter()
     with database.connect() as connection:
         outcome = import_einvoices(connection, files, read_settings(), today=today())
+    months = sorted({one.month for one in outcome.files if one.status == "taken" and one.month})
+    if months:
+        post_imported(database, months)
     _print(outcome)
     if not outcome.is_complete:
         sys.exit(1)

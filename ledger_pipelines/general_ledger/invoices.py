@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, constant, narrowed, records_of, rounded, to_pandas
+from ledger_pipelines.frames import Series, constant, narrowed, records_of, rounded, to_arrow, to_pandas
 from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.drafts import drafts_of, part
 from ledger_pipelines.general_ledger.journal import Journal
@@ -48,6 +48,8 @@ PAYMENTS = TABLES["invoice_payments"].part(
 )
 #: What a document's contracts come to by its month: `month`, `document_id`, `amount`; negative of a credit note.
 DEFERRED = pa.schema(dict[str, pa.DataType](month=DATE, document_id=TEXT, amount=AMOUNT))
+#: A document that counts no more, and the month that says so.
+GONE = pa.schema(dict[str, pa.DataType](month=DATE, source_system=TEXT, source_id=TEXT))
 #: What subtotal, tax and total may differ by without anybody having to look: each was rounded.
 _ROUNDING = Decimal("0.05")
 #: What withheld tax may differ by from its lines' percent.
@@ -129,8 +131,7 @@ def _dated(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gone(rows: pd.DataFrame) -> pa.Table:
-    keys = rows[["month", "source_system", "source_id"]]
-    return pa.Table.from_pandas(keys, preserve_index=False).replace_schema_metadata()
+    return to_arrow(rows, GONE)
 
 
 def _signed(rows: pd.DataFrame, deferred: pa.Table, lines: pa.Table) -> pd.DataFrame:

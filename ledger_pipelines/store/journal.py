@@ -121,6 +121,15 @@ def read_posted(connection: psycopg.Connection, months: Sequence[date], sources:
         return copy_out(connection, query, POSTED)
 
 
+def read_sources(connection: psycopg.Connection, source_system: str, months: Sequence[date]) -> pa.Table:
+    """The documents of a system that have posted entries in these months (`SOURCE`), each once."""
+    query = sql.SQL(
+        """SELECT DISTINCT source_system, source_id FROM journal_entries
+           WHERE status = 'posted' AND source_system = {} AND month = ANY({}) ORDER BY 2"""
+    ).format(sql.Literal(source_system), sql.Literal(list(months)))
+    return copy_out(connection, query, SOURCE)
+
+
 def read_lines_of(connection: psycopg.Connection, entries: pa.Table) -> pa.Table:
     """The lines of these entries (`month`, `id`), as the journal has them."""
     if entries.num_rows == 0:

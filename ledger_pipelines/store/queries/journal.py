@@ -16,6 +16,7 @@ from ledger_pipelines.store.copy import copy_out, schema_of
 from ledger_pipelines.tables.table import DATE, TEXT
 
 _DEFERRED = schema_of({"month": DATE, "document_id": TEXT, "amount": AMOUNT})
+_ROWS = schema_of({"month": DATE, "id": TEXT})
 _IDS = schema_of({"id": TEXT})
 _CODES = schema_of({"id": TEXT, "name": TEXT, "code": TEXT})
 
@@ -30,6 +31,21 @@ def read_deferred(connection: psycopg.Connection, months: Sequence[date]) -> pa.
            WHERE i.month = ANY({}) GROUP BY i.month, i.id"""
     ).format(sql.Literal(list(months)))
     return copy_out(connection, query, _DEFERRED)
+
+
+def read_superseded(connection: psycopg.Connection, months: Sequence[date]) -> pa.Table:
+    """The rows of documents and payments in these months of which a later month has another: `month`, `id`.
+
+    What is known of a document is its latest month's row.
+    """
+    query = sql.SQL(
+        """SELECT month, id FROM invoices i
+           WHERE month = ANY({0}) AND EXISTS (SELECT FROM invoices later WHERE later.id = i.id AND later.month > i.month)
+           UNION ALL
+           SELECT month, id FROM invoice_payments p WHERE month = ANY({0})
+             AND EXISTS (SELECT FROM invoice_payments later WHERE later.id = p.id AND later.month > p.month)"""
+    ).format(sql.Literal(list(months)))
+    return copy_out(connection, query, _ROWS)
 
 
 def read_uncounted(connection: psycopg.Connection) -> pa.Table:

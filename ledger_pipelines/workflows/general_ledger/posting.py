@@ -17,18 +17,29 @@ from ledger_pipelines.general_ledger import crypto, invoices, statements
 from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.corrections import Corrections, corrections, reversals, with_revisions
 from ledger_pipelines.general_ledger.drafts import joined
-from ledger_pipelines.general_ledger.journal import Journal
+from ledger_pipelines.general_ledger.einvoices.entries import entries_of
+from ledger_pipelines.general_ledger.einvoices.rows import SOURCE_SYSTEM as EHF
+from ledger_pipelines.general_ledger.journal import Journal, sealed
 from ledger_pipelines.general_ledger.vat import rates_without_account
+from ledger_pipelines.months import format_month
 from ledger_pipelines.store import journal as journals
 from ledger_pipelines.store.copy import read_months, read_table
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.executions import recorded_execution
 from ledger_pipelines.store.months import Change, rows_of_months
-from ledger_pipelines.store.queries.journal import read_crypto_invoices, read_deferred, read_uncounted
+from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.queries.journal import (
+    read_crypto_invoices,
+    read_deferred,
+    read_superseded,
+    read_uncounted,
+)
 from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.workflows.general_ledger.customers import Customers, register_customers
 from ledger_pipelines.workflows.step import Step
 
 #: Whose entries are derived, and so corrected when their source changes; all others were imported.
-DERIVED = frozenset({invoices.HOLDED, statements.BILLING, statements.ACCRUALS, crypto.CRYPTO})
+DERIVED = frozenset({invoices.HOLDED, statements.BILLING, statements.ACCRUALS, crypto.CRYPTO, EHF})
 INTEGRATION, OPERATION = "ledger", "posting"
 
 
@@ -52,19 +63,22 @@ def post(step: Step, months: Sequence[date]) -> Posted:
     month after it, where that is among the months.
     """
     customers = register_customers(step.connection, months)
-    with one_view(step.connection):
-        chart = Chart.of(read_table(step.connection, "accounts"))
-        found = _derived(step.connection, months, customers, chart)
-        of_crypto = _crypto(step.connection, months, step.closed, customers, chart)
     open_months = step.open(months)
-    desired = joined([_of_months(found.journal, open_months), of_crypto])
-    plan = _corrections(step.connection, desired, found.gone, open_months)
+    with one_view(step.connection):
+        accounts = read_table(step.connection, "accounts")
+        sources = _Sources(step.connection, customers, accounts)
+        found = sources.derived(open_months, superseded=read_superseded(step.connection, open_months))
+        of_crypto = _crypto(step.connection, open_months, step.closed, customers, Chart.of(accounts))
+        of_closed = {month: sources.derived([month]) for month in months if month in step.closed}
+    desired = joined([found.journal, of_crypto.journal])
+    gone = pa.concat_tables([found.gone, of_crypto.gone])
+    plan = _corrections(step.connection, desired, gone, open_months)
     taken_back = reversals(plan.reversals, journals.read_lines_of(step.connection, _reversed(plan)))
     drafts = joined([with_revisions(desired, plan), taken_back])
     changes = journals.replace_drafts(
         step.connection, open_months, drafts.entries, drafts.lines, written_by=step.run_id
     )
-    differing = _differing(step.connection, found, [month for month in months if month in step.closed])
+    differing = {month: _differing(step.connection, one, month) for month, one in of_closed.items()}
     for month, documents in differing.items():
         for table in changes:
             changes[table][month] = Change(added=len(documents), removed=len(documents))
@@ -72,34 +86,80 @@ def post(step: Step, months: Sequence[date]) -> Posted:
     return Posted(drafts, changes, differing, found.problems)
 
 
-def _derived(
-    connection: psycopg.Connection, months: Sequence[date], customers: Customers, chart: Chart
-) -> invoices.Posted:
-    """The entries of the months' documents, and the documents that count no more."""
+def post_imported(database: Database, months: Sequence[date]) -> Posted:
+    """Posts months whose documents a person has just imported: an execution of the journal's step of its own."""
+    metadata = {"months": [format_month(month) for month in months]}
+    with (
+        database.connect(application_name="ledger import") as connection,
+        recorded_execution(database, "journal", metadata) as execution,
+    ):
+        step = Step(
+            connection=connection,
+            execution=execution,
+            months=list(months),
+            closed=closed_months(connection),
+            asked=list(months),
+            run_id=f"import {execution.id}",
+        )
+        return post(step, months)
 
-    def read(table: str, schema: pa.Schema) -> pa.Table:
-        return read_months(connection, table, months, schema.names)
 
-    lines = read("invoice_lines", invoices.INVOICE_LINES)
-    documents = invoices.invoice_entries(
-        read("invoices", invoices.INVOICES),
-        lines,
-        read_deferred(connection, months),
-        customers.of_holded,
-        chart,
-    )
-    payments = invoices.payment_entries(
-        read("invoice_payments", invoices.PAYMENTS), read_uncounted(connection), customers.of_holded, chart
-    )
-    billed = statements.statement_entries(
-        read("billing_statements", statements.STATEMENTS), customers.of_codex, chart
-    )
-    accrued = statements.accrual_entries(read("monthly_accruals", statements.MONTHLY_ACCRUALS), chart)
-    return invoices.Posted(
-        joined([documents.journal, payments.journal, billed, accrued]),
-        pa.concat_tables([documents.gone, payments.gone]),
-        [*documents.problems, *payments.problems, *_rates_without_account(lines, chart)],
-    )
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What entries are derived from: the tables of a connection, with who the customers are and the accounts."""
+
+    connection: psycopg.Connection
+    customers: Customers
+    accounts: pa.Table
+
+    def derived(self, months: Sequence[date], superseded: pa.Table | None = None) -> invoices.Posted:
+        """The entries of the months' documents, and the documents that count no more.
+
+        Of a document that stands in several months, the rows that are `superseded` (`month`, `id`) are left out; without
+        them the months must hold each once.
+        """
+        chart, customers = Chart.of(self.accounts), self.customers.of_holded
+        lines = self._read("invoice_lines", invoices.INVOICE_LINES, months)
+        documents = invoices.invoice_entries(
+            _without(self._read("invoices", invoices.INVOICES, months), superseded),
+            lines,
+            read_deferred(self.connection, months),
+            customers,
+            chart,
+        )
+        payments = invoices.payment_entries(
+            _without(self._read("invoice_payments", invoices.PAYMENTS, months), superseded),
+            read_uncounted(self.connection),
+            customers,
+            chart,
+        )
+        billed = statements.statement_entries(
+            self._read("billing_statements", statements.STATEMENTS, months), self.customers.of_codex, chart
+        )
+        accrued = statements.accrual_entries(
+            self._read("monthly_accruals", statements.MONTHLY_ACCRUALS, months), chart
+        )
+        return invoices.Posted(
+            joined([documents.journal, payments.journal, billed, accrued, self._einvoices(months)]),
+            pa.concat_tables([documents.gone, payments.gone]),
+            [*documents.problems, *payments.problems, *_rates_without_account(lines, chart)],
+        )
+
+    def _read(self, table: str, schema: pa.Schema, months: Sequence[date]) -> pa.Table:
+        return read_months(self.connection, table, months, schema.names)
+
+    def _einvoices(self, months: Sequence[date]) -> Journal:
+        names = ("vendor_invoices", "vendor_invoice_taxes", "vendor_invoice_lines")
+        documents, taxes, lines = (read_months(self.connection, name, months) for name in names)
+        return sealed(*entries_of(documents, taxes, lines, self.accounts))
+
+
+def _without(rows: pa.Table, superseded: pa.Table | None) -> pa.Table:
+    if superseded is None or superseded.num_rows == 0:
+        return rows
+    stale = {(row["month"], row["id"]) for row in superseded.to_pylist()}
+    keys = zip(rows["month"].to_pylist(), rows["id"].to_pylist(), strict=True)
+    return rows.filter(pa.array([key not in stale for key in keys], pa.bool_()))
 
 
 def _crypto(
@@ -108,7 +168,7 @@ def _crypto(
     closed: frozenset[date],
     customers: Customers,
     chart: Chart,
-) -> Journal:
+) -> invoices.Posted:
     """The entries of crypto invoices and payments of these open months, and of closed months in the one that takes
     their news: nobody keeps what those were when their month was closed, but its entries.
     """
@@ -119,10 +179,17 @@ def _crypto(
             crypto.payment_entries(known, customers.of_crypto, chart),
         ]
     )
-    parts = [_of_months(made, [month for month in months if month not in closed])]
-    for month, before in landings([one for one in months if one not in closed], closed).items():
+    parts, gone = [_of_months(made, months)], []
+    there = set(made.entries["source_id"].to_pylist())
+    for month, before in landings(months, closed).items():
         parts.append(_in_month(_of_months(made, before), month))
-    return joined(parts)
+        posted = journals.read_sources(connection, crypto.CRYPTO, before)["source_id"].to_pylist()
+        gone += [
+            {"month": month, "source_system": crypto.CRYPTO, "source_id": one}
+            for one in posted
+            if one not in there
+        ]
+    return invoices.Posted(joined(parts), pa.Table.from_pylist(gone, invoices.GONE), [])
 
 
 def _crypto_invoice(row: dict[str, Any]) -> crypto.CryptoInvoice:
@@ -156,7 +223,9 @@ def _with_day(table: pa.Table, name: str, day: date) -> pa.Table:
 def _corrections(
     connection: psycopg.Connection, desired: Journal, gone: pa.Table, months: Sequence[date]
 ) -> Corrections:
-    documents = [frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)]
+    documents = [
+        frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)
+    ]
     wanted = pa.concat_tables(documents)
     posted = journals.read_posted(connection, months, wanted)
     here = rows_of_months(gone, months)
@@ -168,19 +237,13 @@ def _reversed(plan: Corrections) -> pa.Table:
     return pa.Table.from_pylist([{"month": row["month"], "id": row["id"]} for row in plan.reversals], schema)
 
 
-def _differing(
-    connection: psycopg.Connection, found: invoices.Posted, closed: Sequence[date]
-) -> dict[date, list[str]]:
-    """The documents of closed months whose posted entries are not what their books say now, by month."""
-    differing: dict[date, list[str]] = {}
-    for month in closed:
-        desired = _of_months(found.journal, [month])
-        gone = rows_of_months(found.gone, [month])
-        plan = _corrections(connection, desired, gone, [month])
-        places = set(range(desired.entries.num_rows)) - plan.unchanged
-        ids: list[Any] = desired.entries["id"].take(pa.array(sorted(places), pa.int64())).to_pylist()
-        differing[month] = sorted({*ids, *(row["id"] for row in plan.reversals)})
-    return differing
+def _differing(connection: psycopg.Connection, found: invoices.Posted, month: date) -> list[str]:
+    """The documents of a closed month whose posted entries are not what its books say now."""
+    entries = found.journal.entries
+    plan = _corrections(connection, found.journal, found.gone, [month])
+    ids: list[Any] = entries["id"].to_pylist()
+    others = (one for place, one in enumerate(ids) if place not in plan.unchanged)
+    return sorted({*others, *(row["id"] for row in plan.reversals)})
 
 
 def _rates_without_account(lines: pa.Table, chart: Chart) -> list[Problem]:

@@ -25,15 +25,15 @@ from ledger_pipelines.tables.table import DATE, INTEGER, TEXT
 
 EXCHANGE_RATE = JOURNAL_LINES.schema.field("exchange_rate").type
 ENTRIES = pa.schema(
-    [
-        ("journal", TEXT),
-        ("transaction", TEXT),
-        ("year", INTEGER),
-        ("period", INTEGER),
-        ("date", DATE),
-        ("description", TEXT),
-        ("lines", INTEGER),
-    ]
+    dict[str, pa.DataType](
+        journal=TEXT,
+        transaction=TEXT,
+        year=INTEGER,
+        period=INTEGER,
+        date=DATE,
+        description=TEXT,
+        lines=INTEGER,
+    )
 )
 #: `entry` is the place of the line's transaction in its batch, from 0; `taxes` counts its tax informations.
 LINES = pa.schema(
