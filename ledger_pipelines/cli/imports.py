@@ -36,10 +36,9 @@ def ehf(files: _Files) -> None:
     database = enter()
     with database.connect() as connection:
         outcome = import_einvoices(connection, files, read_settings(), today=today())
-    months = sorted({one.month for one in outcome.files if one.status == "taken" and one.month})
-    if months:
-        post_imported(database, months)
     _print(outcome)
+    if outcome.months:
+        post_imported(database, outcome.months)
     if not outcome.is_complete:
         sys.exit(1)
 

@@ -36,8 +36,11 @@ def entries_of(vendor_invoices: pa.Table, taxes: pa.Table, lines: pa.Table, char
     """
     documents = _documents(to_pandas(vendor_invoices))
     of_documents = documents[[*_DOCUMENT, *_SOURCE, "is_sale", "is_turned"]]
-    vat = to_pandas(taxes).merge(of_documents, on=_DOCUMENT)
-    goods = to_pandas(lines).merge(of_documents, on=_DOCUMENT)
+    # In the documents' order, whatever order they are read in: else the same entry would look like another one.
+    vat, goods = (
+        to_pandas(rows).merge(of_documents, on=_DOCUMENT).sort_values([*_SOURCE, "line"], ignore_index=True)
+        for rows in (taxes, lines)
+    )
     return drafts_of(
         documents,
         [
