@@ -6,6 +6,7 @@ import codecs
 import io
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -248,6 +249,19 @@ def test_texts_and_amounts_come_through_as_they_are(rows: list[tuple[str, Decima
         " ".join(text.translate(str.maketrans("\t\n", "  ")).split(" ")).strip() or None for text, _ in rows
     ]
     assert reader.content.counted.debit == sum(amount for _, amount in rows)
+
+
+def test_what_bears_on_no_amount_is_rounded_and_a_date_that_nobody_means_left_out() -> None:
+    shares = "<TaxPercentage>14.28571428</TaxPercentage><TaxBase>-1.00049999999999999999</TaxBase>"
+    tax = f"<TaxInformation>{shares}</TaxInformation>"
+    more = (
+        debit("1920", "1.00", f"{tax}<DueDate>0001-01-01</DueDate>"),
+        debit("1920", "1.00", "<DueDate>2025-04-01</DueDate>"),
+    )
+    _, _, lines = read(Saft([Transaction("1", "2025-03-10", (*more, credit("3000", "2.00")))]).text)
+    assert lines["vat_rate"].to_pylist()[0] == Decimal("14.2857")
+    assert lines["vat_base"].to_pylist()[0] == Decimal("-1.000")
+    assert lines["due_date"].to_pylist() == [None, date(2025, 4, 1), None]
 
 
 def test_batches_and_journals_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,8 @@ from ledger_pipelines.general_ledger.imported.months import do_dates_decide, pos
 from ledger_pipelines.general_ledger.imported.movements import movements, together
 from ledger_pipelines.general_ledger.imported.parties import identity
 from ledger_pipelines.money import format_money
+from ledger_pipelines.months import describe_months
+from ledger_pipelines.sources.files.saft.batches import YEARS
 from ledger_pipelines.sources.files.saft.exports import Export
 from ledger_pipelines.sources.files.saft.masters import Party
 from ledger_pipelines.sources.files.saft.reader import Content, Totals
@@ -98,14 +100,19 @@ def read_export(export: Export, spool: Spool) -> Reading:
     entries = pa.concat_tables(keys).combine_chunks()
     ids = source_ids(entries).combine_chunks()
     by_date = do_dates_decide(entries)
-    months, _ = posting(entries, by_date=by_date)
+    months = distinct(posting(entries, by_date=by_date)[0])
+    strange = [month for month in months if month.year not in YEARS]
+    if strange:
+        raise LedgerError(
+            f"{export.name} has a TransactionDate in {describe_months(strange)}, which nobody can mean."
+        )
     return Reading(
         name=export.name,
         currency=currency,
         entries=entries,
         ids=ids,
         revisions=revisions(ids),
-        months=distinct(months),
+        months=months,
         by_date=by_date,
         totals=totals,
         accounts=merged_accounts(_accounts(contents)),

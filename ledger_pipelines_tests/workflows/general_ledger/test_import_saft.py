@@ -174,6 +174,7 @@ BAD = {
     "customer 7 twice": Saft(customers=[party("Customer", "7", {})] * 2),
     "more than 18 digits": Saft(accounts=[account("1920", "1" * 19)]),
     "OpeningDebitBalance is no amount: 'NaN'": Saft(accounts=[account("1920", "NaN")]),
+    "TransactionDate in 0205-03": Saft([sale("1", "0205-03-10", period="7", year="2025")]),
     "no RegistrationNumber": Saft(company=""),
     "cannot be read": Saft([sale("1"), sale("2")]).text[:-300],
 }

@@ -47,6 +47,18 @@ def decimals(texts: Column, kind: pa.DataType, what: str, where: Where) -> Colum
         raise
 
 
+def rounded_decimals(texts: Column, kind: pa.Decimal128Type[Any, Any], what: str, where: Where) -> Column:
+    """As `decimals`, but with more places than the type has they are rounded: of what bears on no amount."""
+    if not _compute.any(
+        _compute.match_substring_regex(texts, rf"\.[0-9]{{{kind.scale + 1}}}"), min_count=0
+    ).as_py():
+        return decimals(texts, kind, what, where)
+    # Further digits change no rounding but of a half, which goes up as it would without them.
+    short = _compute.replace_substring_regex(texts, rf"(\.[0-9]{{{kind.scale + 1}}})[0-9]+$", r"\1")
+    wide = decimals(short, pa.decimal128(kind.precision + 1, kind.scale + 1), what, where)
+    return _compute.cast(_compute.round(wide, kind.scale, round_mode="half_towards_infinity"), kind)
+
+
 def decimal(value: str | None, kind: pa.DataType, what: str, where: str) -> Decimal | None:
     """One text as a decimal of this type. Raises LedgerError as `decimals` does."""
     if value is None:
