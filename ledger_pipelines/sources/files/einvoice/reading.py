@@ -104,7 +104,7 @@ class _Terms:
             if len(set(value)) > 1:
                 raise ValueError(f"{term}{self._where} is given {len(value)} times")
             value = value[0]
-        return str(value).strip() or None if value is not None else None
+        return " ".join(str(value).split()) or None if value is not None else None
 
     def texts(self, term: str) -> tuple[str, ...]:
         value = self._values.get(term)
@@ -164,7 +164,7 @@ def _document(terms: _Terms, head: Head, currencies: _Currencies) -> Document:
         raise ValueError("BT-1 or BT-2 is empty")
     return Document(
         head=head,
-        number=" ".join(number.split()),
+        number=number,
         issue_date=issue_date,
         due_date=terms.day("BT-9"),
         currency=currencies.currency,
