@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+from psycopg import sql
 
 from benchmarks import bare
 from benchmarks.databases import filled_database
@@ -92,7 +93,7 @@ def _measure(connection: psycopg.Connection) -> Figures:
         ins.append(bare.copy_in(connection, bodies))
         with connection.transaction():
             for table in reversed(_TABLES):
-                connection.execute(f"DELETE FROM {table}".encode())
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         connection.execute("VACUUM")
         posts.append(_post(connection))
     figures.bare_copy_in, figures.post = statistics.median(ins), statistics.median(posts)
@@ -116,7 +117,8 @@ def _post(connection: psycopg.Connection) -> float:
 
 
 def _rows(connection: psycopg.Connection, table: str) -> int:
-    (count,) = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() or (0,)
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+    (count,) = connection.execute(query).fetchone() or (0,)
     return int(count)
 
 

@@ -10,12 +10,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.cli import import_journal, import_saft
 from ledger_pipelines.cli.context import console, enter, today
 
 if TYPE_CHECKING:
     from ledger_pipelines.workflows.general_ledger.import_einvoices import FileOutcome, Outcome
 
 app = typer.Typer(help="Takes accounting files and e-invoices into the ledger.", no_args_is_help=True)
+app.command()(import_saft.saft)
+app.command()(import_journal.journal)
 
 _Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="The files; each is taken whole or refused.")

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.frames import (
-    Series,
-    column_of,
-    constant,
-    dtype,
-    narrowed,
-    to_arrow,
-    values_of,
-)
-from ledger_pipelines.general_ledger.journal import LINES, UNSEALED_ENTRIES, Journal, sealed
+from ledger_pipelines.frames import Series, constant, narrowed
+from ledger_pipelines.general_ledger.journal import LINES, UNSEALED_ENTRIES, Journal, no_entries, sealed
 from ledger_pipelines.tables.general_ledger import JOURNAL_ENTRIES, LEDGER_AMOUNT
-from ledger_pipelines.tables.table import TEXT
+from ledger_pipelines.tables.table import INTEGER, TEXT
 
+#: Without its types, which know no plain values among the columns.
+_compute: Any = pc
 #: What is said of a document whose entry is made.
 DOCUMENT = JOURNAL_ENTRIES.part(
     ("month", "posting_date", "document_date", "source_type", "source_system", "source_id", "description")
@@ -59,28 +54,52 @@ def drafts_of(documents: pd.DataFrame, parts: Sequence[pd.DataFrame]) -> Journal
     One of which nothing remains, because all its amounts are zero, has no entry. Raises LedgerError where one does not
     balance.
     """
-    lines = pd.concat([_with_place(frame, place) for place, frame in enumerate(parts)], ignore_index=True)
-    keys = ["source_system", "source_id"]
-    ordered = documents.assign(owner=column_of(pa.array(range(len(documents)), pa.int64()), documents.index))
-    lines = lines.merge(ordered[[*keys, "month", "currency", "owner"]], on=keys)
-    lines = lines.sort_values(["owner", "place"], kind="stable", ignore_index=True)
-    places: Any = lines.groupby("owner").cumcount().to_numpy()
-    is_debit = lines["amount"] > 0
-    lines = lines.assign(
-        entry_id=lines["source_system"] + "/" + lines["source_id"],
-        line=column_of(pa.array(places + 1, pa.int32()), lines.index),
-        debit=lines["amount"].where(is_debit),
-        credit=_absolute(lines["amount"]).where(~is_debit),
-    )
-    entries = ordered[ordered["owner"].isin(lines["owner"])]
-    entries = entries.assign(
-        id=entries["source_system"] + "/" + entries["source_id"],
-        number=constant(None, TEXT, entries),
-        revision=constant(0, pa.int32(), entries),
-        status=constant("draft", TEXT, entries),
-        reverses=constant(None, TEXT, entries),
-    )
-    return sealed(to_arrow(entries, UNSEALED_ENTRIES), to_arrow(lines, LINES))
+    if documents.empty:
+        return no_entries()
+    whole: Any = pa.Table.from_pandas(documents[DOCUMENT.names], preserve_index=False)
+    ids: Any = _ids(whole)
+    tables = [pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata() for frame in parts]
+    stacked = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    owners: Any = _compute.index_in(_ids(stacked), value_set=ids)
+    # Stable: the parts of a document stay in their order.
+    order = np.argsort(owners.to_numpy(), kind="stable")
+    stacked, owners = stacked.take(order), owners.take(order)
+    used, first, counts = np.unique(owners.to_numpy(), return_index=True, return_counts=True)
+    places = np.arange(len(owners)) - np.repeat(first, counts) + 1
+    is_debit: Any = _compute.greater(stacked["amount"], pa.scalar(0, LEDGER_AMOUNT))
+    nothing = pa.scalar(None, LEDGER_AMOUNT)
+    columns: dict[str, Any] = {name: stacked[name] for name in _ATTRIBUTES if name in stacked.column_names}
+    columns |= {
+        "month": whole["month"].take(owners),
+        "currency": whole["currency"].take(owners),
+        "entry_id": ids.take(owners),
+        "line": pa.array(places, INTEGER),
+        "account": stacked["account"],
+        "debit": _compute.if_else(is_debit, stacked["amount"], nothing),
+        "credit": _compute.if_else(is_debit, nothing, _compute.negate(stacked["amount"])),
+    }
+    entries: dict[str, Any] = {name: whole[name] for name in DOCUMENT.names if name in UNSEALED_ENTRIES.names}
+    entries |= {"id": ids, "revision": _repeated(0, INTEGER, ids), "status": _repeated("draft", TEXT, ids)}
+    made = _with_schema(entries, UNSEALED_ENTRIES, len(ids)).take(pa.array(used))
+    return sealed(made, _with_schema(columns, LINES, len(owners)))
+
+
+def _ids(table: pa.Table) -> Any:
+    joined_ids = _compute.binary_join_element_wise(table["source_system"], table["source_id"], "/")
+    return joined_ids.combine_chunks()
+
+
+def _repeated(value: Any, kind: pa.DataType, values: Any) -> Any:
+    scalar: Any = pa.scalar(value, kind)
+    return pa.repeat(scalar, len(values))
+
+
+def _with_schema(columns: dict[str, Any], schema: pa.Schema, rows: int) -> pa.Table:
+    """A table of this schema; a column that is not given is empty."""
+    arrays = [
+        columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, names=schema.names).cast(schema)
 
 
 def joined(journals: Sequence[Journal]) -> Journal:
@@ -88,17 +107,3 @@ def joined(journals: Sequence[Journal]) -> Journal:
     return Journal(
         pa.concat_tables([one.entries for one in journals]), pa.concat_tables([one.lines for one in journals])
     )
-
-
-def _with_place(frame: pd.DataFrame, place: int) -> pd.DataFrame:
-    missing = {
-        name: constant(None, LINES.field(name).type, frame)
-        for name in _ATTRIBUTES
-        if name not in frame.columns
-    }
-    return frame.assign(place=constant(place, pa.int32(), frame), **missing)
-
-
-def _absolute(amounts: Series) -> Series:
-    arrow: Any = values_of(amounts)
-    return column_of(pc.abs(arrow), amounts.index).astype(dtype(LEDGER_AMOUNT))

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.general_ledger.crypto import CRYPTO
 from ledger_pipelines.general_ledger.invoices import HOLDED
@@ -44,12 +45,11 @@ def register_customers(connection: psycopg.Connection, months: Sequence[date]) -
     clients = {str(row["client_id"]): (row["client_name"], None) for row in read_crypto_invoices(connection)}
     billed = {row["account_number"]: (row["company_name"], None) for row in companies.to_pylist()}
     rows = [*_rows(HOLDED, contacts | strangers), *_rows(_CODEX, billed), *_rows(CRYPTO, clients)]
-    known = register_parties(connection, pa.Table.from_pylist(rows, OF_SOURCE)).to_pylist()
+    known = register_parties(connection, pa.Table.from_pylist(rows, OF_SOURCE))
 
     def of(system: str) -> pa.Table:
-        mine = [row for row in known if row["source_system"] == system]
-        return pa.table(
-            {name: pa.array([row[name] for row in mine], pa.string()) for name in ("source_id", "party")}
+        return known.filter(pc.equal(known["source_system"], pa.scalar(system))).select(
+            ["source_id", "party"]
         )
 
     return Customers(of(HOLDED), of(_CODEX), of(CRYPTO))
