@@ -52,15 +52,15 @@ def read_document(root: etree._Element, head: Head, name: str) -> Document:
 
     Raises LedgerError where a term is missing that every document has, stands there twice, or is no number or date.
     """
+    try:
+        prune(root)
+    except ValueError as error:
+        raise LedgerError(f"{name} cannot be taken: {error}.") from None
     currency, other_currency = currencies_of(root)
     if not _CURRENCY.fullmatch(currency):
         raise LedgerError(
             f"{name} has no currency (BR-05): its DocumentCurrencyCode is {currency!r}, and three letters are one."
         )
-    try:
-        prune(root)
-    except ValueError as error:
-        raise LedgerError(f"{name} cannot be taken: {error}.") from None
     other_tax = take_other_tax(root, other_currency)
     strange = tuple(strange_amounts(root, currency))
     currencies = _Currencies(currency, other_currency, other_tax, strange)
