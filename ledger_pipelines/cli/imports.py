@@ -10,17 +10,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ledger_pipelines.cli import import_journal, import_saft
 from ledger_pipelines.cli.context import console, enter, today
 
 if TYPE_CHECKING:
     from ledger_pipelines.workflows.general_ledger.import_einvoices import FileOutcome, Outcome
 
 app = typer.Typer(help="Takes accounting files and e-invoices into the ledger.", no_args_is_help=True)
+app.command()(import_saft.saft)
+app.command()(import_journal.journal)
 
 _Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="The files; each is taken whole or refused.")
 ]
-_COLOURS = {"taken": "green", "unchanged": "dim", "refused": "red"}
+_COLOURS = {"taken": "green", "completed": "green", "unchanged": "dim", "refused": "red"}
 
 
 @app.command()
@@ -33,10 +36,9 @@ def ehf(files: _Files) -> None:
     database = enter()
     with database.connect() as connection:
         outcome = import_einvoices(connection, files, read_settings(), today=today())
-    months = sorted({one.month for one in outcome.files if one.status == "taken" and one.month})
-    if months:
-        post_imported(database, months)
     _print(outcome)
+    if outcome.months:
+        post_imported(database, outcome.months)
     if not outcome.is_complete:
         sys.exit(1)
 

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.general_ledger.journal import (
-    ENTRIES,
     LINES,
     UNSEALED_ENTRIES,
     Journal,
     entry_id,
+    no_entries,
     sealed,
 )
 
@@ -145,11 +145,7 @@ def reversals(wanted: Sequence[dict[str, Any]], lines: pa.Table) -> Journal:
             }
         )
     made = pa.Table.from_pylist(entries, UNSEALED_ENTRIES)
-    return (
-        sealed(made, _exchanged(made, lines))
-        if entries
-        else Journal(ENTRIES.empty_table(), LINES.empty_table())
-    )
+    return sealed(made, _exchanged(made, lines)) if entries else no_entries()
 
 
 def _exchanged(entries: pa.Table, lines: pa.Table) -> pa.Table:

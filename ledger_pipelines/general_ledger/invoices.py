@@ -13,7 +13,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import Series, constant, narrowed, records_of, rounded, to_arrow, to_pandas
 from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.drafts import drafts_of, part
-from ledger_pipelines.general_ledger.journal import Journal
+from ledger_pipelines.general_ledger.journal import Journal, no_entries
 from ledger_pipelines.general_ledger.vat import vat_parts
 from ledger_pipelines.money import AMOUNT, format_money
 from ledger_pipelines.tables import TABLES
@@ -77,6 +77,8 @@ def invoice_entries(
     another month than the document's is news of a closed month: it counts on the first day of the month that took it.
     A document that has no contact is nobody's: it has no party.
     """
+    if invoices.num_rows == 0:
+        return Posted(no_entries(), GONE.empty_table(), [])
     rows = _with_party(to_pandas(invoices), parties)
     counts = ~(rows["is_draft"] | rows["is_cancelled"] | rows["is_removed"])
     rows = rows.rename(columns={"id": "source_id"}).assign(source_system=constant(HOLDED, TEXT, rows))
@@ -90,6 +92,8 @@ def payment_entries(payments: pa.Table, uncounted: pa.Table, parties: pa.Table, 
 
     Payments of documents that do not count (`uncounted`: `id`) have none, nor have those that are removed.
     """
+    if payments.num_rows == 0:
+        return Posted(no_entries(), GONE.empty_table(), [])
     rows = _with_party(to_pandas(payments), parties)
     of_nothing = rows["document_id"].isin(to_pandas(uncounted.select(["id"]))["id"])
     rows = rows.rename(columns={"id": "source_id"}).assign(

@@ -7,7 +7,7 @@ import pyarrow as pa
 from ledger_pipelines.frames import constant, mapped, narrowed, to_pandas
 from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.drafts import drafts_of, part
-from ledger_pipelines.general_ledger.journal import Journal
+from ledger_pipelines.general_ledger.journal import Journal, no_entries
 from ledger_pipelines.months import last_day
 from ledger_pipelines.tables import TABLES
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
@@ -38,6 +38,8 @@ def statement_entries(statements: pa.Table, parties: pa.Table, chart: Chart) -> 
 
     `parties` says which party an account number is: `source_id`, `party`.
     """
+    if statements.num_rows == 0:
+        return no_entries()
     rows = to_pandas(statements).rename(columns={"statement_number": "source_id"})
     known = to_pandas(parties.select(["source_id", "party"])).rename(columns={"source_id": "account_number"})
     rows = rows.merge(known, on="account_number", how="left").sort_values(["month", "source_id"])
@@ -71,6 +73,8 @@ def accrual_entries(accruals: pa.Table, chart: Chart) -> Journal:
 
     The source id names the contract and the month: `2025-03/client/service/EUR/1`.
     """
+    if accruals.num_rows == 0:
+        return no_entries()
     rows = to_pandas(accruals)
     rows = rows[rows["recognised"] != 0]
     month = mapped(rows["month"], lambda one: f"{one:%Y-%m}", TEXT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from psycopg import sql
 
 from ledger_pipelines.errors import ClosedMonthError
 from ledger_pipelines.months import describe_months
-from ledger_pipelines.store.copy import copy_in, copy_out, months_in
+from ledger_pipelines.store.copy import copy_in, months_in
 from ledger_pipelines.store.months import lock_months
 from ledger_pipelines.store.writes import record_writes
 from ledger_pipelines.tables.vendor_invoices import (
@@ -70,21 +70,23 @@ def add_documents(connection: psycopg.Connection, frames: Mapping[str, pa.Table]
         record_writes(connection, table.name, months, written_by=None)
 
 
-def read_documents(
-    connection: psycopg.Connection, months: Sequence[date]
-) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The rows of `vendor_invoices`, `vendor_invoice_taxes` and `vendor_invoice_lines` of these months."""
-    invoices, taxes, lines = (
-        copy_out(
-            connection,
-            sql.SQL("SELECT {} FROM {} WHERE month = ANY({}) ORDER BY {}").format(
-                sql.SQL(", ").join(map(sql.Identifier, table.schema.names)),
-                sql.Identifier(table.name),
-                sql.Literal(list(months)),
-                sql.SQL(", ").join(map(sql.Identifier, ("month", *table.key))),
-            ),
-            table.schema,
-        )
-        for table in TABLES
-    )
-    return invoices, taxes, lines
+def fill_self_assessed(connection: psycopg.Connection, month: date, taxes: pa.Table) -> int:
+    """Sets the self-assessed VAT of a document's taxes where none is kept and these have one; the number of rows.
+
+    For a transaction of the caller's. A closed month's stay as they are.
+    """
+    table = VENDOR_INVOICE_TAXES.name
+    if lock_months(connection, table, [month]):
+        return 0
+    filled = 0
+    for row in taxes.to_pylist():
+        filled += connection.execute(
+            """UPDATE vendor_invoice_taxes
+               SET self_assessed_rate = %(self_assessed_rate)s, self_assessed = %(self_assessed)s
+               WHERE month = %(kept_in)s AND supplier = %(supplier)s AND kind = %(kind)s AND number = %(number)s
+                 AND line = %(line)s AND self_assessed IS NULL AND %(self_assessed)s::numeric IS NOT NULL""",
+            {**row, "kept_in": month},
+        ).rowcount
+    if filled:
+        record_writes(connection, table, [month], written_by=None)
+    return filled

@@ -26,20 +26,29 @@ from ledger_pipelines_tests.billing.building import (
 )
 from ledger_pipelines_tests.billing.generated import TOGETHER, Drawn, drawn_inputs, drawn_together
 
-drawn_settings = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+together_settings = settings(
+    max_examples=28 // TOGETHER,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-#: As many cases, several in each example.
-together_settings = settings(drawn_settings, max_examples=28 // TOGETHER)
+
+
+#: Of a case's own plans, which `drawn_together` gives its number.
+_plan = st.sampled_from(["Gold", "Silver"]).flatmap(
+    lambda name: st.integers(0, TOGETHER - 1).map(lambda number: f"{name} {number}")
+) | st.sampled_from(["No such plan", "inactive", None])
 
 
 def rows(frame: pa.Table, *, without: str | None = None) -> list[Any]:
-    """The frame's rows in an order of their own, without those of an account."""
-    return sorted(str(row) for row in frame.to_pylist() if row.get("account_number") != without)
+    """The frame's rows in an order of their own, without those of accounts that begin like this."""
+    kept = (
+        row for row in frame.to_pylist() if without is None or not row["account_number"].startswith(without)
+    )
+    return sorted(map(str, kept))
 
 
 def everything(result: BillingResult, *, without: str | None = None) -> list[Any]:
-    """All that a run gives, in an order of its own."""
+    """All that a run gives, in an order of its own; without accounts that begin like this."""
     problems = [str(one) for one in result.problems if without is None or without not in str(one)]
     frames = (result.lines, result.statements, result.ticket_hours, result.unbilled_hours)
     return [*(rows(frame, without=without) for frame in frames), problems]
@@ -207,24 +216,44 @@ def test_only_the_columns_that_are_asked_for_are_needed(drawn: Drawn) -> None:
     assert everything(bill(lean, drawn.months, currency="USD")) == everything(expected)
 
 
-@drawn_settings
-@given(drawn_inputs(), st.sampled_from(["Gold", "Silver", "No such plan", "inactive", None]))
-def test_another_company_changes_nobody_elses_statement(drawn: Drawn, plan: str | None) -> None:
-    new = {"account_number": "NEW"}
+@together_settings
+@given(drawn_together(drawn_inputs), st.lists(_plan, min_size=TOGETHER, max_size=TOGETHER))
+def test_another_company_changes_nobody_elses_statement(drawn: Drawn, plans: list[str | None]) -> None:
+    """One more company for each case of the call, on a plan of that case, of any other, or of none."""
     month = drawn.months[-1]
     records = drawn.records
+    new = [{"account_number": f"NEW-{number}"} for number in range(len(plans))]
     crowded = drawn.with_records(
         companies=[
             *records["companies"],
-            *({**new, "month": one, "billing_plan": plan} for one in drawn.months),
+            *(
+                {**one, "month": own, "billing_plan": plan}
+                for one, plan in zip(new, plans, strict=True)
+                for own in drawn.months
+            ),
         ],
-        assets=[*records["assets"], {**new, "month": month, "id": 900, "backup_data_bytes": 2**42}],
-        contacts=[*records["contacts"], {**new, "month": month, "id": 900}],
-        tickets=[*records["tickets"], {**new, "month": month, "ticket_number": "N1", "hours": "9"}],
-        client_billing_overrides=[*records["client_billing_overrides"], {**new, "billing_plan": "Gold"}],
-        manual_assets=[*records["manual_assets"], new],
-        custom_line_items=[*records["custom_line_items"], {**new, "monthly_fee": "1"}],
+        assets=[
+            *records["assets"],
+            *(
+                {**one, "month": month, "id": 9000 + number, "backup_data_bytes": 2**42}
+                for number, one in enumerate(new)
+            ),
+        ],
+        contacts=[
+            *records["contacts"],
+            *({**one, "month": month, "id": 9000 + number} for number, one in enumerate(new)),
+        ],
+        tickets=[
+            *records["tickets"],
+            *({**one, "month": month, "ticket_number": "N1", "hours": "9"} for one in new),
+        ],
+        client_billing_overrides=[
+            *records["client_billing_overrides"],
+            *({**one, "billing_plan": f"Gold {number}"} for number, one in enumerate(new)),
+        ],
+        manual_assets=[*records["manual_assets"], *new],
+        custom_line_items=[*records["custom_line_items"], *({**one, "monthly_fee": "1"} for one in new)],
     )
     alone = bill(drawn.inputs, drawn.months, currency="USD")
     crowd = bill(crowded, drawn.months, currency="USD")
-    assert everything(crowd, without="NEW") == everything(alone, without="NEW")
+    assert everything(crowd, without="NEW-") == everything(alone, without="NEW-")

@@ -27,6 +27,7 @@ from ledger_pipelines.store.snapshots import read_newest_snapshot, read_times, r
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.sources.school_records import membership
 from ledger_pipelines_tests.sources.school_servers import FourGeeksLike, NotionLike
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 STUDENT_PATH, MEMBERSHIP_PATH = "/auth/academy/student", "/admissions/academy/cohort/user"
 STEPS = {"clients": clients, "enrollments": enrollments, "external_ids": external_ids}
@@ -97,7 +98,7 @@ class SchoolLedger:
                 "notion": NotionResource(),
             },
         ).get_implicit_global_asset_job_def()
-        with dg.DagsterInstance.ephemeral() as instance:
+        with unrecorded() as instance:
             result = job.execute_in_process(
                 instance=instance,
                 # Somebody waits for it, so that a failure is not tried again after a minute.

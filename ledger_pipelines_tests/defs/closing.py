@@ -17,6 +17,7 @@ from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.run_processes import held_run
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 
 def use(
@@ -46,7 +47,7 @@ def run(
         ATTENDED_TAG: run_id,
     }
     selection = None if assets is None else [dg.AssetKey(asset) for asset in assets]
-    with held_run(database, run_id), dg.DagsterInstance.ephemeral() as instance:
+    with held_run(database, run_id), unrecorded() as instance:
         result = (
             definitions()
             .resolve_job_def(job)

@@ -21,6 +21,7 @@ from ledger_pipelines.store.run_processes import held_run
 from ledger_pipelines_tests.billing.building import WORKED_RATES
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 from ledger_pipelines_tests.sources.conftest import Reply, ScriptedServer, Seen, problem_reply
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 Ticket = dict[str, Any]
 
@@ -93,7 +94,7 @@ class CodexLedger:
             ATTENDED_TAG: run_id,
         }
         job = definitions().resolve_job_def("month_close")
-        with held_run(self.database, run_id), dg.DagsterInstance.ephemeral() as instance:
+        with held_run(self.database, run_id), unrecorded() as instance:
             result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,

@@ -8,8 +8,6 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-import dagster as dg
-
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
 from ledger_pipelines.orchestration.partitions import partition_key
@@ -18,6 +16,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import ignore_error
 from ledger_pipelines.store.run_processes import held_run
 from ledger_pipelines_tests.hostile.distorting import Distortion
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 #: What a month says in money, and of how many.
 _MONEY = {
@@ -47,7 +46,7 @@ class Books:
             ATTENDED_TAG: run_id,
         }
         job = definitions().resolve_job_def("month_close")
-        with held_run(self.database, run_id), dg.DagsterInstance.ephemeral() as instance:
+        with held_run(self.database, run_id), unrecorded() as instance:
             result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,

@@ -36,6 +36,7 @@ from ledger_pipelines_tests.sources.school_servers import (
     NotionLike,
     running,
 )
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 INVOICES, CREDITS = "/documents/invoice", "/documents/creditnote"
 STUDENTS, MEMBERSHIPS = "/auth/academy/student", "/admissions/academy/cohort/user"
@@ -87,7 +88,7 @@ def run_steps(first: str, last: str) -> list[str]:
         "notion": NotionResource(),
     }
     job = dg.Definitions(assets=_STEPS, resources=resources).get_implicit_global_asset_job_def()
-    with dg.DagsterInstance.ephemeral() as instance:
+    with unrecorded() as instance:
         result = job.execute_in_process(instance=instance, run_id=run_id, tags=tags, raise_on_error=False)
     failed = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     return [str(one.user_failure_data.description if one.user_failure_data else one.error) for one in failed]

@@ -1,225 +1,180 @@
 """The journal entries of electronic invoices (rules/general_ledger.md, E-invoices, `Entry`).
 
-Each part of a document is an amount on the side where an invoice's belongs: a credit note's are on the other side, and
-so is a negative amount; zero stays where it is.
+Every part is an amount with the sign that a purchase invoice's has when debits are positive; it turns with a credit
+note, and with a sale. So a negative amount of a document stands on the other side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.en16931 import CREDIT_NOTE
-from ledger_pipelines.frames import Series, column_of, constant, dtype, narrowed, to_arrow, to_pandas
-from ledger_pipelines.general_ledger.einvoices.accounts import Accounts
+from ledger_pipelines.frames import Series, constant, mapped, narrowed, to_pandas
+from ledger_pipelines.general_ledger.chart import Chart
+from ledger_pipelines.general_ledger.drafts import drafts_of, part
 from ledger_pipelines.general_ledger.einvoices.rows import SOURCE_SYSTEM
 from ledger_pipelines.general_ledger.einvoices.taken import PURCHASE
-from ledger_pipelines.general_ledger.journal import LINES, UNSEALED_ENTRIES
-from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT, VAT_RATE
-from ledger_pipelines.tables.table import DATE, INTEGER, TEXT
+from ledger_pipelines.general_ledger.journal import Journal
+from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
+from ledger_pipelines.tables.table import TEXT
 
 _DOCUMENT = ["month", "supplier", "kind", "number"]
-_KEY = ["entry_id"]
-_ZERO = 0
-#: The columns that a line has of its party, where it is a debt or a claim.
-_OF_PARTY = ["party", "reference", "kid", "invoice_number", "settles", "due_date"]
+_SOURCE = ["source_system", "source_id"]
+#: What a line has of its party, where it is a debt or a claim.
+_OF_ITEM = ("party", "reference", "kid", "invoice_number", "settles", "due_date")
 
 
-def entries_of(
-    vendor_invoices: pa.Table, taxes: pa.Table, lines: pa.Table, accounts: pa.Table
-) -> tuple[pa.Table, pa.Table]:
-    """The draft entries (`journal.UNSEALED_ENTRIES`) of these documents, and their lines (`journal.LINES`).
+def entries_of(vendor_invoices: pa.Table, taxes: pa.Table, lines: pa.Table, chart: Chart) -> Journal:
+    """The draft entries of these documents, from the rows of `vendor_invoices`, `vendor_invoice_taxes` and
+    `vendor_invoice_lines`.
 
-    Takes the rows of `vendor_invoices`, `vendor_invoice_taxes`, `vendor_invoice_lines` and `accounts`. A document all of
-    whose amounts are zero has no entry. Raises LedgerError where no account has a role that is needed.
+    A document all of whose amounts are zero has no entry; where nothing is due, none of its lines is an open item.
+    Raises LedgerError where no account has a role that is needed.
     """
-    books = Accounts(accounts)
     documents = _documents(to_pandas(vendor_invoices))
-    parts = pd.concat(
-        [
-            _goods(documents, to_pandas(lines), books),
-            _vat(documents, to_pandas(taxes), books),
-            *_self_assessed(documents, to_pandas(taxes), books),
-            *_settlement(documents, books),
-        ],
-        ignore_index=True,
+    of_documents = documents[[*_DOCUMENT, *_SOURCE, "is_sale", "is_turned"]]
+    # In the documents' order, whatever order they are read in: else the same entry would look like another one.
+    vat, goods = (
+        to_pandas(rows).merge(of_documents, on=_DOCUMENT).sort_values([*_SOURCE, "line"], ignore_index=True)
+        for rows in (taxes, lines)
     )
-    moving = parts.loc[(parts["amount"] != _ZERO).fillna(False), "entry_id"]
-    parts = parts[parts["entry_id"].isin(moving)]
-    documents = documents[documents["entry_id"].isin(moving)]
-    return _entries(documents), _lines(parts)
+    return drafts_of(
+        documents,
+        [
+            _goods(goods, chart),
+            _vat(vat, chart),
+            *_self_assessed(vat, chart),
+            *_settlement(documents, chart),
+        ],
+    )
 
 
 def _documents(found: pd.DataFrame) -> pd.DataFrame:
-    """The documents with what their entries are called, what they settle, and the side on which their amounts are."""
+    """The documents with what their entries say, what they settle, and whether their amounts are turned."""
     source_id = found["supplier"] + "/" + found["kind"] + "/" + found["number"]
-    is_credit_note = found["kind"] == CREDIT_NOTE
-    is_sale = found["side"] != PURCHASE
-    takes_back = (found["payable"] < _ZERO) ^ is_credit_note
+    is_credit_note, is_sale = found["kind"] == CREDIT_NOTE, found["side"] != PURCHASE
+    takes_back = (found["payable"] < 0) ^ is_credit_note
     credited = found["credited"].fillna("")
-    is_one = (credited != "") & ~credited.str.contains("\n", regex=False)
-    names_one = takes_back & is_one
-    none = constant(None, TEXT, found)
+    names_one = takes_back & (credited != "") & ~credited.str.contains("\n", regex=False)
+    settled = SOURCE_SYSTEM + "/" + found["supplier"] + "/invoice/" + credited
+    source_type = constant("vendor_invoice", TEXT, found).mask(is_sale, "customer_invoice")
+    noun = constant("Invoice ", TEXT, found).mask(is_credit_note, "Credit note ")
+    preposition = constant(" of ", TEXT, found).mask(is_sale, " to ")
     return found.assign(
-        entry_id=SOURCE_SYSTEM + "/" + source_id,
+        source_system=constant(SOURCE_SYSTEM, TEXT, found),
         source_id=source_id,
-        is_credit_note=is_credit_note,
+        source_type=source_type.mask(is_credit_note, "credit_note"),
+        document_date=found["issue_date"],
+        description=noun + found["number"] + preposition + found["party_name"],
         is_sale=is_sale,
-        kid=found["kids"].str.split("\n").list[0] if len(found) else none,
+        is_turned=is_sale ^ is_credit_note,
+        kid=mapped(found["kids"], _first, TEXT),
         invoice_number=found["number"].mask(names_one, credited),
-        settles=none.mask(names_one, SOURCE_SYSTEM + "/" + found["supplier"] + "/invoice/" + credited),
-        # What a credit note refers to, and nothing else: a payment reference of its buyer fits no invoice.
+        settles=settled.where(names_one),
+        # Of what takes back, the documents that it names and nothing else: it must fit no invoice by chance.
         reference=found["order_reference"]
         .fillna(found["buyer_reference"])
         .mask(takes_back, found["credited"].str.replace("\n", " ", regex=False)),
     )
 
 
-def _goods(documents: pd.DataFrame, lines: pd.DataFrame, books: Accounts) -> pd.DataFrame:
+def _first(lines: str | None) -> str | None:
+    return lines.split("\n")[0] if lines else None
+
+
+def _goods(goods: pd.DataFrame, chart: Chart) -> pd.DataFrame:
     """What was bought or sold, by account, category and rate."""
-    found = _of_documents(lines, documents)
-    usual = books.by_side(found["is_sale"], purchase="expense", sale="revenue")
-    account = found["account"].fillna(usual)
-    found = found.assign(account=account, rate_text=found["rate"].astype(dtype(TEXT)).fillna(""))
+    usual = _by_side(goods, chart, purchase="expense", sale="revenue")
+    keys = [*_SOURCE, "is_turned", "account", "category", "rate"]
     summed = (
-        found.groupby(["entry_id", "account", "category", "rate_text"], sort=False, dropna=False)
-        .agg(
-            amount=("amount", "sum"),
-            rate=("rate", "first"),
-            place=("line", "min"),
-            is_sale=("is_sale", "first"),
-            is_credit_note=("is_credit_note", "first"),
-            month=("month", "first"),
-            currency=("currency", "first"),
-        )
-        .reset_index()
+        goods.assign(account=goods["account"].fillna(usual))
+        .groupby(keys, sort=False, dropna=False, as_index=False)
+        .agg(amount=("amount", "sum"))
     )
-    summed = summed.assign(amount=narrowed(summed["amount"], LEDGER_AMOUNT))
-    return _part(
-        summed, 1, is_debit=~summed["is_sale"], vat_category=summed["category"], vat_rate=summed["rate"]
+    amount = narrowed(summed["amount"], LEDGER_AMOUNT)
+    return part(
+        summed,
+        summed["account"],
+        _turned(summed, amount),
+        vat_category=summed["category"],
+        vat_rate=summed["rate"],
     )
 
 
-def _vat(documents: pd.DataFrame, taxes: pd.DataFrame, books: Accounts) -> pd.DataFrame:
-    """Each category's VAT as the document states it; a category without VAT has no line."""
-    found = _of_documents(taxes[taxes["tax"] != _ZERO], documents)
-    found = found.assign(
-        account=books.vat(found["is_sale"], found["rate"]), amount=found["tax"], place=found["line"]
+def _vat(vat: pd.DataFrame, chart: Chart) -> pd.DataFrame:
+    """Each category's VAT as the document states it."""
+    taxed = vat[vat["tax"] != 0]
+    account = constant(None, TEXT, taxed)
+    for role, rows in (("output_vat", taxed["is_sale"]), ("input_vat", ~taxed["is_sale"])):
+        if rows.any():
+            account = account.mask(rows, mapped(taxed["rate"], partial(chart.vat_account, role), TEXT))
+    return part(
+        taxed,
+        account,
+        _turned(taxed, taxed["tax"]),
+        vat_category=taxed["category"],
+        vat_rate=taxed["rate"],
+        vat_base=_base(taxed, taxed["tax"]),
     )
-    return _part(found, 2, is_debit=~found["is_sale"], **_vat_columns(found, found["rate"]))
 
 
-def _self_assessed(documents: pd.DataFrame, taxes: pd.DataFrame, books: Accounts) -> list[pd.DataFrame]:
+def _self_assessed(vat: pd.DataFrame, chart: Chart) -> list[pd.DataFrame]:
     """Reverse charge: deducted and owed at once."""
-    owed = taxes["self_assessed"].notna() & (taxes["self_assessed"] != _ZERO).fillna(False)
-    found = _of_documents(taxes[owed], documents)
-    found = found.assign(amount=found["self_assessed"], place=found["line"])
-    columns = _vat_columns(found, found["self_assessed_rate"])
+    owed = vat[vat["self_assessed"].notna()]
     parts = []
-    for order, (role, is_input) in enumerate(
-        (("reverse_charge_input", True), ("reverse_charge_output", False))
-    ):
-        account = books.abroad_or_home(found["is_from_abroad"], role)
-        debit = constant(is_input, pa.bool_(), found)
-        parts.append(_part(found.assign(account=account), 3 + order, is_debit=debit, **columns))
-    return parts
-
-
-def _settlement(documents: pd.DataFrame, books: Accounts) -> list[pd.DataFrame]:
-    """Rounding, what was prepaid, and what is due; where it is 0, nothing stays open."""
-    roles = (
-        ("rounding", True, "rounding", "rounding"),
-        ("prepaid", False, "prepayments_to_suppliers", "prepayments_from_customers"),
-        ("payable", False, "payables", "receivables"),
-    )
-    parts = []
-    for order, (name, is_debit, purchase, sale) in enumerate(roles, start=5):
-        found = documents[documents[name] != _ZERO]
-        found = found.assign(
-            amount=found[name],
-            place=constant(1, INTEGER, found),
-            account=books.by_side(found["is_sale"], purchase=purchase, sale=sale),
+    for role, is_owed in (("reverse_charge_input", False), ("reverse_charge_output", True)):
+        account = _chosen(owed["is_from_abroad"], chart, if_true=f"{role}_abroad", if_false=f"{role}_home")
+        parts.append(
+            part(
+                owed,
+                account,
+                _turned(owed, -owed["self_assessed"] if is_owed else owed["self_assessed"]),
+                vat_category=owed["category"],
+                vat_rate=owed["self_assessed_rate"],
+                vat_base=_base(owed, owed["self_assessed"]),
+            )
         )
-        of_party = ["party"] if name == "prepaid" else _OF_PARTY if name == "payable" else []
-        sides = ~found["is_sale"] if is_debit else found["is_sale"]
-        parts.append(_part(found, order, is_debit=sides, **{column: found[column] for column in of_party}))
     return parts
 
 
-def _of_documents(rows: pd.DataFrame, documents: pd.DataFrame) -> pd.DataFrame:
-    columns = [*_DOCUMENT, "entry_id", "is_sale", "is_credit_note", "currency"]
-    return rows.merge(documents[columns], on=_DOCUMENT, how="inner")
-
-
-def _vat_columns(found: pd.DataFrame, rate: Series) -> dict[str, Series]:
-    """What VAT is of: with the amount's sign, so that a base stands on the side where its VAT does."""
-    base = found["base"].mask(found["amount"] < _ZERO, -found["base"])
-    return {"vat_category": found["category"], "vat_rate": rate, "vat_base": base}
-
-
-def _part(found: pd.DataFrame, order: int, *, is_debit: Series, **columns: Series) -> pd.DataFrame:
-    """Lines of one part; `is_debit` says on which side a positive amount of an invoice is."""
-    kinds: dict[str, pa.DataType] = {
-        "party": TEXT,
-        "reference": TEXT,
-        "kid": TEXT,
-        "invoice_number": TEXT,
-        "settles": TEXT,
-    }
-    kinds |= {"due_date": DATE, "vat_category": TEXT, "vat_rate": VAT_RATE, "vat_base": LEDGER_AMOUNT}
-    return pd.DataFrame(
-        {
-            **{name: found[name] for name in ("month", "entry_id", "account", "amount", "currency", "place")},
-            "part": constant(order, INTEGER, found),
-            "is_debit": is_debit ^ found["is_credit_note"],
-            **{name: columns.get(name, constant(None, kind, found)) for name, kind in kinds.items()},
-        }
+def _settlement(documents: pd.DataFrame, chart: Chart) -> list[pd.DataFrame]:
+    """Rounding, what was prepaid, and what is due."""
+    prepaid = _by_side(
+        documents, chart, purchase="prepayments_to_suppliers", sale="prepayments_from_customers"
     )
-
-
-def _lines(parts: pd.DataFrame) -> pa.Table:
-    parts = parts.sort_values(["entry_id", "part", "place", "account"], kind="stable").reset_index(drop=True)
-    is_negative = parts["amount"] < _ZERO
-    amount = parts["amount"].mask(is_negative, -parts["amount"])
-    on_debit = parts["is_debit"] ^ is_negative
-    empty = {name: constant(None, LINES.field(name).type, parts) for name in _missing(parts.columns)}
-    return to_arrow(
-        parts.assign(
-            **empty,
-            line=column_of(pa.array(parts.groupby(_KEY).cumcount() + 1, INTEGER), parts.index),
-            debit=amount.where(on_debit),
-            credit=amount.mask(on_debit),
+    due = _by_side(documents, chart, purchase="payables", sale="receivables")
+    return [
+        part(
+            documents,
+            _by_side(documents, chart, purchase="rounding", sale="rounding"),
+            _turned(documents, documents["rounding"]),
         ),
-        LINES,
-    )
-
-
-def _missing(columns: Iterable[str]) -> list[str]:
-    known = set(columns)
-    return [name for name in LINES.names if name not in known and name not in ("line", "debit", "credit")]
-
-
-def _entries(documents: pd.DataFrame) -> pa.Table:
-    noun = constant("Invoice", TEXT, documents).mask(documents["is_credit_note"], "Credit note")
-    preposition = constant(" of ", TEXT, documents).mask(documents["is_sale"], " to ")
-    source_type = (
-        constant("vendor_invoice", TEXT, documents)
-        .mask(documents["is_sale"], "customer_invoice")
-        .mask(documents["is_credit_note"], "credit_note")
-    )
-    return to_arrow(
-        documents.assign(
-            id=documents["entry_id"],
-            number=constant(None, TEXT, documents),
-            document_date=documents["issue_date"],
-            source_type=source_type,
-            source_system=constant(SOURCE_SYSTEM, TEXT, documents),
-            revision=constant(0, INTEGER, documents),
-            status=constant("draft", TEXT, documents),
-            reverses=constant(None, TEXT, documents),
-            description=noun + " " + documents["number"] + preposition + documents["party_name"],
+        part(documents, prepaid, _turned(documents, -documents["prepaid"]), party=documents["party"]),
+        part(
+            documents,
+            due,
+            _turned(documents, -documents["payable"]),
+            **{name: documents[name] for name in _OF_ITEM},
         ),
-        UNSEALED_ENTRIES,
-    )
+    ]
+
+
+def _turned(rows: pd.DataFrame, amounts: Series) -> Series:
+    return amounts.mask(rows["is_turned"], -amounts)
+
+
+def _base(rows: pd.DataFrame, tax: Series) -> Series:
+    """What VAT is of, with the VAT's sign taken off: it stands on the side where its VAT does."""
+    return rows["base"].mask(tax < 0, -rows["base"])
+
+
+def _by_side(rows: pd.DataFrame, chart: Chart, *, purchase: str, sale: str) -> Series:
+    return _chosen(rows["is_sale"], chart, if_true=sale, if_false=purchase)
+
+
+def _chosen(condition: Series, chart: Chart, *, if_true: str, if_false: str) -> Series:
+    """For each row the account of one role or the other; only those that are needed must be there."""
+    return mapped(condition, lambda chosen: chart.account(if_true if chosen else if_false), TEXT)

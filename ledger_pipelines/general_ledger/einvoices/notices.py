@@ -9,11 +9,12 @@ from decimal import Decimal
 import pyarrow as pa
 
 from ledger_pipelines.en16931 import Document
-from ledger_pipelines.general_ledger.einvoices.accounts import Accounts, purchase_accounts
+from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.einvoices.rows import (
     HOME,
     REVERSE_CHARGE,
     party_of,
+    purchase_accounts,
     registered_number_of,
 )
 from ledger_pipelines.general_ledger.einvoices.taken import PURCHASE
@@ -37,8 +38,10 @@ def notices_of(
     if company.country == HOME and number is not None and not has_check_digit(number):
         yield f"{number} of {company.name} is no Norwegian organisation number: nine digits, the last a check digit"
     rates = dict.fromkeys(one.rate for one in document.vat if one.tax and one.rate is not None)
-    for rate in Accounts(accounts).rates_without_account(is_sale=side != PURCHASE, rates=rates):
-        yield f"no account has VAT of {rate.normalize():f} %: it is posted to the highest rate's"
+    role, chart = "input_vat" if side == PURCHASE else "output_vat", Chart.of(accounts)
+    for rate in rates:
+        if not chart.has_rate(role, rate):
+            yield f"no account has VAT of {rate.normalize():f} %: it is posted to the highest rate's"
     if side != PURCHASE:
         return
     for one in document.vat:

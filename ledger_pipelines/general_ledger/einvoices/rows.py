@@ -26,6 +26,7 @@ from ledger_pipelines.tables.vendor_invoices import (
 
 SOURCE_SYSTEM = "ehf"
 REVERSE_CHARGE = "AE"
+_BOUGHT = frozenset(["expense", "asset"])
 #: Where these books are: what is sold from another country is from abroad.
 HOME = "NO"
 _TABLES = (VENDOR_INVOICES, VENDOR_INVOICE_TAXES, VENDOR_INVOICE_LINES)
@@ -54,6 +55,18 @@ class Placed:
     expense_account: str | None
     purchase_accounts: Collection[str]
     reverse_charge_rate: Decimal | None
+
+
+def purchase_accounts(accounts: pa.Table) -> frozenset[str]:
+    """The accounts that a supplier's line may name: expenses and assets without a part of their own in the posting.
+
+    `accounts` has the columns of the table of that name. The bank, or a control account, is none.
+    """
+    return frozenset(
+        one["number"]
+        for one in accounts.select(["number", "kind", "control", "role"]).to_pylist()
+        if one["kind"] in _BOUGHT and one["control"] is None and one["role"] in (None, "expense")
+    )
 
 
 def posting_date_of(issue_date: date, closed: Collection[date]) -> date:

@@ -59,17 +59,30 @@ def refusal_of_date(document: Document, today: date) -> str | None:
     return None
 
 
-def side_of(document: Document, books_of: str | None) -> str | None:
-    """Whether the document is a purchase or a sale in the books of this company; None where it is another's.
+def refusal_of_parties(document: Document, books_of: str | None) -> str | None:
+    """Why a document between these companies is not taken in the books of this one; None where it is.
 
-    Where nobody said whose books these are, documents are those that we received.
+    While nobody has said whose books these are, all are.
     """
     if books_of is None:
-        return PURCHASE
+        return None
     ours = registration_number(books_of)
-    if ours in numbers_of(document.buyer):
-        return PURCHASE
-    return SALE if ours in numbers_of(document.seller) else None
+    is_seller, is_buyer = ours in numbers_of(document.seller), ours in numbers_of(document.buyer)
+    if is_seller and is_buyer:
+        return f"names {ours} as supplier and as customer: nobody invoices oneself"
+    if is_seller or is_buyer:
+        return None
+    buyer = document.buyer
+    shown = ", ".join(numbers_of(buyer)) or "without a number"
+    return f"is addressed to {buyer.name} ({shown}), and these are the books of {ours}"
+
+
+def side_of(document: Document, books_of: str | None) -> str:
+    """Whether the document is a purchase or a sale of this company.
+
+    Where nobody has said whose books these are, documents are those that we received.
+    """
+    return SALE if registration_number(books_of) in numbers_of(document.seller) else PURCHASE
 
 
 def numbers_of(company: Company) -> list[str]:

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from ledger_pipelines.en16931 import Document
 from ledger_pipelines.errors import LedgerError, Problem
-from ledger_pipelines.general_ledger.einvoices.accounts import purchase_accounts
 from ledger_pipelines.general_ledger.einvoices.checks import failures_of
 from ledger_pipelines.general_ledger.einvoices.notices import notices_of
 from ledger_pipelines.general_ledger.einvoices.rows import (
@@ -25,6 +24,7 @@ from ledger_pipelines.general_ledger.einvoices.rows import (
     content_of,
     party_of,
     posting_date_of,
+    purchase_accounts,
     registered_number_of,
     rows_of,
     source_id_of,
@@ -34,6 +34,7 @@ from ledger_pipelines.general_ledger.einvoices.taken import (
     numbers_of,
     refusal_of_date,
     refusal_of_head,
+    refusal_of_parties,
     side_of,
 )
 from ledger_pipelines.general_ledger.parties import Terms
@@ -43,7 +44,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.files.einvoice.reading import read_document
 from ledger_pipelines.sources.files.einvoice.tree import head_of
 from ledger_pipelines.sources.files.xml import parse_xml, read_bytes
-from ledger_pipelines.store.accounts import read_accounts
+from ledger_pipelines.store.copy import read_table
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.parties import OF_SOURCE, read_party, register_parties
@@ -52,9 +53,11 @@ from ledger_pipelines.store.vendor_invoices import (
     TABLES,
     Known,
     add_documents,
+    fill_self_assessed,
     find_document,
     lock_documents,
 )
+from ledger_pipelines.tables.vendor_invoices import VENDOR_INVOICE_TAXES
 from ledger_pipelines.workflows.general_ledger.company import whose_books
 
 OPERATION = "import"
@@ -62,7 +65,8 @@ OPERATION = "import"
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of a file. `status` is taken, unchanged (the document is there already) or refused.
+    """What became of a file. `status` is taken, unchanged (the document is there already), refused, or completed: the
+    document is there already, and the VAT that we self-assess was lacking.
 
     `reasons` say in a sentence each why it was refused, `notices` what to know of it. The rest is None of a file that
     could not be read; `month` is the one in which the document is posted.
@@ -87,7 +91,8 @@ class Outcome:
     @property
     def months(self) -> list[date]:
         """The months that got documents: their drafts are to be derived anew."""
-        return sorted({one.month for one in self.files if one.status == "taken" and one.month is not None})
+        changed = [one.month for one in self.files if one.status in ("taken", "completed")]
+        return sorted({month for month in changed if month is not None})
 
     @property
     def is_complete(self) -> bool:
@@ -121,7 +126,7 @@ def import_einvoices(
     The connection is one in autocommit mode. Another content under the key of a document that is there is refused and
     kept as an integration error.
     """
-    books = _Books(whose_books(connection, settings), read_accounts(connection), settings, today)
+    books = _Books(whose_books(connection, settings), read_table(connection, "accounts"), settings, today)
     files = tuple(_import(connection, path, books) for path in paths)
     return Outcome(files, tuple(_unknown_buyers(files)) if books.company is None else ())
 
@@ -148,7 +153,7 @@ def _read(data: bytes, name: str, books: _Books) -> Document:
     reason = refusal_of_head(head)
     if reason is None:
         document = read_document(root, head, name)
-        reason = refusal_of_date(document, books.today)
+        reason = refusal_of_date(document, books.today) or refusal_of_parties(document, books.company)
     if reason is not None:
         raise LedgerError(f"{name} {reason}.")
     failures = failures_of(document)
@@ -159,12 +164,6 @@ def _read(data: bytes, name: str, books: _Books) -> Document:
 
 def _keep(connection: psycopg.Connection, document: Document, file: File, books: _Books) -> FileOutcome:
     side = side_of(document, books.company)
-    if side is None:
-        buyer = document.buyer
-        raise LedgerError(
-            f"{file.name} is addressed to {buyer.name} ({', '.join(numbers_of(buyer)) or 'without a number'}), and these "
-            f"are the books of {books.company}."
-        )
     posting_date = posting_date_of(document.issue_date, closed_months(connection))
     month = month_of(posting_date)
     ensure_months(connection, [table.name for table in TABLES], [month])
@@ -173,18 +172,22 @@ def _keep(connection: psycopg.Connection, document: Document, file: File, books:
         party = _party(connection, document, side)
         supplier = party if side == PURCHASE else f"supplier:{books.company}"
         known = find_document(connection, supplier, document.head.kind, document.number)
+        placed = _placed(
+            connection, books, side=side, supplier=supplier, party=party, posting_date=posting_date
+        )
+        rows, filled = rows_of(document, file, placed), 0
         if known is None:
-            placed = _placed(
-                connection, books, side=side, supplier=supplier, party=party, posting_date=posting_date
-            )
-            add_documents(connection, rows_of(document, file, placed))
+            add_documents(connection, rows)
+        elif _is_same(known, document, file):
+            filled = fill_self_assessed(connection, known.month, rows[VENDOR_INVOICE_TAXES.name])
     name = party_of(document, side).name
     if known is not None and not _is_same(known, document, file):
         reason = _other_content(known, document, file, supplier, month)
         record_problems(connection, SOURCE_SYSTEM, OPERATION, [reason], is_complete=False)
         return FileOutcome(file.name, "refused", (reason.message,), document=document, party=name)
     if known is not None:
-        return FileOutcome(file.name, "unchanged", document=document, party=name, month=known.month)
+        status = "completed" if filled else "unchanged"
+        return FileOutcome(file.name, status, document=document, party=name, month=known.month)
     notices = notices_of(
         document,
         side=side,

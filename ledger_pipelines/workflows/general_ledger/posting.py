@@ -19,7 +19,7 @@ from ledger_pipelines.general_ledger.corrections import Corrections, corrections
 from ledger_pipelines.general_ledger.drafts import joined
 from ledger_pipelines.general_ledger.einvoices.entries import entries_of
 from ledger_pipelines.general_ledger.einvoices.rows import SOURCE_SYSTEM as EHF
-from ledger_pipelines.general_ledger.journal import Journal, sealed
+from ledger_pipelines.general_ledger.journal import Journal, no_entries
 from ledger_pipelines.general_ledger.vat import rates_without_account
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store import journal as journals
@@ -151,7 +151,9 @@ class _Sources:
     def _einvoices(self, months: Sequence[date]) -> Journal:
         names = ("vendor_invoices", "vendor_invoice_taxes", "vendor_invoice_lines")
         documents, taxes, lines = (read_months(self.connection, name, months) for name in names)
-        return sealed(*entries_of(documents, taxes, lines, self.accounts))
+        if documents.num_rows == 0:
+            return no_entries()
+        return entries_of(documents, taxes, lines, Chart.of(self.accounts))
 
 
 def _without(rows: pa.Table, superseded: pa.Table | None) -> pa.Table:
@@ -173,6 +175,8 @@ def _crypto(
     their news: nobody keeps what those were when their month was closed, but its entries.
     """
     known = [_crypto_invoice(row) for row in read_crypto_invoices(connection)]
+    if not known:
+        return invoices.Posted(no_entries(), invoices.GONE.empty_table(), [])
     made = joined(
         [
             crypto.invoice_entries(known, customers.of_crypto, chart),

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -17,47 +18,44 @@ from ledger_pipelines.sources.files.saft import values
 from ledger_pipelines.sources.files.saft.stylesheet import (
     ENTRY_FIELDS,
     LINE_FIELDS,
-    entry_writer,
-    line_writer,
+    row_writer,
 )
 from ledger_pipelines.tables.general_ledger import JOURNAL_LINES, LEDGER_AMOUNT, VAT_RATE
 from ledger_pipelines.tables.table import DATE, INTEGER, TEXT
 
 EXCHANGE_RATE = JOURNAL_LINES.schema.field("exchange_rate").type
-ENTRIES = pa.schema(
-    dict[str, pa.DataType](
-        journal=TEXT,
-        transaction=TEXT,
-        year=INTEGER,
-        period=INTEGER,
-        date=DATE,
-        description=TEXT,
-        lines=INTEGER,
-    )
-)
+_ENTRY_TYPES: list[tuple[str, pa.DataType]] = [
+    ("journal", TEXT),
+    ("transaction", TEXT),
+    ("year", INTEGER),
+    ("period", INTEGER),
+    ("date", DATE),
+    ("description", TEXT),
+    ("lines", INTEGER),
+]
+ENTRIES = pa.schema(_ENTRY_TYPES)
 #: `entry` is the place of the line's transaction in its batch, from 0; `taxes` counts its tax informations.
-LINES = pa.schema(
-    [
-        ("entry", INTEGER),
-        ("account", TEXT),
-        ("customer", TEXT),
-        ("supplier", TEXT),
-        ("description", TEXT),
-        ("debit", LEDGER_AMOUNT),
-        ("credit", LEDGER_AMOUNT),
-        ("foreign_currency", TEXT),
-        ("foreign_amount", LEDGER_AMOUNT),
-        ("exchange_rate", EXCHANGE_RATE),
-        ("taxes", INTEGER),
-        ("vat_code", TEXT),
-        ("vat_rate", VAT_RATE),
-        ("vat_base", LEDGER_AMOUNT),
-        ("invoice_number", TEXT),
-        ("kid", TEXT),
-        ("due_date", DATE),
-        ("reference", TEXT),
-    ]
-)
+_LINE_TYPES: list[tuple[str, pa.DataType]] = [
+    ("entry", INTEGER),
+    ("account", TEXT),
+    ("customer", TEXT),
+    ("supplier", TEXT),
+    ("description", TEXT),
+    ("debit", LEDGER_AMOUNT),
+    ("credit", LEDGER_AMOUNT),
+    ("foreign_currency", TEXT),
+    ("foreign_amount", LEDGER_AMOUNT),
+    ("exchange_rate", EXCHANGE_RATE),
+    ("taxes", INTEGER),
+    ("vat_code", TEXT),
+    ("vat_rate", VAT_RATE),
+    ("vat_base", LEDGER_AMOUNT),
+    ("invoice_number", TEXT),
+    ("kid", TEXT),
+    ("due_date", DATE),
+    ("reference", TEXT),
+]
+LINES = pa.schema(_LINE_TYPES)
 _AMOUNTS = {
     "debit": "DebitAmount",
     "credit": "CreditAmount",
@@ -84,20 +82,21 @@ class Batch:
         return debit, credit
 
 
-class _Writers:
-    """Compiled once: it takes longer than a small file."""
+def read_batch(root: Any, count: int, name: str) -> Batch:
+    """The first `count` transactions of a file that is being read, by its root element.
 
-    entries: Any = None
-    lines: Any = None
-
-
-def read_batch(batch: Any, name: str) -> Batch:
-    """The transactions below this element. Raises LedgerError naming the first record that says what cannot be."""
-    if _Writers.entries is None:
-        _Writers.entries, _Writers.lines = entry_writer(), line_writer()
-    entries = _read(bytes(_Writers.entries(batch)), ENTRY_FIELDS)
-    lines = _read(bytes(_Writers.lines(batch)), LINE_FIELDS)
+    Raises LedgerError naming the first record that says what cannot be.
+    """
+    rows = bytes(_writer()(root, count=str(count))).split(b"\n", count)
+    entries = _read(b"\n".join(rows[:count]) + b"\n", ENTRY_FIELDS)
+    lines = _read(rows[count], LINE_FIELDS)
     return Batch(_entries(entries, name), _lines(lines, entries, name))
+
+
+@cache
+def _writer() -> Any:
+    """Compiled once: it takes longer than a small file."""
+    return row_writer()
 
 
 def _read(text: bytes, fields: Iterable[str]) -> pa.Table:

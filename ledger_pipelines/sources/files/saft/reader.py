@@ -21,8 +21,8 @@ from ledger_pipelines.sources.files.saft.masters import (
     read_header,
     read_party,
 )
-from ledger_pipelines.sources.files.saft.names import NAMESPACE, Element, tag
-from ledger_pipelines.sources.files.saft.prolog import refuse_document_type
+from ledger_pipelines.sources.files.saft.names import Element, tag
+from ledger_pipelines.sources.files.saft.prolog import check_beginning
 from ledger_pipelines.sources.files.saft.values import decimal, whole_numbers
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 
@@ -30,11 +30,19 @@ from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 BATCH = 4_000
 _KINDS = {tag("Customer"): "customer", tag("Supplier"): "supplier"}
 _TOTALS = {tag("NumberOfEntries"): "entries", tag("TotalDebit"): "debit", tag("TotalCredit"): "credit"}
-_ENTRIES = tag("GeneralLedgerEntries")
-_READ = ("AuditFile", "Header", "Account", "Journal", "JournalID", "Transaction")
+_TRANSACTION, _JOURNAL, _JOURNAL_ID = tag("Transaction"), tag("Journal"), tag("JournalID")
+_HEADER, _ACCOUNT, _ENTRIES = tag("Header"), tag("Account"), tag("GeneralLedgerEntries")
+_READ = (_TRANSACTION, _JOURNAL, _JOURNAL_ID, _HEADER, _ACCOUNT, *_KINDS, *_TOTALS)
 #: Elements that nothing is read from and that may be many: freed as soon as they end.
-_UNREAD = ("Owner", "Product", "PhysicalStock", "Asset", "AnalysisTypeTableEntry", "TaxTableEntry")
-_UNREAD_DOCUMENTS = ("Invoice", "Payment", "StockMovement", "AssetTransaction")
+_UNREAD = frozenset(
+    map(
+        tag,
+        (
+            *("AnalysisTypeTableEntry", "Asset", "AssetTransaction", "Invoice", "Owner", "Payment"),
+            *("PhysicalStock", "Product", "StockMovement", "TaxTableEntry"),
+        ),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -82,13 +90,15 @@ class SaftReader:
         self._opened = opened
         self._schema = schema
         self._on_bytes = on_bytes or _tell_nobody
-        self._batch: Any = None
-        self._size = 0
-        self._journal = ""
+        #: How many transactions were read since the last batch, and how many of them stand in the present journal.
+        self._size = self._in_journal = 0
+        self._root: Any = None
+        self._journal: Any = None
+        self._ended: list[Any] = []
 
     def header(self) -> Header:
         """The header alone, read from a stream of its own."""
-        for _ in self._events(stop_at=tag("Header")):
+        for _ in self._events(stop_at=_HEADER):
             pass
         return self._known_header()
 
@@ -113,32 +123,28 @@ class SaftReader:
 
     def _events(self, stop_at: str | None = None) -> Iterator[None]:
         """Reads elements, and stops wherever a batch is full."""
-        self._batch, self._size = None, 0
+        self._size = self._in_journal = 0
+        self._root, self._journal, self._ended = None, None, []
         with self._opened() as stream:
-            refuse_document_type(stream, self.content.name)
+            check_beginning(stream, self.content.name)
         with self._opened() as stream:
-            told = self._on_bytes if stop_at is None else _tell_nobody
-            parser = self._parser(_Counting(stream, told))
+            parser = self._parser(_Counting(stream, self._on_bytes if stop_at is None else _tell_nobody))
             try:
-                for event, element in parser:
-                    if event == "start":
-                        self._begin(element)
-                        continue
+                for _, element in parser:
                     self._end(element)
                     if element.tag == stop_at:
                         return
                     if self._size >= BATCH:
+                        # Else its element stays for as long as we know it.
+                        del element
                         yield
             except etree.XMLSyntaxError as error:
-                raise LedgerError(f"{self.content.name} cannot be read: {_reason(error)}.") from None
+                raise LedgerError(f"{self.content.name} cannot be read: {_reason(parser, error)}.") from None
 
     def _parser(self, stream: _Counting) -> Any:
-        names = (*_READ, *_UNREAD, *_UNREAD_DOCUMENTS)
         return etree.iterparse(
             stream,
-            events=("start", "end"),
-            # The first element by any name: its namespace is to be looked at.
-            tag=[*map(tag, names), *_KINDS, *_TOTALS, "{*}AuditFile"],
+            tag=[*_READ, *_UNREAD],
             remove_blank_text=True,
             remove_comments=True,
             remove_pis=True,
@@ -148,64 +154,63 @@ class SaftReader:
             schema=self._schema,
         )
 
-    def _begin(self, element: Element) -> None:
-        if element.getparent() is None:
-            if element.getroottree().docinfo.internalDTD is not None:
-                raise LedgerError(f"{self.content.name} has a DOCTYPE, which no SAF-T file has.")
-            if element.tag != tag("AuditFile"):
-                found = etree.QName(element).namespace
-                raise LedgerError(
-                    f"{self.content.name} is no Norwegian SAF-T Financial file: its namespace is "
-                    f"{found or '(none)'}, not {NAMESPACE}."
-                )
-        elif element.tag == tag("Journal"):
-            self._journal = ""
-
     def _end(self, element: Element) -> None:
-        name, parent = element.tag, element.getparent()
-        if name == tag("Transaction"):
-            self._collect(element, parent)
-        elif name == tag("JournalID"):
-            self._journal = " ".join((element.text or "").split())
-            if self._batch is not None:
-                self._begin_journal()
+        name = element.tag
+        if name == _TRANSACTION:
+            if self._journal is None or element.getparent() is not self._journal:
+                raise LedgerError(
+                    f"{self.content.name} has a Transaction that stands in no journal with a JournalID before it."
+                )
+            self._size += 1
+            self._in_journal += 1
+            return
+        parent = element.getparent()
+        if name == _JOURNAL_ID:
+            self._begin_journal(element, parent)
+        elif name == _JOURNAL and element is self._journal:
+            self._ended.append(element)
+            self._journal, self._in_journal = None, 0
         elif name in _TOTALS and parent.tag == _ENTRIES:
             self._state(_TOTALS[name], element)
-        elif name == tag("Header"):
-            self.content.header = read_header(element, self.content.name)
-        elif name == tag("Account") and parent.tag == tag("GeneralLedgerAccounts"):
+        elif name == _HEADER:
+            self._read_header(element)
+        elif name == _ACCOUNT and parent.tag == tag("GeneralLedgerAccounts"):
             self.content.accounts.append(read_account(element, self.content.name))
             _free(element)
         elif name in _KINDS and parent.tag in (tag("Customers"), tag("Suppliers")):
             self.content.parties.append(read_party(element, _KINDS[name], self.content.name))
             _free(element)
-        elif parent is not None and name in (tag("Journal"), *map(tag, (*_UNREAD, *_UNREAD_DOCUMENTS))):
+        elif name in _UNREAD:
             _free(element)
 
-    def _collect(self, element: Element, parent: Element) -> None:
-        if parent.tag != tag("Journal") or parent.getparent().tag != _ENTRIES:
-            raise LedgerError(
-                f"{self.content.name} has a Transaction that stands in no journal of GeneralLedgerEntries."
-            )
-        if not self._journal:
-            raise LedgerError(
-                f"{self.content.name} has a journal without a JournalID before its transactions."
-            )
-        if self._batch is None:
-            self._batch = etree.Element("batch")
-            self._begin_journal()
-        self._batch[-1].append(element)
-        self._size += 1
+    def _read_header(self, element: Element) -> None:
+        if element.getroottree().docinfo.internalDTD is not None:
+            raise LedgerError(f"{self.content.name} has a DOCTYPE, which no SAF-T file has.")
+        self.content.header = read_header(element, self.content.name)
 
-    def _begin_journal(self) -> None:
-        etree.SubElement(self._batch, "journal", id=self._journal)
+    def _begin_journal(self, element: Element, parent: Element) -> None:
+        if parent.tag != _JOURNAL or parent.getparent().tag != _ENTRIES:
+            return
+        if not (element.text or "").strip():
+            raise LedgerError(f"{self.content.name} has a journal with an empty JournalID.")
+        self._journal = parent
+        self._root = parent.getroottree().getroot()
 
     def _read_batch(self) -> Batch:
-        batch = read_batch(self._batch, self.content.name)
-        self._batch, self._size = None, 0
-        counted = self.content.counted + Totals(batch.entries.num_rows, *batch.sums())
-        self.content.counted = counted
+        batch = read_batch(self._root, self._size, self.content.name)
+        self._free_batch()
+        self.content.counted += Totals(batch.entries.num_rows, *batch.sums())
         return batch
+
+    def _free_batch(self) -> None:
+        """Gives back the transactions that were read; behind them, others may have begun."""
+        for journal in self._ended:
+            _free(journal)
+        self._ended.clear()
+        if self._in_journal:
+            first = self._journal.index(self._journal.find(_TRANSACTION))
+            del self._journal[first : first + self._in_journal]
+        self._size = self._in_journal = 0
 
     def _state(self, name: str, element: Element) -> None:
         if name in self.content.stated:
@@ -243,6 +248,9 @@ def _free(element: Element) -> None:
     parent.remove(element)
 
 
-def _reason(error: etree.XMLSyntaxError) -> str:
-    told = str(error.msg or "it is not XML").strip().rstrip(".")
-    return f"line {error.lineno}: {told}" if error.lineno else told
+def _reason(parser: Any, error: etree.XMLSyntaxError) -> str:
+    """What was wrong first: what is raised may be only what came of it."""
+    first = next(iter(parser.error_log), None)
+    message, line = (error.msg, error.lineno) if first is None else (first.message, first.line)
+    told = str(message or "it is not XML").strip().rstrip(".")
+    return f"line {line}: {told}" if line else told

@@ -1,7 +1,8 @@
 """Transactions as tab-separated text, written by libxslt: per line it is several times quicker than Python.
 
-A batch is an element `batch` with an element `journal` (its id an attribute) for each run of transactions of one
-journal. Tabs and line ends within a text become spaces, so that none of them ends a field.
+The rows of the first `count` transactions of a file that is being read come first, then those of their lines; what
+stands behind them may not be whole yet. Tabs and line ends within a text become spaces, so that none of them ends a
+field.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ledger_pipelines.sources.files.saft.names import NAMESPACE
 
 #: The columns of a transaction, each with its expression.
 ENTRY_FIELDS = {
-    "journal": "normalize-space(../@id)",
+    "journal": "normalize-space(../n:JournalID[1])",
     "transaction": "normalize-space(n:TransactionID)",
     "year": "normalize-space(n:PeriodYear)",
     "period": "normalize-space(n:Period)",
@@ -54,10 +55,14 @@ LINE_FIELDS = (*_LINE, *_FOREIGN, *_TAX)
 _STYLESHEET = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:n="{namespace}">
 <xsl:output method="text" encoding="UTF-8"/>
 <xsl:variable name="ends" select="'&#9;&#10;&#13;'"/>
-<xsl:template match="/batch">
-<xsl:for-each select="journal/n:Transaction">{body}</xsl:for-each>
+<xsl:param name="count"/>
+<xsl:template match="/">
+<xsl:variable name="read" select="({path})[position() &lt;= $count]"/>
+<xsl:for-each select="$read">{entry}</xsl:for-each>
+<xsl:for-each select="$read">{lines}</xsl:for-each>
 </xsl:template>
 </xsl:stylesheet>"""
+_PATH = "n:AuditFile/n:GeneralLedgerEntries/n:Journal/n:Transaction"
 
 
 def _row(fields: dict[str, str], end: str = "&#10;") -> str:
@@ -73,23 +78,15 @@ def _row_if(test: str, fields: dict[str, str], end: str) -> str:
     )
 
 
-def _compiled(body: str) -> Any:
-    sheet = _STYLESHEET.format(namespace=NAMESPACE, body=body)
-    return etree.XSLT(etree.fromstring(sheet))
-
-
-def entry_writer() -> Any:
-    """Writes a row of `ENTRY_FIELDS` for each transaction of a batch."""
-    return _compiled(_row(ENTRY_FIELDS))
-
-
-def line_writer() -> Any:
-    """Writes a row of `LINE_FIELDS` for each line of a batch."""
-    row = (
+def row_writer() -> Any:
+    """Writes the rows of `ENTRY_FIELDS` of the first `count` transactions, then those of `LINE_FIELDS` of their lines."""
+    line = (
         _row(_LINE, "&#9;")
         + _row_if("*/n:CurrencyCode", _FOREIGN, "&#9;")
         + _row_if("n:TaxInformation", _TAX, "&#10;")
     )
-    return _compiled(
-        f'<xsl:variable name="entry" select="position()"/><xsl:for-each select="n:Line">{row}</xsl:for-each>'
+    lines = (
+        f'<xsl:variable name="entry" select="position()"/><xsl:for-each select="n:Line">{line}</xsl:for-each>'
     )
+    sheet = _STYLESHEET.format(namespace=NAMESPACE, path=_PATH, entry=_row(ENTRY_FIELDS), lines=lines)
+    return etree.XSLT(etree.fromstring(sheet))
