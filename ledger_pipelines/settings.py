@@ -6,6 +6,7 @@ Reading them is the caller's act: importing this module reads nothing.
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -33,6 +34,7 @@ _FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: What to write, where a type says it in other words.
 _EXPECTED = {
     "LEDGER_CURRENCY": "write three capital letters like EUR",
+    "LEDGER_REVERSE_CHARGE_RATE": "write the rate in percent, such as 25",
     "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
 }
 
@@ -49,6 +51,10 @@ class Settings(BaseSettings):
     first_month: str | None = Field(None, validation_alias=_FIRST_MONTH)
     currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")
     timezone: Zone = Field("UTC", validation_alias="LEDGER_TIMEZONE")
+    org_number: str | None = Field(None, validation_alias="LEDGER_ORG_NUMBER")
+    reverse_charge_rate: Decimal | None = Field(
+        None, validation_alias="LEDGER_REVERSE_CHARGE_RATE", ge=0, le=100, max_digits=7, decimal_places=4
+    )
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
     _sources: tuple[SourceSettings, ...] = PrivateAttr(
         default_factory=lambda: tuple(source() for source in SOURCES)

@@ -304,6 +304,10 @@ COMMENT ON COLUMN edits.person IS 'who, as the command knows it (the setting led
 -- As its owner: who may edit need not be allowed to write what is kept of edits.
 CREATE FUNCTION record_edit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
+    -- What accounting files and invoices bring of accounts and parties is no person's edit.
+    IF current_setting('ledger.import', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
     EXECUTE format('INSERT INTO %I.edits (table_name, person, before, after) VALUES ($1, $2, $3, $4)', TG_TABLE_SCHEMA)
     USING TG_TABLE_NAME,
           coalesce(nullif(current_setting('ledger.person', true), ''), session_user),

@@ -77,12 +77,37 @@ CREATE TABLE invoice_lines (
     discount    numeric(9, 4) NOT NULL,
     net_amount  numeric(18, 2) NOT NULL,
     retention   numeric(9, 4) NOT NULL DEFAULT 0,
+    tax_rate    numeric(9, 4),
     PRIMARY KEY (month, invoice_id, line_number)
 ) PARTITION BY RANGE (month);
 COMMENT ON COLUMN invoice_lines.retention IS 'Percent of the line that the client withholds and pays to the tax office.';
+COMMENT ON COLUMN invoice_lines.tax_rate IS 'Percent of tax on the line; null where the document does not say it.';
 COMMENT ON COLUMN invoice_lines.net_amount IS
     'Price x units less discount, without tax, rounded half up to the currency''s least amount, as on the document: of '
     'a credit note it is positive, and a discount of the document is not in it. What a line comes to is in contracts.';
+
+CREATE TABLE invoice_payments (
+    month           date NOT NULL,
+    id              text NOT NULL,
+    document_id     text NOT NULL,
+    document_type   text NOT NULL CHECK (document_type IN ('invoice', 'creditnote')),
+    document_number text,
+    contact_id      text,
+    contact_name    text,
+    date            date NOT NULL,
+    amount          numeric(18, 2) NOT NULL,
+    currency        text NOT NULL,
+    is_removed      boolean NOT NULL,
+    PRIMARY KEY (month, id)
+) PARTITION BY RANGE (month);
+CREATE INDEX invoice_payments_by_document ON invoice_payments (document_id);
+COMMENT ON TABLE invoice_payments IS
+    'The payments of Holded''s documents in the month of the payment''s own date. News of a closed month''s payment (new, '
+    'changed or removed at the source) is a row in the first month that was open when it was read; the latest month''s '
+    'row of a payment is what is known of it.';
+COMMENT ON COLUMN invoice_payments.amount IS
+    'As the document has it: what a client paid of an invoice, what was paid back of a credit note. Negative the other '
+    'way round: a refund of an invoice.';
 
 CREATE TABLE contracts (
     month         date NOT NULL,

@@ -33,6 +33,17 @@ COMMENT ON TABLE parties IS
     'by the system that named it and its id there.';
 SELECT record_edits_of('parties');
 
+CREATE TABLE party_sources (
+    kind          text NOT NULL,
+    source_system text NOT NULL,
+    source_id     text NOT NULL,
+    party         text NOT NULL REFERENCES parties ON DELETE CASCADE,
+    PRIMARY KEY (kind, source_system, source_id)
+);
+COMMENT ON TABLE party_sources IS
+    'Under which id each system knows a party. A party stays the one that it was first taken for, also where its '
+    'registration number comes later.';
+
 CREATE TABLE journal_entries (
     month         date NOT NULL,
     id            text NOT NULL,

@@ -18,6 +18,7 @@ from ledger_pipelines.cli import (
     edits,
     errors,
     export,
+    imports,
     migrate,
     months,
     sandbox,
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(export.app, name="export")
+app.add_typer(imports.app, name="import")
 app.add_typer(errors.app, name="errors")
 app.add_typer(cfo.app, name="cfo")
 app.add_typer(cohorts.app, name="cohorts")

@@ -33,6 +33,11 @@ class Journal:
     lines: pa.Table
 
 
+def no_entries() -> Journal:
+    """A journal without entries."""
+    return Journal(ENTRIES.empty_table(), LINES.empty_table())
+
+
 def entry_id(source_system: str, source_id: str, revision: int) -> str:
     """The id of an entry: `holded/5ab391…` for a document's first, `holded/5ab391…#2` for its second correction."""
     return f"{source_system}/{source_id}" + (f"#{revision}" if revision else "")

@@ -46,6 +46,7 @@ def close_months(connection: psycopg.Connection, months: Sequence[date], *, pers
         ).fetchall()
         newly_closed = sorted(month for (month,) in rows)
         for month in newly_closed:
+            connection.execute("SELECT post_month(%s)", [month])
             connection.execute("SELECT freeze_month(%s)", [month])
             _record(connection, month, "closed", person, None)
     return newly_closed

@@ -137,10 +137,10 @@ def read_times(connection: psycopg.Connection, table: str) -> dict[date, datetim
     return dict(rows)
 
 
-def accrued_months(connection: psycopg.Connection) -> list[date]:
-    """The months whose accruals were ever computed, in order."""
+def computed_months(connection: psycopg.Connection, table: str) -> list[date]:
+    """The months whose rows of the table were ever read or computed, in order."""
     rows = connection.execute(
-        "SELECT month FROM month_snapshots WHERE table_name = 'monthly_accruals' ORDER BY 1"
+        "SELECT month FROM month_snapshots WHERE table_name = %s ORDER BY 1", [table]
     ).fetchall()
     return [month for (month,) in rows]
 

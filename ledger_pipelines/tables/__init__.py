@@ -16,10 +16,15 @@ from ledger_pipelines.tables import (
     edits,
     general_ledger,
     invoicing,
+    sub_ledgers,
+    vendor_invoices,
 )
 from ledger_pipelines.tables.table import Table
 
-_MODULES = (codex, invoicing, crm, billing, accruals, closing, cfo, edits, general_ledger)
+_MODULES = (
+    *(codex, invoicing, crm, billing, accruals, closing, cfo, edits),
+    *(general_ledger, vendor_invoices, sub_ledgers),
+)
 #: The tables by name.
 TABLES: dict[str, Table] = {
     table.name: table for module in _MODULES for table in vars(module).values() if isinstance(table, Table)

@@ -119,9 +119,39 @@ INVOICE_LINES = Table(
         Column("units", numeric(18, 6), "how many"),
         Column("discount", numeric(9, 4), "off the line, in percent"),
         Column("retention", numeric(9, 4), "withheld by the client for the tax office, in percent"),
+        Column("tax_rate", numeric(9, 4), "the tax on the line, in percent", is_optional=True),
         Column(
             "net_amount", AMOUNT, "price x units less discount, without tax, rounded half up to cents, once"
         ),
+    ),
+)
+
+INVOICE_PAYMENTS = Table(
+    "invoice_payments",
+    "A row is a payment of an invoice or credit note in the month of its own date; news of a closed month's is in the "
+    "first open one.",
+    key=("id",),
+    preview=(
+        "document_number",
+        "contact_name",
+        "amount",
+        "currency",
+        "date",
+        "document_type",
+    ),
+    columns=(
+        Column("id", TEXT, "the document's id and the payment's own, or its place where it has none"),
+        Column("document_id", TEXT, "the document that it is a payment of"),
+        Column("document_type", TEXT, "invoice or creditnote"),
+        Column("document_number", TEXT, "the document's, as it is printed", is_optional=True),
+        Column("contact_id", TEXT, "the client's id in Holded", is_optional=True),
+        Column("contact_name", TEXT, "the client's name on the document", is_optional=True),
+        Column("date", DATE, "the day in Madrid"),
+        Column(
+            "amount", AMOUNT, "paid of an invoice, paid back of a credit note; negative the other way round"
+        ),
+        Column("currency", TEXT, "ISO 4217 code of the amount, the document's"),
+        Column("is_removed", BOOLEAN, "a closed month holds it and Holded has it no more"),
     ),
 )
 

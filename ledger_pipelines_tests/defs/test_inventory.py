@@ -77,6 +77,9 @@ ASSETS = {
     ),
     "deferred_revenue": ("accruals", {"monthly_accruals"}, {"rolls_forward", "is_the_sum_of_contracts"}),
     "accrual_notices": ("accruals", {"monthly_accruals"}, {"no_stalled_contracts"}),
+    "vendor_invoices": ("general_ledger", set(), set()),
+    "vendor_invoice_taxes": ("general_ledger", {"vendor_invoices"}, set()),
+    "vendor_invoice_lines": ("general_ledger", {"vendor_invoices"}, set()),
     "ledger_periods": ("closing", set(), set()),
     "cfo_transactions": (
         "cfo",
@@ -121,8 +124,8 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
             assert spec.description
             continue
         assert (spec.description or "").startswith("A row is"), name
-        # People close months, no run does.
-        is_kept_by_people = name == "ledger_periods"
+        # People close months and bring documents, no run does.
+        is_kept_by_people = name == "ledger_periods" or name.startswith("vendor_invoice")
         assert (spec.freshness_policy is None) == is_kept_by_people, name
         if name == "cfo_transactions":  # the one table that is not ours
             assert spec.metadata["dagster/table_name"].value == "transactions"

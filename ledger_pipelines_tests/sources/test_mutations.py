@@ -58,7 +58,12 @@ def _read_codex(url: str, fake_time: FakeTime) -> tuple[Frames, list[Problem]]:
 
 # --- Holded, 4Geeks and Notion ----------------------------------------------------------------------------------------
 
-_PAID = {"paymentsDetail": [{"id": "p1", "amount": 361.79, "date": 1_711_000_000}], "paymentsPending": 0}
+_PAID = {
+    "paymentsDetail": [{"id": "p1", "amount": 361.79, "date": 1_711_000_000}],
+    "paymentsTotal": 361.79,
+    "paymentsRefunds": 0,
+    "paymentsPending": 0,
+}
 _DETAILED = {
     "accountingDate": 1_710_460_800,
     "notes": "",
@@ -96,6 +101,7 @@ def _read_holded(url: str, fake_time: FakeTime) -> tuple[Frames, list[Problem]]:
         "contacts": contacts.frame,
         "invoices": documents.invoices,
         "lines": documents.invoice_lines,
+        "payments": documents.payments,
     }
     return frames, [*channels.problems, *contacts.problems, *documents.problems]
 

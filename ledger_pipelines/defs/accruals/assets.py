@@ -31,7 +31,7 @@ from ledger_pipelines.orchestration.steps import (
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import Change, rows_of_months
 from ledger_pipelines.store.queries.contract_names import named_contracts
-from ledger_pipelines.store.snapshots import accrued_months, read_newest_snapshot, record_snapshot
+from ledger_pipelines.store.snapshots import computed_months, read_newest_snapshot, record_snapshot
 from ledger_pipelines.tables import TABLES
 from ledger_pipelines.workflows.accruals import OUTPUT_TABLES, contract_count, frames_of, read_inputs
 
@@ -109,7 +109,7 @@ def _months_to_accrue(step: AssetStep) -> list[date]:
     What a month brings may change the others: an invoice, a status, which contract a period belongs to. So whatever
     order months are run in, in the end all of them rest on the same knowledge.
     """
-    before = accrued_months(step.connection)
+    before = computed_months(step.connection, "monthly_accruals")
     if step.context.run.job_name == MONTH_CLOSE:
         before += with_history(step.connection, "monthly_accruals", step.months)
     return sorted({*step.months, *step.open(before)})

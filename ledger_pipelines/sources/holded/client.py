@@ -22,8 +22,10 @@ from ledger_pipelines.sources.holded.models import (
     CONTACT,
     DOCUMENTS,
     INVOICE_LINES,
+    INVOICE_PAYMENTS,
     INVOICES,
     LINES_COLUMN,
+    PAYMENTS_COLUMN,
     SALES_CHANNEL,
     DocumentType,
     amount_of,
@@ -51,18 +53,24 @@ INTEGRATION = "holded"
 _ROUTE = "*"
 #: Seconds.
 _DAY = 86_400
+#: The entity type of a payment's problem.
+_PAYMENT = "payment"
 _TYPES: Mapping[str, DocumentType] = {name: name for name in DOCUMENTS}
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Invoices and credit notes (`INVOICES`, sorted by id) with their lines (`INVOICE_LINES`, in their order).
+    """Invoices and credit notes (`INVOICES`, sorted by id) with their lines (`INVOICE_LINES`, in their order) and
+    payments (`INVOICE_PAYMENTS`).
 
-    A document that could not be read is one of the problems, and none of its lines is there.
+    A document that could not be read is one of the problems, and nothing of it is there. `unread_payments` are the
+    ids of documents that may have payments which are not there; each is one of the problems, too.
     """
 
     invoices: pa.Table
     invoice_lines: pa.Table
+    payments: pa.Table
+    unread_payments: frozenset[str]
     problems: list[Problem]
 
 
@@ -311,8 +319,23 @@ def _documents(readers: Iterable[_DocumentReader], gaps: Sequence[Problem]) -> D
     drafts = [reader.drafts.reading().frame for reader in readers]
     readings = [reader.others.reading() for reader in readers]
     table = latest_of([*drafts, *(reading.frame for reading in readings)], DOCUMENTS["invoice"])
-    problems = in_order([*gaps, *(problem for reading in readings for problem in reading.problems)])
-    return Documents(table.select(INVOICES.names).cast(INVOICES), _lines_of(table), problems)
+    payments = _inner(table, PAYMENTS_COLUMN, "document_id")
+    is_read = pc.is_null(payments["fault"])
+    unread = payments.filter(pc.invert(is_read)).to_pylist()
+    problems = in_order(
+        [
+            *gaps,
+            *(problem for reading in readings for problem in reading.problems),
+            *(_unread_payment(table, row) for row in unread),
+        ]
+    )
+    return Documents(
+        table.select(INVOICES.names).cast(INVOICES),
+        without_nul(_inner(table, LINES_COLUMN, "invoice_id").cast(INVOICE_LINES)),
+        _payments_of(table, payments.filter(is_read)),
+        frozenset(row["document_id"] for row in unread),
+        problems,
+    )
 
 
 def _may_be_in(window: range, record: object) -> bool:
@@ -348,10 +371,29 @@ def _misdated(entity: Entity, record: Mapping[str, Any]) -> Problem:
     )
 
 
-def _lines_of(documents: pa.Table) -> pa.Table:
-    """The lines of all documents, in the documents' order."""
-    lists = documents[LINES_COLUMN].combine_chunks()
+def _inner(documents: pa.Table, name: str, owner: str) -> pa.Table:
+    """The records within all documents' rows, in the documents' order, each with its document's id as `owner`."""
+    lists = documents[name].combine_chunks()
+    records = pc.list_flatten(lists)
+    names = [field.name for field in documents.schema.field(name).type.value_type]
     owners = documents["id"].combine_chunks().take(pc.list_parent_indices(lists))
-    lines = pc.list_flatten(lists)
-    columns = [owners, *(pc.struct_field(lines, name) for name in INVOICE_LINES.names[1:])]
-    return without_nul(pa.Table.from_arrays(columns, schema=INVOICE_LINES))
+    return pa.table([owners, *(pc.struct_field(records, one) for one in names)], names=[owner, *names])
+
+
+def _payments_of(documents: pa.Table, payments: pa.Table) -> pa.Table:
+    """Payments that could be read, each with what their frame has of the document."""
+    rows = pc.index_in(payments["document_id"], documents["id"].combine_chunks())
+    for name in ("document_type", "document_number", "contact_id", "contact_name", "currency"):
+        payments = payments.append_column(name, documents[name].take(rows))
+    return without_nul(payments.select(INVOICE_PAYMENTS.names).cast(INVOICE_PAYMENTS)).combine_chunks()
+
+
+def _unread_payment(documents: pa.Table, row: Mapping[str, Any]) -> Problem:
+    """A payment that could not be read, or payments that are not what their document says was paid."""
+    [document] = documents.filter(pc.equal(documents["id"], pa.scalar(row["document_id"]))).to_pylist()
+    entity = DOCUMENTS[_TYPES[document["document_type"]]]
+    _, label = entity.describe(document, None)
+    found = problem(
+        INTEGRATION, entity, row["id"], f"{label} {row['fault']}.", {"document": row["document_id"]}
+    )
+    return replace(found, entity_type=_PAYMENT)

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from ledger_pipelines.money import CENT
 from ledger_pipelines.sources.holded import values
+from ledger_pipelines.sources.holded.payments import difference_from_total, payment_rows
 from ledger_pipelines.sources.records.frames import Entity
 from ledger_pipelines.sources.records.lenient import LENIENT, Lenient
 from ledger_pipelines.sources.records.wire_types import KeyText, LenientText, OptionalEmail, OptionalText
@@ -84,6 +85,9 @@ class LineWire(TypedDict, total=False):
     units: Required[_Number]
     discount: _Percent
     retention: _Percent
+    tax_rate: Annotated[
+        Decimal | None, PlainValidator(values.optional_percentage), Field(validation_alias="tax"), LENIENT
+    ]
 
 
 def _line_row(line: LineWire) -> dict[str, Any]:
@@ -129,12 +133,8 @@ class DocumentWire(TypedDict, total=False):
     total: Required[_Number]
     payments_total: Annotated[_Number, Field(validation_alias="paymentsTotal"), LENIENT]
     payments_pending: Required[Annotated[_Number, Field(validation_alias="paymentsPending")]]
-    payment_dates: Annotated[
-        list[int],
-        PlainValidator(values.payment_instants),
-        Field(validation_alias="paymentsDetail"),
-        Lenient(values.readable_payments, "with the payments whose date can be read"),
-    ]
+    payments_refunds: Annotated[_Number, Field(validation_alias="paymentsRefunds"), LENIENT]
+    payments: Annotated[Any, Field(validation_alias="paymentsDetail")]
     draft: Annotated[bool, PlainValidator(values.truth)]
     is_cancelled: Annotated[bool, PlainValidator(values.is_cancelled), Field(validation_alias="status")]
     approved_at: Annotated[
@@ -166,12 +166,12 @@ def _document_row(document: DocumentWire) -> dict[str, Any]:
     )
     is_cancelled = document.get("is_cancelled", False)
     pending = document["payments_pending"]
-    paid_on = document.get("payment_dates")
     lines: list[Any] = document["lines"]
     currency = document["currency"]
     for number, line in enumerate(lines, 1):
         line["line_number"] = number
         line["net_amount"] = values.in_currency(line["net_amount"], currency)
+    payments = _payments(document)
     return {
         **document,
         "subtotal": values.in_currency(document["subtotal"], currency),
@@ -183,8 +183,26 @@ def _document_row(document: DocumentWire) -> dict[str, Any]:
         "is_draft": is_draft,
         "is_cancelled": is_cancelled,
         "is_paid": abs(pending) < CENT and not is_draft and not is_cancelled,
-        "last_payment_on": values.local_date(max(paid_on)) if paid_on else None,
+        "last_payment_on": max((row["date"] for row in payments if row["fault"] is None), default=None),
+        PAYMENTS_COLUMN: payments,
     }
+
+
+def _payments(document: DocumentWire) -> list[dict[str, Any]]:
+    """The document's payments, and a fault where they are not what it says was paid."""
+    document_id, currency = document["id"], document["currency"]
+    rows = payment_rows(
+        document.get("payments"), document_id=document_id, day=document["date"], currency=currency
+    )
+    if "payments_total" not in document:
+        return rows
+    return rows + difference_from_total(
+        rows,
+        document_id=document_id,
+        paid=values.in_currency(document["payments_total"], currency),
+        refunded=values.rounded(document.get("payments_refunds", _ZERO), CENT),
+        currency=currency,
+    )
 
 
 _OF_A_DOCUMENT = frozenset({"id", "docNumber", "draft", "approvedAt"})
@@ -212,9 +230,20 @@ CONTACTS = tables.HOLDED_CONTACTS.without()
 INVOICES = tables.INVOICES.without("is_removed")
 #: `account_id` is a sales channel's id; `discount` and `retention` are percentages.
 INVOICE_LINES = tables.INVOICE_LINES.without()
+INVOICE_PAYMENTS = tables.INVOICE_PAYMENTS.without("is_removed")
 #: Within a document's row, before the lines have a frame of their own.
 LINES_COLUMN = "lines"
-_WITH_LINES = INVOICES.append(pa.field(LINES_COLUMN, pa.list_(pa.struct(list(INVOICE_LINES)[1:])), False))
+#: Likewise, with what is wrong with a payment that could not be read.
+PAYMENTS_COLUMN = "payments"
+_PAYMENT = pa.struct(
+    [
+        *(pa.field(name, INVOICE_PAYMENTS.field(name).type) for name in ("id", "date", "amount")),
+        ("fault", pa.string()),
+    ]
+)
+_WHOLE = INVOICES.append(pa.field(LINES_COLUMN, pa.list_(pa.struct(list(INVOICE_LINES)[1:])), False)).append(
+    pa.field(PAYMENTS_COLUMN, pa.list_(_PAYMENT), False)
+)
 
 
 def _described(record: Mapping[str, Any], kind: str, *names: str) -> tuple[str | None, str]:
@@ -248,7 +277,7 @@ def _documents(document_type: DocumentType, plural: str, kind: str) -> Entity:
         plural,
         document_type,
         _DOCUMENTS,
-        _WITH_LINES,
+        _WHOLE,
         ("id",),
         lambda record, _: _described(record, kind, "docNumber", "document_number"),
         defaults={"document_type": document_type, "is_cancelled": False},

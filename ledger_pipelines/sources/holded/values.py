@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from ledger_pipelines.money import CENT, minor_unit
@@ -151,6 +150,11 @@ def percentage(value: object) -> Decimal:
     return number
 
 
+def optional_percentage(value: object) -> Decimal | None:
+    """A rate of tax, in percent; null where none is said. Empty text is 0, as Holded writes it."""
+    return None if value is None else rounded(percentage(value), PERCENT_UNIT)
+
+
 def net_amount(price: Decimal, units: Decimal, discount: Decimal) -> Decimal:
     """price x units less discount (percent), net of tax, not rounded yet (rules/accruals.md, Contracts).
 
@@ -240,20 +244,3 @@ def country_within(value: object) -> str | None:
     """The country code of an address, which may be missing, or an empty list."""
     found = value.get("countryCode") if isinstance(value, Mapping) else None
     return found.strip() or None if isinstance(found, str) else None
-
-
-def payment_instants(value: object) -> list[int]:
-    """The instants of a document's payments."""
-    if not value:
-        return []
-    if not isinstance(value, list) or not all(isinstance(payment, Mapping) for payment in value):
-        raise ValueError("is not a list of payments")
-    return [_seconds(payment["date"]) for payment in value if not _is_blank(payment.get("date"))]
-
-
-def readable_payments(value: object) -> list[Any]:
-    """Those payments of a list whose date can be read; none of what is no list."""
-    payments = value if isinstance(value, list) else []
-    return [
-        payment for payment in payments if isinstance(payment, Mapping) and epoch_seconds(payment.get("date"))
-    ]

@@ -1,0 +1,1 @@
+"""The rules of imported journals: SAF-T and CSV (rules/general_ledger.md, SAF-T; Journals)."""

@@ -1,0 +1,91 @@
+"""Entries that were imported before: the same again is nothing, another content is an integration error."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.general_ledger.imported.lines import KINDS
+from ledger_pipelines.money import format_money
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.imported_journal import debits_of
+from ledger_pipelines.store.integration_errors import open_errors, resolve_error
+
+OPERATION = "import"
+_compute: Any = pc
+
+
+@contextmanager
+def importing_alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Has one import wait for another: each posts what it found not to be there."""
+    connection.execute("SELECT pg_advisory_lock(7435, 3)")
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(7435, 3)")
+
+
+def control_accounts_of(accounts: pa.Table) -> dict[str, list[str]]:
+    """The control accounts of customers and of suppliers, as the chart has them."""
+    rows = accounts.select(["number", "control"]).to_pylist()
+    return {kind: [row["number"] for row in rows if row["control"] == kind] for kind in KINDS}
+
+
+def told_apart(entries: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The entries that are new, those that are known with other content, and how these are known."""
+    if known.num_rows == 0:
+        return entries, entries.slice(0, 0), known
+    places = _compute.index_in(entries["id"], value_set=known["id"]).combine_chunks()
+    is_new = _compute.is_null(places)
+    before = known.take(_compute.fill_null(places, 0))
+    differs = _compute.and_not(_compute.not_equal(entries["content"], before["content"]), is_new)
+    return entries.filter(is_new), entries.filter(differs), before.filter(differs)
+
+
+def settle_conflicts(connection: psycopg.Connection, source_system: str, ids: Collection[str]) -> None:
+    """Resolves what was wrong with these entries, of a file that was taken."""
+    for error_id, integration, operation, _, external_id, *_ in open_errors(connection):
+        if (integration, operation) == (source_system, OPERATION) and external_id in ids:
+            resolve_error(connection, error_id, "Imported as it is in the journal.")
+
+
+def conflicts(
+    connection: psycopg.Connection, source_system: str, entries: pa.Table, before: pa.Table, lines: pa.Table
+) -> list[Problem]:
+    """A problem for each of these entries, whose content is another than it was `before` (`month`, `id`), with both
+    amounts; `lines` are those of the entries now.
+    """
+    if entries.num_rows == 0:
+        return []
+    debits = debits_of(connection, before)
+    found = []
+    for entry, old in zip(entries.to_pylist(), before.to_pylist(), strict=True):
+        own = lines.filter(_compute.equal(lines["entry_id"], entry["id"]))
+        now, currency = _compute.sum(own["debit"], min_count=0).as_py(), own["currency"][0].as_py()
+        was = debits.get(old["id"], Decimal())
+        found.append(
+            Problem(
+                source_system,
+                OPERATION,
+                "journal_entry",
+                entry["id"],
+                f"The entry {entry['number']} ({entry['id']}) was imported with {format_money(was, currency)} on "
+                f"{format_month(old['month'])}, and the file has {format_money(now, currency)} and another content: a "
+                "posted entry never changes, so correct it by another entry",
+                {
+                    "was": str(was),
+                    "now": str(now),
+                    "currency": currency,
+                    "document_date": str(entry["document_date"]),
+                },
+                month=format_month(entry["month"]),
+            )
+        )
+    return found
