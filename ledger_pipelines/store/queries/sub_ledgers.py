@@ -1,0 +1,132 @@
+"""What the sub-ledgers and reports read of the journal: lines of control accounts, and sums of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from ledger_pipelines.store.copy import copy_out
+
+_ENTRY_COLUMNS = frozenset(
+    {"posting_date", "document_date", "source_type", "source_system", "source_id", "reverses"}
+)
+
+
+def read_control_lines(connection: psycopg.Connection, schema: pa.Schema, until: date) -> pa.Table:
+    """The journal's lines on control accounts up to a month, with what their entries say; `control` is whose it is."""
+    columns = sql.SQL(", ").join(
+        sql.Identifier("a" if name == "control" else "e" if name in _ENTRY_COLUMNS else "l", name)
+        for name in schema.names
+    )
+    query = sql.SQL(
+        """SELECT {} FROM journal_lines l JOIN accounts a ON a.number = l.account AND a.control IS NOT NULL
+           JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id WHERE l.month <= {}"""
+    ).format(columns, sql.Literal(until))
+    return copy_out(connection, query, schema)
+
+
+def read_movements(connection: psycopg.Connection, schema: pa.Schema, until: date) -> pa.Table:
+    """The journal's debits and credits up to a month, by month, account and currency, and what of them is draft."""
+    query = sql.SQL(
+        """SELECT l.month, l.account, l.currency, coalesce(sum(l.debit), 0), coalesce(sum(l.credit), 0),
+                  coalesce(sum(l.debit) FILTER (WHERE d.id IS NOT NULL), 0),
+                  coalesce(sum(l.credit) FILTER (WHERE d.id IS NOT NULL), 0)
+           FROM journal_lines l
+           LEFT JOIN (SELECT month, id FROM journal_entries WHERE status = 'draft') d
+               ON d.month = l.month AND d.id = l.entry_id
+           WHERE l.month <= {} GROUP BY 1, 2, 3"""
+    ).format(sql.Literal(until))
+    return copy_out(connection, query, schema)
+
+
+def read_vat_lines(
+    connection: psycopg.Connection, schema: pa.Schema, months: Sequence[date], vat_accounts: Sequence[str]
+) -> pa.Table:
+    """The months' lines on VAT accounts, and those that name a VAT code, category or rate."""
+    if not months:
+        return schema.empty_table()
+    columns = sql.SQL(", ").join(map(sql.Identifier, schema.names))
+    query = sql.SQL(
+        """SELECT {} FROM journal_lines WHERE month IN ({}) AND (account = ANY ({}::text[]) OR vat_category IS NOT NULL
+           OR vat_code IS NOT NULL OR vat_rate IS NOT NULL)"""
+    ).format(columns, sql.SQL(", ").join(map(sql.Literal, months)), sql.Literal(list(vat_accounts)))
+    return copy_out(connection, query, schema)
+
+
+def read_without_contract(
+    connection: psycopg.Connection, schema: pa.Schema, account: str, until: date
+) -> pa.Table:
+    """What of an account people entered by hand or opened with, up to a month: credits positive, by reason."""
+    query = sql.SQL(
+        """SELECT l.month, l.account, l.currency,
+                  CASE e.source_type WHEN 'manual' THEN 'manual' ELSE 'openings' END,
+                  coalesce(sum(l.credit), 0) - coalesce(sum(l.debit), 0)
+           FROM journal_lines l JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id
+           WHERE l.account = {} AND e.source_type IN ('manual', 'opening') AND l.month <= {} GROUP BY 1, 2, 3, 4"""
+    ).format(sql.Literal(account), sql.Literal(until))
+    return copy_out(connection, query, schema)
+
+
+def read_balances(connection: psycopg.Connection, schema: pa.Schema, months: Sequence[date]) -> pa.Table:
+    """What remains of all items at the months' ends, by control account and currency, as the tables have it."""
+    if not months:
+        return schema.empty_table()
+    query = sql.SQL(
+        """SELECT month, account, currency, sum(remaining_amount) FROM
+           (SELECT month, account, currency, remaining_amount FROM customer_ledger
+            UNION ALL SELECT month, account, currency, remaining_amount FROM supplier_ledger) l
+           WHERE month IN ({}) GROUP BY 1, 2, 3"""
+    ).format(sql.SQL(", ").join(map(sql.Literal, months)))
+    return copy_out(connection, query, schema)
+
+
+def read_terms(connection: psycopg.Connection) -> Mapping[str, tuple[int | None, int | None, bool]]:
+    """The parties' payment terms: days, months, and whether they count from the month's end."""
+    rows = connection.execute(
+        """SELECT id, payment_days, payment_months, free_billing_month FROM parties
+           WHERE payment_days IS NOT NULL OR payment_months IS NOT NULL OR free_billing_month"""
+    ).fetchall()
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def read_items_on(connection: psycopg.Connection, schema: pa.Schema, table: str, day: date) -> pa.Table:
+    """What is left of each item of a sub-ledger at the end of a day, with the names of the parties.
+
+    That is what the month before left, and the changes of the day's month up to the day.
+    """
+    query = sql.SQL(
+        """WITH span AS (
+               SELECT date_trunc('month', {day}::date)::date AS month,
+                      (date_trunc('month', {day}::date) - interval '1 month')::date AS before
+           ), left_over AS (
+               SELECT item, sum(amount) AS remaining FROM (
+                   SELECT item, remaining_amount AS amount FROM {ledger} l JOIN span ON l.month = span.before
+                   UNION ALL
+                   SELECT item, amount FROM {changes} c JOIN span USING (month) WHERE c.date <= {day}
+               ) parts GROUP BY item HAVING sum(amount) <> 0
+           )
+           SELECT DISTINCT ON (o.item) l.party, coalesce(p.name, l.party), l.voucher, l.invoice_number, l.currency,
+                  l.due_date, o.remaining, o.item
+           FROM left_over o CROSS JOIN span
+           JOIN {ledger} l ON l.item = o.item AND l.month IN (span.before, span.month)
+           LEFT JOIN parties p ON p.id = l.party
+           ORDER BY o.item, l.month"""
+    ).format(
+        ledger=sql.Identifier(table), changes=sql.Identifier(f"{table}_transactions"), day=sql.Literal(day)
+    )
+    return copy_out(connection, query, schema)
+
+
+def existing_items(connection: psycopg.Connection, items: Sequence[str]) -> set[str]:
+    """Those of the items, by their ids, whose journal lines are there."""
+    entries = sorted({item.rpartition(":")[0] for item in items})
+    if not entries:
+        return set()
+    rows = connection.execute(
+        "SELECT entry_id || ':' || line FROM journal_lines WHERE entry_id = ANY(%s)", [entries]
+    ).fetchall()
+    return {item for (item,) in rows} & set(items)
