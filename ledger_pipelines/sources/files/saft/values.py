@@ -59,12 +59,18 @@ def rounded_decimals(texts: Column, kind: pa.Decimal128Type[Any, Any], what: str
     return _compute.cast(_compute.round(wide, kind.scale, round_mode="half_towards_infinity"), kind)
 
 
-def decimal(value: str | None, kind: pa.DataType, what: str, where: str) -> Decimal | None:
-    """One text as a decimal of this type. Raises LedgerError as `decimals` does."""
+def decimal(value: str | None, kind: pa.Decimal128Type[Any, Any], what: str, where: str) -> Decimal | None:
+    """One text as a decimal of this type; without Arrow, for master files have many. Raises as `decimals` does."""
     if value is None:
         return None
-    found: Any = decimals(pa.chunked_array([[value]], pa.string()), kind, what, lambda _: where)
-    amount: Decimal = found[0].as_py()
+    if not re.fullmatch(_DECIMAL, value, re.ASCII):
+        raise LedgerError(f"{where}: {what} is no amount: {value[:60]!r}.")
+    if _digits(value) > _DIGITS:
+        raise LedgerError(f"{where}: {what} has more than {_DIGITS} digits: {value[:60]!r}.")
+    amount = Decimal(value)
+    places = Decimal(1).scaleb(-kind.scale)
+    if abs(amount) >= Decimal(10) ** (kind.precision - kind.scale) or amount % places:
+        raise LedgerError(f"{where}: {what} has too many digits before or after the point: {value[:60]!r}.")
     return amount
 
 
