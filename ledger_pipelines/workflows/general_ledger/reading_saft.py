@@ -50,6 +50,8 @@ from ledger_pipelines.wording import counted
 _KEYS = ["journal", "transaction", "year", "period", "date"]
 #: Movements are put together each time so many batches have been read.
 _TOGETHER = 16
+#: So many ids are named in a notice.
+_NAMED = 10
 _compute: Any = pc
 
 
@@ -142,11 +144,11 @@ def note_repeated(reading: Reading, spool: Spool, controls: Mapping[str, Collect
         for row in entries.select(["source_id", "content"]).to_pylist():
             contents[row["source_id"]].append(row["content"])
     refuse_alike(contents)
-    for source_id, found in contents.items():
-        reading.notices.append(
-            f"The entry {source_id} (year, journal, transaction) stands {counted(len(found), 'time')} in the file, each "
-            "with another content: the later ones are taken as #2 and so on."
-        )
+    named = ", ".join(list(contents)[:_NAMED]) + " …" * (len(contents) > _NAMED)
+    reading.notices.append(
+        f"{counted(len(contents), 'id')} (year, journal, transaction) of several entries with different contents, the "
+        f"later ones taken as #2 and so on: {named}."
+    )
 
 
 def parties_of(reading: Reading, controls: Mapping[str, Collection[str]]) -> pa.Table:
