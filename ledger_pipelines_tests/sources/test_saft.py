@@ -27,8 +27,10 @@ from ledger_pipelines_tests.general_ledger.saft_files import (
     NAMESPACE,
     Saft,
     Transaction,
+    account,
     credit,
     debit,
+    party,
     sale,
 )
 
@@ -289,6 +291,51 @@ def test_a_decimal_is_read_alike_alone_and_in_a_column(text: str) -> None:
             in_a_column()
     else:
         assert one == in_a_column() == Decimal(text)
+
+
+PARTS = st.sampled_from(
+    [
+        "",
+        "<",
+        ">",
+        "</Line>",
+        "<Line>",
+        "&",
+        "&amp;",
+        "&#0;",
+        "-",
+        "1e5",
+        "\0",
+        "é",
+        "<Journal>",
+        "</Journal>",
+        "<!--",
+        "]]>",
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_whatever_a_file_says_it_is_read_or_refused_in_one_sentence(data: st.DataObject) -> None:
+    by = "<CustomerID>7</CustomerID>"
+    invoice = Transaction("3", "2025-03-10", (debit("1500", "1", by), credit("3000", "1", "<CID>0012</CID>")))
+    customers = [party("Customer", "7", {"1500": ("0", "1")})]
+    text = Saft([sale("1"), invoice], accounts=[account("1500")], customers=customers).text
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(100, len(text)))
+        text = text[:place] + data.draw(PARTS) + text[place + data.draw(st.integers(0, 12)) :]
+    try:
+        reader, entries, lines = read(text)
+    except LedgerError as error:
+        refusal = str(error)
+    else:
+        refusal = "."
+        owners = lines["entry"].to_pylist()
+        assert entries["lines"].to_pylist() == [owners.count(number) for number in range(entries.num_rows)]
+        assert reader.content.counted.entries == entries.num_rows
+    assert refusal.endswith(".")
+    assert "\n" not in refusal
 
 
 def test_batches_and_journals_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
