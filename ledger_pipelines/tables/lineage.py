@@ -54,6 +54,12 @@ LINEAGE: Mapping[str, Sources] = MappingProxyType(
             "contract_date": ("invoices.date",),
             "amount": ("invoice_lines.net_amount", "invoices.subtotal", "invoices.discount"),
         },
+        "invoice_payments": {
+            "document_number": ("invoices.document_number",),
+            "contact_id": ("invoices.contact_id",),
+            "contact_name": ("invoices.contact_name",),
+            "currency": ("invoices.currency",),
+        },
         "clients": {
             "contact_id": ("holded_contacts.id",),
             "student_id": ("holded_contacts.email",),

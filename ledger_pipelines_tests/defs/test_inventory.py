@@ -58,6 +58,11 @@ ASSETS = {
         {"read_completely", "in_one_month", "closed_month_unchanged"},
     ),
     "invoice_lines": ("invoicing", {"invoices"}, {"lines_add_up"}),
+    "invoice_payments": (
+        "invoicing",
+        {"holded", "invoices"},
+        {"read_completely", "every_payment_has_a_document", "closed_month_unchanged"},
+    ),
     "contracts": ("invoicing", {"invoice_lines", "holded_contacts"}, {"all_money_has_a_contract"}),
     "clients": ("crm", {"4geeks", "contracts"}, {"read_completely", "every_client_is_a_student"}),
     "enrollments": ("crm", {"4geeks", "clients"}, {"read_completely", "closed_month_unchanged"}),
