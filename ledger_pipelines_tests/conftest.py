@@ -79,7 +79,7 @@ def database(server: EmbeddedServer) -> Iterator[Database]:
     """A migrated database of the test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger STRATEGY file_copy")
     yield server.database(name)
     _drop(server, name)
 

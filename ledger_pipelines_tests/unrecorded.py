@@ -6,11 +6,15 @@ PostgreSQL, as in a ledger.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 import dagster as dg
 from dagster._core.instance.types import InstanceType
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.storage.event_log import InMemoryEventLogStorage
+from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import TemporaryLocalArtifactStorage
 from dagster._core.storage.runs import InMemoryRunStorage
@@ -20,6 +24,24 @@ class _Forgetful(InMemoryEventLogStorage):
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Keeps nothing."""
 
+    def get_asset_records(self, asset_keys: Sequence[dg.AssetKey] | None = None) -> list[AssetRecord]:
+        """There are none."""
+        return []
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Belongs to the latest instance."""
+        self._instance_weakref = None
+        super().register_instance(instance)
+
+    def dispose(self) -> None:
+        """The next instance takes it, too."""
+
+
+@cache
+def _event_storage() -> _Forgetful:
+    """This process's one: making its tables takes some tenths of a second."""
+    return _Forgetful()
+
 
 def unrecorded() -> dg.DagsterInstance:
     """`DagsterInstance.ephemeral()`, but for the events."""
@@ -27,7 +49,7 @@ def unrecorded() -> dg.DagsterInstance:
         instance_type=InstanceType.EPHEMERAL,
         local_artifact_storage=TemporaryLocalArtifactStorage(),
         run_storage=InMemoryRunStorage(),
-        event_storage=_Forgetful(),
+        event_storage=_event_storage(),
         compute_log_manager=NoOpComputeLogManager(),
         run_coordinator=DefaultRunCoordinator(),
         run_launcher=SyncInMemoryRunLauncher(),

@@ -59,9 +59,7 @@ _PERCENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The entries of documents, the documents that count no more (`month`, `source_system`, `source_id`), and what is
-    wrong with documents.
-    """
+    """The entries of documents, the documents that have none (`GONE`), and what is wrong with documents."""
 
     journal: Journal
     gone: pa.Table
@@ -84,7 +82,7 @@ def invoice_entries(
     rows = rows.rename(columns={"id": "source_id"}).assign(source_system=constant(HOLDED, TEXT, rows))
     documents = _dated(_signed(rows[counts], deferred, lines))
     journal = drafts_of(documents, _parts(documents, lines, chart))
-    return Posted(journal, _gone(rows[~counts]), _problems(documents))
+    return Posted(journal, _gone(rows, journal), _problems(documents))
 
 
 def payment_entries(payments: pa.Table, uncounted: pa.Table, parties: pa.Table, chart: Chart) -> Posted:
@@ -119,7 +117,7 @@ def payment_entries(payments: pa.Table, uncounted: pa.Table, parties: pa.Table, 
     journal = drafts_of(
         documents, [part(documents, chart.account("bank"), amount, description=texts), receivable]
     )
-    return Posted(journal, _gone(rows[~counts]), [])
+    return Posted(journal, _gone(rows, journal), [])
 
 
 def _with_party(rows: pd.DataFrame, parties: pa.Table) -> pd.DataFrame:
@@ -134,8 +132,9 @@ def _dated(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(document_date=rows["date"], posting_date=rows["date"].where(is_own, rows["month"]))
 
 
-def _gone(rows: pd.DataFrame) -> pa.Table:
-    return to_arrow(rows, GONE)
+def _gone(rows: pd.DataFrame, journal: Journal) -> pa.Table:
+    """The documents that have no entry: they do not count, or come to nothing now."""
+    return to_arrow(rows[~rows["source_id"].isin(journal.entries["source_id"])], GONE)
 
 
 def _signed(rows: pd.DataFrame, deferred: pa.Table, lines: pa.Table) -> pd.DataFrame:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.copy import copy_in, copy_out
 from ledger_pipelines.tables.general_ledger import PARTIES
 from ledger_pipelines.tables.table import TEXT
@@ -106,12 +105,16 @@ def _keys(parties: pa.Table) -> Any:
     return _compute.binary_join_element_wise(*columns, "\x1f").combine_chunks()
 
 
-def read_party(connection: psycopg.Connection, party: str) -> dict[str, Any]:
-    """A party's columns, by its id. Raises LedgerError where there is none."""
-    query = sql.SQL("SELECT {} FROM parties WHERE id = {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, PARTIES.schema.names)), sql.Literal(party)
+def find_party(
+    connection: psycopg.Connection, kind: str, source_system: str, source_id: str
+) -> dict[str, Any] | None:
+    """The columns of the party that a system knows by this id; None where it is a stranger."""
+    query = sql.SQL(
+        """SELECT {} FROM parties p JOIN party_sources s ON s.party = p.id
+           WHERE s.kind = {} AND s.source_system = {} AND s.source_id = {}"""
+    ).format(
+        sql.SQL(", ").join(sql.Identifier("p", name) for name in PARTIES.schema.names),
+        *map(sql.Literal, (kind, source_system, source_id)),
     )
     rows: list[dict[str, Any]] = copy_out(connection, query, PARTIES.schema).to_pylist()
-    if not rows:
-        raise LedgerError(f"There is no party {party}.")
-    return rows[0]
+    return rows[0] if rows else None

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+import psycopg
 from psycopg import sql
 
 from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines_tests.end_to_end.warmed import warmed
+from ledger_pipelines_tests.end_to_end.warmed import DEFINED, warmed
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES)
 #: The assets of Dagster: each fills the table of its name, but for the CFO's transactions, which are not ours.
 MONTH_ASSETS = (*MONTH_TABLES, "cfo_transactions")
 _OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_", "HOLDED_", "FOURGEEKS_", "NOTION_", "CFO_")
+#: The commands that run steps.
+_RUNNING = {"close", "sync"}
 _numbers = itertools.count(1)
 
 #: The rows of each table, as PostgreSQL writes them, with whatever was asked for beside them.
@@ -140,8 +143,18 @@ class Ledger:
         number = next(_numbers)
         out, err = self.home / f"{number}.out", self.home / f"{number}.err"
         environment, began = self.environment(**variables), time.monotonic()
-        code = warmed().run([*arguments], environment, self.home, out, err, seconds=seconds)
+        process = warmed(with_definitions=arguments[0] in _RUNNING and self._is_defined(environment))
+        code = process.run([*arguments], environment, self.home, out, err, seconds=seconds)
         return Done(code, out.read_text(), err.read_text(), time.monotonic() - began)
+
+    def _is_defined(self, environment: dict[str, str]) -> bool:
+        """Whether the ledger's definitions are those that a warmed process has built."""
+        if self.database_url is None or DEFINED.keys() & environment.keys() or (self.home / ".env").exists():
+            return False
+        with contextlib.suppress(psycopg.Error), Database(self.database_url).connect() as connection:
+            asked = connection.execute("SELECT value FROM ledger_settings WHERE name = 'first_month'")
+            return asked.fetchone() == (DEFINED["LEDGER_FIRST_MONTH"],)
+        return False
 
     def use(self, sandbox: Sandbox) -> None:
         """Takes this sandbox for Core and Codex from now on."""

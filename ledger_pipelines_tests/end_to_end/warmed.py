@@ -1,9 +1,13 @@
 """Processes of the `ledger` command that need not load what they use: forked from one that has loaded it.
 
 Loading Dagster, pandas and their like is half of what a command takes, and a suite runs hundreds. Each is a process
-of its own all the same, with its own environment, folder, session and output, and runs the package's `__main__`; nothing
-of the project is loaded before. `Ledger` starts a process from nothing where the interpreter's own settings matter, and
-for whatever is interrupted, killed or looked at while it runs.
+of its own all the same, with its own environment, folder, session and output, and runs the package's `__main__`.
+`Ledger` starts a process from nothing where the interpreter's own settings matter, and for whatever is interrupted,
+killed or looked at while it runs.
+
+There are two such processes. One has loaded nothing of the project. The other has Dagster's definitions built, too, of
+which only the ledger's first month and the time zone (`DEFINED`) are of the environment: for commands that run steps
+on a ledger with these.
 """
 
 from __future__ import annotations
@@ -26,34 +30,47 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+#: The environment that the built definitions are of.
+DEFINED = {"LEDGER_FIRST_MONTH": "2024-01", "LEDGER_TIMEZONE": "UTC"}
+#: What the commands that run steps load of the project. None of `cli`: consoles are made of their process's environment.
+_ROOMS = ("ledger_pipelines.runs.closing", "ledger_pipelines.runs.cfo_sync", "ledger_pipelines.runs.syncing")
 #: What the commands load, but for the project itself: its modules read the environment of their own process.
 _LIBRARIES = (
     "alembic.migration",
+    "cryptography.hazmat.primitives.asymmetric.rsa",
     "dagster",
     "dagster._core.execution.api",
     "dagster.components",
     "dagster_postgres",
+    "jwt",
+    "multiprocessing",
     "pandas",
+    "psutil",
     "psycopg",
+    "psycopg2.extras",
     "pyarrow.compute",
     "pyarrow.csv",
     "pydantic_settings",
+    "pyrate_limiter",
     "requests",
     "rich.progress",
     "rich.table",
     "sqlalchemy.dialects.postgresql.psycopg2",
+    "tenacity",
+    "tomlkit",
     "typer",
+    "upath",
 )
 
 
 class Warmed:
     """The process that has everything loaded; it ends with the one that made it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_definitions: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="warmed-")
         self._address = f"{self._folder.name}/s"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, self._address],
+            [sys.executable, "-m", __name__, self._address, *(["definitions"] if with_definitions else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -98,14 +115,16 @@ class Warmed:
 
 
 @cache
-def warmed() -> Warmed:
-    """This process's one."""
-    return Warmed()
+def warmed(*, with_definitions: bool = False) -> Warmed:
+    """This process's one, or the one that has the definitions built."""
+    return Warmed(with_definitions=with_definitions)
 
 
-def _serve(address: str) -> None:
+def _serve(address: str, *, with_definitions: bool) -> None:
     for name in _LIBRARIES:
         importlib.import_module(name)
+    if with_definitions:
+        _build_definitions()
     gc.freeze()
     # Whoever is forked for a request reports its end to the one that asked, and needs no burial.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -120,6 +139,15 @@ def _serve(address: str) -> None:
                 listener.close()
                 _answer(connection)
             connection.close()
+
+
+def _build_definitions() -> None:
+    os.environ.update(DEFINED)
+    for name in _ROOMS:
+        importlib.import_module(name)
+    definitions = importlib.import_module("ledger_pipelines.definitions").definitions()
+    for job in ("month_close", "import_steps", "process_accruals"):
+        definitions.resolve_job_def(job)
 
 
 def _end_with_the_parent() -> None:
@@ -180,4 +208,4 @@ def _finish(code: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(sys.argv[1], with_definitions=sys.argv[2:] == ["definitions"])

@@ -10,12 +10,13 @@ import pytest
 from ledger_pipelines.en16931 import Document, Head
 from ledger_pipelines.general_ledger.einvoices.checks import failures_of
 from ledger_pipelines.general_ledger.einvoices.taken import (
-    refusal_of_date,
     refusal_of_head,
     refusal_of_parties,
+    refusal_of_slips,
     side_of,
 )
 from ledger_pipelines.general_ledger.parties import has_check_digit, registration_number
+from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.general_ledger.ubl import SUPPLIER, US, Ubl, day, read
 
 PEPPOL = Ubl().specification
@@ -117,6 +118,24 @@ def test_a_categorys_vat_may_differ_by_less_than_one(tax: str, breaks: bool) -> 
     assert any(failure.startswith("BR-CO-17") for failure in found) == breaks
 
 
+@pytest.mark.parametrize(
+    ("figures", "rule"),
+    [
+        ({">331.25<": ">332.26<", ">1656.25<": ">1657.26<"}, "BR-CO-17"),
+        ({'PayableAmount currencyID="EUR">1656.25<': 'PayableAmount currencyID="EUR">1656.26<'}, "BR-CO-16"),
+    ],
+)
+def test_the_examples_falsified_as_the_rules_say(figures: dict[str, str], rule: str) -> None:
+    path = SHARED_DATA / "ehf" / "base-example.xml"
+    if not path.is_file():
+        pytest.skip("../shared/data/ehf/base-example.xml is not here")
+    text = path.read_text()
+    for right, wrong in figures.items():
+        assert right in text
+        text = text.replace(right, wrong)
+    assert [failure.partition(":")[0] for failure in failures_of(read(text))] == [rule]
+
+
 def test_a_price_may_differ_by_two_cents_and_counts_for_peppols_documents_alone() -> None:
     text = Ubl().xml().replace('PriceAmount currencyID="NOK">1000<', 'PriceAmount currencyID="NOK">1000.02<')
     assert failures_of(read(text)) == []
@@ -205,12 +224,17 @@ def test_an_endpoint_counts_only_where_there_is_no_registered_number() -> None:
     assert refusal_of_parties(addressed(None), US) is None
 
 
+def test_a_number_that_is_longer_than_any() -> None:
+    reason = refusal_of_slips(Ubl(number="1" * 5_000).document(), day("2025-06-30"))
+    assert reason == "has a number of 5,000 characters: 300 are taken at most"
+
+
 def test_a_year_that_must_be_a_slip() -> None:
     today = day("2025-06-30")
     taken = [
-        refusal_of_date(Ubl(issued=one).document(), today) is None for one in ("1990-01-01", "2026-06-30")
+        refusal_of_slips(Ubl(issued=one).document(), today) is None for one in ("1990-01-01", "2026-06-30")
     ]
-    slips = [refusal_of_date(Ubl(issued=one).document(), today) for one in ("0202-05-01", "2202-05-01")]
+    slips = [refusal_of_slips(Ubl(issued=one).document(), today) for one in ("0202-05-01", "2202-05-01")]
     assert (taken, all(slips)) == ([True, True], True)
 
 

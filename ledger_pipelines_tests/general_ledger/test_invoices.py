@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.general_ledger import invoices, statements
@@ -206,11 +206,12 @@ _DOCUMENTS = st.lists(
         _AMOUNTS,
     ),
     min_size=1,
-    max_size=20,
+    max_size=40,
 )
 
 
 @given(drawn=_DOCUMENTS)
+@settings(max_examples=30)
 def test_every_entry_balances_and_none_of_the_money_is_lost(drawn: list[Any]) -> None:
     """`sealed` refuses an entry that does not balance. Receivables come to the totals, VAT to the taxes, and deferred
     revenue to what belongs to contracts."""

@@ -55,6 +55,7 @@ class Ubl:
     issued: str = "2025-03-10"
     due: str | None = None
     currency: str = "NOK"
+    other_currency: str | None = None
     seller: str = SUPPLIER
     buyer: str = US
     seller_country: str = "NO"
@@ -87,6 +88,7 @@ class Ubl:
             _text("DueDate", self.due) if self.due else "",
             _text(f"{self.kind}TypeCode", self.type_code),
             _text("DocumentCurrencyCode", self.currency),
+            _text("TaxCurrencyCode", self.other_currency) if self.other_currency else "",
             _text("AccountingCost", self.cost) if self.cost else "",
             *(
                 f"<cac:BillingReference><cac:InvoiceDocumentReference>{_text('ID', one)}"

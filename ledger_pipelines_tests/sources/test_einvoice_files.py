@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -130,3 +131,39 @@ def test_what_is_no_document_is_refused_in_a_sentence_that_names_the_file(
 def test_a_reminder_is_no_invoice() -> None:
     message = refusal(f'<Reminder xmlns="{_UBL}Reminder-2"/>')
     assert "its first element is Reminder of" in message
+
+
+_ODD = (
+    *("", "-", "1e9", "NaN", "-0", "9" * 17, "5.005", "2017-02-30", "0001-01-01", "AE", "x" * 400, "EUR'"),
+    "%(BT-6)s",
+)
+_ELEMENT = re.compile(r"<(c[ab]c:\w+)(?: [^>]*)?>(.*?)</\1>", re.DOTALL)
+
+
+def _mutated(text: str, random: Random) -> str:
+    """The text with one element taken out, written twice, or with another value."""
+    element = random.choice([*_ELEMENT.finditer(text), *re.finditer(r"<(cbc:\w+)[^>]*>([^<]*)</\1>", text)])
+    change = random.choice(
+        ["", element[0] * 2, element[0].replace(f">{element[2]}<", f">{random.choice(_ODD)}<")]
+    )
+    return text[: element.start()] + change + text[element.end() :]
+
+
+def test_however_a_document_is_mutated_it_is_read_or_refused_in_a_sentence() -> None:
+    text = Ubl(
+        allowances_charges=("5 S 25", "-1 S 25"),
+        prepaid="3",
+        rounding="0.25",
+        credited=("F-0",),
+        due="2025-04-01",
+        other_currency="EUR",
+    ).xml()
+    outcomes: dict[object, list[str]] = {True: [], False: [], "refused": []}
+    for seed in range(300):
+        mutated = _mutated(text, Random(seed))
+        try:
+            outcomes[bool(failures_of(read(mutated)))].append(mutated)
+        except LedgerError as error:
+            outcomes["refused"].append(str(error))
+    assert all(outcomes.values())
+    assert [one for one in outcomes["refused"] if not re.fullmatch(r"invoice\.xml [^\n]*\.", one)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from ledger_pipelines.en16931 import CREDIT_NOTE, INVOICE, Company, Document, Head
@@ -25,6 +26,8 @@ _TYPE_CODES = {
 _SELF_BILLED = frozenset(["389", "527", "261"])
 #: Peppol takes these three as invoices, too; but they ask again for what was invoiced.
 _REQUESTS = frozenset(["71", "218", "219"])
+#: More than any number or name has, and no more than an index of several takes.
+_LONGEST = 300
 _FURTHEST = timedelta(days=366)
 
 
@@ -49,14 +52,25 @@ def refusal_of_head(head: Head) -> str | None:
     return None
 
 
-def refusal_of_date(document: Document, today: date) -> str | None:
-    """Why a document of this day cannot be posted: its year must be a slip."""
+def refusal_of_slips(document: Document, today: date) -> str | None:
+    """Why a document of this day, or with these numbers, cannot be kept: they must be slips; None where it can."""
+    for what, text in _texts(document):
+        if len(text) > _LONGEST:
+            return f"has {what} of {len(text):,} characters: {_LONGEST} are taken at most"
     if not OLDEST_FIRST_MONTH <= document.issue_date <= today + _FURTHEST:
         return (
             f"is dated {document.issue_date}: dates from {OLDEST_FIRST_MONTH} to {today + _FURTHEST} are taken, "
             "look for a slip in its year"
         )
     return None
+
+
+def _texts(document: Document) -> Iterator[tuple[str, str]]:
+    yield "a number", document.number
+    for company in (document.seller, document.buyer):
+        for number in company.numbers:
+            yield "a company's number", number
+        yield "a company's name", company.name
 
 
 def refusal_of_parties(document: Document, books_of: str | None) -> str | None:

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 
 from ledger_pipelines.en16931 import Document
 from ledger_pipelines.errors import LedgerError, Problem
+from ledger_pipelines.general_ledger.chart import Chart
 from ledger_pipelines.general_ledger.einvoices.checks import failures_of
 from ledger_pipelines.general_ledger.einvoices.notices import notices_of
 from ledger_pipelines.general_ledger.einvoices.rows import (
@@ -32,9 +34,9 @@ from ledger_pipelines.general_ledger.einvoices.rows import (
 from ledger_pipelines.general_ledger.einvoices.taken import (
     PURCHASE,
     numbers_of,
-    refusal_of_date,
     refusal_of_head,
     refusal_of_parties,
+    refusal_of_slips,
     side_of,
 )
 from ledger_pipelines.general_ledger.parties import Terms
@@ -47,7 +49,7 @@ from ledger_pipelines.sources.files.xml import parse_xml, read_bytes
 from ledger_pipelines.store.copy import read_table
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.months import ensure_months
-from ledger_pipelines.store.parties import OF_SOURCE, read_party, register_parties
+from ledger_pipelines.store.parties import OF_SOURCE, find_party, register_parties
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.vendor_invoices import (
     TABLES,
@@ -113,9 +115,12 @@ class _Books:
     """What is the same for all files of a command."""
 
     company: str | None
-    accounts: pa.Table
+    chart: Chart
+    purchase_accounts: frozenset[str]
     settings: Settings
     today: date
+    #: The months whose partitions are there.
+    made: set[date] = field(default_factory=set)
 
 
 def import_einvoices(
@@ -126,7 +131,10 @@ def import_einvoices(
     The connection is one in autocommit mode. Another content under the key of a document that is there is refused and
     kept as an integration error.
     """
-    books = _Books(whose_books(connection, settings), read_table(connection, "accounts"), settings, today)
+    accounts = read_table(connection, "accounts")
+    books = _Books(
+        whose_books(connection, settings), Chart.of(accounts), purchase_accounts(accounts), settings, today
+    )
     files = tuple(_import(connection, path, books) for path in paths)
     return Outcome(files, tuple(_unknown_buyers(files)) if books.company is None else ())
 
@@ -153,7 +161,7 @@ def _read(data: bytes, name: str, books: _Books) -> Document:
     reason = refusal_of_head(head)
     if reason is None:
         document = read_document(root, head, name)
-        reason = refusal_of_date(document, books.today) or refusal_of_parties(document, books.company)
+        reason = refusal_of_slips(document, books.today) or refusal_of_parties(document, books.company)
     if reason is not None:
         raise LedgerError(f"{name} {reason}.")
     failures = failures_of(document)
@@ -166,15 +174,24 @@ def _keep(connection: psycopg.Connection, document: Document, file: File, books:
     side = side_of(document, books.company)
     posting_date = posting_date_of(document.issue_date, closed_months(connection))
     month = month_of(posting_date)
-    ensure_months(connection, [table.name for table in TABLES], [month])
+    if month not in books.made:
+        ensure_months(connection, [table.name for table in TABLES], [month])
+        books.made.add(month)
     with connection.transaction():
         lock_documents(connection)
         party = _party(connection, document, side)
-        supplier = party if side == PURCHASE else f"supplier:{books.company}"
-        known = find_document(connection, supplier, document.head.kind, document.number)
-        placed = _placed(
-            connection, books, side=side, supplier=supplier, party=party, posting_date=posting_date
+        account = party["expense_account"]
+        placed = Placed(
+            side=side,
+            supplier=party["id"] if side == PURCHASE else f"supplier:{books.company}",
+            party=party["id"],
+            posting_date=posting_date,
+            terms=Terms(party["payment_days"], party["payment_months"], party["free_billing_month"]),
+            expense_account=account if account in books.chart.numbers else None,
+            purchase_accounts=books.purchase_accounts,
+            reverse_charge_rate=books.settings.reverse_charge_rate,
         )
+        known = find_document(connection, placed.supplier, document.head.kind, document.number)
         rows, filled = rows_of(document, file, placed), 0
         if known is None:
             add_documents(connection, rows)
@@ -182,7 +199,7 @@ def _keep(connection: psycopg.Connection, document: Document, file: File, books:
             filled = fill_self_assessed(connection, known.month, rows[VENDOR_INVOICE_TAXES.name])
     name = party_of(document, side).name
     if known is not None and not _is_same(known, document, file):
-        reason = _other_content(known, document, file, supplier, month)
+        reason = _other_content(known, document, file, placed.supplier, month)
         record_problems(connection, SOURCE_SYSTEM, OPERATION, [reason], is_complete=False)
         return FileOutcome(file.name, "refused", (reason.message,), document=document, party=name)
     if known is not None:
@@ -192,48 +209,28 @@ def _keep(connection: psycopg.Connection, document: Document, file: File, books:
         document,
         side=side,
         posting_date=posting_date,
-        accounts=books.accounts,
+        chart=books.chart,
+        purchase_accounts=books.purchase_accounts,
         reverse_charge_rate=books.settings.reverse_charge_rate,
     )
     return FileOutcome(file.name, "taken", (), tuple(notices), document, name, month)
 
 
-def _party(connection: psycopg.Connection, document: Document, side: str) -> str:
-    """The party's id; it is registered where it is new."""
+def _party(connection: psycopg.Connection, document: Document, side: str) -> dict[str, Any]:
+    """The party's columns; it is registered where it is new."""
     company = party_of(document, side)
+    key = ("supplier" if side == PURCHASE else "customer", SOURCE_SYSTEM, source_id_of(company))
+    found = find_party(connection, *key)
+    if found is not None:
+        return found
     row = {
-        "kind": "supplier" if side == PURCHASE else "customer",
+        **dict(zip(("kind", "source_system", "source_id"), key, strict=True)),
         "name": company.name,
         "registration_number": registered_number_of(company),
-        "source_system": SOURCE_SYSTEM,
-        "source_id": source_id_of(company),
         "free_billing_month": False,
     }
-    known = register_parties(connection, pa.Table.from_pylist([row], OF_SOURCE))
-    return str(known["party"][0].as_py())
-
-
-def _placed(
-    connection: psycopg.Connection,
-    books: _Books,
-    *,
-    side: str,
-    supplier: str,
-    party: str,
-    posting_date: date,
-) -> Placed:
-    row = read_party(connection, party)
-    account = row["expense_account"]
-    return Placed(
-        side=side,
-        supplier=supplier,
-        party=party,
-        posting_date=posting_date,
-        terms=Terms(row["payment_days"], row["payment_months"], row["free_billing_month"]),
-        expense_account=account if account in books.accounts["number"].to_pylist() else None,
-        purchase_accounts=purchase_accounts(books.accounts),
-        reverse_charge_rate=books.settings.reverse_charge_rate,
-    )
+    register_parties(connection, pa.Table.from_pylist([row], OF_SOURCE))
+    return _party(connection, document, side)
 
 
 def _is_same(known: Known, document: Document, file: File) -> bool:

@@ -52,15 +52,15 @@ def read_document(root: etree._Element, head: Head, name: str) -> Document:
 
     Raises LedgerError where a term is missing that every document has, stands there twice, or is no number or date.
     """
+    try:
+        prune(root)
+    except ValueError as error:
+        raise LedgerError(f"{name} cannot be taken: {error}.") from None
     currency, other_currency = currencies_of(root)
     if not _CURRENCY.fullmatch(currency):
         raise LedgerError(
             f"{name} has no currency (BR-05): its DocumentCurrencyCode is {currency!r}, and three letters are one."
         )
-    try:
-        prune(root)
-    except ValueError as error:
-        raise LedgerError(f"{name} cannot be taken: {error}.") from None
     other_tax = take_other_tax(root, other_currency)
     strange = tuple(strange_amounts(root, currency))
     currencies = _Currencies(currency, other_currency, other_tax, strange)
@@ -104,7 +104,7 @@ class _Terms:
             if len(set(value)) > 1:
                 raise ValueError(f"{term}{self._where} is given {len(value)} times")
             value = value[0]
-        return str(value).strip() or None if value is not None else None
+        return " ".join(str(value).split()) or None if value is not None else None
 
     def texts(self, term: str) -> tuple[str, ...]:
         value = self._values.get(term)
@@ -164,7 +164,7 @@ def _document(terms: _Terms, head: Head, currencies: _Currencies) -> Document:
         raise ValueError("BT-1 or BT-2 is empty")
     return Document(
         head=head,
-        number=" ".join(number.split()),
+        number=number,
         issue_date=issue_date,
         due_date=terms.day("BT-9"),
         currency=currencies.currency,

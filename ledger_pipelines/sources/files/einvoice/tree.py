@@ -20,6 +20,11 @@ _READ = {
     *("BillingReference", "AccountingSupplierParty", "AccountingCustomerParty", "PaymentMeans"),
     *("AllowanceCharge", "TaxTotal", "LegalMonetaryTotal", "InvoiceLine", "CreditNoteLine"),
 }
+#: What stands there once: of two, nobody knows which holds.
+_ONCE = (
+    *("AccountingSupplierParty", "AccountingCustomerParty", "DocumentCurrencyCode", "TaxCurrencyCode"),
+    "LegalMonetaryTotal",
+)
 _READ_OF_LINE = {
     *("ID", "InvoicedQuantity", "CreditedQuantity", "LineExtensionAmount", "AccountingCost"),
     *("AllowanceCharge", "Item", "Price"),
@@ -37,6 +42,7 @@ _READ_OF = {
     "InvoiceLine": _READ_OF_LINE,
     "CreditNoteLine": _READ_OF_LINE,
     "Item": {"Name", "ClassifiedTaxCategory"},
+    "Price": {"PriceAmount", "BaseQuantity"},
 }
 
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
@@ -55,17 +61,24 @@ def head_of(root: etree._Element, name: str) -> Head:
 
 
 def currencies_of(root: etree._Element) -> tuple[str, str | None]:
-    """The currencies of the document (BT-5) and of its VAT, where that is another (BT-6)."""
+    """The currencies of the document (BT-5) and of its VAT, where that is another (BT-6), which leaves the tree."""
     currency, other = _text(root, "DocumentCurrencyCode"), _text(root, "TaxCurrencyCode")
+    for element in root.findall(f"{_CBC}TaxCurrencyCode"):
+        root.remove(element)
     return currency, other if other and other != currency else None
 
 
 def prune(root: etree._Element) -> None:
     """Takes out of the tree what bears on nothing, and writes yes and no in one way.
 
-    Raises ValueError where an amount is neither an allowance nor a charge.
+    Raises ValueError where a part that tells what the document is stands there twice, or an amount is neither an
+    allowance nor a charge.
     """
     _keep(root, _READ)
+    found = [etree.QName(child).localname for child in root]
+    for name in _ONCE:
+        if found.count(name) > 1:
+            raise ValueError(f"its {name} is given {found.count(name)} times")
     for part, names in _READ_OF.items():
         for element in list(root.iter(f"{_CAC}{part}")):
             _keep(element, names)
