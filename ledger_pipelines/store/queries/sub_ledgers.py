@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from ledger_pipelines.store.copy import copy_out
 from ledger_pipelines.tables.sub_ledgers import CUSTOMER_LEDGER
@@ -22,16 +23,24 @@ _ENTRY_COLUMNS = frozenset(
 _ITEMS = CUSTOMER_LEDGER.part(("party", "voucher", "remaining_amount", "currency"))
 
 
-def read_control_lines(connection: psycopg.Connection, schema: pa.Schema, until: date) -> pa.Table:
-    """The journal's lines on control accounts up to a month, with what their entries say; `control` is whose it is."""
+def read_control_lines(
+    connection: psycopg.Connection, schema: pa.Schema, until: date, *, entries: Sequence[str] | None = None
+) -> pa.Table:
+    """The journal's lines on control accounts up to a month, with what their entries say; `control` is whose it is.
+
+    Those of these entries only, where some are said.
+    """
+    of_entries: sql.Composable = sql.SQL("")
+    if entries is not None:
+        of_entries = sql.SQL(" AND l.entry_id = ANY ({}::text[])").format(sql.Literal(list(entries)))
     columns = sql.SQL(", ").join(
         sql.Identifier("a" if name == "control" else "e" if name in _ENTRY_COLUMNS else "l", name)
         for name in schema.names
     )
     query = sql.SQL(
         """SELECT {} FROM journal_lines l JOIN accounts a ON a.number = l.account AND a.control IS NOT NULL
-           JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id WHERE l.month <= {}"""
-    ).format(columns, sql.Literal(until))
+           JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id WHERE l.month <= {}{}"""
+    ).format(columns, sql.Literal(until), of_entries)
     return copy_out(connection, query, schema)
 
 
@@ -220,3 +229,32 @@ def read_entries_beside_rows(
            GROUP BY e.month, e.posting_date, e.id, l.account, l.party, l.currency ORDER BY 1, 2, 3, 4""",
         {"after": after, "until": until},
     ).fetchall()
+
+
+def read_trial_balance(connection: psycopg.Connection, months: Sequence[date]) -> list[dict[str, Any]]:
+    """The months' trial balances in order, with the accounts' names and what of their movements is draft."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """SELECT t.month, t.account, a.name, t.currency, t.opening, t.debit, t.credit, t.closing,
+                      coalesce(d.debit, 0) AS draft_debit, coalesce(d.credit, 0) AS draft_credit
+               FROM trial_balance t LEFT JOIN accounts a ON a.number = t.account
+               LEFT JOIN (SELECT l.month, l.account, l.currency, sum(l.debit) AS debit, sum(l.credit) AS credit
+                          FROM journal_lines l JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id
+                          WHERE l.month = ANY(%(months)s) AND e.month = ANY(%(months)s) AND e.status = 'draft'
+                          GROUP BY 1, 2, 3) d USING (month, account, currency)
+               WHERE t.month = ANY(%(months)s) ORDER BY t.month, t.currency, t.account""",
+            {"months": list(months)},
+        ).fetchall()
+
+
+def read_journal(connection: psycopg.Connection, months: Sequence[date]) -> list[dict[str, Any]]:
+    """The months' journal lines in order; an entry is told by its number, or by its id where it has none yet."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """SELECT coalesce(e.number, e.id) AS entry, e.posting_date AS date, l.account, l.debit, l.credit, l.currency,
+                      coalesce(l.description, e.description) AS description, e.source_type, e.source_id, l.party
+               FROM journal_entries e JOIN journal_lines l ON l.month = e.month AND l.entry_id = e.id
+               WHERE e.month = ANY(%(months)s) AND l.month = ANY(%(months)s)
+               ORDER BY e.posting_date, e.source_type, e.id, l.line""",
+            {"months": list(months)},
+        ).fetchall()

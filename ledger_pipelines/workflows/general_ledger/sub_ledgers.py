@@ -40,7 +40,7 @@ from ledger_pipelines.tables.table import TEXT
 CUSTOMER, SUPPLIER = "customer_ledger", "supplier_ledger"
 RECONCILIATION = "ledger_reconciliation"
 TABLES = {"customer": CUSTOMER, "supplier": SUPPLIER}
-_NOBODYS = schema_of({"voucher": TEXT, "account": TEXT, "amount": LEDGER_AMOUNT, "currency": TEXT})
+_NOBODYS = schema_of({"item": TEXT, "account": TEXT, "amount": LEDGER_AMOUNT, "currency": TEXT})
 OUTPUT_TABLES = (CUSTOMER, f"{CUSTOMER}_transactions", SUPPLIER, f"{SUPPLIER}_transactions")
 INTEGRATION, OPERATION = "ledger", "matching"
 
@@ -109,12 +109,15 @@ def sub_ledgers(
 
 
 def nobodys(found: SubLedgers, month: date) -> pa.Table:
-    """The lines that nobody's rows fit by a month's end: `voucher`, `account`, `amount`, `currency`."""
+    """The lines that nobody's rows fit by a month's end: `item`, `account`, `amount`, `currency`.
+
+    An amount is positive where it raises the account.
+    """
     rows = [
         {
-            "voucher": item.entry,
+            "item": item.id,
             "account": item.account,
-            "amount": decimal_of(item.amount),
+            "amount": decimal_of(item.amount if item.is_raising else -item.amount),
             "currency": item.currency,
         }
         for span in found.spans
