@@ -99,6 +99,27 @@ ASSETS = {
     "vendor_invoices": ("general_ledger", set(), set()),
     "vendor_invoice_taxes": ("general_ledger", {"vendor_invoices"}, set()),
     "vendor_invoice_lines": ("general_ledger", {"vendor_invoices"}, set()),
+    **{
+        f"{whose}_ledger": (
+            "general_ledger",
+            {"journal_lines"},
+            {"nothing_is_unallocated", "changes_come_to_what_remains", "closed_month_unchanged"},
+        )
+        for whose in ("customer", "supplier")
+    },
+    "customer_ledger_transactions": ("general_ledger", {"journal_lines"}, set()),
+    "supplier_ledger_transactions": ("general_ledger", {"journal_lines"}, set()),
+    "ledger_reconciliation": (
+        "general_ledger",
+        {"journal_lines", "customer_ledger", "supplier_ledger", "deferred_revenue"},
+        {"nothing_is_unexplained", "every_party_is_found"},
+    ),
+    "trial_balance": (
+        "general_ledger",
+        {"journal_lines"},
+        {"closings_sum_to_zero", "closed_month_unchanged"},
+    ),
+    "vat_summary": ("general_ledger", {"journal_lines"}, set()),
     "ledger_periods": ("closing", set(), set()),
     "cfo_transactions": (
         "cfo",
