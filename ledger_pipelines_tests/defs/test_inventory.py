@@ -227,6 +227,7 @@ def assert_runs(program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
 def test_definitions_use_no_deprecated_or_preview_parts_of_dagster() -> None:
     program = """
 import warnings
@@ -241,6 +242,7 @@ definitions().resolve_asset_graph()
     assert_runs(program)
 
 
+@pytest.mark.process
 def test_importing_the_definitions_touches_nothing_outside() -> None:
     """No socket, no file written, no clock: an audit hook refuses."""
     program = """
