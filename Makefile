@@ -25,13 +25,13 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup
 	@exec $(BIN)/python -m ledger_pipelines up --demo $(ARGS)
 
-# The tests that need no process: no database, no server, no browser. They are told by what they ask for.
+# The tests that need no process (no database, no server, no browser; told by what they ask for) and draw no cases.
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m "not process"
+	$(BIN)/pytest -n 2 -m "not process and not drawn"
 
 # Three at once keep two cores busy: much of the time of the tests of the whole is waiting.
 test: setup

@@ -34,6 +34,8 @@ _FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: What to write, where a type says it in other words.
 _EXPECTED = {
     "LEDGER_CURRENCY": "write three capital letters like EUR",
+    "LEDGER_FISCAL_YEAR_START": "write the month in which fiscal years begin in two digits, from 01 to 12",
+    "LEDGER_SYNC_START_DATE": "write a day as YYYY-MM-DD",
     "LEDGER_REVERSE_CHARGE_RATE": "write the rate in percent, such as 25",
     "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
 }
@@ -55,6 +57,10 @@ class Settings(BaseSettings):
     reverse_charge_rate: Decimal | None = Field(
         None, validation_alias="LEDGER_REVERSE_CHARGE_RATE", ge=0, le=100, max_digits=7, decimal_places=4
     )
+    fiscal_year_start: str = Field(
+        "01", validation_alias="LEDGER_FISCAL_YEAR_START", pattern=r"^(0[1-9]|1[0-2])$"
+    )
+    sync_start_date: date | None = Field(None, validation_alias="LEDGER_SYNC_START_DATE")
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
     _sources: tuple[SourceSettings, ...] = PrivateAttr(
         default_factory=lambda: tuple(source() for source in SOURCES)

@@ -35,12 +35,14 @@ _FORGETFUL = {
 _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
-_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "sandbox"}
+_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "local", "sandbox"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that need a process, which `make check` leaves out."""
+    """Marks what `make check` leaves out: the tests that need a process, and those of drawn cases."""
     for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.drawn)
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & _PROCESS_FIXTURES or _PROCESS_FOLDERS & set(item.path.parts):
             item.add_marker(pytest.mark.process)

@@ -82,7 +82,6 @@ CREATE TABLE ledger_reconciliation (
     party_not_found    numeric(20, 3) NOT NULL,
     explained          numeric(20, 3) NOT NULL,
     unexplained        numeric(20, 3) NOT NULL,
-    draft              numeric(20, 3) NOT NULL,
     PRIMARY KEY (month, account, currency),
     CHECK (difference = ledger_balance - sub_ledger_balance),
     CHECK (explained = manual + before_sync_start + openings + party_not_found),
@@ -100,8 +99,6 @@ CREATE TABLE trial_balance (
     debit        numeric(20, 3) NOT NULL,
     credit       numeric(20, 3) NOT NULL,
     closing      numeric(20, 3) NOT NULL,
-    draft_debit  numeric(20, 3) NOT NULL,
-    draft_credit numeric(20, 3) NOT NULL,
     PRIMARY KEY (month, account, currency),
     CHECK (closing = opening + debit - credit)
 ) PARTITION BY RANGE (month);

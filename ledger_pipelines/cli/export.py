@@ -1,4 +1,4 @@
-"""`ledger export`: statements, accruals and errors as files."""
+"""`ledger export`: statements, accruals, errors and the general ledger as files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from ledger_pipelines.wording import counted
 if TYPE_CHECKING:
     from ledger_pipelines.workflows.exports import Export
 
-app = typer.Typer(help="Writes statements, accruals and errors to files.", no_args_is_help=True)
+app = typer.Typer(
+    help="Writes statements, accruals, errors and the general ledger to files.", no_args_is_help=True
+)
 
 _OneMonth = Annotated[str | None, typer.Option("--month", help="YYYY-MM.")]
 _Start = Annotated[str | None, typer.Option("--start", help="First month of a range.")]
@@ -79,6 +81,54 @@ def errors(
     months = _span(month, start, end) if month or start or end else []
     file_format = chosen_format(file_format, output)
     write_export(export_errors(enter(), months), file_format, output, "integration error")
+
+
+@app.command("aging")
+def aging(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = None,
+    output: _Output = None,
+) -> None:
+    """How old what is owed is at a month's end, or at those of a range, a row for each party."""
+    months, file_format = _span(month, start, end), chosen_format(file_format, output)
+    database = enter()
+    from ledger_pipelines.workflows.general_ledger.exports import export_aging
+
+    write_export(export_aging(database, months), file_format, output, "row")
+
+
+@app.command("trial-balance")
+def trial_balance(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = None,
+    output: _Output = None,
+) -> None:
+    """The trial balance of a month or a range, a row for each account, with how much of it is draft."""
+    months, file_format = _span(month, start, end), chosen_format(file_format, output)
+    database = enter()
+    from ledger_pipelines.workflows.general_ledger.exports import export_trial_balance
+
+    write_export(export_trial_balance(database, months), file_format, output, "row")
+
+
+@app.command("journal")
+def journal(
+    month: _OneMonth = None,
+    start: _Start = None,
+    end: _End = None,
+    file_format: _Format = None,
+    output: _Output = None,
+) -> None:
+    """The journal of a month or a range, a row for each line, as `ledger import journal` reads it."""
+    months, file_format = _span(month, start, end), chosen_format(file_format, output)
+    database = enter()
+    from ledger_pipelines.workflows.general_ledger.exports import export_journal
+
+    write_export(export_journal(database, months), file_format, output, "line")
 
 
 def _span(month: str | None, start: str | None, end: str | None) -> list[date]:

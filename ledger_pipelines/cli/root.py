@@ -19,11 +19,13 @@ from ledger_pipelines.cli import (
     errors,
     export,
     imports,
+    match,
     migrate,
     months,
     sandbox,
     sync,
     up,
+    verify,
 )
 from ledger_pipelines.cli.context import console, error_console
 from ledger_pipelines.errors import LedgerError
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(export.app, name="export")
 app.add_typer(imports.app, name="import")
+app.add_typer(match.app, name="match")
 app.add_typer(errors.app, name="errors")
 app.add_typer(cfo.app, name="cfo")
 app.add_typer(cohorts.app, name="cohorts")
@@ -53,6 +56,7 @@ for command in (
     months.history,
     sandbox.sandbox,
     bench.bench,
+    verify.verify,
 ):
     app.command()(command)
 

@@ -14,8 +14,12 @@ from ledger_pipelines.tables.sub_ledgers import TRIAL_BALANCE
 from ledger_pipelines.tables.table import DATE
 
 #: A month's debits and credits of an account, and how much of them is draft.
-MOVEMENTS = TRIAL_BALANCE.part(
-    ("month", "account", "currency", "debit", "credit", "draft_debit", "draft_credit")
+MOVEMENTS = pa.schema(
+    [
+        *TRIAL_BALANCE.part(("month", "account", "currency", "debit", "credit")),
+        pa.field("draft_debit", LEDGER_AMOUNT),
+        pa.field("draft_credit", LEDGER_AMOUNT),
+    ]
 )
 KEY = ["account", "currency"]
 #: A bare Decimal has another type in frames.

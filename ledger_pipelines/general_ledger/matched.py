@@ -111,6 +111,8 @@ class Matching:
     party_days: Mapping[str, date]
     #: Items that have no row by rule, and why.
     excluded: Mapping[str, str]
+    #: Items of nobody's that another one of nobody's takes back, and those.
+    void: frozenset[str]
     ambiguous: list[Ambiguity]
     #: People's matches that cannot be: of another party, account or currency, or of no row.
     misfits: list[PersonsMatch]

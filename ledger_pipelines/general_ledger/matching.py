@@ -86,6 +86,7 @@ class _Run:
             parties={key: one.owner for key, one in self.by_id.items() if one.owner and not one.excluded},
             party_days={key: one.owned_since for key, one in self.by_id.items() if one.owned_since},
             excluded={key: one.excluded for key, one in self.by_id.items() if one.excluded},
+            void=frozenset(key for key, one in self.by_id.items() if one.is_void),
             ambiguous=[
                 one
                 for key, one in self.ambiguous.items()

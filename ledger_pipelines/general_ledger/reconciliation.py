@@ -38,8 +38,10 @@ BALANCES = pa.schema(
 )
 
 
-def explained(items: ControlItems, matching: Matching, carried: Carried | None = None) -> pa.Table:
-    """What of the control accounts has no row, by month and reason (`EXPLAINED`).
+def explained(
+    items: ControlItems, matching: Matching, carried: Carried | None = None, *, until: date | None = None
+) -> pa.Table:
+    """What of the control accounts has no row, by month and reason (`EXPLAINED`), up to a day or to the end.
 
     An item whose party is found later is taken off from that month on.
     """
@@ -54,6 +56,7 @@ def explained(items: ControlItems, matching: Matching, carried: Carried | None =
             "amount": decimal_of(amount),
         }
         for day, account, currency, reason, amount in parts
+        if until is None or day <= until
     ]
     return pa.Table.from_pylist(rows, EXPLAINED)
 
@@ -87,10 +90,8 @@ def reconcile(
     of_ledger = of_ledger[of_ledger["account"].isin(list(raised_by_credit))]
     credit = of_ledger["account"].map(lambda account: raised_by_credit[account]).astype("bool[pyarrow]")
     raised = of_ledger["debit"] - of_ledger["credit"]
-    draft = of_ledger["draft_debit"] - of_ledger["draft_credit"]
     of_ledger = of_ledger.assign(
         ledger_balance=narrowed(raised.where(~credit, -raised), LEDGER_AMOUNT),
-        draft=narrowed(draft.where(~credit, -draft), LEDGER_AMOUNT),
     )
     of_items, reasons = to_pandas(balances), to_pandas(without_row)
     frames = [_of_month(of_ledger, of_items, reasons, month) for month in months]
@@ -101,7 +102,7 @@ def reconcile(
 def _of_month(
     of_ledger: pd.DataFrame, of_items: pd.DataFrame, reasons: pd.DataFrame, month: date
 ) -> pd.DataFrame:
-    parts = [summed(until(of_ledger, month), ["ledger_balance", "draft"])]
+    parts = [summed(until(of_ledger, month), ["ledger_balance"])]
     mine = of_items[of_items["month"] == month].rename(columns={"balance": "sub_ledger_balance"})
     parts.append(summed(mine, ["sub_ledger_balance"]))
     so_far = until(reasons, month)
@@ -109,7 +110,7 @@ def _of_month(
         named = so_far[so_far["reason"] == reason].rename(columns={"amount": reason})
         parts.append(summed(named, [reason]))
     frame = reduce(lambda left, right: left.merge(right, on=KEY, how="outer"), parts)
-    frame = filled(frame, ["ledger_balance", "sub_ledger_balance", "draft", *REASONS])
+    frame = filled(frame, ["ledger_balance", "sub_ledger_balance", *REASONS])
     frame = frame.assign(
         difference=narrowed(frame["ledger_balance"] - frame["sub_ledger_balance"], LEDGER_AMOUNT),
         explained=narrowed(

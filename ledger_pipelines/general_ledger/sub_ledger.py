@@ -136,6 +136,18 @@ def carried_from(transactions: pa.Table, items: Iterable[Item], day: date) -> Ca
     return Carried(day, parties, allocations)
 
 
+def unowned(matching: Matching, until: date, carried: Carried | None = None) -> Iterator[Item]:
+    """The items that nobody's rows fit by the end of a day; those without a row by rule, and reversed ones, apart."""
+    for item in matching.items.values():
+        if item.party is not None or item.day > until or item.id in matching.excluded:
+            continue
+        if carried is not None and item.id in carried.parties:
+            continue
+        since = matching.party_days.get(item.id)
+        if item.id not in matching.void and (since is None or since > until):
+            yield item
+
+
 def _carried(matching: Matching, carried: Carried | None) -> tuple[dict[str, int], dict[str, str]]:
     if carried is None:
         return {}, {}

@@ -18,7 +18,7 @@ from ledger_pipelines.tables.table import TEXT
 EARLIER_YEARS = "earlier_years"
 #: Kinds of accounts that carry on over the end of a fiscal year, and what unknown accounts of these kinds begin with.
 _CARRYING_ON, _CARRYING_DIGITS = frozenset({"asset", "liability", "equity"}), ("1", "2")
-_AMOUNTS = ["debit", "credit", "draft_debit", "draft_credit"]
+_AMOUNTS = ["debit", "credit"]
 
 
 def fiscal_year_start(month: date, first_month: int) -> date:

@@ -17,6 +17,24 @@ _HOURS = ("ticket_hours.hours",)
 _DEVICE = ("assets.hardware_type", "assets.device_type", "assets.billing_type")
 _PERSON = ("contacts.active", "contacts.employment_type")
 _LINE = "billing_statement_lines.amount"
+_DATED = (
+    "invoices.date",
+    "invoice_payments.date",
+    "billing_statements.statement_date",
+    "vendor_invoices.issue_date",
+)
+_POSTED = (
+    "invoices.subtotal",
+    "invoices.tax",
+    "invoices.total",
+    "invoice_payments.amount",
+    "contracts.amount",
+    "monthly_accruals.recognised",
+    "billing_statements.total",
+    "vendor_invoices.payable",
+    "vendor_invoice_lines.amount",
+    "vendor_invoice_taxes.tax",
+)
 _DELIVERED = (
     "enrollments.start_date",
     "enrollments.end_date",
@@ -27,6 +45,19 @@ _DELIVERED = (
     "external_ids.certificated_at",
 )
 
+_JOURNAL_AMOUNTS = ("journal_lines.debit", "journal_lines.credit")
+#: By what a settlement and an open item name each other.
+_REFERENCES = (
+    *(
+        "journal_lines.settles",
+        "journal_lines.kid",
+        "journal_lines.invoice_number",
+        "journal_lines.reference",
+    ),
+    *("journal_lines.description", "journal_lines.party", "journal_entries.reverses"),
+)
+_MATCHED = ("payment_matches.settlement", "payment_matches.item", "payment_matches.amount")
+
 LINEAGE: Mapping[str, Sources] = MappingProxyType(
     {
         "contracts": {
@@ -35,6 +66,12 @@ LINEAGE: Mapping[str, Sources] = MappingProxyType(
             "currency": ("invoices.currency",),
             "contract_date": ("invoices.date",),
             "amount": ("invoice_lines.net_amount", "invoices.subtotal", "invoices.discount"),
+        },
+        "invoice_payments": {
+            "document_number": ("invoices.document_number",),
+            "contact_id": ("invoices.contact_id",),
+            "contact_name": ("invoices.contact_name",),
+            "currency": ("invoices.currency",),
         },
         "clients": {
             "contact_id": ("holded_contacts.id",),
@@ -105,6 +142,72 @@ LINEAGE: Mapping[str, Sources] = MappingProxyType(
         "accrual_notices": {
             "kind": ("monthly_accruals.state", *_DELIVERED),
             "amount": ("monthly_accruals.pending",),
+        },
+        "journal_entries": {
+            "document_date": _DATED,
+            "posting_date": _DATED,
+            "source_id": (
+                "invoices.id",
+                "invoice_payments.id",
+                "billing_statements.statement_number",
+                "vendor_invoices.number",
+            ),
+        },
+        "journal_lines": {
+            **dict.fromkeys(("debit", "credit"), _POSTED),
+            "vat_rate": ("invoice_lines.tax_rate", "vendor_invoice_taxes.rate"),
+            "vat_base": ("invoices.subtotal", "invoice_lines.net_amount", "vendor_invoice_taxes.base"),
+            "due_date": ("invoices.due_date", "billing_statements.due_date", "vendor_invoices.due_date"),
+            "invoice_number": (
+                "invoices.document_number",
+                "billing_statements.statement_number",
+                "vendor_invoices.number",
+            ),
+            "party": ("invoices.contact_id", "billing_statements.account_number", "vendor_invoices.supplier"),
+        },
+        **{
+            f"{whose}_ledger": {
+                "amount": _JOURNAL_AMOUNTS,
+                "remaining_amount": (*_JOURNAL_AMOUNTS, *_REFERENCES, *_MATCHED),
+                "status": (*_JOURNAL_AMOUNTS, *_REFERENCES, *_MATCHED),
+                "due_date": (
+                    *("journal_lines.due_date", "journal_entries.document_date"),
+                    *("parties.payment_days", "parties.payment_months", "parties.free_billing_month"),
+                ),
+            }
+            for whose in ("customer", "supplier")
+        },
+        **{
+            f"{whose}_ledger_transactions": {
+                "amount": (*_JOURNAL_AMOUNTS, *_REFERENCES, *_MATCHED),
+                "settlement": (*_REFERENCES, *_MATCHED),
+                "matched_by": (*_REFERENCES, *_MATCHED),
+            }
+            for whose in ("customer", "supplier")
+        },
+        "ledger_reconciliation": {
+            "ledger_balance": _JOURNAL_AMOUNTS,
+            "sub_ledger_balance": (
+                "customer_ledger.remaining_amount",
+                "supplier_ledger.remaining_amount",
+                "deferred_revenue.closing",
+            ),
+            "manual": ("journal_entries.source_type", "journal_lines.party", *_JOURNAL_AMOUNTS),
+            "before_sync_start": ("journal_entries.posting_date", *_JOURNAL_AMOUNTS),
+            "openings": ("journal_entries.source_type", "journal_lines.party", *_JOURNAL_AMOUNTS),
+            "party_not_found": (*_REFERENCES, *_JOURNAL_AMOUNTS),
+        },
+        "trial_balance": {
+            "opening": (*_JOURNAL_AMOUNTS, "accounts.kind"),
+            "debit": ("journal_lines.debit",),
+            "credit": ("journal_lines.credit",),
+            "closing": (*_JOURNAL_AMOUNTS, "accounts.kind"),
+        },
+        "vat_summary": {
+            "code": ("journal_lines.vat_code", "journal_lines.vat_category"),
+            "rate": ("journal_lines.vat_rate",),
+            "base": ("journal_lines.vat_base", *_JOURNAL_AMOUNTS),
+            "vat": _JOURNAL_AMOUNTS,
         },
         "cfo_transactions": {
             "date": ("invoices.last_payment_on",),

@@ -126,7 +126,6 @@ LEDGER_RECONCILIATION = Table(
         Column("party_not_found", LEDGER_AMOUNT, "of it, lines whose party was not found"),
         Column("explained", LEDGER_AMOUNT, "the sum of these"),
         Column("unexplained", LEDGER_AMOUNT, "difference less explained: it must be 0.00"),
-        Column("draft", LEDGER_AMOUNT, "of the ledger balance, what is not posted yet"),
     ),
 )
 
@@ -142,8 +141,6 @@ TRIAL_BALANCE = Table(
         Column("debit", LEDGER_AMOUNT, "the month's debits"),
         Column("credit", LEDGER_AMOUNT, "the month's credits"),
         Column("closing", LEDGER_AMOUNT, "the balance at the month's end: opening + debit - credit"),
-        Column("draft_debit", LEDGER_AMOUNT, "of the debits, what is not posted yet"),
-        Column("draft_credit", LEDGER_AMOUNT, "of the credits, what is not posted yet"),
     ),
 )
 

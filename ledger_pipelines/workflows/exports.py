@@ -93,17 +93,18 @@ def export_accruals(database: Database, months: Sequence[date], ledger_months: S
         _in_currency([*row.facts, *(row.recognised.get(month) for month in months)], row.currency)
         for row in accrual_rows(inputs, accruals)
     ]
-    return _sheet("Accruals", [*ACCRUAL_COLUMNS, *map(month_title, months)], rows)
+    return sheet("Accruals", [*ACCRUAL_COLUMNS, *map(month_title, months)], rows)
 
 
 def export_errors(database: Database, months: Sequence[date]) -> Export:
     """The integration errors that trouble one of the months; without months all of them."""
     with database.connect() as connection:
         errors = list_errors(connection, months)
-    return _sheet("Integration errors", _ERROR_COLUMNS, [_error_row(error) for error in errors])
+    return sheet("Integration errors", _ERROR_COLUMNS, [_error_row(error) for error in errors])
 
 
-def _sheet(title: str, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Export:
+def sheet(title: str, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Export:
+    """Rows under a header as an export."""
     return Export(
         len(rows),
         lambda: csv_text(header, rows),

@@ -45,6 +45,7 @@ IMPORTED_TABLES = (
     "holded_contacts",
     "invoices",
     "invoice_lines",
+    "invoice_payments",
     "contracts",
     "clients",
     "enrollments",

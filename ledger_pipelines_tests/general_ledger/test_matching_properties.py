@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from random import Random
+from typing import Any
 
 import pyarrow as pa
 from hypothesis import given, settings
@@ -96,7 +97,7 @@ def net(allocations: Sequence[Allocation], until: date) -> dict[tuple[str, str],
     return {pair: amount for pair, amount in sums.items() if amount}
 
 
-def of_months(table: pa.Table, months: Sequence[date]) -> list[dict[str, object]]:
+def of_months(table: pa.Table, months: Sequence[date]) -> list[dict[str, Any]]:
     return [row for row in table.to_pylist() if row["month"] in months]
 
 
@@ -129,17 +130,17 @@ def check(seed: int) -> None:
     whole = sub_ledger(found, _MONTHS)
     for month in _MONTHS:
         end = max(day for day in (month + timedelta(n) for n in range(31)) if month_of(day) == month)
-        rows = sum(int(row["remaining_amount"] * UNITS) for row in of_months(whole.rows, [month]))  # type: ignore[operator]
+        rows = sum(int(row["remaining_amount"] * UNITS) for row in of_months(whole.rows, [month]))
         ours = 0
         for item in items:
             nobodys = item.id not in found.parties or found.party_days.get(item.id, item.day) > end
             if item.day <= end and not nobodys:
                 ours += item.amount if item.is_raising else -item.amount
         assert rows == ours, seed
-    changes: dict[object, int] = defaultdict(int)
-    for row in whole.transactions.to_pylist():
-        changes[row["item"]] += int(row["amount"] * UNITS)
-    last = {row["item"]: int(row["remaining_amount"] * UNITS) for row in of_months(whole.rows, _MONTHS[-1:])}  # type: ignore[operator]
+    changes: dict[str, int] = defaultdict(int)
+    for change in whole.transactions.to_pylist():
+        changes[change["item"]] += int(change["amount"] * UNITS)
+    last = {row["item"]: int(row["remaining_amount"] * UNITS) for row in of_months(whole.rows, _MONTHS[-1:])}
     assert {key: amount for key, amount in changes.items() if amount} == {
         key: amount for key, amount in last.items() if amount
     }, seed
@@ -159,7 +160,7 @@ def check(seed: int) -> None:
             assert by_key(of_months(getattr(again, name), still_open)) == by_key(expected), (seed, name)
 
 
-def by_key(rows: list[dict[str, object]]) -> list[tuple[str, ...]]:
+def by_key(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """The rows without their numbers, in an order of their own."""
     return sorted(tuple(str(value) for name, value in row.items() if name != "number") for row in rows)
 

@@ -51,6 +51,8 @@ T = TypeVar("T")
 INTEGRATION = "holded"
 #: Holded counts all requests of an account together.
 _ROUTE = "*"
+#: No document is dated later.
+_NEVER = date(2200, 1, 1)
 #: Seconds.
 _DAY = 86_400
 #: The entity type of a payment's problem.
@@ -127,7 +129,7 @@ class HoldedClient(SourceClient):
         """Every contact (`CONTACTS`)."""
         return self._list("/contacts", CONTACT)
 
-    def documents(self, first: date, end: date) -> Documents:
+    def documents(self, first: date, end: date = _NEVER) -> Documents:
         """Invoices and credit notes dated from `first` to the day before `end`, by their day in Madrid.
 
         Holded is asked once for the whole range, however many months are in it. Raises ValueError for a range

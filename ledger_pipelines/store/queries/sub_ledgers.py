@@ -4,33 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from ledger_pipelines.store.copy import copy_out
+from ledger_pipelines.tables.sub_ledgers import CUSTOMER_LEDGER
 
 _ENTRY_COLUMNS = frozenset(
     {"posting_date", "document_date", "source_type", "source_system", "source_id", "reverses"}
 )
 
+#: Both sub-ledgers have the same columns.
+_ITEMS = CUSTOMER_LEDGER.part(("party", "voucher", "remaining_amount", "currency"))
 
-def read_control_lines(connection: psycopg.Connection, schema: pa.Schema, until: date) -> pa.Table:
-    """The journal's lines on control accounts up to a month, with what their entries say; `control` is whose it is."""
+
+def read_control_lines(
+    connection: psycopg.Connection, schema: pa.Schema, until: date, *, entries: Sequence[str] | None = None
+) -> pa.Table:
+    """The journal's lines on control accounts up to a month, with what their entries say; `control` is whose it is.
+
+    Those of these entries only, where some are said.
+    """
+    of_entries: sql.Composable = sql.SQL("")
+    if entries is not None:
+        of_entries = sql.SQL(" AND l.entry_id = ANY ({}::text[])").format(sql.Literal(list(entries)))
     columns = sql.SQL(", ").join(
         sql.Identifier("a" if name == "control" else "e" if name in _ENTRY_COLUMNS else "l", name)
         for name in schema.names
     )
     query = sql.SQL(
         """SELECT {} FROM journal_lines l JOIN accounts a ON a.number = l.account AND a.control IS NOT NULL
-           JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id WHERE l.month <= {}"""
-    ).format(columns, sql.Literal(until))
+           JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id WHERE l.month <= {}{}"""
+    ).format(columns, sql.Literal(until), of_entries)
     return copy_out(connection, query, schema)
 
 
-def read_movements(connection: psycopg.Connection, schema: pa.Schema, until: date) -> pa.Table:
-    """The journal's debits and credits up to a month, by month, account and currency, and what of them is draft."""
+def read_movements(
+    connection: psycopg.Connection, schema: pa.Schema, until: date, *, as_of: date | None = None
+) -> pa.Table:
+    """The journal's debits and credits up to a month, by month, account and currency, and what of them is draft.
+
+    Up to a day of that month, where it is said.
+    """
+    later: sql.Composable = sql.SQL("")
+    if as_of is not None:
+        later = sql.SQL(
+            " AND NOT EXISTS (SELECT FROM journal_entries e WHERE e.month = l.month AND e.id = l.entry_id "
+            "AND e.posting_date > {})"
+        ).format(sql.Literal(as_of))
     query = sql.SQL(
         """SELECT l.month, l.account, l.currency, coalesce(sum(l.debit), 0), coalesce(sum(l.credit), 0),
                   coalesce(sum(l.debit) FILTER (WHERE d.id IS NOT NULL), 0),
@@ -38,8 +64,8 @@ def read_movements(connection: psycopg.Connection, schema: pa.Schema, until: dat
            FROM journal_lines l
            LEFT JOIN (SELECT month, id FROM journal_entries WHERE status = 'draft') d
                ON d.month = l.month AND d.id = l.entry_id
-           WHERE l.month <= {} GROUP BY 1, 2, 3"""
-    ).format(sql.Literal(until))
+           WHERE l.month <= {}{} GROUP BY 1, 2, 3"""
+    ).format(sql.Literal(until), later)
     return copy_out(connection, query, schema)
 
 
@@ -110,7 +136,7 @@ def read_items_on(connection: psycopg.Connection, schema: pa.Schema, table: str,
                ) parts GROUP BY item HAVING sum(amount) <> 0
            )
            SELECT DISTINCT ON (o.item) l.party, coalesce(p.name, l.party), l.voucher, l.invoice_number, l.currency,
-                  l.due_date, o.remaining, o.item
+                  l.due_date, o.remaining, o.item, l.account
            FROM left_over o CROSS JOIN span
            JOIN {ledger} l ON l.item = o.item AND l.month IN (span.before, span.month)
            LEFT JOIN parties p ON p.id = l.party
@@ -130,3 +156,105 @@ def existing_items(connection: psycopg.Connection, items: Sequence[str]) -> set[
         "SELECT entry_id || ':' || line FROM journal_lines WHERE entry_id = ANY(%s)", [entries]
     ).fetchall()
     return {item for (item,) in rows} & set(items)
+
+
+def items_that_do_not_add_up(connection: psycopg.Connection, table: str, month: date) -> pa.Table:
+    """The items of a month of which the month before and the changes of the month come to something else."""
+    query = sql.SQL(
+        """WITH before AS (
+               SELECT item, remaining_amount FROM {ledger} WHERE month = ({month}::date - interval '1 month')::date
+           ), changes AS (
+               SELECT item, sum(amount) AS amount FROM {changes} WHERE month = {month} GROUP BY item
+           )
+           SELECT l.party, l.voucher, l.remaining_amount, l.currency
+           FROM {ledger} l LEFT JOIN before b USING (item) LEFT JOIN changes c USING (item)
+           WHERE l.month = {month} AND EXISTS (SELECT FROM {ledger} o WHERE o.month < {month})
+             AND l.remaining_amount <> coalesce(b.remaining_amount, 0) + coalesce(c.amount, 0)
+             AND (b.item IS NOT NULL OR l.posting_date >= {month})
+           ORDER BY l.item"""
+    ).format(
+        ledger=sql.Identifier(table),
+        changes=sql.Identifier(f"{table}_transactions"),
+        month=sql.Literal(month),
+    )
+    return copy_out(connection, query, _ITEMS)
+
+
+def balance_by_month(
+    connection: psycopg.Connection, table: str, last: date
+) -> dict[str, dict[date, Decimal]]:
+    """What remained at the ends of the twelve months up to the last, by currency and month."""
+    query = sql.SQL(
+        """SELECT currency, month, sum(remaining_amount) FROM {}
+           WHERE month > %(last)s::date - interval '12 months' AND month <= %(last)s GROUP BY 1, 2"""
+    ).format(sql.Identifier(table))
+    found: dict[str, dict[date, Decimal]] = {}
+    for currency, month, amount in connection.execute(query, {"last": last}).fetchall():
+        found.setdefault(currency, {})[month] = amount
+    return found
+
+
+def draft_share(connection: psycopg.Connection, month: date) -> tuple[int, int]:
+    """How many of a month's entries are drafts, and how many there are."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE status = 'draft'), count(*) FROM journal_entries WHERE month = %s",
+        [month],
+    ).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def read_entries_beside_rows(
+    connection: psycopg.Connection, after: date, until: date
+) -> list[tuple[Any, ...]]:
+    """The entries after a day up to another on control accounts, each beside the rows that it made.
+
+    Posting date, entry, account, party, amount on the side that raises the account, currency, and what is left in the
+    rows of its month; None where it made no row.
+    """
+    return connection.execute(
+        """WITH made AS (
+               SELECT month, voucher, account, party, currency, remaining_amount FROM customer_ledger
+               UNION ALL SELECT month, voucher, account, party, currency, remaining_amount FROM supplier_ledger
+           )
+           SELECT e.posting_date, e.id, l.account, l.party,
+                  sum((coalesce(l.debit, 0) - coalesce(l.credit, 0)) * CASE a.control WHEN 'customer' THEN 1 ELSE -1 END),
+                  l.currency,
+                  (SELECT sum(m.remaining_amount) FROM made m WHERE m.month = e.month AND m.voucher = e.id
+                          AND m.account = l.account AND m.currency = l.currency
+                          AND (l.party IS NULL OR m.party = l.party))
+           FROM journal_entries e JOIN journal_lines l ON l.month = e.month AND l.entry_id = e.id
+           JOIN accounts a ON a.number = l.account AND a.control IS NOT NULL
+           WHERE e.posting_date > %(after)s AND e.posting_date <= %(until)s
+                 AND e.month BETWEEN date_trunc('month', %(after)s::date)::date AND %(until)s
+           GROUP BY e.month, e.posting_date, e.id, l.account, l.party, l.currency ORDER BY 1, 2, 3, 4""",
+        {"after": after, "until": until},
+    ).fetchall()
+
+
+def read_trial_balance(connection: psycopg.Connection, months: Sequence[date]) -> list[dict[str, Any]]:
+    """The months' trial balances in order, with the accounts' names and what of their movements is draft."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """SELECT t.month, t.account, a.name, t.currency, t.opening, t.debit, t.credit, t.closing,
+                      coalesce(d.debit, 0) AS draft_debit, coalesce(d.credit, 0) AS draft_credit
+               FROM trial_balance t LEFT JOIN accounts a ON a.number = t.account
+               LEFT JOIN (SELECT l.month, l.account, l.currency, sum(l.debit) AS debit, sum(l.credit) AS credit
+                          FROM journal_lines l JOIN journal_entries e ON e.month = l.month AND e.id = l.entry_id
+                          WHERE l.month = ANY(%(months)s) AND e.month = ANY(%(months)s) AND e.status = 'draft'
+                          GROUP BY 1, 2, 3) d USING (month, account, currency)
+               WHERE t.month = ANY(%(months)s) ORDER BY t.month, t.currency, t.account""",
+            {"months": list(months)},
+        ).fetchall()
+
+
+def read_journal(connection: psycopg.Connection, months: Sequence[date]) -> list[dict[str, Any]]:
+    """The months' journal lines in order; an entry is told by its number, or by its id where it has none yet."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """SELECT coalesce(e.number, e.id) AS entry, e.posting_date AS date, l.account, l.debit, l.credit, l.currency,
+                      coalesce(l.description, e.description) AS description, e.source_type, e.source_id, l.party
+               FROM journal_entries e JOIN journal_lines l ON l.month = e.month AND l.entry_id = e.id
+               WHERE e.month = ANY(%(months)s) AND l.month = ANY(%(months)s)
+               ORDER BY e.posting_date, e.source_type, e.id, l.line""",
+            {"months": list(months)},
+        ).fetchall()

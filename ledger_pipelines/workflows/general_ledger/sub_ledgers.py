@@ -26,16 +26,21 @@ from ledger_pipelines.general_ledger.sub_ledger import (
     carried_from,
     decimal_of,
     sub_ledger,
+    unowned,
 )
 from ledger_pipelines.money import format_money
-from ledger_pipelines.months import add_months, format_month, month_of, month_range
-from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.months import add_months, format_month, last_day, month_of, month_range
+from ledger_pipelines.store.copy import read_months, schema_of
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.store.queries.sub_ledgers import existing_items, read_control_lines, read_terms
+from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
+from ledger_pipelines.tables.table import TEXT
 
 CUSTOMER, SUPPLIER = "customer_ledger", "supplier_ledger"
+RECONCILIATION = "ledger_reconciliation"
 TABLES = {"customer": CUSTOMER, "supplier": SUPPLIER}
+_NOBODYS = schema_of({"item": TEXT, "account": TEXT, "amount": LEDGER_AMOUNT, "currency": TEXT})
 OUTPUT_TABLES = (CUSTOMER, f"{CUSTOMER}_transactions", SUPPLIER, f"{SUPPLIER}_transactions")
 INTEGRATION, OPERATION = "ledger", "matching"
 
@@ -47,6 +52,7 @@ class Span:
     months: list[date]
     without_row: pa.Table
     matching: Matching
+    carried: Carried | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,12 @@ def sub_ledgers(
     closed: frozenset[date],
     *,
     sync_start: date | None = None,
+    as_of: date | None = None,
 ) -> SubLedgers:
-    """The sub-ledgers of these months as the journal and people have them now; writes nothing."""
+    """The sub-ledgers of these months as the journal and people have them now; writes nothing.
+
+    What has no row is that of the months' ends, or of a day (`as_of`).
+    """
     if not months:
         return SubLedgers({table: _empty(table) for table in OUTPUT_TABLES}, [], [])
     read = _read(connection, max(months), closed)
@@ -92,10 +102,29 @@ def sub_ledgers(
         found = sub_ledger(matching, month_range(first, add_months(wanted[-1], 1)), carried)
         rows.append(rows_of_months(found.rows, wanted))
         transactions.append(rows_of_months(found.transactions, wanted))
-        spans.append(Span(wanted, explained(read.items, matching, carried), matching))
+        spans.append(Span(wanted, explained(read.items, matching, carried, until=as_of), matching, carried))
     frames = _by_table(pa.concat_tables(rows), pa.concat_tables(transactions), read.controls)
     problems = [problem for span in spans for problem in _problems(span)]
     return SubLedgers(frames, spans, problems + _orphans(read, spans[-1]))
+
+
+def nobodys(found: SubLedgers, month: date) -> pa.Table:
+    """The lines that nobody's rows fit by a month's end: `item`, `account`, `amount`, `currency`.
+
+    An amount is positive where it raises the account.
+    """
+    rows = [
+        {
+            "item": item.id,
+            "account": item.account,
+            "amount": decimal_of(item.amount if item.is_raising else -item.amount),
+            "currency": item.currency,
+        }
+        for span in found.spans
+        if month in span.months
+        for item in unowned(span.matching, last_day(month), span.carried)
+    ]
+    return pa.Table.from_pylist(rows, _NOBODYS)
 
 
 def _by_base(months: Sequence[date], closed: frozenset[date]) -> dict[date | None, list[date]]:

@@ -13,8 +13,7 @@ from ledger_pipelines.months import parse_month
 from ledger_pipelines.store.executions import Execution
 from ledger_pipelines.store.journal import add_posted, replace_drafts
 from ledger_pipelines.store.periods import close_months, closed_months
-from ledger_pipelines.workflows.general_ledger.reports import reconciliation, reports
-from ledger_pipelines.workflows.general_ledger.sub_ledgers import INTEGRATION, OPERATION, sub_ledgers
+from ledger_pipelines.workflows.general_ledger.reports import reports, update_sub_ledgers
 from ledger_pipelines.workflows.step import Changes, Step
 from ledger_pipelines_tests.general_ledger.journals import Entry, journal_of
 
@@ -49,10 +48,7 @@ def reckon(
     """Materialises sub-ledgers and reports of the months; what changed, by table."""
     wanted = [parse_month(month) for month in months]
     step = step_of(connection, wanted)
-    found = sub_ledgers(connection, wanted, step.closed, sync_start=sync_start)
-    changes: dict[str, Changes] = {**step.write(found.frames, wanted)}
-    step.record(INTEGRATION, OPERATION, found.problems, months=wanted)
-    changes |= step.write({"ledger_reconciliation": reconciliation(connection, found.spans)}, wanted)
+    changes = update_sub_ledgers(step, sync_start=sync_start).changes
     return changes | step.write(reports(connection, wanted, fiscal_year=fiscal_year), wanted)
 
 

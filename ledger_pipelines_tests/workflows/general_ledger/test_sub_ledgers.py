@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import psycopg
 import pytest
@@ -148,7 +149,6 @@ def test_what_is_manual_and_what_nobody_claims_is_explained(connection: psycopg.
         "manual": "12000.00",
         "before_sync_start": "9000.00",
         "explained": "21000.00",
-        "draft": "46000.00",
     }
 
 
@@ -191,7 +191,7 @@ def test_the_trial_balance_carries_on_and_begins_anew_with_the_fiscal_year(
     )
     reckon(connection, "2024-11", "2024-12", "2025-01", "2025-02")
 
-    def balance(month: str) -> dict[str, tuple[Decimal, Decimal]]:
+    def balance(month: str) -> dict[str, Any]:
         found = rows(
             connection,
             "SELECT account, opening, closing FROM trial_balance WHERE month = %s",
@@ -218,14 +218,10 @@ def test_the_sum_of_all_entries_is_the_trial_balance(connection: psycopg.Connect
         connection, "SELECT account, closing FROM trial_balance WHERE month = '2025-03-01' ORDER BY 1"
     )
     assert closings == of_entries
-    drafts = rows(
-        connection, "SELECT sum(draft_debit - debit), sum(draft_credit - credit) FROM trial_balance"
-    )
-    assert drafts == [(0, 0)]
 
 
 def test_vat_by_account_code_and_rate(connection: psycopg.Connection) -> None:
-    sale = [
+    sale: list[Any] = [
         ("1500", 1350, {"party": ACME}),
         ("3000", -1000, {"vat_category": "S", "vat_rate": Decimal(25)}),
         ("3000", -100, {"vat_category": "E", "vat_rate": Decimal(0)}),

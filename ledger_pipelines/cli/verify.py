@@ -1,0 +1,91 @@
+"""`ledger verify`: general ledger against sub-ledgers."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from ledger_pipelines.cli.context import console, enter, today
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.money import format_amount
+from ledger_pipelines.wording import counted
+
+if TYPE_CHECKING:
+    from ledger_pipelines.workflows.general_ledger.verification import Verification
+
+_AMOUNTS = (
+    *("ledger_balance", "sub_ledger_balance", "difference"),
+    *("manual", "before_sync_start", "openings", "party_not_found", "unexplained"),
+)
+
+
+def verify(
+    days: Annotated[
+        int, typer.Option("--days", min=0, max=3660, help="List the entries of so many days before, too.")
+    ] = 7,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="YYYY-MM-DD; the last day that was reckoned if not set.")
+    ] = None,
+) -> None:
+    """Compares general ledger and sub-ledgers; exits with 1 where anything is unexplained."""
+    day = None if as_of is None else parse_day(as_of)
+    database = enter()
+    from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.workflows.general_ledger.verification import verify as compare
+
+    found = compare(database, today=today(), as_of=day, days=days, sync_start=read_settings().sync_start_date)
+    _print(found, days)
+    if found.unexplained:
+        raise LedgerError(
+            f"Nothing explains what the general ledger has and the sub-ledger has not on {'; '.join(found.unexplained)}: "
+            "materialise the month anew, and look for rows that were altered by hand."
+        )
+
+
+def parse_day(text: str) -> date:
+    """The day. Raises LedgerError where the text is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise LedgerError(f"{text!r} is no day: write it as YYYY-MM-DD, for example 2025-03-31.") from None
+
+
+def _print(found: Verification, days: int) -> None:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"As of {found.day}", title_justify="left")
+    table.add_column("Account")
+    for name in _AMOUNTS:
+        table.add_column(name.replace("_", " ").capitalize(), justify="right")
+    table.add_column("Currency")
+    for row in found.rows:
+        amounts = [format_amount(row[name], row["currency"]) for name in _AMOUNTS]
+        table.add_row(escape(row["account"]), *amounts, row["currency"])
+    console.print(table)
+    if not found.entries:
+        console.print(f"No entry on a control account in the {counted(days, 'day')} up to {found.day}.")
+        return
+    entries = Table(
+        box=SIMPLE_HEAD, pad_edge=False, title="Entries on control accounts", title_justify="left"
+    )
+    for heading in ("Date", "Entry", "Account", "Party", "Amount", "Left in its rows", "Currency"):
+        entries.add_column(heading, justify="right" if heading in ("Amount", "Left in its rows") else "left")
+    for posted, entry, account, party, amount, currency, left in found.entries:
+        entries.add_row(
+            str(posted),
+            escape(entry),
+            account,
+            escape(party or ""),
+            _amount(amount, currency),
+            "no row" if left is None else _amount(left, currency),
+            currency,
+        )
+    console.print(entries)
+
+
+def _amount(amount: Decimal, currency: str) -> str:
+    return format_amount(amount, currency)
