@@ -39,6 +39,7 @@ class Standing:
         "item",
         "owned_since",
         "owner",
+        "party",
         "pinned",
         "remaining",
         "reserved",
@@ -48,6 +49,8 @@ class Standing:
         self.item = item
         self.owner = item.party
         self.owned_since: date | None = None
+        #: Where its owner's items are found.
+        self.party: Party | None = None
         self.remaining = item.amount
         #: Kept for what a person said and has not come yet.
         self.reserved = 0
@@ -180,9 +183,11 @@ class Rows:
         levels: tuple[tuple[_Index, Iterable[str], str], ...] = (
             (self._by_document, item.settles, Reference.DOCUMENT),
             (self._by_kid, item.kids, Reference.KID),
-            (self._by_number, map(normal, item.numbers), Reference.NUMBER),
+            (self._by_number, [normal(one) for one in item.numbers], Reference.NUMBER),
         )
         for index, names, reference in levels:
+            if not names:
+                continue
             found: dict[Standing, None] = {}
             for name in names:
                 is_named = is_named or name in self._known
@@ -195,9 +200,8 @@ class Rows:
                     found |= dict.fromkeys(row for row in still if row.free > 0)
             if found:
                 return sorted(found, key=Standing.order), reference, True
-        found = dict.fromkeys(
-            row for number in self._in_text(item.text) for row in self._by_number[number] if row.free > 0
-        )
+        numbers = self._in_text(item.text) if item.text else []
+        found = dict.fromkeys(row for number in numbers for row in self._by_number[number] if row.free > 0)
         return sorted(found, key=Standing.order), Reference.NUMBER, is_named or bool(found)
 
     def of_number(self, item: Item) -> list[Standing]:

@@ -56,7 +56,11 @@ class _Run:
             self.persons[one.item].append(one)
         self.applied: set[int] = set()
         self.by_id: dict[str, Standing] = {}
+        #: Entries that another one reverses, and their items.
+        self.reversed: set[str] = set()
         self.by_entry: dict[str, list[Standing]] = defaultdict(list)
+        #: Documents that a refund or difference names.
+        self.taken_back: set[str] = set()
         self.reversed_later: dict[str, list[Standing]] = defaultdict(list)
         self.groups: dict[tuple[str, str], Group] = {}
         self.allocations: list[Allocation] = []
@@ -66,7 +70,14 @@ class _Run:
         self.trigger = ""
 
     def over(self, items: list[Item]) -> Matching:
-        days = {item.entry: item.day for item in items}
+        self.reversed = {item.reverses for item in items if item.reverses is not None}
+        days = {item.entry: item.day for item in items if item.entry in self.reversed}
+        self.taken_back = {
+            document
+            for item in items
+            if item.is_raising and not item.is_document
+            for document in item.settles
+        }
         anonymous = {item.group for item in items if item.party is None}
         known = self._known(items)
         for group in {item.group for item in items}:
@@ -104,8 +115,7 @@ class _Run:
 
     def _arrive(self, item: Item) -> None:
         standing = Standing(item)
-        self.by_id[item.id] = standing
-        self.by_entry[item.entry].append(standing)
+        self._note(standing)
         self.today = max(item.day, self.carried.day) if self.carried else item.day
         self.trigger = item.id
         if item.id in self.persons:
@@ -183,7 +193,8 @@ class _Run:
                 self.groups[settlement.item.group].wait(settlement)
             return
         party = self._places(settlement)[1]
-        party.know(settlement)
+        if settlement.item.document in self.taken_back:
+            party.know(settlement)
         if not settlement.awaits_reversal and not self._settle_named(settlement, party):
             if settlement.free > 0:
                 self._settle_exact(settlement, party)
@@ -351,12 +362,20 @@ class _Run:
 
     # What every step does.
 
+    def _note(self, standing: Standing) -> None:
+        item = standing.item
+        self.by_id[item.id] = standing
+        if item.entry in self.reversed:
+            self.by_entry[item.entry].append(standing)
+
     def _places(self, standing: Standing) -> tuple[Group, Party]:
         group = self.groups[standing.item.group]
-        return group, group.party(standing.owner or "")
+        if standing.party is None:
+            standing.party = group.party(standing.owner or "")
+        return group, standing.party
 
     def _give(self, standing: Standing, owner: str) -> None:
-        standing.owner, standing.owned_since = owner, self.today
+        standing.owner, standing.owned_since, standing.party = owner, self.today, None
         self.groups[standing.item.group].forget(standing)
 
     def _allocate(
@@ -376,9 +395,9 @@ class _Run:
         before = row.remaining
         credit.allocate(row, amount)
         row.allocate(credit, amount)
-        party = self._places(row)[1]
+        party = row.party or self._places(row)[1]
         party.moved(row, before)
-        if amount < 0 or credit.remaining == 0:
+        if amount < 0 or (credit.remaining == 0 and party.credits):
             party.hold(credit)
         self.allocations.append(
             Allocation(self.today, credit.item.id, row.item.id, amount, how, self.trigger)
@@ -392,8 +411,7 @@ class _Run:
         for item in items:
             standing = Standing(item)
             standing.owner = carried.parties.get(item.id)
-            self.by_id[item.id] = standing
-            self.by_entry[item.entry].append(standing)
+            self._note(standing)
         allocations = {
             pair: amounts
             for pair, amounts in carried.allocations.items()
