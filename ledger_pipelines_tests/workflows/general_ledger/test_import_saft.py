@@ -12,20 +12,16 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.general_ledger.imported.comparisons import Comparison
-from ledger_pipelines.general_ledger.items import CONTROL_LINES, items_of
-from ledger_pipelines.general_ledger.matching import match
-from ledger_pipelines.general_ledger.sub_ledger import sub_ledger
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.store.copy import copy_out
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.workflows.general_ledger.import_saft import SaftOutcome, import_saft
+from ledger_pipelines.workflows.general_ledger.verification import Verification, verify
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.general_ledger.saft_files import (
     COMPANY,
@@ -37,6 +33,7 @@ from ledger_pipelines_tests.general_ledger.saft_files import (
     party,
     sale,
 )
+from ledger_pipelines_tests.workflows.general_ledger.books import reckon, rows
 
 Importer = Callable[..., list[SaftOutcome]]
 EXAMPLES = [SHARED_DATA / f"saft_financial_no_small{form}.xml" for form in ("", "_v130")]
@@ -131,33 +128,32 @@ def test_both_forms_give_the_same_tables_and_twice_changes_nothing(
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_in_the_sub_ledgers(path: Path, take: Importer, connection: psycopg.Connection) -> None:
+def test_the_example_in_the_sub_ledgers(
+    path: Path, take: Importer, connection: psycopg.Connection, database: Database
+) -> None:
     """The payment without a party settles 123456; what the parties open with beside the accounts is explained."""
     if not path.is_file():
         pytest.skip(f"../shared/data/{path.name} is not here")
     take(path)
-    query = sql.SQL(
-        """SELECT {} FROM journal_lines JOIN journal_entries e ON e.month = journal_lines.month AND e.id = entry_id
-           JOIN accounts a ON a.number = account WHERE control IS NOT NULL"""
+    reckon(connection, *(f"2015-{month:02}" for month in range(1, 11)))
+    invoice = rows(
+        connection,
+        "SELECT party, status, amount, remaining_amount FROM supplier_ledger WHERE invoice_number = '123456'",
     )
-    own = {"description": sql.SQL("journal_lines.description")}
-    columns = sql.SQL(", ").join(own.get(name, sql.Identifier(name)) for name in CONTROL_LINES.names)
-    items = items_of(copy_out(connection, query.format(columns), CONTROL_LINES))
-    matching = match(items.items)
-    month = date(2015, 10, 1)
-    months = [date(2015, number, 1) for number in range(1, 11)]
-    rows = [row for row in sub_ledger(matching, months).rows.to_pylist() if row["month"] == month]
-    assert [
-        (row["voucher"], row["kind"], row["remaining_amount"]) for row in rows if row["remaining_amount"]
-    ] == [
-        ("saft/opening/2015-01-01", "opening", Decimal("1234.56")),
-        ("saft/opening/2015-01-01", "opening", Decimal("1234.56")),
+    assert invoice == [("supplier:999999999", "paid", 12500, 0)]
+    opening, nothing = Decimal("1234.56"), Decimal(0)
+
+    def verified() -> Verification:
+        return verify(database, today=date(2015, 11, 1), as_of=date(2015, 10, 31), days=7, sync_start=None)
+
+    names = ("account", "ledger_balance", "sub_ledger_balance", "difference", "explained", "unexplained")
+    assert [tuple(row[name] for name in names) for row in verified().rows] == [
+        ("1500", nothing, opening, -opening, -opening, nothing),
+        ("2400", opening, opening, nothing, nothing, nothing),
     ]
-    (paid,) = [row for row in rows if row["invoice_number"] == "123456"]
-    assert (paid["status"], paid["amount"], paid["party"]) == ("paid", 12500, "supplier:999999999")
-    assert [(line.account, line.reason, line.amount) for line in items.outside] == [
-        ("1500", "openings", -1234560)
-    ]
+    assert verified().unexplained == []
+    connection.execute("UPDATE supplier_ledger SET remaining_amount = 1000 WHERE remaining_amount > 0")
+    assert verified().unexplained == ["2400: 234.56 NOK"]
 
 
 BAD = {
