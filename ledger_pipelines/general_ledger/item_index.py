@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 from heapq import heappop, heappush
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ledger_pipelines.general_ledger.matched import Item
+from ledger_pipelines.general_ledger.standing import Standing
 
 _WORD = re.compile(r"\w+")
 #: What is shorter stands in a text by chance.
 _SHORTEST_NUMBER = 3
-_NOTHING: Mapping[Any, int] = MappingProxyType({})
 
 
 _Index: TypeAlias = "dict[str, list[Standing]]"
@@ -25,92 +24,6 @@ class Reference:
     """By what a settlement and a row name each other, as transactions tell it."""
 
     DOCUMENT, KID, NUMBER = "document", "kid", "invoice_number"
-
-
-class Standing:
-    """An item while items are matched: whose it is, what remains of it, and with what the rest is allocated."""
-
-    __slots__ = (
-        "allocated",
-        "awaits_reversal",
-        "excluded",
-        "is_row",
-        "is_void",
-        "item",
-        "owned_since",
-        "owner",
-        "pinned",
-        "remaining",
-        "reserved",
-    )
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        self.owner = item.party
-        self.owned_since: date | None = None
-        self.remaining = item.amount
-        #: Kept for what a person said and has not come yet.
-        self.reserved = 0
-        self.allocated: Mapping[Standing, int] = _NOTHING
-        #: What of it a person ordered.
-        self.pinned: Mapping[Standing, int] = _NOTHING
-        self.excluded: str | None = None
-        #: Nobody's, and taken back by another one of nobody's, or such a one.
-        self.is_void = False
-        self.is_row = False
-        #: It takes back what is not there yet.
-        self.awaits_reversal = False
-
-    def allocate(self, other: Standing, amount: int) -> None:
-        """So much more is allocated with the other; less, where it is negative."""
-        self.remaining -= amount
-        self.allocated = _changed(self.allocated, other, amount)
-        if amount < 0 and self.pinned:
-            most = self.allocated.get(other, 0)
-            self.pin(other, min(0, most - self.pinned.get(other, 0)))
-
-    def pin(self, other: Standing, amount: int) -> None:
-        """So much more of what is allocated with the other a person ordered."""
-        self.pinned = _changed(self.pinned, other, amount)
-
-    @property
-    def free(self) -> int:
-        """What may be allocated by itself."""
-        return max(0, self.remaining - self.reserved)
-
-    @property
-    def movable(self) -> int:
-        """What may be allocated if a person says so: what remains, and what nobody ordered to be where it is."""
-        return self.remaining + sum(
-            amount - self.pinned.get(other, 0)
-            for other, amount in self.allocated.items()
-            if not self.takes_back(other)
-        )
-
-    def latest(self) -> list[tuple[Standing, int]]:
-        """What it is allocated with, the latest first, whenever that was done."""
-        return sorted(self.allocated.items(), key=lambda one: one[0].age(), reverse=True)
-
-    def takes_back(self, other: Standing) -> bool:
-        """Whether one of the two entries reverses the other."""
-        return self.item.reverses == other.item.entry or other.item.reverses == self.item.entry
-
-    def order(self) -> tuple[date, date, str]:
-        """Oldest due first."""
-        return self.item.due, self.item.day, self.item.id
-
-    def age(self) -> tuple[date, str]:
-        """Oldest first."""
-        return self.item.day, self.item.id
-
-
-def _changed(amounts: Mapping[Standing, int], other: Standing, amount: int) -> Mapping[Standing, int]:
-    """The amounts with so much more of the other; most items never have any."""
-    changed = amounts if isinstance(amounts, dict) else {}
-    now = changed.pop(other, 0) + amount
-    if now:
-        changed[other] = now
-    return changed
 
 
 def normal(number: str) -> str:
@@ -180,9 +93,11 @@ class Rows:
         levels: tuple[tuple[_Index, Iterable[str], str], ...] = (
             (self._by_document, item.settles, Reference.DOCUMENT),
             (self._by_kid, item.kids, Reference.KID),
-            (self._by_number, map(normal, item.numbers), Reference.NUMBER),
+            (self._by_number, [normal(one) for one in item.numbers], Reference.NUMBER),
         )
         for index, names, reference in levels:
+            if not names:
+                continue
             found: dict[Standing, None] = {}
             for name in names:
                 is_named = is_named or name in self._known
@@ -195,9 +110,8 @@ class Rows:
                     found |= dict.fromkeys(row for row in still if row.free > 0)
             if found:
                 return sorted(found, key=Standing.order), reference, True
-        found = dict.fromkeys(
-            row for number in self._in_text(item.text) for row in self._by_number[number] if row.free > 0
-        )
+        numbers = self._in_text(item.text) if item.text else []
+        found = dict.fromkeys(row for number in numbers for row in self._by_number[number] if row.free > 0)
         return sorted(found, key=Standing.order), Reference.NUMBER, is_named or bool(found)
 
     def of_number(self, item: Item) -> list[Standing]:

@@ -11,16 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from ledger_pipelines.general_ledger.item_index import Group, Party, Reference, Standing
+from ledger_pipelines.general_ledger.allocating import Allocating
+from ledger_pipelines.general_ledger.item_index import Group, Party, Reference
 from ledger_pipelines.general_ledger.matched import (
     BEFORE_SYNC_START,
-    Allocation,
     Ambiguity,
     Carried,
     Item,
     Matching,
     PersonsMatch,
 )
+from ledger_pipelines.general_ledger.standing import Standing
 
 #: How an allocation came about, as the sub-ledgers' transactions tell it.
 PERSON, REVERSAL, AMOUNT, OLDEST, CREDIT = "person", "reversal", "amount", "oldest_due", "unallocated_credit"
@@ -43,30 +44,18 @@ def match(
     return run.over(list(items))
 
 
-class _Run:
+class _Run(Allocating):
     """One pass over the items; each method is one of the rule's steps."""
 
-    def __init__(
-        self, persons: Sequence[PersonsMatch], carried: Carried | None, sync_start: date | None
-    ) -> None:
-        self.carried, self.sync_start, self.said = carried, sync_start, list(persons)
-        self.persons: dict[str, list[PersonsMatch]] = defaultdict(list)
-        for one in self.said:
-            self.persons[one.settlement].append(one)
-            self.persons[one.item].append(one)
-        self.applied: set[int] = set()
-        self.by_id: dict[str, Standing] = {}
-        self.by_entry: dict[str, list[Standing]] = defaultdict(list)
-        self.reversed_later: dict[str, list[Standing]] = defaultdict(list)
-        self.groups: dict[tuple[str, str], Group] = {}
-        self.allocations: list[Allocation] = []
-        self.ambiguous: dict[str, Ambiguity] = {}
-        self.misfits: list[PersonsMatch] = []
-        self.today = date.min
-        self.trigger = ""
-
     def over(self, items: list[Item]) -> Matching:
-        days = {item.entry: item.day for item in items}
+        self.reversed = {item.reverses for item in items if item.reverses is not None}
+        days = {item.entry: item.day for item in items if item.entry in self.reversed}
+        self.taken_back = {
+            document
+            for item in items
+            if item.is_raising and not item.is_document
+            for document in item.settles
+        }
         anonymous = {item.group for item in items if item.party is None}
         known = self._known(items)
         for group in {item.group for item in items}:
@@ -104,8 +93,7 @@ class _Run:
 
     def _arrive(self, item: Item) -> None:
         standing = Standing(item)
-        self.by_id[item.id] = standing
-        self.by_entry[item.entry].append(standing)
+        self._note(standing)
         self.today = max(item.day, self.carried.day) if self.carried else item.day
         self.trigger = item.id
         if item.id in self.persons:
@@ -183,7 +171,8 @@ class _Run:
                 self.groups[settlement.item.group].wait(settlement)
             return
         party = self._places(settlement)[1]
-        party.know(settlement)
+        if settlement.item.document in self.taken_back:
+            party.know(settlement)
         if not settlement.awaits_reversal and not self._settle_named(settlement, party):
             if settlement.free > 0:
                 self._settle_exact(settlement, party)
@@ -349,41 +338,6 @@ class _Run:
             self.ambiguous[item.id] = Ambiguity(item, self.today, (standing.owner,))
         return len(rows) == 1
 
-    # What every step does.
-
-    def _places(self, standing: Standing) -> tuple[Group, Party]:
-        group = self.groups[standing.item.group]
-        return group, group.party(standing.owner or "")
-
-    def _give(self, standing: Standing, owner: str) -> None:
-        standing.owner, standing.owned_since = owner, self.today
-        self.groups[standing.item.group].forget(standing)
-
-    def _allocate(
-        self, credit: Standing, row: Standing, amount: int, how: str, *, is_pinned: bool = False
-    ) -> None:
-        if amount <= 0:
-            return
-        self._move(credit, row, amount, how)
-        if is_pinned:
-            credit.pin(row, amount)
-            row.pin(credit, amount)
-
-    def _free(self, credit: Standing, row: Standing, amount: int, how: str) -> None:
-        self._move(credit, row, -amount, how)
-
-    def _move(self, credit: Standing, row: Standing, amount: int, how: str) -> None:
-        before = row.remaining
-        credit.allocate(row, amount)
-        row.allocate(credit, amount)
-        party = self._places(row)[1]
-        party.moved(row, before)
-        if amount < 0 or credit.remaining == 0:
-            party.hold(credit)
-        self.allocations.append(
-            Allocation(self.today, credit.item.id, row.item.id, amount, how, self.trigger)
-        )
-
     # What a closed month left.
 
     def _carry(self, items: Sequence[Item], carried: Carried) -> None:
@@ -392,8 +346,7 @@ class _Run:
         for item in items:
             standing = Standing(item)
             standing.owner = carried.parties.get(item.id)
-            self.by_id[item.id] = standing
-            self.by_entry[item.entry].append(standing)
+            self._note(standing)
         allocations = {
             pair: amounts
             for pair, amounts in carried.allocations.items()

@@ -29,7 +29,7 @@ from ledger_pipelines.columns import Column, column, filter_rows, mask, position
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.documents import counting
 from ledger_pipelines.money import format_money
-from ledger_pipelines.months import first_open_after
+from ledger_pipelines.months import first_open_after, format_month
 
 _INTEGRATION, _OPERATION = "holded", "payments"
 
@@ -144,7 +144,7 @@ def unclaimed_payments(payments: pa.Table, documents: pa.Table) -> pa.Table:
 
 
 def unclaimed_payment_problems(rows: pa.Table) -> list[Problem]:
-    """An error for each payment that no document claims, with its amount."""
+    """An error of its month for each payment that no document claims, with its amount."""
     return [
         Problem(
             _INTEGRATION,
@@ -153,6 +153,7 @@ def unclaimed_payment_problems(rows: pa.Table) -> list[Problem]:
             row["id"],
             f"{describe_payment(row)} is of a document that is {row['reason']}, so that it pays nothing: issue the "
             "document, or take the payment out, in Holded.",
+            month=format_month(row["month"]),
         )
         for row in rows.to_pylist()
     ]

@@ -201,7 +201,9 @@ def test_payments_of_documents_that_do_not_count_are_told_with_their_amounts() -
     ).headers
     found = books.read([payment("1", date(2024, 2, 5), "12.50", name) for name in (*kinds, "unknown")], [FEB])
     rows = unclaimed_payments(found, headers)
-    assert [problem.message for problem in unclaimed_payment_problems(rows)] == [
+    problems = unclaimed_payment_problems(rows)
+    assert {problem.month for problem in problems} == {"2024-02"}
+    assert [problem.message for problem in problems] == [
         f"The payment of 12.50 EUR on 2024-02-05 of F-{name} is of a document that is {why}, so that it pays nothing: "
         "issue the document, or take the payment out, in Holded."
         for name, why in (("draft", "a draft"), ("void", "cancelled"))

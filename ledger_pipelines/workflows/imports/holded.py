@@ -68,7 +68,8 @@ def import_documents(step: Step, client: HoldedClient) -> ImportedDocuments:
     written = write_documents(step, fetched, held, services, channels=channels.frame, payments=payments.frame)
     problems = in_months(fetched.problems + written.problems, step.months)
     step.record("holded", "invoices", problems + of_contacts, months=step.months)
-    step.record("holded", "payments", in_months(payments.problems, step.months), months=step.months)
+    of_payments = in_months(payments.problems, step.months) + payments.unclaimed_problems
+    step.record("holded", "payments", of_payments, months=step.months)
     count(step, invoices_processed=found.invoices.num_rows)
     count(step, **state_counts(step, state, contacts, "clients"))
     unread = {"invoices": fetched.problems, "invoice_payments": payments.problems}

@@ -43,12 +43,13 @@ _INTEGRATION, _OPERATION = "holded", "payments"
 class FetchedPayments:
     """The payments of the months as they are to be kept, and what is wrong with them.
 
-    `unclaimed` are those of documents that do not count (`invoicing.payments`); `problems` are of other months'
-    documents and of these.
+    `unclaimed` are those of documents that do not count (`invoicing.payments`), and `unclaimed_problems` those of them
+    in open months; `problems` are of other months' documents that could not be read.
     """
 
     frame: pa.Table
     unclaimed: pa.Table
+    unclaimed_problems: list[Problem]
     problems: list[Problem]
 
 
@@ -85,7 +86,7 @@ def fetched_payments(step: Step, client: HoldedClient, fetched: Fetched) -> Fetc
     unclaimed = unclaimed_payments(frame, headers)
     of_open = rows_with(unclaimed, "month", pa.array(step.open(step.months), pa.date32()))
     problems = [replace(problem, operation=_OPERATION) for problem in problems]
-    return FetchedPayments(frame, unclaimed, problems + unclaimed_payment_problems(of_open))
+    return FetchedPayments(frame, unclaimed, unclaimed_payment_problems(of_open), problems)
 
 
 def _others(step: Step, client: HoldedClient, first: date) -> list[Documents]:
