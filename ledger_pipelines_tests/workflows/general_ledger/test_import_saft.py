@@ -21,7 +21,6 @@ from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.workflows.general_ledger.import_saft import SaftOutcome, import_saft
-from ledger_pipelines.workflows.general_ledger.verification import Verification, verify
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.general_ledger.saft_files import (
     COMPANY,
@@ -33,7 +32,6 @@ from ledger_pipelines_tests.general_ledger.saft_files import (
     party,
     sale,
 )
-from ledger_pipelines_tests.workflows.general_ledger.books import reckon, rows
 
 Importer = Callable[..., list[SaftOutcome]]
 EXAMPLES = [SHARED_DATA / f"saft_financial_no_small{form}.xml" for form in ("", "_v130")]
@@ -125,35 +123,6 @@ def test_both_forms_give_the_same_tables_and_twice_changes_nothing(
         assert (again.added, again.unchanged, again.opening) == (0, 2, "unchanged")
         assert again.comparisons == first.comparisons
         assert stored(connection) == before
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_in_the_sub_ledgers(
-    path: Path, take: Importer, connection: psycopg.Connection, database: Database
-) -> None:
-    """The payment without a party settles 123456; what the parties open with beside the accounts is explained."""
-    if not path.is_file():
-        pytest.skip(f"../shared/data/{path.name} is not here")
-    take(path)
-    reckon(connection, *(f"2015-{month:02}" for month in range(1, 11)))
-    invoice = rows(
-        connection,
-        "SELECT party, status, amount, remaining_amount FROM supplier_ledger WHERE invoice_number = '123456'",
-    )
-    assert invoice == [("supplier:999999999", "paid", 12500, 0)]
-    opening, nothing = Decimal("1234.56"), Decimal(0)
-
-    def verified() -> Verification:
-        return verify(database, today=date(2015, 11, 1), as_of=date(2015, 10, 31), days=7, sync_start=None)
-
-    names = ("account", "ledger_balance", "sub_ledger_balance", "difference", "explained", "unexplained")
-    assert [tuple(row[name] for name in names) for row in verified().rows] == [
-        ("1500", nothing, opening, -opening, -opening, nothing),
-        ("2400", opening, opening, nothing, nothing, nothing),
-    ]
-    assert verified().unexplained == []
-    connection.execute("UPDATE supplier_ledger SET remaining_amount = 1000 WHERE remaining_amount > 0")
-    assert verified().unexplained == ["2400: 234.56 NOK"]
 
 
 BAD = {
