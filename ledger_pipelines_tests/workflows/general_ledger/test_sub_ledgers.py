@@ -10,9 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines.workflows.general_ledger.reports import reconciliation
 from ledger_pipelines.workflows.general_ledger.sub_ledgers import sub_ledgers
+from ledger_pipelines.workflows.general_ledger.verification import open_items, verify
 from ledger_pipelines_tests.general_ledger.journals import (
     ACME,
     VENDOR,
@@ -121,6 +123,37 @@ def test_a_persons_match_never_changes_a_closed_month(connection: psycopg.Connec
     reckon(connection, "2025-03")
     assert remaining(connection, "2025-03") == {"a": 500, "b": 500, "p": Decimal(-500)}
     assert reconciled(connection, "2025-03", "1500")["sub_ledger_balance"] == "500.00"
+
+
+def test_an_open_month_before_a_closed_one(connection: psycopg.Connection) -> None:
+    write(
+        connection,
+        invoice("i", "2025-01-10", 1000, status="posted"),
+        payment("p", "2025-02-20", 400, status="posted"),
+    )
+    reckon(connection, "2025-01", "2025-02")
+    close(connection, "2025-02")
+    reckon(connection, "2025-03")
+    assert remaining(connection, "2025-03") == {"i": 600}
+    write(connection, payment("late", "2025-01-20", 900, status="posted"))
+    reckon(connection, "2025-01", "2025-02", "2025-03")
+    assert remaining(connection, "2025-01") == {"i": 100}
+    assert remaining(connection, "2025-02") == {"i": 600}
+    # More was paid than there was: what is too much is the later payment's.
+    assert remaining(connection, "2025-03") == {"p": Decimal(-300)}
+    assert "unexplained" not in reconciled(connection, "2025-03", "1500")
+    again = reckon(connection, "2025-03")
+    assert sum(change.added + change.removed for table in again.values() for change in table.values()) == 0
+
+
+def test_a_month_alone_has_the_items_of_months_that_nobody_reckoned(
+    connection: psycopg.Connection, database: Database
+) -> None:
+    write(connection, invoice("i", "2025-01-10", 1000), payment("p", "2025-03-20", 400))
+    reckon(connection, "2025-03")
+    on = {day: open_items(connection, "customer_ledger", date(2025, 3, day)) for day in (19, 20)}
+    assert {day: items["remaining"].to_pylist() for day, items in on.items()} == {19: [1000], 20: [600]}
+    assert verify(database, today=date(2025, 3, 20), as_of=None, days=7, sync_start=None).unexplained == []
 
 
 def test_reopening_gives_the_month_back_to_the_journal(connection: psycopg.Connection) -> None:
