@@ -25,15 +25,16 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup
 	@exec $(BIN)/python -m ledger_pipelines up --demo $(ARGS)
 
-# The tests that need no process: no database, no server, no browser. They are told by what they ask for.
+# The tests that need no process (no database, no server, no browser; told by what they ask for) and draw no cases.
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m "not process"
+	$(BIN)/pytest -n 2 -m "not process and not drawn"
 
-# Three at once keep two cores busy: much of the time of the tests of the whole is waiting.
+# Four at once keep two cores busy: much of the time of the tests of the whole is waiting. A file's tests share what
+# it sets up, so one worker has them all, and the files that take longest are begun first (conftest.py).
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,7 +42,7 @@ test: setup
 	$(BIN)/lint-imports
 	LEDGER_FIRST_MONTH=2024-01 $(BIN)/dg check defs
 	$(BIN)/python -m ledger_pipelines_tests.browser_setup
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	@exec $(BIN)/python -m ledger_pipelines bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -35,15 +36,26 @@ _FORGETFUL = {
 _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
-_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "sandbox"}
+_PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "local", "sandbox"}
+#: The folders whose files take longest, in this order: what is begun last should be short.
+_LONGEST = ("end_to_end", "homes", "hostile", "school", "workflows", "defs", "billing", "cfo_sync")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that need a process, which `make check` leaves out."""
+    """Puts the longest files first, and marks what `make check` leaves out: processes, and drawn cases."""
+    items.sort(key=_place)
     for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.drawn)
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & _PROCESS_FIXTURES or _PROCESS_FOLDERS & set(item.path.parts):
             item.add_marker(pytest.mark.process)
+
+
+def _place(item: pytest.Item) -> int:
+    folders = item.nodeid.split("/")
+    found = (place for place, folder in enumerate(_LONGEST) if folder in folders)
+    return next(found, len(_LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,6 +64,9 @@ def months_of_the_definitions() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEDGER_FIRST_MONTH", f"{FIRST_MONTH:%Y-%m}")
         definitions()
+    # Loading Dagster makes objects by the hundred thousand; looking through them again and again takes a tenth of a test.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

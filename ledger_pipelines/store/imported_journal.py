@@ -98,12 +98,11 @@ def balances_before(connection: psycopg.Connection, day: date, currency: str) ->
     )
 
 
-def debits_of(connection: psycopg.Connection, entries: pa.Table) -> dict[str, Decimal]:
-    """The sum of each entry's debits, of entries by `month` and `id`."""
+def read_document_dates(connection: psycopg.Connection, entries: pa.Table) -> dict[str, date]:
+    """The document date of each of these entries (`month`, `id`)."""
     return dict(
         connection.execute(
-            """SELECT entry_id, coalesce(sum(debit), 0) FROM journal_lines
-               WHERE month = ANY(%s) AND entry_id = ANY(%s) GROUP BY entry_id""",
+            "SELECT id, document_date FROM journal_entries WHERE month = ANY(%s) AND id = ANY(%s)",
             [months_in(entries), entries["id"].to_pylist()],
         ).fetchall()
     )

@@ -17,6 +17,24 @@ _HOURS = ("ticket_hours.hours",)
 _DEVICE = ("assets.hardware_type", "assets.device_type", "assets.billing_type")
 _PERSON = ("contacts.active", "contacts.employment_type")
 _LINE = "billing_statement_lines.amount"
+_DATED = (
+    "invoices.date",
+    "invoice_payments.date",
+    "billing_statements.statement_date",
+    "vendor_invoices.issue_date",
+)
+_POSTED = (
+    "invoices.subtotal",
+    "invoices.tax",
+    "invoices.total",
+    "invoice_payments.amount",
+    "contracts.amount",
+    "monthly_accruals.recognised",
+    "billing_statements.total",
+    "vendor_invoices.payable",
+    "vendor_invoice_lines.amount",
+    "vendor_invoice_taxes.tax",
+)
 _DELIVERED = (
     "enrollments.start_date",
     "enrollments.end_date",
@@ -48,6 +66,12 @@ LINEAGE: Mapping[str, Sources] = MappingProxyType(
             "currency": ("invoices.currency",),
             "contract_date": ("invoices.date",),
             "amount": ("invoice_lines.net_amount", "invoices.subtotal", "invoices.discount"),
+        },
+        "invoice_payments": {
+            "document_number": ("invoices.document_number",),
+            "contact_id": ("invoices.contact_id",),
+            "contact_name": ("invoices.contact_name",),
+            "currency": ("invoices.currency",),
         },
         "clients": {
             "contact_id": ("holded_contacts.id",),
@@ -118,6 +142,28 @@ LINEAGE: Mapping[str, Sources] = MappingProxyType(
         "accrual_notices": {
             "kind": ("monthly_accruals.state", *_DELIVERED),
             "amount": ("monthly_accruals.pending",),
+        },
+        "journal_entries": {
+            "document_date": _DATED,
+            "posting_date": _DATED,
+            "source_id": (
+                "invoices.id",
+                "invoice_payments.id",
+                "billing_statements.statement_number",
+                "vendor_invoices.number",
+            ),
+        },
+        "journal_lines": {
+            **dict.fromkeys(("debit", "credit"), _POSTED),
+            "vat_rate": ("invoice_lines.tax_rate", "vendor_invoice_taxes.rate"),
+            "vat_base": ("invoices.subtotal", "invoice_lines.net_amount", "vendor_invoice_taxes.base"),
+            "due_date": ("invoices.due_date", "billing_statements.due_date", "vendor_invoices.due_date"),
+            "invoice_number": (
+                "invoices.document_number",
+                "billing_statements.statement_number",
+                "vendor_invoices.number",
+            ),
+            "party": ("invoices.contact_id", "billing_statements.account_number", "vendor_invoices.supplier"),
         },
         **{
             f"{whose}_ledger": {

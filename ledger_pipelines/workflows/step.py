@@ -71,7 +71,7 @@ class Step:
                 changes[table] |= compare_month(
                     self.connection, table, to_compare, rows_of_months(frame, to_compare)
                 )
-            self._note(table, changes[table])
+            self.note_changes(table, changes[table])
         return changes
 
     def record(
@@ -95,7 +95,8 @@ class Step:
         for message in list(dict.fromkeys(problem.message for problem in problems))[:20]:
             self.log.warning(message)
 
-    def _note(self, table: str, changes: Mapping[date, Change]) -> None:
+    def note_changes(self, table: str, changes: Mapping[date, Change]) -> None:
+        """Keeps what became of a table's months with the execution, and says which closed ones would differ."""
         total = sum((changes[month] for month in self.open(list(changes))), Change())
         kept = self._metadata("tables").setdefault(table, {"added": 0, "removed": 0, "unchanged": 0})
         kept["added"] += total.added

@@ -28,7 +28,7 @@ IMPORT_STEPS = (
         "Sync Invoices",
         "Import invoices and clients from Holded",
         "holded",
-        ("holded_contacts", "invoices", "invoice_lines", "contracts"),
+        ("holded_contacts", "invoices", "invoice_lines", "invoice_payments", "contracts"),
     ),
     SyncStep(
         "crm-clients", "Sync CRM Clients", "Import students from 4Geeks clients", "4geeks", ("clients",)

@@ -15,6 +15,7 @@ from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
 from ledger_pipelines.store.periods import close_months, reopen_month
 from ledger_pipelines.workflows.cfo.sync import SyncCounts
 from ledger_pipelines_tests.cfo_sync.building import DELTA, Books
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -53,7 +54,7 @@ def told(*months: str) -> tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, A
 
 def materialise(month: str = "2025-10") -> tuple[bool, dict[str, bool]]:
     """Whether the run succeeded, and whether each of its checks passed."""
-    with dg.DagsterInstance.ephemeral() as instance:
+    with unrecorded() as instance:
         result = run(instance, month)
     found = {
         one.check_name: one.passed for one in result.get_asset_check_evaluations() if one.partition is None

@@ -43,6 +43,7 @@ def test_dagster_started_by_hand_shows_the_months_of_the_ledger(
     assert (done.stdout.strip(), done.returncode) == ("2025-07", 0), done.stderr
 
 
+@pytest.mark.process
 def test_where_there_is_no_ledger_a_sentence_says_what_to_do(
     empty_database: Database, tmp_path: Path
 ) -> None:

@@ -58,6 +58,11 @@ ASSETS = {
         {"read_completely", "in_one_month", "closed_month_unchanged"},
     ),
     "invoice_lines": ("invoicing", {"invoices"}, {"lines_add_up"}),
+    "invoice_payments": (
+        "invoicing",
+        {"holded", "invoices"},
+        {"read_completely", "every_payment_has_a_document", "closed_month_unchanged"},
+    ),
     "contracts": ("invoicing", {"invoice_lines", "holded_contacts"}, {"all_money_has_a_contract"}),
     "clients": ("crm", {"4geeks", "contracts"}, {"read_completely", "every_client_is_a_student"}),
     "enrollments": ("crm", {"4geeks", "clients"}, {"read_completely", "closed_month_unchanged"}),
@@ -77,6 +82,20 @@ ASSETS = {
     ),
     "deferred_revenue": ("accruals", {"monthly_accruals"}, {"rolls_forward", "is_the_sum_of_contracts"}),
     "accrual_notices": ("accruals", {"monthly_accruals"}, {"no_stalled_contracts"}),
+    "journal_entries": (
+        "general_ledger",
+        {
+            "invoices",
+            "invoice_lines",
+            "invoice_payments",
+            "billing_statements",
+            "monthly_accruals",
+            "contracts",
+            "vendor_invoices",
+        },
+        {"debits_equal_credits", "closed_month_unchanged"},
+    ),
+    "journal_lines": ("general_ledger", {"journal_entries"}, {"accounts_are_known"}),
     "vendor_invoices": ("general_ledger", set(), set()),
     "vendor_invoice_taxes": ("general_ledger", {"vendor_invoices"}, set()),
     "vendor_invoice_lines": ("general_ledger", {"vendor_invoices"}, set()),
@@ -208,6 +227,7 @@ def assert_runs(program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
 def test_definitions_use_no_deprecated_or_preview_parts_of_dagster() -> None:
     program = """
 import warnings
@@ -222,6 +242,7 @@ definitions().resolve_asset_graph()
     assert_runs(program)
 
 
+@pytest.mark.process
 def test_importing_the_definitions_touches_nothing_outside() -> None:
     """No socket, no file written, no clock: an audit hook refuses."""
     program = """

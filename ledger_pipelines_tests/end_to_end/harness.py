@@ -45,6 +45,7 @@ IMPORTED_TABLES = (
     "holded_contacts",
     "invoices",
     "invoice_lines",
+    "invoice_payments",
     "contracts",
     "clients",
     "enrollments",
@@ -151,8 +152,8 @@ class Ledger:
         """Whether the ledger's definitions are those that a warmed process has built."""
         if self.database_url is None or DEFINED.keys() & environment.keys() or (self.home / ".env").exists():
             return False
-        with contextlib.suppress(psycopg.Error), Database(self.database_url).connect() as connection:
-            asked = connection.execute("SELECT value FROM ledger_settings WHERE name = 'first_month'")
+        with contextlib.suppress(psycopg.Error), psycopg.connect(self.database_url) as connection:
+            asked = connection.execute("SELECT value FROM ledger.ledger_settings WHERE name = 'first_month'")
             return asked.fetchone() == (DEFINED["LEDGER_FIRST_MONTH"],)
         return False
 

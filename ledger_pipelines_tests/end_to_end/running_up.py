@@ -75,6 +75,8 @@ def running_up(
         done = ledger("close", *closed)
         assert done.code == 0, done.err
         pages = DagsterPages(*free_ports(1))
-        running = stack.enter_context(ledger.started("up", "--dagster-port", str(pages.port)))
+        running = stack.enter_context(
+            ledger.started("up", "--dagster-port", str(pages.port), BACKFILL_SECONDS="2")
+        )
         eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
         yield Up(ledger, database, pages)

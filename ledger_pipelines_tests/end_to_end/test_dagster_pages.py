@@ -48,7 +48,10 @@ def test_a_year_is_one_run_a_month_alone_another_and_in_any_order_the_rows_are_t
         _begin_with_the_year(database)
         _begin_with_the_year(other_database)
         pages = DagsterPages(*free_ports(1))
-        with ledger.started("up", "--dagster-port", str(pages.port)) as running, browser_page() as page:
+        with (
+            ledger.started("up", "--dagster-port", str(pages.port), BACKFILL_SECONDS="2") as running,
+            browser_page() as page,
+        ):
             eventually(lambda: running.says("Up."), seconds=90, what="Dagster's start")
             with other_ledger.python("-c", BACKWARDS) as backwards:
                 _launch(page, pages, "[2025-01...2025-12]")

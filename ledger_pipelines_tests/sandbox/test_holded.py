@@ -84,7 +84,8 @@ def test_documents_can_be_had_by_contact_payment_and_order(holded: Holded, invoi
 
     by_paid = {paid: holded.documents(paid=paid) for paid in ("0", "1", "2")}
     assert sum(map(len, by_paid.values())) == len(invoices)
-    assert all(abs(document["paymentsPending"]) < 0.01 for document in by_paid["1"])
+    assert all(document["paymentsPending"] < 0.01 for document in by_paid["1"])
+    assert any(document["paymentsPending"] <= -0.01 for document in by_paid["1"])
     assert all(document["paymentsTotal"] and document["paymentsPending"] >= 0.01 for document in by_paid["2"])
 
     upward = holded.documents(sort="created-asc")
@@ -213,7 +214,7 @@ def _amount(value: Any) -> Decimal:
 
 
 def test_amounts_are_numbers_that_add_up_to_the_cent(documents: list[Record]) -> None:
-    discounts, signs = set(), set()
+    discounts, signs, retentions = set(), set(), set()
     for document in documents:
         net = [
             (_amount(line["price"]) * line["units"] * (1 - _amount(line["discount"]) / 100)).quantize(
@@ -226,11 +227,21 @@ def test_amounts_are_numbers_that_add_up_to_the_cent(documents: list[Record]) ->
         signs.add(all(line["units"] > 0 for line in document["products"]))
         discounted = abs(sum(net)) * (100 - discount) / 100
         assert discounted.quantize(Decimal("0.01"), ROUND_HALF_UP) == _amount(document["subtotal"])
-        assert _amount(document["subtotal"]) + _amount(document["tax"]) == _amount(document["total"])
+        withheld = sum(
+            (one * _amount(line["retention"]) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            for one, line in zip(net, document["products"], strict=True)
+        )
+        retentions.update(_amount(line["retention"]) for line in document["products"])
+        # A discount of the document's leaves less to withhold.
+        withheld = (abs(withheld) * (100 - discount) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        before = _amount(document["subtotal"]) + _amount(document["tax"])
+        assert before - withheld == _amount(document["total"])
         paid = sum((_amount(payment["amount"]) for payment in document["paymentsDetail"]), Decimal(0))
         assert paid == _amount(document["paymentsTotal"])
+        back = sum(-_amount(one["amount"]) for one in document["paymentsDetail"] if one["amount"] < 0)
+        assert back == _amount(document["paymentsRefunds"])
         assert paid + _amount(document["paymentsPending"]) == _amount(document["total"])
-    assert (discounts, signs) == ({0, 20}, {True, False})
+    assert (discounts, signs, retentions) == ({0, 20}, {True, False}, {0, 15})
 
 
 def test_numbers_may_be_empty_text_and_a_sku_the_number_0(documents: list[Record]) -> None:

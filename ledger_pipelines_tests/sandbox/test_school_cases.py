@@ -91,8 +91,9 @@ def test_the_cases_cover_what_the_rules_tell_apart() -> None:
         *("mismatched_email", "contact_without_email", "nobody", "siblings", "registered_twice"),
         *("notion_active", "notion_ended", "notion_dropped", "notion_only", "notion_ended_without_date"),
         *("two_services", "two_services_neither_fits", "two_currencies", "never_ending", "unknown_status"),
+        *("paid_in_two_months", "overpaid", "paid_in_advance", "refunded", "withheld", "payment_taken_out"),
     }
-    assert NEWS == ("dropped_back_dated", "dropped_then_active", "late_invoice")
+    assert set(NEWS) == {"payment_taken_out", "dropped_back_dated", "dropped_then_active", "late_invoice"}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +194,37 @@ def test_a_paid_invoice_in_part_still_owes_a_quarter(cases: Books) -> None:
     assert [payment["amount"] for payment in document["paymentsDetail"]] == [1500, 3000]
 
 
+@pytest.mark.parametrize(
+    ("name", "total", "payments"),
+    [
+        ("paid_in_two_months", 1210, [("2025-08", 484), ("2025-09", 726)]),
+        ("overpaid", 1210, [("2025-08", 1210), ("2025-08", 121)]),
+        ("paid_in_advance", 1210, [("2025-08", 1210)]),
+        ("refunded", 1210, [("2025-08", 1210), ("2025-09", -363)]),
+        ("withheld", 1060, [("2025-10", 1060)]),
+        ("payment_taken_out", 1210, [("2025-08", 1210)]),
+    ],
+)
+def test_clients_pay_in_parts_too_much_too_early_and_less_what_they_withhold(
+    name: str, total: int, payments: list[tuple[str, int]], cases: Books
+) -> None:
+    (document,) = cases.documents_of(_email(name))
+    assert (document["total"], document["subtotal"], document["tax"]) == (total, 1000, 210)
+    paid = [
+        (f"{datetime.fromtimestamp(one['date'], MADRID):%Y-%m}", one["amount"])
+        for one in document["paymentsDetail"]
+    ]
+    assert paid == payments
+    assert document["paymentsPending"] == total - sum(amount for _, amount in payments)
+    assert (document["products"][0]["retention"] or 0) == (15 if name == "withheld" else 0)
+
+
+def test_what_was_credited_is_paid_back_with_a_payment_of_the_credit_note(cases: Books) -> None:
+    books, returned = cases.documents_of(_email("credited_and_paid_back"))
+    assert (books["total"], returned["total"], returned["from"]["id"]) == (364, 145.6, books["id"])
+    assert [one["amount"] for one in returned["paymentsDetail"]] == [145.6]
+
+
 def test_programs_name_their_services_but_for_one_that_none_does(cases: Books) -> None:
     def words(text: str) -> str:
         return " ".join(re.sub(r"[^\w]+", " ", text.casefold()).split())
@@ -210,7 +242,7 @@ def test_news_come_to_light_once_and_the_cache_does_not_know_them() -> None:
         clients = Holded(running, session), FourGeeks(running, session), Notion(running, session)
         before = Books(*clients)
         told = session.post(f"{running.base_url}/sandbox/news", timeout=TIMEOUT_SECONDS).json()
-        assert told == {"status": "told", "news": 4}
+        assert told == {"status": "told", "news": 5}
         assert session.post(f"{running.base_url}/sandbox/news", timeout=TIMEOUT_SECONDS).json()["news"] == 0
         after = Books(*clients)
         stale = clients[1].memberships(cache="")
@@ -226,6 +258,11 @@ def test_news_come_to_light_once_and_the_cache_does_not_know_them() -> None:
     assert status(after.courses, "dropped_then_active") == ("ACTIVE", "2025-12-31")
     documents = [len(books.documents_of(_email("late_invoice"))) for books in (before, after)]
     assert documents == [1, 3]
+    taken_out = [books.documents_of(_email("payment_taken_out"))[0] for books in (before, after)]
+    assert [(one["paymentsDetail"] == [], one["paymentsPending"]) for one in taken_out] == [
+        (False, 0),
+        (True, 1210),
+    ]
     assert len(after.documents) == len(before.documents) + 2
 
 

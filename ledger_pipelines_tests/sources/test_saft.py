@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,13 +20,17 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sources.files.saft import reader as reader_module
 from ledger_pipelines.sources.files.saft.exports import find_exports, read_schema
 from ledger_pipelines.sources.files.saft.reader import SaftReader
+from ledger_pipelines.sources.files.saft.values import decimal, decimals
+from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.general_ledger.saft_files import (
     NAMESPACE,
     Saft,
     Transaction,
+    account,
     credit,
     debit,
+    party,
     sale,
 )
 
@@ -248,6 +254,88 @@ def test_texts_and_amounts_come_through_as_they_are(rows: list[tuple[str, Decima
         " ".join(text.translate(str.maketrans("\t\n", "  ")).split(" ")).strip() or None for text, _ in rows
     ]
     assert reader.content.counted.debit == sum(amount for _, amount in rows)
+
+
+def test_what_bears_on_no_amount_is_rounded_and_a_date_that_nobody_means_left_out() -> None:
+    shares = "<TaxPercentage>14.28571428</TaxPercentage><TaxBase>-1.00049999999999999999</TaxBase>"
+    tax = f"<TaxInformation>{shares}</TaxInformation>"
+    more = (
+        debit("1920", "1.00", f"{tax}<DueDate>0001-01-01</DueDate>"),
+        debit("1920", "1.00", "<DueDate>2025-04-01</DueDate>"),
+    )
+    _, _, lines = read(Saft([Transaction("1", "2025-03-10", (*more, credit("3000", "2.00")))]).text)
+    assert lines["vat_rate"].to_pylist()[0] == Decimal("14.2857")
+    assert lines["vat_base"].to_pylist()[0] == Decimal("-1.000")
+    assert lines["due_date"].to_pylist() == [None, date(2025, 4, 1), None]
+
+
+@settings(max_examples=200)
+@given(
+    st.from_regex(r"[+-]?[0-9]{0,20}\.?[0-9]{0,6}", fullmatch=True)
+    | st.text("0123456789.+-eE,_ ٣", max_size=25)
+)
+def test_a_decimal_is_read_alike_alone_and_in_a_column(text: str) -> None:
+    def alone() -> Decimal | None:
+        return decimal(text, LEDGER_AMOUNT, "amount", "it")
+
+    def in_a_column() -> Decimal | None:
+        found: Decimal = decimals(pa.chunked_array([[text]]), LEDGER_AMOUNT, "amount", lambda _: "it")[
+            0
+        ].as_py()
+        return found
+
+    try:
+        one = alone()
+    except LedgerError as error:
+        with pytest.raises(LedgerError, match=re.escape(str(error))):
+            in_a_column()
+    else:
+        assert one == in_a_column() == Decimal(text)
+
+
+PARTS = st.sampled_from(
+    [
+        "",
+        "<",
+        ">",
+        "</Line>",
+        "<Line>",
+        "&",
+        "&amp;",
+        "&#0;",
+        "-",
+        "1e5",
+        "\0",
+        "é",
+        "<Journal>",
+        "</Journal>",
+        "<!--",
+        "]]>",
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_whatever_a_file_says_it_is_read_or_refused_in_one_sentence(data: st.DataObject) -> None:
+    by = "<CustomerID>7</CustomerID>"
+    invoice = Transaction("3", "2025-03-10", (debit("1500", "1", by), credit("3000", "1", "<CID>0012</CID>")))
+    customers = [party("Customer", "7", {"1500": ("0", "1")})]
+    text = Saft([sale("1"), invoice], accounts=[account("1500")], customers=customers).text
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(100, len(text)))
+        text = text[:place] + data.draw(PARTS) + text[place + data.draw(st.integers(0, 12)) :]
+    try:
+        reader, entries, lines = read(text)
+    except LedgerError as error:
+        refusal = str(error)
+    else:
+        refusal = "."
+        owners = lines["entry"].to_pylist()
+        assert entries["lines"].to_pylist() == [owners.count(number) for number in range(entries.num_rows)]
+        assert reader.content.counted.entries == entries.num_rows
+    assert refusal.endswith(".")
+    assert "\n" not in refusal
 
 
 def test_batches_and_journals_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:

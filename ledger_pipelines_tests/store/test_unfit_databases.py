@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import create_schemas, migrate
+from ledger_pipelines_tests.end_to_end.harness import Ledger
 from ledger_pipelines_tests.store.pooler import Manners, pooler
 
 FIRST = date(2024, 1, 1)
@@ -122,25 +119,17 @@ def test_every_command_says_that_a_database_is_read_only(read_only: Database, tm
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
 
+    ledger = Ledger(tmp_path / "ledger", read_only.url)
+
     def run(command: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "ledger_pipelines", *command.format(port=port).split()],
-            env={**os.environ, "LEDGER_DATABASE_URL": read_only.url, "LEDGER_HOME": str(tmp_path)},
-            cwd=tmp_path,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return done.returncode, done.stderr
+        done = ledger(*command.format(port=port).split(), seconds=60)
+        return done.code, done.err
 
     refused = (
         f"Error: The database {read_only.shown} is read-only: "
         "name one that can be written to in LEDGER_DATABASE_URL.\n"
     )
-    with ThreadPoolExecutor(2) as pool:
-        said = dict(zip(COMMANDS, pool.map(run, COMMANDS), strict=True))
-    assert said == dict.fromkeys(COMMANDS, (1, refused))
+    assert {command: run(command) for command in COMMANDS} == dict.fromkeys(COMMANDS, (1, refused))
 
 
 def _made(database: Database) -> list[tuple[object, ...]]:

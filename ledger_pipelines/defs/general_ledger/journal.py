@@ -32,6 +32,7 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
                 "invoice_payments",
                 "billing_statements",
                 "monthly_accruals",
+                "vendor_invoices",
             )
         ),
         # What a document defers is the sum of its rows up to the month.

@@ -92,11 +92,11 @@ def services(step: Step, client: HoldedClient, _: Settings) -> tuple[Imported, l
 @_import_asset(
     "invoices",
     source="holded",
-    tables=["holded_contacts", "invoices", "invoice_lines", "contracts"],
+    tables=["holded_contacts", "invoices", "invoice_lines", "invoice_payments", "contracts"],
     history_of="invoices",
 )
 def invoices(step: Step, client: HoldedClient, _: Settings) -> tuple[Imported, list[Finding]]:
-    """Read the months' documents and all contacts, and say what the documents change in the contracts."""
+    """Read the months' documents and payments and all contacts; say what the documents change in the contracts."""
     imported = import_documents(step, client)
     return imported, document_findings(step, imported)
 

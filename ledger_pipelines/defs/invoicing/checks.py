@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.columns import column, filter_rows, mask, present
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
+from ledger_pipelines.invoicing.payments import describe_payment
 from ledger_pipelines.invoicing.unclaimed import describe
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED
@@ -30,6 +31,7 @@ _MOST_NAMED = 10
 
 _IN_ONE_MONTH = "in_one_month"
 _LINES_ADD_UP = "lines_add_up"
+_HAS_DOCUMENT = "every_payment_has_a_document"
 _HAS_CONTRACT = "all_money_has_a_contract"
 _HAS_STUDENT = "every_client_is_a_student"
 
@@ -40,7 +42,15 @@ CHECKS = [
             asset=table,
             description="Every record of the source could be read; those that could not are integration errors.",
         )
-        for table in ("services", "holded_contacts", "invoices", "clients", "enrollments", "external_ids")
+        for table in (
+            "services",
+            "holded_contacts",
+            "invoices",
+            "invoice_payments",
+            "clients",
+            "enrollments",
+            "external_ids",
+        )
     ),
     *(
         month_check(
@@ -48,7 +58,7 @@ CHECKS = [
             asset=table,
             description="The source still says of a closed month what it said then; the first open month takes news.",
         )
-        for table in ("invoices", "enrollments")
+        for table in ("invoices", "invoice_payments", "enrollments")
     ),
     month_check(
         _IN_ONE_MONTH,
@@ -60,6 +70,11 @@ CHECKS = [
         asset="invoice_lines",
         description="A document's lines come to what its total says without tax, a cent for each line aside, or it "
         "has a discount or another currency's prices that says why not.",
+    ),
+    month_check(
+        _HAS_DOCUMENT,
+        asset="invoice_payments",
+        description="Every payment is of a document that counts: no draft, and none that is cancelled.",
     ),
     month_check(
         _HAS_CONTRACT,
@@ -76,7 +91,7 @@ CHECKS = [
 
 
 def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
-    """Documents in two months, those whose lines do not add up, and money that no contract claims."""
+    """Documents in two months, those whose lines do not add up, payments and money that nothing claims."""
     twice = misplaced_documents(step.connection, step.months)
     off = [
         (
@@ -85,7 +100,16 @@ def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
         )
         for row in imported.unexplained.to_pylist()
     ]
+    loose = [(row["month"], describe_payment(row)) for row in imported.unclaimed_payments.to_pylist()]
     return [
+        *_findings(
+            step,
+            "invoice_payments",
+            _HAS_DOCUMENT,
+            loose,
+            heading="payments of documents that do not count",
+            advice="Issue the documents, or take the payments out, in Holded.",
+        ),
         *_findings(
             step,
             "invoices",

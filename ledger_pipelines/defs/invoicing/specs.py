@@ -12,6 +12,7 @@ _LINEAGE: dict[str, tuple[tuple[str, ...], str, str]] = {
     "holded_contacts": (("services", "holded"), "invoicing", "holded"),
     "invoices": (("services", "holded"), "invoicing", "holded"),
     "invoice_lines": (("invoices",), "invoicing", "holded"),
+    "invoice_payments": (("invoices", "holded"), "invoicing", "holded"),
     "contracts": (("invoice_lines", "holded_contacts"), "invoicing", "arrow"),
     "clients": (("contracts", "4geeks"), "crm", "4geeks"),
     "enrollments": (("clients", "4geeks"), "crm", "4geeks"),

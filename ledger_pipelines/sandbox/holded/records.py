@@ -91,14 +91,19 @@ def document_record(
     source_id: str | None,
     place: int,
     until: date,
+    is_news_told: bool = False,
 ) -> Record:
-    """An invoice or credit note. `contact` is id and name; `place` is its place among all, from 0."""
+    """An invoice or credit note. `contact` is id and name; `place` is its place among all, from 0.
+
+    Once the news is told, a payment may be there no more.
+    """
     date_seconds = local_midnight(document.day)
     subtotal = sum(line.net for line in document.lines)
     tax = sum(line.tax_amount for line in document.lines)
-    total = subtotal + tax
-    payments = _payments(document, total, until, document_id)
-    paid = sum(cents for _, cents in payments)
+    total = subtotal + tax - sum(line.withheld for line in document.lines)
+    payments = _payments(document, total, until, is_news_told=is_news_told)
+    paid = sum(cents for _, _, cents in payments)
+    refunded = -sum(cents for _, _, cents in payments if cents < 0)
     made = date_seconds + 28_800 + place % 14_400
     # A draft may have a number or be approved, but not both.
     numbered, approved = (not document.draft or place % 3 == 1), (not document.draft or place % 3 == 2)
@@ -126,8 +131,8 @@ def document_record(
         "currencyChange": _DOLLARS_FOR_A_EURO if document.currency == "usd" else 1 if place % 7 else "",
         "paymentsTotal": number(paid) if paid or place % 2 else "",
         "paymentsPending": number(total - paid),
-        "paymentsRefunds": 0 if place % 4 else "",
-        "paymentsDetail": [_payment(document_id, at, *payment) for at, payment in enumerate(payments)],
+        "paymentsRefunds": number(refunded) if refunded or place % 4 else "",
+        "paymentsDetail": [_payment(document_id, *payment) for payment in payments],
         "salesChannelId": document.lines[0].channel.id if place % 10 else None,
     }
     if source_id is not None:
@@ -162,13 +167,17 @@ def _status(document: Document, paid: int, total: int, place: int) -> int:
     return 0 if place % 13 == 4 else truth
 
 
-def _payments(document: Document, total: int, until: date, document_id: str) -> list[tuple[int, int]]:
-    """When (unix seconds) and how much (cents), as far as history goes."""
+def _payments(
+    document: Document, total: int, until: date, *, is_news_told: bool
+) -> list[tuple[int, int, int]]:
+    """Which of the document's payments, when (unix seconds) and how much (cents), as far as history goes."""
     payments = []
-    for days, percent in document.payments:
+    for at, (days, percent) in enumerate(document.payments):
         day = document.day + timedelta(days=days)
-        if day <= until and not document.draft and not document.cancelled:
-            payments.append((local_midnight(day) + 36_000, (total * percent + 50) // 100))
+        is_there = day <= until and not (is_news_told and at == document.taken_out)
+        if is_there and not document.draft and not document.cancelled:
+            cents = (total * abs(percent) + 50) // 100
+            payments.append((at, local_midnight(day) + 36_000, cents if percent > 0 else -cents))
     return payments
 
 
@@ -186,7 +195,7 @@ def _product(line: Line, document_id: str, at: int, place: int) -> Record:
         "tax": line.tax if line.tax or place % 3 else "",
         "taxes": [f"s_iva_{line.tax}"] if line.tax else [],
         "discount": line.discount if line.discount or place % 5 else "",
-        "retention": "" if place % 4 == 1 else 0,
+        "retention": line.retention if line.retention or place % 4 != 1 else "",
         "account": line.channel.id,
         "sku": 0 if place % 3 else f"SKU-{line.channel.account}",
         "productId": None,

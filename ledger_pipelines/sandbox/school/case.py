@@ -57,9 +57,9 @@ def case(build: _Build) -> _Build:
     for person in sample:
         billed = (person.billed_as or "").strip().casefold()
         emails |= dict.fromkeys(email for email in (billed, person.email) if "@" in email)
-    news = any(document.late for person in sample for document in person.documents) or any(
-        enrolment.later for person in sample for enrolment in person.enrolments
-    )
+    news = any(
+        document.late or document.taken_out is not None for person in sample for document in person.documents
+    ) or any(enrolment.later for person in sample for enrolment in person.enrolments)
     CASES[name] = Case(name, " ".join((build.__doc__ or "").split()), tuple(emails), build, news)
     return build
 

@@ -7,7 +7,7 @@ numbers them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from ledger_pipelines.sandbox.config import SandboxConfig
@@ -16,7 +16,7 @@ from ledger_pipelines.sandbox.hivematrix.world import Record, serialised
 from ledger_pipelines.sandbox.holded import records as holded
 from ledger_pipelines.sandbox.notion import records as notion
 from ledger_pipelines.sandbox.school.cases import CASES
-from ledger_pipelines.sandbox.school.model import Cohort, Enrolment, Person, Timeline, moment
+from ledger_pipelines.sandbox.school.model import Cohort, Document, Enrolment, Person, Timeline, moment
 from ledger_pipelines.sandbox.school.people import draw_people
 from ledger_pipelines.sandbox.school.programs import CHANNELS
 from ledger_pipelines.sandbox.school.records import (
@@ -101,7 +101,8 @@ class _History:
             numbers[document.kind, day.year] += 1
             prefix = "F" if document.kind == "invoice" else "CN"
             text = f"{prefix}{day.year % 100}{numbers[document.kind, day.year]:05d}"
-            record = holded.document_record(
+            tell = partial(
+                holded.document_record,
                 document,
                 document_id=ids[owner, at],
                 number_text=text,
@@ -110,14 +111,23 @@ class _History:
                 place=place,
                 until=self._until,
             )
-            if not people[owner].named:
-                record = holded.as_some_have_it(record, document, place)
-            row = _document_row(record, named=people[owner].named)
-            rows = self.school.documents[document.kind]
-            if late:
-                self.school.news.append(partial(rows.append, row))
-            else:
-                rows.append(row)
+            self._add_document(document, tell, is_late=late, named=people[owner].named, place=place)
+
+    def _add_document(
+        self, document: Document, tell: Callable[..., Record], *, is_late: bool, named: bool, place: int
+    ) -> None:
+        """The document as it is told, and with the news as it is then."""
+        record, rows = tell(), self.school.documents[document.kind]
+        if not named:
+            record = holded.as_some_have_it(record, document, place)
+        row = _document_row(record, named=named)
+        if is_late:
+            self.school.news.append(partial(rows.append, row))
+        else:
+            rows.append(row)
+        if document.taken_out is not None:
+            later = _document_row(tell(is_news_told=True), named=named)
+            self.school.news.append(partial(_replace, rows, later))
 
     def write_students(self, people: list[Person]) -> None:
         """4Geeks' students, their memberships, and each cohort's teacher."""
@@ -230,8 +240,14 @@ class _History:
             yield PageRow(identifier, person.name, page.email, page.created, page.edited, person.named, row)
 
 
+def _replace(rows: list[DocumentRow], row: DocumentRow) -> None:
+    """Puts a document in the place of the one with its id."""
+    at = next(at for at, other in enumerate(rows) if other.id == row.id)
+    rows[at] = row
+
+
 def _document_row(record: Record, *, named: bool) -> DocumentRow:
     paid = 2 if record["paymentsTotal"] else 0
-    if abs(record["paymentsPending"]) < 0.01:
+    if record["paymentsPending"] < 0.01:
         paid = 1
     return DocumentRow(record["id"], record["date"], record["contact"], paid, named, serialised(record))

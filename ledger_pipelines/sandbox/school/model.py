@@ -46,13 +46,14 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A product on a document. `price` is in ten-thousandths, `discount` and `tax` are in percent."""
+    """A product on a document. `price` is in ten-thousandths; `discount`, `tax` and `retention` are in percent."""
 
     channel: Channel
     price: int
     units: int = 1
     discount: int = 0
     tax: int = 0
+    retention: int = 0
 
     @property
     def net(self) -> int:
@@ -64,13 +65,19 @@ class Line:
         """The tax in cents, rounded half-up."""
         return (self.net * self.tax + 50) // 100
 
+    @property
+    def withheld(self) -> int:
+        """What the client pays to the tax office instead, in cents, rounded half-up."""
+        return (self.net * self.retention + 50) // 100
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """An invoice, or a credit note when `kind` says so.
 
-    `payments` are (days after the document, percent of its total); `corrects` is the place of the invoice
-    that a credit note was made from, among the person's documents. A `late` one comes to light with the news.
+    `payments` are (days after the document, percent of its total), fewer than none for what was paid back; by the news
+    the one at the place `taken_out` is there no more. `corrects` is the place of the invoice that a credit note was
+    made from, among the person's documents. A `late` one comes to light with the news.
     """
 
     day: date
@@ -82,6 +89,7 @@ class Document:
     payments: tuple[tuple[int, int], ...] = ()
     corrects: int | None = None
     late: bool = False
+    taken_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,11 @@ class _Student:
         if draw < 0.06:
             return ()
         days = int(draw * 40)
-        return ((days, 100),) if draw < 0.9 else ((days, 40), (days + 30, 35))
+        if draw < 0.9:
+            return ((days, 100),)
+        if draw < 0.96:
+            return ((days, 40), (days + 30, 35))
+        return ((days, 40), (days + 30, 60)) if draw < 0.985 else ((days, 100), (days + 20, -20))
 
     def _enrolments(self, begins: date) -> tuple[Enrolment, ...]:
         """One membership, or two where somebody came back; none for one student in thirty."""
@@ -260,7 +264,9 @@ def _walk_in(number: int, draws: list[float], config: SandboxConfig) -> Person:
     channel = (MERCHANDISE, ROOMS, EVENTS)[int(draws[2] * 3)]
     day = config.until - timedelta(days=int(draws[3] * config.history_days))
     email = f"office{number}@companies.example"
-    line = Line(channel, 150_000 + int(draws[0] * 400) * 10_000, units=1 + number % 3, tax=21)
+    retention = 15 if number % 5 == 2 else 0
+    price = 150_000 + int(draws[0] * 400) * 10_000
+    line = Line(channel, price, units=1 + number % 3, tax=21, retention=retention)
     return Person(
         trade,
         place,

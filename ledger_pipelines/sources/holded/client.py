@@ -51,6 +51,8 @@ T = TypeVar("T")
 INTEGRATION = "holded"
 #: Holded counts all requests of an account together.
 _ROUTE = "*"
+#: No document is dated later.
+_NEVER = date(2200, 1, 1)
 #: Seconds.
 _DAY = 86_400
 #: The entity type of a payment's problem.
@@ -127,7 +129,7 @@ class HoldedClient(SourceClient):
         """Every contact (`CONTACTS`)."""
         return self._list("/contacts", CONTACT)
 
-    def documents(self, first: date, end: date) -> Documents:
+    def documents(self, first: date, end: date = _NEVER) -> Documents:
         """Invoices and credit notes dated from `first` to the day before `end`, by their day in Madrid.
 
         Holded is asked once for the whole range, however many months are in it. Raises ValueError for a range
@@ -321,19 +323,22 @@ def _documents(readers: Iterable[_DocumentReader], gaps: Sequence[Problem]) -> D
     table = latest_of([*drafts, *(reading.frame for reading in readings)], DOCUMENTS["invoice"])
     payments = _inner(table, PAYMENTS_COLUMN, "document_id")
     is_read = pc.is_null(payments["fault"])
-    unread = payments.filter(pc.invert(is_read)).to_pylist()
+    unread = payments.filter(pc.invert(is_read))
+    owners = table.select(["document_type", "document_number", "id"]).take(
+        pc.index_in(unread["document_id"], table["id"].combine_chunks())
+    )
     problems = in_order(
         [
             *gaps,
             *(problem for reading in readings for problem in reading.problems),
-            *(_unread_payment(table, row) for row in unread),
+            *map(_unread_payment, owners.to_pylist(), unread.to_pylist()),
         ]
     )
     return Documents(
         table.select(INVOICES.names).cast(INVOICES),
         without_nul(_inner(table, LINES_COLUMN, "invoice_id").cast(INVOICE_LINES)),
         _payments_of(table, payments.filter(is_read)),
-        frozenset(row["document_id"] for row in unread),
+        frozenset(str(document_id) for document_id in owners["id"].to_pylist()),
         problems,
     )
 
@@ -388,9 +393,8 @@ def _payments_of(documents: pa.Table, payments: pa.Table) -> pa.Table:
     return without_nul(payments.select(INVOICE_PAYMENTS.names).cast(INVOICE_PAYMENTS)).combine_chunks()
 
 
-def _unread_payment(documents: pa.Table, row: Mapping[str, Any]) -> Problem:
+def _unread_payment(document: Mapping[str, Any], row: Mapping[str, Any]) -> Problem:
     """A payment that could not be read, or payments that are not what their document says was paid."""
-    [document] = documents.filter(pc.equal(documents["id"], pa.scalar(row["document_id"]))).to_pylist()
     entity = DOCUMENTS[_TYPES[document["document_type"]]]
     _, label = entity.describe(document, None)
     found = problem(

@@ -311,9 +311,10 @@ def _post(
 
 
 def _accounts(work: _Export) -> pa.Table:
-    """The accounts of the chart, and those that lines name and it lacks."""
+    """The accounts of the chart, and those that lines or parties name and it lacks."""
     chart = work.reading.accounts
-    numbers = sorted({*chart, *distinct(work.reading.movements["account"])})
+    named = {*chart, *distinct(work.reading.movements["account"])}
+    numbers = sorted(named.union(*work.controls.values()))
     rows = []
     for number in numbers:
         account = chart.get(number)

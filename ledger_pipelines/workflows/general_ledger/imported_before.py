@@ -13,12 +13,16 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.general_ledger.imported.lines import KINDS
+from ledger_pipelines.general_ledger.journal import LINES
 from ledger_pipelines.money import format_money
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.imported_journal import debits_of
+from ledger_pipelines.store.imported_journal import read_document_dates
 from ledger_pipelines.store.integration_errors import open_errors, resolve_error
+from ledger_pipelines.store.journal import read_lines_of
 
 OPERATION = "import"
+#: What two lines with the same effect have alike, beside the party.
+_EFFECT = [name for name in LINES.names if name not in ("month", "entry_id", "line", "description", "party")]
 _compute: Any = pc
 
 
@@ -59,29 +63,37 @@ def settle_conflicts(connection: psycopg.Connection, source_system: str, ids: Co
 def conflicts(
     connection: psycopg.Connection, source_system: str, entries: pa.Table, before: pa.Table, lines: pa.Table
 ) -> list[Problem]:
-    """A problem for each of these entries, whose content is another than it was `before` (`month`, `id`), with both
+    """A problem for each of these entries that has another effect than it had `before` (`month`, `id`), with both
     amounts; `lines` are those of the entries now.
+
+    A party that one of the two lacks is no other effect: which accounts are control accounts may have become known.
     """
     if entries.num_rows == 0:
         return []
-    debits = debits_of(connection, before)
+    was, now = _by_entry(read_lines_of(connection, before)), _by_entry(lines)
+    dates = read_document_dates(connection, before)
     found = []
     for entry, old in zip(entries.to_pylist(), before.to_pylist(), strict=True):
-        own = lines.filter(_compute.equal(lines["entry_id"], entry["id"]))
-        now, currency = _compute.sum(own["debit"], min_count=0).as_py(), own["currency"][0].as_py()
-        was = debits.get(old["id"], Decimal())
+        old_lines, new_lines = was.get(old["id"], []), now[entry["id"]]
+        if dates.get(old["id"]) == entry["document_date"] and _are_alike(old_lines, new_lines):
+            continue
+        currency = new_lines[0]["currency"]
+        debits = [
+            sum((line["debit"] or Decimal() for line in side), Decimal()) for side in (old_lines, new_lines)
+        ]
+        told = [format_money(amount, currency) for amount in debits]
         found.append(
             Problem(
                 source_system,
                 OPERATION,
                 "journal_entry",
                 entry["id"],
-                f"The entry {entry['number']} ({entry['id']}) was imported with {format_money(was, currency)} on "
-                f"{format_month(old['month'])}, and the file has {format_money(now, currency)} and another content: a "
-                "posted entry never changes, so correct it by another entry",
+                f"The entry {entry['number']} ({entry['id']}) was imported with {told[0]} in "
+                f"{format_month(old['month'])}, and the file has {told[1]} and another content: a posted entry never "
+                "changes, so correct it by another entry",
                 {
-                    "was": str(was),
-                    "now": str(now),
+                    "was": str(debits[0]),
+                    "now": str(debits[1]),
                     "currency": currency,
                     "document_date": str(entry["document_date"]),
                 },
@@ -89,3 +101,18 @@ def conflicts(
             )
         )
     return found
+
+
+def _by_entry(lines: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in lines.sort_by("line").to_pylist():
+        found.setdefault(line["entry_id"], []).append(line)
+    return found
+
+
+def _are_alike(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> bool:
+    return len(before) == len(now) and all(
+        all(old[name] == new[name] for name in _EFFECT)
+        and (old["party"] is None or new["party"] is None or old["party"] == new["party"])
+        for old, new in zip(before, now, strict=True)
+    )

@@ -82,6 +82,8 @@ def post(step: Step, months: Sequence[date]) -> Posted:
     for month, documents in differing.items():
         for table in changes:
             changes[table][month] = Change(added=len(documents), removed=len(documents))
+    for table, by_month in changes.items():
+        step.note_changes(table, by_month)
     step.record(INTEGRATION, OPERATION, found.problems, months=months)
     return Posted(drafts, changes, differing, found.problems)
 

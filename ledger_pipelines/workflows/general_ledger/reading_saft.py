@@ -37,6 +37,8 @@ from ledger_pipelines.general_ledger.imported.months import do_dates_decide, pos
 from ledger_pipelines.general_ledger.imported.movements import movements, together
 from ledger_pipelines.general_ledger.imported.parties import identity
 from ledger_pipelines.money import format_money
+from ledger_pipelines.months import describe_months
+from ledger_pipelines.sources.files.saft.batches import YEARS
 from ledger_pipelines.sources.files.saft.exports import Export
 from ledger_pipelines.sources.files.saft.masters import Party
 from ledger_pipelines.sources.files.saft.reader import Content, Totals
@@ -48,6 +50,8 @@ from ledger_pipelines.wording import counted
 _KEYS = ["journal", "transaction", "year", "period", "date"]
 #: Movements are put together each time so many batches have been read.
 _TOGETHER = 16
+#: So many ids are named in a notice.
+_NAMED = 10
 _compute: Any = pc
 
 
@@ -98,14 +102,19 @@ def read_export(export: Export, spool: Spool) -> Reading:
     entries = pa.concat_tables(keys).combine_chunks()
     ids = source_ids(entries).combine_chunks()
     by_date = do_dates_decide(entries)
-    months, _ = posting(entries, by_date=by_date)
+    months = distinct(posting(entries, by_date=by_date)[0])
+    strange = [month for month in months if month.year not in YEARS]
+    if strange:
+        raise LedgerError(
+            f"{export.name} has a TransactionDate in {describe_months(strange)}, which nobody can mean."
+        )
     return Reading(
         name=export.name,
         currency=currency,
         entries=entries,
         ids=ids,
         revisions=revisions(ids),
-        months=distinct(months),
+        months=months,
         by_date=by_date,
         totals=totals,
         accounts=merged_accounts(_accounts(contents)),
@@ -135,11 +144,11 @@ def note_repeated(reading: Reading, spool: Spool, controls: Mapping[str, Collect
         for row in entries.select(["source_id", "content"]).to_pylist():
             contents[row["source_id"]].append(row["content"])
     refuse_alike(contents)
-    for source_id, found in contents.items():
-        reading.notices.append(
-            f"The entry {source_id} (year, journal, transaction) stands {counted(len(found), 'time')} in the file, each "
-            "with another content: the later ones are taken as #2 and so on."
-        )
+    named = ", ".join(list(contents)[:_NAMED]) + " …" * (len(contents) > _NAMED)
+    reading.notices.append(
+        f"{counted(len(contents), 'id')} (year, journal, transaction) of several entries with different contents, the "
+        f"later ones taken as #2 and so on: {named}."
+    )
 
 
 def parties_of(reading: Reading, controls: Mapping[str, Collection[str]]) -> pa.Table:

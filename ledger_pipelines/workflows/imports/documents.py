@@ -47,11 +47,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The months' documents as Holded has them, and the ids of those that stay as they were read last."""
+    """The months' documents as Holded has them, and the ids of those that stay as they were read last.
+
+    `answers` are all that Holded showed of them, in its lists and one by one, and `gone` the ids that it has no more.
+    """
 
     documents: Documents
     kept: frozenset[str]
     problems: list[Problem]
+    answers: list[HoldedDocuments]
+    gone: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class _Absent:
 
     kept: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    answers: list[HoldedDocuments] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,15 @@ def fetched_documents(step: Step, client: HoldedClient, found: HoldedDocuments, 
     absent = _Absent()
     if missing.num_rows:
         documents += _asked_for(step, client, missing, before, absent) or documents.of_months([])
-    return Fetched(documents, frozenset(unreadable | absent.kept), found.problems + absent.problems)
+    listed: list[Any] = missing["id"].to_pylist()
+    gone = set(listed).difference(absent.kept, documents.ids.to_pylist())
+    return Fetched(
+        documents,
+        frozenset(unreadable | absent.kept),
+        found.problems + absent.problems,
+        [found, *absent.answers],
+        frozenset(gone),
+    )
 
 
 def _asked_for(
@@ -117,6 +131,7 @@ def _asked_for(
         return None
     asked, later = rows[:MOST_QUESTIONS], rows[MOST_QUESTIONS:]
     answers = client.documents_by_id([(row["document_type"], row["id"]) for row in asked])
+    absent.answers.append(answers.found)
     gone = answers.others.gone
     left = before - len(gone)
     if (
@@ -180,11 +195,12 @@ def _told(row: dict[str, Any], what: str) -> Problem:
 
 
 def write_documents(
-    step: Step, fetched: Fetched, held: Held, services: pa.Table, channels: pa.Table
+    step: Step, fetched: Fetched, held: Held, services: pa.Table, *, channels: pa.Table, payments: pa.Table
 ) -> Written:
-    """Replaces the months' invoices, lines and contracts, all or nothing; the first open month takes late news.
+    """Replaces the months' invoices, lines, payments and contracts, all or nothing; the first open month takes late
+    news.
 
-    `channels` are all sales channels, of which `services` are some.
+    `channels` are all sales channels, of which `services` are some; `payments` are those of the months.
     """
     impossible = contradictory(fetched.documents, services)
     documents = month_documents(
@@ -203,7 +219,12 @@ def write_documents(
     contracts = pa.concat_tables(
         [contract_movements(current, booked, services), *_as_closed(as_closed, booked, services)]
     )
-    frames = {"invoices": documents.headers, "invoice_lines": documents.lines, "contracts": contracts}
+    frames = {
+        "invoices": documents.headers,
+        "invoice_lines": documents.lines,
+        "invoice_payments": payments,
+        "contracts": contracts,
+    }
     changes: dict[str, Changes] = dict(step.write(frames, step.months))
     sources = column(documents.headers, "source_document_id")
     loose = unclaimed(

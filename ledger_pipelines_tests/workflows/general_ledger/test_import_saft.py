@@ -174,6 +174,7 @@ BAD = {
     "customer 7 twice": Saft(customers=[party("Customer", "7", {})] * 2),
     "more than 18 digits": Saft(accounts=[account("1920", "1" * 19)]),
     "OpeningDebitBalance is no amount: 'NaN'": Saft(accounts=[account("1920", "NaN")]),
+    "TransactionDate in 0205-03": Saft([sale("1", "0205-03-10", period="7", year="2025")]),
     "no RegistrationNumber": Saft(company=""),
     "cannot be read": Saft([sale("1"), sale("2")]).text[:-300],
 }
@@ -224,7 +225,8 @@ def test_one_id_with_two_contents_is_taken_as_two_entries(
     file = Saft([sale("1"), sale("1", amount="30.00"), sale("1", journal="B"), sale("1", day="2024-05-02")])
     (outcome,) = take(file)
     assert outcome.added == 4
-    assert "2025/A/1 (year, journal, transaction) stands 2 times" in outcome.notices[0]
+    assert outcome.notices[0].startswith("1 id (year, journal, transaction) of several entries")
+    assert outcome.notices[0].endswith("#2 and so on: 2025/A/1.")
     ids = connection.execute("SELECT id FROM journal_entries ORDER BY id").fetchall()
     assert [one for (one,) in ids] == ["saft/2024/A/1", "saft/2025/A/1", "saft/2025/A/1#2", "saft/2025/B/1"]
     (again,) = take(file)
@@ -270,6 +272,38 @@ def test_a_line_counts_for_its_party_on_a_control_account_only(
         "SELECT name, kind, control FROM accounts WHERE number = '1510'"
     ).fetchall() == [("Own receivables", "asset", "customer")]
     assert [one for one in outcome.comparisons if one.of == "customer"] == []
+
+
+def test_a_control_account_that_becomes_known_later_changes_no_entry(
+    take: Importer, connection: psycopg.Connection
+) -> None:
+    by = "<CustomerID>7</CustomerID>"
+    first = Saft([Transaction("1", "2025-03-10", (debit("1510", "10.00", by), credit("3000", "10.00")))])
+    take(first)
+    take(
+        Saft(
+            [sale("2")], customers=[party("Customer", "7", {"1510": ("0", "0")}), party("Customer", "8", {})]
+        )
+    )
+    before = stored(connection)
+    (outcome,) = take(first)
+    assert (outcome.added, outcome.unchanged) == (0, 1)
+    assert {**before, "party_sources": 0, "parties": 0} == {
+        **stored(connection),
+        "party_sources": 0,
+        "parties": 0,
+    }
+    # Another party, or another day of the document, is another content.
+    sold = Transaction("3", "2025-03-10", (debit("1510", "10.00", by), credit("3000", "10.00")))
+    take(Saft([sold]))
+    for altered in (
+        Transaction(
+            "3", "2025-03-10", (debit("1510", "10.00", by.replace("7", "8")), credit("3000", "10.00"))
+        ),
+        Transaction("3", "2025-03-11", sold.lines),
+    ):
+        with pytest.raises(LedgerError, match=r"A-3 .* another content"):
+            take(Saft([altered]))
 
 
 def test_what_the_master_files_lack_is_named(take: Importer, connection: psycopg.Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -61,11 +62,12 @@ _AMOUNTS = {
     "credit": "CreditAmount",
     "foreign_amount": "CurrencyAmount",
     "exchange_rate": "ExchangeRate",
-    "vat_rate": "TaxPercentage",
-    "vat_base": "TaxBase",
 }
+#: What the standard lets have any number of decimals.
+_ROUNDED = {"vat_rate": "TaxPercentage", "vat_base": "TaxBase"}
 _IDS = {"account": "AccountID", "customer": "CustomerID", "supplier": "SupplierID"}
-_YEARS = range(1970, 2101)
+#: Those that the standard lets a period have.
+YEARS = range(1970, 2101)
 _compute: Any = pc
 
 
@@ -132,7 +134,7 @@ def _entries(texts: pa.Table, name: str) -> pa.Table:
     for part in ("journal", "transaction"):
         values.refuse_long(texts[part], "its id", where)
     years = values.whole_numbers(texts["year"], "PeriodYear", where)
-    known = _compute.and_(_compute.greater_equal(years, _YEARS.start), _compute.less(years, _YEARS.stop))
+    known = _compute.and_(_compute.greater_equal(years, YEARS.start), _compute.less(years, YEARS.stop))
     if not _compute.all(known, min_count=0).as_py():
         row = _compute.index(known, False).as_py()
         raise LedgerError(f"{where(row)} is of the year {years[row]}, which no SAF-T file may have.")
@@ -170,12 +172,19 @@ def _lines(texts: pa.Table, entries: pa.Table, name: str) -> pa.Table:
     checked: dict[str, Any] = {
         "entry": owners,
         "taxes": _compute.fill_null(_compute.cast(texts["taxes"], pa.int32()), 0),
-        "due_date": values.dates(texts["due_date"], "DueDate", where),
+        "due_date": _meant(values.dates(texts["due_date"], "DueDate", where)),
         "description": _trimmed(texts["description"]),
     }
     for part, what in _AMOUNTS.items():
         checked[part] = values.decimals(texts[part], LINES.field(part).type, what, where)
+    for part, what in _ROUNDED.items():
+        checked[part] = values.rounded_decimals(texts[part], LINES.field(part).type, what, where)
     return pa.table({part: checked.get(part, texts[part]) for part in LINES.names}, schema=LINES)
+
+
+def _meant(days: Any) -> Any:
+    """The days without those that programs write for none, such as 0001-01-01."""
+    return _compute.if_else(_compute.less(days, date(YEARS.start, 1, 1)), None, days)
 
 
 def _trimmed(texts: Any) -> Any:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from lxml import etree
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.sources.files.saft.batches import Batch, read_batch
 from ledger_pipelines.sources.files.saft.masters import (
     Account,
@@ -28,6 +29,8 @@ from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 
 #: Transactions of a batch: enough that the work by batch does not count, few enough that their elements fit anywhere.
 BATCH = 4_000
+#: What a parser says may quote the file.
+_LONGEST_REASON = 200
 _KINDS = {tag("Customer"): "customer", tag("Supplier"): "supplier"}
 _TOTALS = {tag("NumberOfEntries"): "entries", tag("TotalDebit"): "debit", tag("TotalCredit"): "credit"}
 _TRANSACTION, _JOURNAL, _JOURNAL_ID = tag("Transaction"), tag("Journal"), tag("JournalID")
@@ -252,5 +255,5 @@ def _reason(parser: Any, error: etree.XMLSyntaxError) -> str:
     """What was wrong first: what is raised may be only what came of it."""
     first = next(iter(parser.error_log), None)
     message, line = (error.msg, error.lineno) if first is None else (first.message, first.line)
-    told = str(message or "it is not XML").strip().rstrip(".")
+    told = " ".join(one_line(str(message or "it is not XML")).split())[:_LONGEST_REASON].rstrip(" .")
     return f"line {line}: {told}" if line else told

@@ -47,12 +47,30 @@ def decimals(texts: Column, kind: pa.DataType, what: str, where: Where) -> Colum
         raise
 
 
-def decimal(value: str | None, kind: pa.DataType, what: str, where: str) -> Decimal | None:
-    """One text as a decimal of this type. Raises LedgerError as `decimals` does."""
+def rounded_decimals(texts: Column, kind: pa.Decimal128Type[Any, Any], what: str, where: Where) -> Column:
+    """As `decimals`, but with more places than the type has they are rounded: of what bears on no amount."""
+    if not _compute.any(
+        _compute.match_substring_regex(texts, rf"\.[0-9]{{{kind.scale + 1}}}"), min_count=0
+    ).as_py():
+        return decimals(texts, kind, what, where)
+    # Further digits change no rounding but of a half, which goes up as it would without them.
+    short = _compute.replace_substring_regex(texts, rf"(\.[0-9]{{{kind.scale + 1}}})[0-9]+$", r"\1")
+    wide = decimals(short, pa.decimal128(kind.precision + 1, kind.scale + 1), what, where)
+    return _compute.cast(_compute.round(wide, kind.scale, round_mode="half_towards_infinity"), kind)
+
+
+def decimal(value: str | None, kind: pa.Decimal128Type[Any, Any], what: str, where: str) -> Decimal | None:
+    """One text as a decimal of this type; without Arrow, for master files have many. Raises as `decimals` does."""
     if value is None:
         return None
-    found: Any = decimals(pa.chunked_array([[value]], pa.string()), kind, what, lambda _: where)
-    amount: Decimal = found[0].as_py()
+    if not re.fullmatch(_DECIMAL, value, re.ASCII):
+        raise LedgerError(f"{where}: {what} is no amount: {value[:60]!r}.")
+    if _digits(value) > _DIGITS:
+        raise LedgerError(f"{where}: {what} has more than {_DIGITS} digits: {value[:60]!r}.")
+    amount = Decimal(value)
+    places = Decimal(1).scaleb(-kind.scale)
+    if abs(amount) >= Decimal(10) ** (kind.precision - kind.scale) or amount % places:
+        raise LedgerError(f"{where}: {what} has too many digits before or after the point: {value[:60]!r}.")
     return amount
 
 
