@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines.workflows.general_ledger.reports import reconciliation
 from ledger_pipelines.workflows.general_ledger.sub_ledgers import sub_ledgers
@@ -193,6 +194,31 @@ def test_openings_that_the_ledger_lacks_are_explained(connection: psycopg.Connec
     assert (found["ledger_balance"], found["sub_ledger_balance"]) == ("494475.00", "4015780.00")
     assert (found["difference"], found["openings"]) == ("-3521305.00", "-3521305.00")
     assert "unexplained" not in found
+
+
+def test_deferred_revenue_is_what_its_account_has(connection: psycopg.Connection) -> None:
+    bill = [("1500", 1210, {"party": ACME}), ("2965", -1000, {}), ("2700", -210, {})]
+    write(
+        connection,
+        entry("i", "2025-01-10", bill, "customer_invoice", status="posted"),
+        entry("a1", "2025-01-31", [("2965", 600, {}), ("3000", -600, {})], "accrual", status="posted"),
+        entry("a2", "2025-02-28", [("2965", 400, {}), ("3000", -400, {})], "accrual", status="posted"),
+    )
+    deferred = [(date(2025, 1, 1), 0, 1000, 600, 400), (date(2025, 2, 1), 400, 0, 400, 0)]
+    ensure_months(connection, ["deferred_revenue"], [month for month, *_ in deferred])
+    for month, *amounts in deferred:
+        connection.execute(
+            "INSERT INTO deferred_revenue VALUES (%s, 'EUR', %s, %s, %s, %s)", [month, *amounts]
+        )
+    reckon(connection, "2025-01", "2025-02")
+    assert reconciled(connection, "2025-01", "2965") == {
+        "ledger_balance": "400.00",
+        "sub_ledger_balance": "400.00",
+    }
+    assert reconciled(connection, "2025-02", "2965") == {}
+    connection.execute("UPDATE deferred_revenue SET opening = 410, closing = 10 WHERE month = '2025-02-01'")
+    reckon(connection, "2025-02")
+    assert reconciled(connection, "2025-02", "2965")["unexplained"] == "-10.00"
 
 
 def test_a_payment_that_fits_two_customers_is_an_error_with_its_amount(
