@@ -5,6 +5,7 @@ Reading them is the caller's act: importing this module reads nothing.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +103,14 @@ class Settings(BaseSettings):
             value.resolve()
         except (OSError, RuntimeError):
             raise ValueError(f"{value} is a link that leads to itself") from None
+        return value
+
+    @field_validator("sync_start_date", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        # A number would be taken for the seconds since 1970.
+        if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError("it is no day")
         return value
 
     @field_validator("first_month")

@@ -71,6 +71,8 @@ WRONG = [
         for name in ("LEDGER_TIMEZONE", "FOURGEEKS_TIMEZONE")
         for value in ("Mars/Base", "Europe")
     ),
+    *(("LEDGER_FISCAL_YEAR_START", value) for value in ("0", "1", "13", "January")),
+    *(("LEDGER_SYNC_START_DATE", value) for value in ("20250101", "2025-02-30", "1735689600", "soon")),
     *(("LEDGER_CURRENCY", value) for value in ("dollars", "usd", "€")),
     *(("LEDGER_HTTP_TIMEOUT", value) for value in ("0", "-1", "soon", "1e400", "9" * 30, "nan")),
     *(
@@ -106,6 +108,15 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert " cannot be used: " in str(refused.value)
     assert "geheim" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_fiscal_year_and_a_start_of_the_synchronisation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_FISCAL_YEAR_START", "07")
+    monkeypatch.setenv("LEDGER_SYNC_START_DATE", "2025-02-01")
+    settings = read_settings(tmp_path)
+    assert (settings.fiscal_year_start, settings.sync_start_date) == ("07", date(2025, 2, 1))
 
 
 def test_a_first_month_that_has_not_begun_is_refused_with_its_variable(

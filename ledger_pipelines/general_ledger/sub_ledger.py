@@ -6,7 +6,7 @@ An item's changes, over all months, come to what remains of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -109,11 +109,13 @@ def arrival_type(item: Item) -> str:
     return "payment" if item.source_type in ("payment", "imported", "manual", "opening") else "credit_note"
 
 
-def carried_from(transactions: pa.Table, items: Iterable[Item], day: date) -> Carried:
-    """The state that closed months left, from their transactions (`TRANSACTIONS`); `day` is the first open one.
+def carried_from(transactions: pa.Table, items: Collection[Item], day: date) -> Carried:
+    """The state that closed months left, from the transactions up to them (`TRANSACTIONS`); `day` is the first open one.
 
-    `items` are those of the journal: what is none of theirs is left out.
+    `items` are those of the journal: what is none of theirs is left out. Where an open month before a closed one has
+    changed since, an item's allocations may come to more than it has: then the later ones give way.
     """
+    left = {item.id: item.amount for item in items}
     raising = {item.id for item in items if item.is_raising}
     parties: dict[str, str] = {}
     net: dict[tuple[str, str], int] = defaultdict(int)
@@ -130,9 +132,13 @@ def carried_from(transactions: pa.Table, items: Iterable[Item], day: date) -> Ca
             net[settlement, item] += units
             if matched_by in (PERSON, UNDONE):
                 ordered[settlement, item] += units
-    allocations = {
-        pair: (amount, max(0, min(amount, ordered[pair]))) for pair, amount in net.items() if amount
-    }
+    allocations = {}
+    for (credit, row), units in net.items():
+        amount = min(units, left.get(credit, 0), left.get(row, 0))
+        if amount > 0:
+            left[credit] -= amount
+            left[row] -= amount
+            allocations[credit, row] = (amount, max(0, min(amount, ordered[credit, row])))
     return Carried(day, parties, allocations)
 
 

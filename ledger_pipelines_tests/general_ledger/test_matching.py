@@ -176,7 +176,7 @@ def test_due_on_the_last_of_march(on: str, column: str) -> None:
 
 def closed_until(found: Books, on: str) -> Carried:
     """What closing the months before a day leaves."""
-    return carried_from(found.ledger.transactions, found.matching.items.values(), day(on))
+    return carried_from(found.ledger.transactions, list(found.matching.items.values()), day(on))
 
 
 def test_an_invoice_of_a_closed_month_is_reversed_in_the_first_open_one() -> None:

@@ -122,27 +122,30 @@ def read_terms(connection: psycopg.Connection) -> Mapping[str, tuple[int | None,
 def read_items_on(connection: psycopg.Connection, schema: pa.Schema, table: str, day: date) -> pa.Table:
     """What is left of each item of a sub-ledger at the end of a day, with the names of the parties.
 
-    That is what the month before left, and the changes of the day's month up to the day.
+    That is what its month's end has, without the changes after the day.
     """
     query = sql.SQL(
-        """WITH span AS (
-               SELECT date_trunc('month', {day}::date)::date AS month,
-                      (date_trunc('month', {day}::date) - interval '1 month')::date AS before
-           ), left_over AS (
-               SELECT item, sum(amount) AS remaining FROM (
-                   SELECT item, remaining_amount AS amount FROM {ledger} l JOIN span ON l.month = span.before
-                   UNION ALL
-                   SELECT item, amount FROM {changes} c JOIN span USING (month) WHERE c.date <= {day}
-               ) parts GROUP BY item HAVING sum(amount) <> 0
+        """WITH later AS (
+               SELECT item, sum(amount) AS amount FROM {changes}
+               WHERE month = date_trunc('month', {day}::date)::date AND date > {day} GROUP BY item
            )
-           SELECT DISTINCT ON (o.item) l.party, coalesce(p.name, l.party), l.voucher, l.invoice_number, l.currency,
-                  l.due_date, o.remaining, o.item, l.account
-           FROM left_over o CROSS JOIN span
-           JOIN {ledger} l ON l.item = o.item AND l.month IN (span.before, span.month)
-           LEFT JOIN parties p ON p.id = l.party
-           ORDER BY o.item, l.month"""
+           SELECT l.party, coalesce(p.name, l.party), l.voucher, l.invoice_number, l.currency, l.due_date,
+                  l.remaining_amount - coalesce(c.amount, 0), l.item, l.account
+           FROM {ledger} l LEFT JOIN later c USING (item) LEFT JOIN parties p ON p.id = l.party
+           WHERE l.month = date_trunc('month', {day}::date)::date AND l.remaining_amount <> coalesce(c.amount, 0)
+           ORDER BY l.item"""
     ).format(
         ledger=sql.Identifier(table), changes=sql.Identifier(f"{table}_transactions"), day=sql.Literal(day)
+    )
+    return copy_out(connection, query, schema)
+
+
+def read_transactions(connection: psycopg.Connection, schema: pa.Schema, table: str, until: date) -> pa.Table:
+    """The changes of a sub-ledger up to a month, in their order."""
+    query = sql.SQL("SELECT {} FROM {} WHERE month <= {} ORDER BY month, item, number").format(
+        sql.SQL(", ").join(map(sql.Identifier, schema.names)),
+        sql.Identifier(f"{table}_transactions"),
+        sql.Literal(until),
     )
     return copy_out(connection, query, schema)
 
@@ -168,7 +171,7 @@ def items_that_do_not_add_up(connection: psycopg.Connection, table: str, month: 
            )
            SELECT l.party, l.voucher, l.remaining_amount, l.currency
            FROM {ledger} l LEFT JOIN before b USING (item) LEFT JOIN changes c USING (item)
-           WHERE l.month = {month} AND EXISTS (SELECT FROM {ledger} o WHERE o.month < {month})
+           WHERE l.month = {month}
              AND l.remaining_amount <> coalesce(b.remaining_amount, 0) + coalesce(c.amount, 0)
              AND (b.item IS NOT NULL OR l.posting_date >= {month})
            ORDER BY l.item"""

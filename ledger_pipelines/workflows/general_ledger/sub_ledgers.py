@@ -30,10 +30,15 @@ from ledger_pipelines.general_ledger.sub_ledger import (
 )
 from ledger_pipelines.money import format_money
 from ledger_pipelines.months import add_months, format_month, last_day, month_of, month_range
-from ledger_pipelines.store.copy import read_months, schema_of
+from ledger_pipelines.store.copy import schema_of
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.statements import one_view
-from ledger_pipelines.store.queries.sub_ledgers import existing_items, read_control_lines, read_terms
+from ledger_pipelines.store.queries.sub_ledgers import (
+    existing_items,
+    read_control_lines,
+    read_terms,
+    read_transactions,
+)
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 from ledger_pipelines.tables.table import TEXT
 
@@ -70,7 +75,7 @@ class _Read:
 
     items: ControlItems
     persons: list[PersonsMatch]
-    #: The transactions of closed months.
+    #: The transactions up to the last closed month.
     booked: pa.Table
     controls: Mapping[str, str]
     #: Those of people's matches that the whole journal has.
@@ -94,12 +99,14 @@ def sub_ledgers(
     read = _read(connection, max(months), closed)
     rows, transactions = [ROWS.empty_table()], [TRANSACTIONS.empty_table()]
     spans: list[Span] = []
+    booked = read.booked
     for base, wanted in _by_base(months, closed).items():
-        carried = None if base is None else _carried(read, base)
+        carried = None if base is None else _carried(booked, read.items.items, base)
         items = [item for item in read.items.items if month_of(item.day) <= wanted[-1]]
         matching = match(items, read.persons, carried=carried, sync_start=sync_start)
         first = min([wanted[0], *(month_of(item.day) for item in items)]) if carried is None else carried.day
         found = sub_ledger(matching, month_range(first, add_months(wanted[-1], 1)), carried)
+        booked = _rebooked(booked, found.transactions, [month for month in wanted if month not in closed])
         rows.append(rows_of_months(found.rows, wanted))
         transactions.append(rows_of_months(found.transactions, wanted))
         spans.append(Span(wanted, explained(read.items, matching, carried, until=as_of), matching, carried))
@@ -146,23 +153,28 @@ def _read(connection: psycopg.Connection, until: date, closed: frozenset[date]) 
                 "SELECT id, settlement, item, amount FROM payment_matches ORDER BY id"
             ).fetchall()
         ]
-        earlier = sorted(month for month in closed if month < until)
-        booked = [
-            read_months(connection, f"{table}_transactions", earlier, TRANSACTIONS.names)
-            for table in TABLES.values()
-        ]
+        booked = [TRANSACTIONS.empty_table()]
+        base = max((month for month in closed if month < until), default=None)
+        if base is not None:
+            # Those of open months among closed ones, too: what they allocated is part of what the closed one left.
+            booked += [read_transactions(connection, TRANSACTIONS, table, base) for table in TABLES.values()]
         there = existing_items(connection, [name for one in persons for name in (one.settlement, one.item)])
         controls: dict[str, str] = dict(
             connection.execute("SELECT number, control FROM accounts WHERE control IS NOT NULL").fetchall()
         )
-    return _Read(
-        items_of(lines, terms), persons, pa.concat_tables(booked).cast(TRANSACTIONS), controls, there
-    )
+    return _Read(items_of(lines, terms), persons, pa.concat_tables(booked), controls, there)
 
 
-def _carried(read: _Read, base: date) -> Carried:
-    before: pa.Table = read.booked.filter(pc.less_equal(read.booked["month"], pa.scalar(base)))
-    return carried_from(before, read.items.items, add_months(base, 1))
+def _carried(booked: pa.Table, items: list[Item], base: date) -> Carried:
+    before: pa.Table = booked.filter(pc.less_equal(booked["month"], pa.scalar(base)))
+    return carried_from(before, items, add_months(base, 1))
+
+
+def _rebooked(booked: pa.Table, transactions: pa.Table, months: Sequence[date]) -> pa.Table:
+    """The transactions as they will be: of these months, which are open, those that were reckoned now."""
+    others = booked.filter(pc.invert(pc.is_in(booked["month"], value_set=pa.array(months, pa.date32()))))
+    both = pa.concat_tables([others, rows_of_months(transactions, months)])
+    return both.sort_by([("month", "ascending"), ("item", "ascending"), ("number", "ascending")])
 
 
 def _by_table(rows: pa.Table, transactions: pa.Table, controls: Mapping[str, str]) -> dict[str, pa.Table]:

@@ -10,9 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines.workflows.general_ledger.reports import reconciliation
 from ledger_pipelines.workflows.general_ledger.sub_ledgers import sub_ledgers
+from ledger_pipelines.workflows.general_ledger.verification import open_items, verify
 from ledger_pipelines_tests.general_ledger.journals import (
     ACME,
     VENDOR,
@@ -123,6 +126,37 @@ def test_a_persons_match_never_changes_a_closed_month(connection: psycopg.Connec
     assert reconciled(connection, "2025-03", "1500")["sub_ledger_balance"] == "500.00"
 
 
+def test_an_open_month_before_a_closed_one(connection: psycopg.Connection) -> None:
+    write(
+        connection,
+        invoice("i", "2025-01-10", 1000, status="posted"),
+        payment("p", "2025-02-20", 400, status="posted"),
+    )
+    reckon(connection, "2025-01", "2025-02")
+    close(connection, "2025-02")
+    reckon(connection, "2025-03")
+    assert remaining(connection, "2025-03") == {"i": 600}
+    write(connection, payment("late", "2025-01-20", 900, status="posted"))
+    reckon(connection, "2025-01", "2025-02", "2025-03")
+    assert remaining(connection, "2025-01") == {"i": 100}
+    assert remaining(connection, "2025-02") == {"i": 600}
+    # More was paid than there was: what is too much is the later payment's.
+    assert remaining(connection, "2025-03") == {"p": Decimal(-300)}
+    assert "unexplained" not in reconciled(connection, "2025-03", "1500")
+    again = reckon(connection, "2025-03")
+    assert sum(change.added + change.removed for table in again.values() for change in table.values()) == 0
+
+
+def test_a_month_alone_has_the_items_of_months_that_nobody_reckoned(
+    connection: psycopg.Connection, database: Database
+) -> None:
+    write(connection, invoice("i", "2025-01-10", 1000), payment("p", "2025-03-20", 400))
+    reckon(connection, "2025-03")
+    on = {day: open_items(connection, "customer_ledger", date(2025, 3, day)) for day in (19, 20)}
+    assert {day: items["remaining"].to_pylist() for day, items in on.items()} == {19: [1000], 20: [600]}
+    assert verify(database, today=date(2025, 3, 20), as_of=None, days=7, sync_start=None).unexplained == []
+
+
 def test_reopening_gives_the_month_back_to_the_journal(connection: psycopg.Connection) -> None:
     write(connection, invoice("i", "2025-01-10", 1000))
     reckon(connection, "2025-01")
@@ -160,6 +194,31 @@ def test_openings_that_the_ledger_lacks_are_explained(connection: psycopg.Connec
     assert (found["ledger_balance"], found["sub_ledger_balance"]) == ("494475.00", "4015780.00")
     assert (found["difference"], found["openings"]) == ("-3521305.00", "-3521305.00")
     assert "unexplained" not in found
+
+
+def test_deferred_revenue_is_what_its_account_has(connection: psycopg.Connection) -> None:
+    bill = [("1500", 1210, {"party": ACME}), ("2965", -1000, {}), ("2700", -210, {})]
+    write(
+        connection,
+        entry("i", "2025-01-10", bill, "customer_invoice", status="posted"),
+        entry("a1", "2025-01-31", [("2965", 600, {}), ("3000", -600, {})], "accrual", status="posted"),
+        entry("a2", "2025-02-28", [("2965", 400, {}), ("3000", -400, {})], "accrual", status="posted"),
+    )
+    deferred = [(date(2025, 1, 1), 0, 1000, 600, 400), (date(2025, 2, 1), 400, 0, 400, 0)]
+    ensure_months(connection, ["deferred_revenue"], [month for month, *_ in deferred])
+    for month, *amounts in deferred:
+        connection.execute(
+            "INSERT INTO deferred_revenue VALUES (%s, 'EUR', %s, %s, %s, %s)", [month, *amounts]
+        )
+    reckon(connection, "2025-01", "2025-02")
+    assert reconciled(connection, "2025-01", "2965") == {
+        "ledger_balance": "400.00",
+        "sub_ledger_balance": "400.00",
+    }
+    assert reconciled(connection, "2025-02", "2965") == {}
+    connection.execute("UPDATE deferred_revenue SET opening = 410, closing = 10 WHERE month = '2025-02-01'")
+    reckon(connection, "2025-02")
+    assert reconciled(connection, "2025-02", "2965")["unexplained"] == "-10.00"
 
 
 def test_a_payment_that_fits_two_customers_is_an_error_with_its_amount(
