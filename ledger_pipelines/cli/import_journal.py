@@ -24,12 +24,15 @@ def journal(file: _File) -> None:
     """Posts the entries of a CSV file, all or none; one that is there already is left as it is."""
     from ledger_pipelines.money import format_money
     from ledger_pipelines.months import describe_months
+    from ledger_pipelines.settings import read_settings
     from ledger_pipelines.wording import counted
+    from ledger_pipelines.workflows.general_ledger.after_import import update_ledgers
     from ledger_pipelines.workflows.general_ledger.import_journal import import_journal
 
     database = enter()
     with database.connect() as connection:
         outcome = import_journal(connection, file)
+    update_ledgers(database, read_settings(), outcome.months)
     told = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
     if outcome.months:
         debits = ", ".join(format_money(amount, currency) for currency, amount in outcome.debits.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,16 +47,19 @@ def saft(files: _Files, schema: _Schema = None) -> None:
     """Takes SAF-T Financial exports (1.0 to 1.30) into the journal; each export is taken whole or refused."""
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.sources.files.saft.exports import read_schema
+    from ledger_pipelines.workflows.general_ledger.after_import import update_ledgers
     from ledger_pipelines.workflows.general_ledger.import_saft import import_saft
 
-    database = enter()
+    database, settings, months = enter(), read_settings(), set[date]()
     compiled = None if schema is None else read_schema(schema)
     with database.connect() as connection, _progress(files) as (on_bytes, on_posted):
         outcomes = import_saft(
-            connection, files, read_settings(), schema=compiled, on_bytes=on_bytes, on_posted=on_posted
+            connection, files, settings, schema=compiled, on_bytes=on_bytes, on_posted=on_posted
         )
         for outcome in outcomes:
+            months.update(outcome.months)
             print_saft(outcome)
+    update_ledgers(database, settings, months)
 
 
 @contextmanager

@@ -30,15 +30,14 @@ _COLOURS = {"taken": "green", "completed": "green", "unchanged": "dim", "refused
 def ehf(files: _Files) -> None:
     """Takes e-invoices (EHF 3, Peppol, UBL 2.1 by EN 16931); the good ones of a command are taken all the same."""
     from ledger_pipelines.settings import read_settings
+    from ledger_pipelines.workflows.general_ledger.after_import import update_ledgers
     from ledger_pipelines.workflows.general_ledger.import_einvoices import import_einvoices
-    from ledger_pipelines.workflows.general_ledger.posting import post_imported
 
-    database = enter()
+    database, settings = enter(), read_settings()
     with database.connect() as connection:
-        outcome = import_einvoices(connection, files, read_settings(), today=today())
+        outcome = import_einvoices(connection, files, settings, today=today())
     _print(outcome)
-    if outcome.months:
-        post_imported(database, outcome.months)
+    update_ledgers(database, settings, outcome.months)
     if not outcome.is_complete:
         sys.exit(1)
 

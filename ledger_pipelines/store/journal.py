@@ -102,6 +102,12 @@ def add_posted(connection: psycopg.Connection, entries: pa.Table, lines: pa.Tabl
         _complete(connection)
 
 
+def months_of_journal(connection: psycopg.Connection) -> list[date]:
+    """The months that have journal entries, in order."""
+    rows = connection.execute("SELECT DISTINCT month FROM journal_entries ORDER BY 1").fetchall()
+    return [month for (month,) in rows]
+
+
 def read_posted(connection: psycopg.Connection, months: Sequence[date], sources: pa.Table) -> pa.Table:
     """The posted entries of these documents (`source_system`, `source_id`), and all of these months (`POSTED`)."""
     with connection.transaction(force_rollback=True):

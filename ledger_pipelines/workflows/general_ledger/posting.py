@@ -21,13 +21,9 @@ from ledger_pipelines.general_ledger.einvoices.entries import entries_of
 from ledger_pipelines.general_ledger.einvoices.rows import SOURCE_SYSTEM as EHF
 from ledger_pipelines.general_ledger.journal import Journal, no_entries
 from ledger_pipelines.general_ledger.vat import rates_without_account
-from ledger_pipelines.months import format_month
 from ledger_pipelines.store import journal as journals
 from ledger_pipelines.store.copy import read_months, read_table
-from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.executions import recorded_execution
 from ledger_pipelines.store.months import Change, rows_of_months
-from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.queries.journal import (
     read_crypto_invoices,
     read_deferred,
@@ -86,24 +82,6 @@ def post(step: Step, months: Sequence[date]) -> Posted:
         step.note_changes(table, by_month)
     step.record(INTEGRATION, OPERATION, found.problems, months=months)
     return Posted(drafts, changes, differing, found.problems)
-
-
-def post_imported(database: Database, months: Sequence[date]) -> Posted:
-    """Posts months whose documents a person has just imported: an execution of the journal's step of its own."""
-    metadata = {"months": [format_month(month) for month in months]}
-    with (
-        database.connect(application_name="ledger import") as connection,
-        recorded_execution(database, "journal", metadata) as execution,
-    ):
-        step = Step(
-            connection=connection,
-            execution=execution,
-            months=list(months),
-            closed=closed_months(connection),
-            asked=list(months),
-            run_id=f"import {execution.id}",
-        )
-        return post(step, months)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import list_errors
 from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.workflows.general_ledger.after_import import update_ledgers
 from ledger_pipelines.workflows.general_ledger.company import settle_company, whose_books
 from ledger_pipelines.workflows.general_ledger.import_einvoices import Outcome, import_einvoices
-from ledger_pipelines.workflows.general_ledger.posting import post_imported
 from ledger_pipelines_tests.conftest import SHARED_DATA
 from ledger_pipelines_tests.general_ledger.test_einvoice_checks import FALSIFIED, RIGHT, falsified
 from ledger_pipelines_tests.general_ledger.ubl import SUPPLIER, US, Ubl
@@ -215,7 +215,7 @@ def test_a_partys_terms_and_expense_account_count_for_the_next_document(
         "UPDATE parties SET payment_days = 14, expense_account = '6300', name = 'Seller' WHERE id = %s",
         [f"supplier:{SUPPLIER}"],
     )
-    post_imported(database, importing(Ubl(number="F-2")).months)
+    update_ledgers(database, Settings(), importing(Ubl(number="F-2")).months)
     assert kept(connection)[1]["due_date"] == date(2025, 3, 24)
     assert booked(connection, [MARCH]) == {
         "F-1": ["Dr 6790 1000.00", "Dr 2710 250.00", "Cr 2400 1250.00"],
@@ -231,11 +231,11 @@ def test_reverse_charge_vat_is_filled_in_once_its_rate_is_set(
     first = importing(document)
     (notice,) = first.files[0].notices
     assert "233.00 NOK is of reverse charge" in notice
-    post_imported(database, first.months)
+    update_ledgers(database, Settings(), first.months)
     assert booked(connection, [MARCH]) == {"F-1": ["Dr 6790 233.00", "Cr 2400 233.00"]}
     second = importing(document, reverse_charge_rate=Decimal(25))
     assert (statuses(second), second.months) == (["completed"], [MARCH])
-    post_imported(database, second.months)
+    update_ledgers(database, Settings(), second.months)
     assert booked(connection, [MARCH]) == {
         "F-1": ["Dr 6790 233.00", "Dr 2714 58.25", "Cr 2704 58.25", "Cr 2400 233.00"]
     }
@@ -246,7 +246,7 @@ def test_our_own_invoice_is_the_customers_debt(
     database: Database, connection: psycopg.Connection, importing: Importing
 ) -> None:
     outcome = importing(Ubl(seller=US, buyer=SUPPLIER))
-    post_imported(database, outcome.months)
+    update_ledgers(database, Settings(), outcome.months)
     (row,) = kept(connection)
     assert (row["side"], row["supplier"], row["party"]) == ("sale", f"supplier:{US}", f"customer:{SUPPLIER}")
     assert booked(connection, [MARCH]) == {"F-1": ["Cr 3000 1000.00", "Cr 2700 250.00", "Dr 1500 1250.00"]}
@@ -290,7 +290,7 @@ def test_the_examples_together(
     )
     outcome = importing(*(folder / f"{name}.xml" for name in names), org_number=None)
     assert statuses(outcome) == ["taken"] * 4
-    post_imported(database, outcome.months)
+    update_ledgers(database, Settings(), outcome.months)
     rows = connection.execute(
         """SELECT entry_id, coalesce(credit, -debit), settles FROM journal_lines WHERE account = '2400'
            ORDER BY entry_id"""
