@@ -18,10 +18,14 @@ from ledger_pipelines.frames import (
     Series,
     constant,
     dtype,
+    is_among,
+    joined,
     mapped,
     narrowed,
     over_distinct,
+    place_among,
     rounded,
+    summed,
     to_arrow,
     to_pandas,
     widened,
@@ -199,3 +203,50 @@ class TestOverDistinct:
     def test_of_no_rows_has_the_answer_s_type(self) -> None:
         found = over_distinct(_column([], pa.int64()), lambda values: values.astype(dtype(pa.string())))
         assert found.dtype == dtype(pa.string())
+
+
+def test_joined_texts_are_missing_where_one_of_them_is() -> None:
+    names = _column(["a", None, ""], pa.string())
+    found = joined(names, " (", names, ")")
+    assert found.dtype == names.dtype
+    assert found.fillna("missing").tolist() == ["a (a)", "missing", " ()"]
+
+
+@given(
+    *(
+        st.lists(st.tuples(st.sampled_from(["x", "y", "z", None]), st.integers(0, 2) | st.none()), max_size=8)
+        for _ in range(2)
+    )
+)
+def test_a_row_is_found_among_others_as_a_merge_finds_it(
+    rows: list[tuple[str | None, int | None]], known: list[tuple[str | None, int | None]]
+) -> None:
+    frame, others = (
+        to_pandas(
+            pa.table(
+                {
+                    "a": pa.array([a for a, _ in side], pa.string()),
+                    "b": pa.array([b for _, b in side], pa.int64()),
+                }
+            )
+        )
+        for side in (rows, known)
+    )
+    found = place_among(frame, others, ["a", "b"])
+    assert [None if pd.isna(place) else place for place in found] == [
+        known.index(row) if row in known else None for row in rows
+    ]
+    assert is_among(frame, others, ["a", "b"]).tolist() == [row in known for row in rows]
+
+
+def test_sums_are_exact_for_each_key() -> None:
+    frame = pd.DataFrame(
+        {
+            "a": _column(["x", "y", "x"], pa.string()),
+            "b": _column([1, 2, 3], pa.int64()),
+            "c": _column([Decimal("0.0001"), Decimal(7), Decimal("9999999999.9999")], RATE),
+        }
+    )
+    found = summed(frame, ["a"], ["b", "c"]).sort_values("a")
+    assert found["b"].tolist() == [4, 2]
+    assert found["c"].tolist() == [Decimal("10000000000.0000"), Decimal("7.0000")]

@@ -16,7 +16,7 @@ from ledger_pipelines.billing.lines import BACKUP_SERVICES, charged, statement_l
 from ledger_pipelines.billing.outputs import BYTES, QUANTITY
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.storage import TERABYTE
-from ledger_pipelines.frames import Series, dtype, narrowed, rounded, widened
+from ledger_pipelines.frames import Series, constant, dtype, narrowed, rounded, summed, widened
 
 _POOL = [
     *KEY,
@@ -48,21 +48,20 @@ def charge_backup(terms: Terms, devices: pd.DataFrame, currency: str) -> tuple[p
     parts.append(_line(terabytes, OVERAGE, description, quantity="terabytes", rate="backup_per_tb_fee"))
     lines = pd.concat(parts)
     lines = lines.assign(amount=charged(lines["quantity"] * lines["rate"], currency))
-    return statement_lines(lines, currency), pools[_POOL]
+    same = {"source_type": "backup", "kind": "backup", "item": BACKUP_SERVICES, "currency": currency}
+    return statement_lines(lines.assign(source_id=lines["type"]), **same), pools[_POOL]
 
 
 def _pools(terms: Terms, devices: pd.DataFrame) -> pd.DataFrame:
     backed_up = devices[devices["stored"] > 0]
-    used = (
-        backed_up.assign(
-            backed_up_workstations=backed_up["type"] == WORKSTATION,
-            backed_up_servers=(backed_up["type"] == SERVER) | (backed_up["type"] == VM),
-        )
-        .groupby(KEY)[["backed_up_workstations", "backed_up_servers", "stored"]]
-        .sum()
+    is_server = (backed_up["type"] == SERVER) | (backed_up["type"] == VM)
+    counted = backed_up.assign(
+        backed_up_workstations=(backed_up["type"] == WORKSTATION).astype(dtype(pa.int64())),
+        backed_up_servers=is_server.astype(dtype(pa.int64())),
     )
-    pools = terms.frame.merge(used.reset_index(), on=KEY, how="left")
-    pools = pools.assign(**{name: pools[name].fillna(0) for name in used.columns})
+    names = ["backed_up_workstations", "backed_up_servers", "stored"]
+    pools = terms.frame.merge(summed(counted, KEY, names), on=KEY, how="left")
+    pools = pools.assign(**{name: pools[name].fillna(0) for name in names})
     bringing = narrowed(pools["backed_up_workstations"] + pools["backed_up_servers"], QUANTITY)
     stored = narrowed(pools["stored"], BYTES)
     included = narrowed(widened(bringing * pools["backup_included_tb"]) * TERABYTE, BYTES)
@@ -82,10 +81,6 @@ def _line(pools: pd.DataFrame, kind: str, description: str, *, quantity: str, ra
     lines = pools[[*KEY, quantity, rate]].rename(columns={quantity: "quantity", rate: "rate"})
     return lines.assign(
         quantity=narrowed(lines["quantity"], QUANTITY),
-        source_type="backup",
-        source_id=kind,
-        kind="backup",
-        type=kind,
-        item=BACKUP_SERVICES,
-        description=description,
+        type=constant(kind, pa.string(), lines),
+        description=constant(description, pa.string(), lines),
     )

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.billing.inputs import BillingInputs
+from ledger_pipelines.billing.inputs import KEY, BillingInputs
 from ledger_pipelines.billing.lines import labels
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.priced import (
@@ -29,7 +29,7 @@ from ledger_pipelines.billing.priced import (
 from ledger_pipelines.billing.problems import billing_problem
 from ledger_pipelines.billing.storage import with_storage
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import mapped, records_of, trimmed
+from ledger_pipelines.frames import joined, mapped, records_of, trimmed
 from ledger_pipelines.months import format_month
 
 WORKSTATION, SERVER, VM = "Workstation", "Server", "VM"
@@ -48,7 +48,7 @@ DEVICE_TYPES = Vocabulary(
         CUSTOM: None,
         NO_CHARGE: None,
     },
-    describe=lambda names, types: types + ": " + names,
+    describe=lambda names, types: joined(types, ": ", names),
 )
 
 
@@ -58,15 +58,15 @@ def charge_devices(inputs: BillingInputs, terms: Terms, currency: str) -> tuple[
     Those have month, account_number, type and `stored` (what is backed up, in bytes).
     """
     seen, manual = _from_sources(inputs, terms), _by_hand(inputs, terms)
-    charges = charge(DEVICE_TYPES, {"asset": seen, "manual_asset": manual}, currency)
+    charges = charge(DEVICE_TYPES, terms, {"asset": seen, "manual_asset": manual}, currency)
     contradicting = [_contradicting(device) for device in records_of(seen[seen["contradicts"]])]
-    return replace(charges, problems=[*charges.problems, *contradicting]), seen
+    return replace(charges, problems=[*charges.problems, *contradicting]), seen[[*KEY, "type", "stored"]]
 
 
 def _from_sources(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
-    devices = from_source(inputs, terms, DEVICE_TYPES, "assets", "asset_billing_overrides")
+    devices = from_source(inputs, terms, "assets", "asset_billing_overrides")
     written = trimmed(devices["billing_type_override"]).fillna(trimmed(devices["billing_type"]))
-    described = devices["hardware_type"].fillna("") + " " + devices["device_type"].fillna("")
+    described = joined(devices["hardware_type"].fillna(""), " ", devices["device_type"].fillna(""))
     derived = mapped(described, derived_type, pa.string())
     return with_storage(
         devices.assign(
@@ -78,7 +78,7 @@ def _from_sources(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
 
 
 def _by_hand(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
-    manual = added_by_hand(inputs, terms, DEVICE_TYPES, "manual_assets", "hostname")
+    manual = added_by_hand(inputs, terms, "manual_assets", "hostname")
     written = trimmed(manual["billing_type"])
     return manual.assign(
         name=labels(manual["hostname"], "Device", manual["id"]),

@@ -49,14 +49,14 @@ def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> pa.
     due = items[is_due(items)].merge(terms.frame[KEY], on=KEY)
     return statement_lines(
         due.assign(
-            source_type="line_item",
             source_id=due["id"].astype(dtype(pa.string())),
             type=due["kind"],
-            kind="custom",
-            item=CUSTOM_CHARGE,
             description=labels(due["name"], "Item", due["id"]),
             rate=due["fee"],
             amount=charged(due["fee"], currency),
         ),
-        currency,
+        source_type="line_item",
+        kind="custom",
+        item=CUSTOM_CHARGE,
+        currency=currency,
     )

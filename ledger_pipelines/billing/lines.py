@@ -6,7 +6,16 @@ import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.billing.outputs import QUANTITY, STATEMENT_LINES
-from ledger_pipelines.frames import Series, constant, dtype, narrowed, rounded, to_arrow, trimmed
+from ledger_pipelines.frames import (
+    Series,
+    constant,
+    dtype,
+    narrowed,
+    over_distinct,
+    rounded,
+    to_arrow,
+    trimmed,
+)
 from ledger_pipelines.money import CHARGE, minor_unit
 
 MANAGED_SERVICES = "Managed Services"
@@ -20,17 +29,19 @@ def charged(amounts: Series, currency: str) -> Series:
 
     Raises LedgerError where one has more digits than a line can hold.
     """
-    return narrowed(rounded(amounts, min(minor_unit(currency), CHARGE.scale)), CHARGE)
+    places = min(minor_unit(currency), CHARGE.scale)
+    return over_distinct(amounts, lambda distinct: narrowed(rounded(distinct, places), CHARGE))
 
 
-def statement_lines(frame: pd.DataFrame, currency: str) -> pa.Table:
-    """The frame as statement lines: it has all columns of STATEMENT_LINES but `currency`.
+def statement_lines(frame: pd.DataFrame, **same: str) -> pa.Table:
+    """The frame as statement lines: it has all columns of STATEMENT_LINES but those that are the `same` in each.
 
     One without a `quantity` is of one each.
     """
     if "quantity" not in frame.columns:
         frame = frame.assign(quantity=constant(1, QUANTITY, frame))
-    return to_arrow(frame.assign(currency=currency), STATEMENT_LINES)
+    columns = {name: constant(text, pa.string(), frame) for name, text in same.items()}
+    return to_arrow(frame.assign(**columns), STATEMENT_LINES)
 
 
 def labels(names: Series, unnamed: str, ids: Series) -> Series:

@@ -21,7 +21,7 @@ from ledger_pipelines.billing.edits import month_column
 from ledger_pipelines.billing.hour_units import hours_in_units
 from ledger_pipelines.billing.inputs import BillingInputs
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.frames import Series, column_of, constant, is_among, values_of
+from ledger_pipelines.frames import Series, column_of, constant, is_among, summed, values_of
 
 _CELL = ["asked", "account_number", "month"]
 #: What says nothing of a ticket's hours once its own month is known.
@@ -102,8 +102,8 @@ def month_hours(inputs: BillingInputs, terms: Terms) -> MonthHours:
     return MonthHours(
         tickets=regular[regular["month"] == regular["asked"]],
         late=late[late["month"] == late["asked"]],
-        used=hours[is_now].groupby(by_company)["units"].sum().reset_index(),
-        earlier_in_year=hours[~is_now].groupby(by_company)["units"].sum().reset_index(),
+        used=summed(hours[is_now], by_company, ["units"]),
+        earlier_in_year=summed(hours[~is_now], by_company, ["units"]),
         booked=booked,
         statements=statements,
     )

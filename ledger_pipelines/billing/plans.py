@@ -20,7 +20,7 @@ from ledger_pipelines.billing.edits import in_force
 from ledger_pipelines.billing.inputs import KEY, PREPAID, RATES, BillingInputs
 from ledger_pipelines.billing.problems import company_problem
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, constant, mapped, records_of, trimmed
+from ledger_pipelines.frames import Series, constant, mapped, place_among, records_of, trimmed
 from ledger_pipelines.money import RATE
 
 _INACTIVE = "inactive"
@@ -43,6 +43,11 @@ class Terms:
 
     months: Sequence[date]
     frame: pd.DataFrame
+
+    def with_statement(self, records: pd.DataFrame) -> pd.DataFrame:
+        """The records whose company has a statement in their month, and `statement`: which row of `frame` it is."""
+        found = place_among(records, self.frame, KEY)
+        return records.assign(statement=found)[found.notna()]
 
     def where(self, statements: Series) -> Terms:
         """The terms of the statements where the mask holds."""

@@ -10,18 +10,20 @@ import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.billing.edits import in_force
-from ledger_pipelines.billing.inputs import KEY, BillingInputs
+from ledger_pipelines.billing.inputs import BillingInputs
 from ledger_pipelines.billing.lines import MANAGED_SERVICES, charged, statement_lines
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.problems import billing_problem
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, constant, dtype, mapped, records_of
+from ledger_pipelines.frames import Series, column_of, constant, dtype, mapped, records_of, values_of
 from ledger_pipelines.money import RATE
 from ledger_pipelines.months import format_month
 
 #: The type that a line shows when its record's is none of the vocabulary: it bills nothing and is a problem.
 UNKNOWN = "Unknown"
 CUSTOM = "Custom"
+#: What a problem says of its record.
+_NAMING = ["month", "account_number", "id", "name", "written", "type"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,6 @@ class Vocabulary:
 
         return mapped(written, meant, pa.string())
 
-    @property
-    def prices(self) -> list[str]:
-        """The rates that its types bill."""
-        return [rate for rate in self.rates.values() if rate is not None]
-
 
 @dataclass(frozen=True, slots=True)
 class PricedCharges:
@@ -60,68 +57,70 @@ class PricedCharges:
     problems: Sequence[Problem]
 
 
-def from_source(
-    inputs: BillingInputs, terms: Terms, vocabulary: Vocabulary, source: str, overrides: str
-) -> pd.DataFrame:
-    """The source's records that have a statement, with its prices and what people have set of each.
+def from_source(inputs: BillingInputs, terms: Terms, source: str, overrides: str) -> pd.DataFrame:
+    """The source's records that have a `statement` (`Terms.with_statement`), with what people have set of each.
 
     What both a record and its override have is named `…_override` there.
     """
-    records = inputs.frame(source).merge(terms.frame[[*KEY, *vocabulary.prices]], on=KEY)
+    records = terms.with_statement(inputs.frame(source))
     edits = inputs.frame(overrides).rename(columns={"asset_id": "id", "user_id": "id"})
     return records.merge(
         in_force(edits, ["id"], terms.months), on=["month", "id"], how="left", suffixes=("", "_override")
     )
 
 
-def added_by_hand(
-    inputs: BillingInputs, terms: Terms, vocabulary: Vocabulary, source: str, thing: str
-) -> pd.DataFrame:
-    """What people have added, once for each statement of its account whose month has it, with its prices.
+def added_by_hand(inputs: BillingInputs, terms: Terms, source: str, thing: str) -> pd.DataFrame:
+    """What people have added, once for each `statement` (`Terms.with_statement`) of its account whose month has it.
 
     `thing` is the column that names, within an account, what a row is of.
     """
-    added = in_force(inputs.frame(source), ["account_number", thing], terms.months)
-    return added.merge(terms.frame[[*KEY, *vocabulary.prices]], on=KEY)
+    return terms.with_statement(in_force(inputs.frame(source), ["account_number", thing], terms.months))
 
 
-def charge(vocabulary: Vocabulary, sources: Mapping[str, pd.DataFrame], currency: str) -> PricedCharges:
+def charge(
+    vocabulary: Vocabulary, terms: Terms, sources: Mapping[str, pd.DataFrame], currency: str
+) -> PricedCharges:
     """One line for each record of each source type, also where it bills nothing.
 
-    Records have month, account_number, id, name, written (the type as somebody wrote it), type, custom_cost and the
-    vocabulary's prices. A type outside the vocabulary, and a Custom without a cost, bill 0 and are problems.
+    Records have month, account_number, statement, id, name, written (the type as somebody wrote it), type and
+    custom_cost. A type outside the vocabulary, and a Custom without a cost, bill 0 and are problems.
     """
     lines, problems = [], []
     for source_type, records in sources.items():
-        rates = _rates(records, vocabulary)
+        rates = _rates(vocabulary, terms, records)
         lines.append(
             statement_lines(
                 records.assign(
-                    source_type=source_type,
                     source_id=records["id"].astype(dtype(pa.string())),
-                    kind=vocabulary.kind,
-                    item=MANAGED_SERVICES,
                     description=vocabulary.describe(records["name"], records["type"]),
                     rate=rates,
                     amount=charged(rates, currency),
                 ),
-                currency,
+                source_type=source_type,
+                kind=vocabulary.kind,
+                item=MANAGED_SERVICES,
+                currency=currency,
             )
         )
         has_no_price = (records["type"] == UNKNOWN) | (
             (records["type"] == CUSTOM) & records["custom_cost"].isna()
         )
         problems += [
-            _problem(vocabulary, source_type, record) for record in records_of(records[has_no_price])
+            _problem(vocabulary, source_type, record)
+            for record in records_of(records.loc[has_no_price, _NAMING])
         ]
     return PricedCharges(lines, problems)
 
 
-def _rates(records: pd.DataFrame, vocabulary: Vocabulary) -> Series:
-    rates = constant(0, RATE, records)
-    for name, rate in vocabulary.rates.items():
-        if rate is not None:
-            rates = rates.mask(records["type"] == name, records[rate])
+def _rates(vocabulary: Vocabulary, terms: Terms, records: pd.DataFrame) -> Series:
+    """What each record costs: its type's price on its statement, or its own."""
+    types = {**vocabulary.rates, UNKNOWN: None}
+    nothing = constant(0, RATE, terms.frame)
+    # All statements' prices of the first type, then all of the next: each record's is looked up by its place there.
+    prices = pd.concat([nothing if rate is None else terms.frame[rate] for rate in types.values()])
+    begins = {name: number * len(terms.frame) for number, name in enumerate(types)}
+    places = mapped(records["type"], begins.get, pa.int64()) + records["statement"]
+    rates = column_of(values_of(prices).take(values_of(places)), records.index)
     return rates.mask(records["type"] == CUSTOM, records["custom_cost"].fillna(0))
 
 

@@ -27,7 +27,16 @@ from ledger_pipelines.billing.priced import CUSTOM
 from ledger_pipelines.billing.ticket_hours import charge_hours
 from ledger_pipelines.billing.users import FREE, PAID, charge_users
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, column_of, mapped, narrowed, records_of, to_arrow, to_pandas
+from ledger_pipelines.frames import (
+    Series,
+    column_of,
+    mapped,
+    narrowed,
+    records_of,
+    summed,
+    to_arrow,
+    to_pandas,
+)
 from ledger_pipelines.money import CHARGE
 from ledger_pipelines.months import last_day, month_of
 
@@ -111,10 +120,7 @@ def _added_up(lines: pa.Table) -> pd.DataFrame:
         "overage_charge": amounts.where((kinds == "backup") & (types == OVERAGE), 0),
         "total": amounts,
     }
-    # Arrow adds up all columns in one pass, pandas each in one of its own.
-    wide = pa.Table.from_pandas(sums[KEY].assign(**columns), preserve_index=False)
-    added_up = wide.group_by(KEY).aggregate([(name, "sum") for name in columns])
-    added = to_pandas(added_up.rename_columns([*KEY, *columns]))
+    added = summed(sums[KEY].assign(**columns), KEY, list(columns))
     return added.assign(**{name: narrowed(added[name], CHARGE) for name in CHARGES})
 
 

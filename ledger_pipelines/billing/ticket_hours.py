@@ -17,7 +17,7 @@ from ledger_pipelines.billing.lines import HOURLY_LABOR, charged, statement_line
 from ledger_pipelines.billing.month_hours import month_hours
 from ledger_pipelines.billing.outputs import TICKET_HOURS, UNBILLED_HOURS
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.frames import Series, constant, to_arrow
+from ledger_pipelines.frames import Series, constant, is_among, to_arrow
 
 _OWN_STATEMENT = ["asked", "account_number", "own"]
 
@@ -50,7 +50,7 @@ def charge_hours(inputs: BillingInputs, terms: Terms, currency: str) -> HourChar
     billed = billed.assign(units=billed_late(billed, hours.statements, hours.booked))
     by_statement = billed.groupby(KEY)["units"].sum().rename("late").reset_index()
     books = books.merge(by_statement, on=KEY, how="left")
-    tickets = hours.tickets.merge(terms.frame[KEY], on=KEY)
+    tickets = hours.tickets[is_among(hours.tickets, terms.frame, KEY)]
     regular = tickets.assign(ticket_month=constant(None, pa.date32(), tickets))
     return HourCharges(
         lines=pa.concat_tables([_lines(books, currency), _late_lines(billed, currency)]),
@@ -90,23 +90,24 @@ def _with_statements(late: pd.DataFrame, terms: Terms, statements: pd.DataFrame)
     own = statements[["asked", *KEY, "per_hour_ticket_cost"]].rename(
         columns={"month": "own", "per_hour_ticket_cost": "rate"}
     )
-    late = late.merge(own, on=_OWN_STATEMENT, how="left", indicator="then")
-    late = late.merge(terms.frame[KEY], on=KEY, how="left", indicator="now")
-    return late.assign(has_statement=late["now"] == "both", had_statement=late["then"] == "both")
+    late = late.assign(
+        has_statement=is_among(late, terms.frame, KEY), had_statement=is_among(late, own, _OWN_STATEMENT)
+    )
+    return late.merge(own, on=_OWN_STATEMENT, how="left")
 
 
 def _lines(books: pd.DataFrame, currency: str) -> pa.Table:
     lines = books[books["billable"] > 0]
     return _labor(
         lines.assign(
-            source_type="tickets",
-            source_id="hours",
-            type="hours",
-            description="Ticket hours over the prepaid allowance",
             rate=lines["per_hour_ticket_cost"],
             units=lines["billable"],
         ),
         currency,
+        source_type="tickets",
+        source_id="hours",
+        type="hours",
+        description="Ticket hours over the prepaid allowance",
     )
 
 
@@ -115,9 +116,7 @@ def _late_lines(billed: pd.DataFrame, currency: str) -> pa.Table:
     month = lines["own"].dt.strftime("%Y-%m")
     return _labor(
         lines.assign(
-            source_type="ticket",
             source_id=lines["ticket_number"],
-            type="late hours",
             description="Ticket "
             + lines["ticket_number"]
             + " of "
@@ -125,14 +124,20 @@ def _late_lines(billed: pd.DataFrame, currency: str) -> pa.Table:
             + ", recorded after that month was billed",
         ),
         currency,
+        source_type="ticket",
+        type="late hours",
     )
 
 
-def _labor(lines: pd.DataFrame, currency: str) -> pa.Table:
+def _labor(lines: pd.DataFrame, currency: str, **same: str) -> pa.Table:
     quantity = quantities(lines["units"])
     amount = charged(quantity * lines["rate"], currency)
     return statement_lines(
-        lines.assign(kind="hours", item=HOURLY_LABOR, quantity=quantity, amount=amount), currency
+        lines.assign(quantity=quantity, amount=amount),
+        kind="hours",
+        item=HOURLY_LABOR,
+        currency=currency,
+        **same,
     )
 
 

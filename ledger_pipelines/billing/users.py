@@ -21,7 +21,7 @@ from ledger_pipelines.billing.priced import (
     charge,
     from_source,
 )
-from ledger_pipelines.frames import constant, trimmed
+from ledger_pipelines.frames import joined, mapped, trimmed
 
 PAID, FREE = "Paid", "Free"
 
@@ -30,21 +30,20 @@ USER_TYPES = Vocabulary(
     noun="user",
     type_field="payment_type",
     rates={PAID: "per_user_cost", FREE: None, CUSTOM: None},
-    describe=lambda names, types: names + " (" + types + ")",
+    describe=lambda names, types: joined(names, " (", types, ")"),
 )
 
 
 def charge_users(inputs: BillingInputs, terms: Terms, currency: str) -> PricedCharges:
     """A line for each contact and for each user added by hand."""
     sources = {"contact": _contacts(inputs, terms), "manual_user": _by_hand(inputs, terms)}
-    return charge(USER_TYPES, sources, currency)
+    return charge(USER_TYPES, terms, sources, currency)
 
 
 def _contacts(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
-    contacts = from_source(inputs, terms, USER_TYPES, "contacts", "user_billing_overrides")
+    contacts = from_source(inputs, terms, "contacts", "user_billing_overrides")
     written = trimmed(contacts["payment_type"])
-    is_active = contacts["active"].fillna(True)
-    otherwise = constant(PAID, pa.string(), contacts).where(is_active, FREE)
+    otherwise = mapped(contacts["active"], lambda active: FREE if active is False else PAID, pa.string())
     return contacts.assign(
         name=labels(contacts["name"], "Contact", contacts["id"]),
         written=written,
@@ -53,7 +52,7 @@ def _contacts(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
 
 
 def _by_hand(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
-    manual = added_by_hand(inputs, terms, USER_TYPES, "manual_users", "full_name")
+    manual = added_by_hand(inputs, terms, "manual_users", "full_name")
     written = trimmed(manual["payment_type"])
     return manual.assign(
         name=labels(manual["full_name"], "User", manual["id"]),

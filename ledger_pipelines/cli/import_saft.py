@@ -90,6 +90,8 @@ def print_saft(outcome: SaftOutcome) -> None:
     told = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
     if outcome.unchanged:
         told += f", {outcome.unchanged:,} imported before"
+    if outcome.accounts:
+        told += f", {counted(outcome.accounts, 'account')} added to the chart"
     console.print(
         f"{escape(outcome.name)}: {escape(outcome.company)}, {describe_months(outcome.months)}: {told}; debits "
         f"{format_money(outcome.debit, outcome.currency)}.",

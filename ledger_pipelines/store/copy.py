@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import IO, Any, cast
 
@@ -33,9 +34,18 @@ def copy_in(connection: psycopg.Connection, table: sql.Identifier, frame: pa.Tab
     columns = sql.SQL(", ").join(map(sql.Identifier, frame.column_names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(table, columns)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for part in csv_parts(frame):
+        for part in _ahead(csv_parts(frame)):
             copy.write(part)
     return frame.num_rows
+
+
+def _ahead(parts: Iterator[memoryview]) -> Iterator[memoryview]:
+    """The parts, each made while the database is at the one before: two are in memory, and it waits for none."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = pool.submit(next, parts, None)
+            yield part
 
 
 def csv_parts(frame: pa.Table) -> Iterator[memoryview]:

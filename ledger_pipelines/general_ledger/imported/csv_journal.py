@@ -24,6 +24,8 @@ SOURCE_TYPES = (
     "imported",
     "manual",
 )
+_INVOICES = {"customer": "customer_invoice", "supplier": "vendor_invoice"}
+_NOBODY = ("", "")
 _OTHER_NAMES = {"ehf_invoice": "vendor_invoice"}
 _SHARED = ("date", "source_type", "source_id")
 _AS_THEY_ARE = ("account", "currency", "description", "reference", "kid", "invoice_number", "due_date")
@@ -65,11 +67,8 @@ def mistakes_of(lines: pa.Table, accounts: Collection[str]) -> list[str]:
 
 def named_parties(lines: pa.Table, controls: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
     """The customers and suppliers that lines on control accounts name: kind, and what stands in the file."""
-    return {
-        (kind, line["party"])
-        for line in lines.select(["account", "party"]).to_pylist()
-        if line["party"] is not None and (kind := _kind(line["account"], controls)) is not None
-    }
+    named = (_party(entry, line, controls) for entry in _entries(lines) for line in entry.lines)
+    return {party for party in named if party is not None}
 
 
 def csv_journal(
@@ -81,7 +80,7 @@ def csv_journal(
         head = _head(entry)
         heads.append(head)
         rows += [
-            _journal_line(head, place, line, controls, parties)
+            _journal_line(head, place, line, parties.get(_party(entry, line, controls) or _NOBODY))
             for place, line in enumerate(entry.lines, start=1)
         ]
     return sealed(
@@ -164,13 +163,11 @@ def _journal_line(
     head: Row,
     place: int,
     line: Row,
-    controls: Mapping[str, Collection[str]],
-    parties: Mapping[tuple[str, str], str],
+    party: str | None,
 ) -> dict[str, Any]:
     """The line, with a negative amount on the other side."""
-    amount = (line["debit"] or Decimal()) - (line["credit"] or Decimal())
+    amount = _amount(line)
     is_debit = amount > 0 or (amount == 0 and line["debit"] is not None)
-    kind = _kind(line["account"], controls)
     return {
         **{name: line[name] for name in _AS_THEY_ARE},
         "month": head["month"],
@@ -178,8 +175,24 @@ def _journal_line(
         "line": place,
         "debit": amount if is_debit else None,
         "credit": None if is_debit else -amount,
-        "party": None if kind is None or line["party"] is None else parties[kind, line["party"]],
+        "party": party,
     }
+
+
+def _amount(line: Row) -> Decimal:
+    debit: Decimal = line["debit"] or Decimal()
+    return debit - (line["credit"] or Decimal())
+
+
+def _party(entry: _Entry, line: Row, controls: Mapping[str, Collection[str]]) -> tuple[str, str] | None:
+    """Whose item the line is. An invoice that names nobody is still somebody's: of whom its document's id tells."""
+    kind = _kind(line["account"], controls)
+    if kind is None:
+        return None
+    if line["party"] is not None:
+        return kind, line["party"]
+    is_raising = _amount(line) > 0 if kind == "customer" else _amount(line) < 0
+    return (kind, _source_id(entry)) if is_raising and _source_type(entry) == _INVOICES[kind] else None
 
 
 def _kind(account: str, controls: Mapping[str, Collection[str]]) -> str | None:

@@ -31,6 +31,7 @@ from ledger_pipelines.sources.holded.models import (
     amount_of,
     is_draft,
 )
+from ledger_pipelines.sources.holded.payments import total_id
 from ledger_pipelines.sources.holded.values import epoch_seconds, local_date, local_midnight
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
 from ledger_pipelines.sources.http.credentials import HeaderKey, usable_key
@@ -400,4 +401,6 @@ def _unread_payment(document: Mapping[str, Any], row: Mapping[str, Any]) -> Prob
     found = problem(
         INTEGRATION, entity, row["id"], f"{label} {row['fault']}.", {"document": row["document_id"]}
     )
-    return replace(found, entity_type=_PAYMENT)
+    # A sum alone has no day to be booked on: it is named, and holds up no month.
+    is_sum = row["id"] == total_id(row["document_id"])
+    return replace(found, entity_type=_PAYMENT, is_blocking=not is_sum)

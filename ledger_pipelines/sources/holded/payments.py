@@ -65,7 +65,12 @@ def difference_from_total(
         f"has payments of {format_money(total, currency)} and says that {format_money(paid, currency)} were paid, so "
         f"that {format_money(paid - total, currency)} do not count"
     )
-    return [_row(f"{document_id}/payments", fault=told)]
+    return [_row(total_id(document_id), fault=told)]
+
+
+def total_id(document_id: str) -> str:
+    """What stands for all payments of a document together, where their sum is not what it says was paid."""
+    return f"{document_id}/paid"
 
 
 def _read(payment: object, payment_id: str, day: date, currency: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.workflows.general_ledger.import_journal import JournalOutcome, import_journal
+from ledger_pipelines_tests.workflows.general_ledger.books import reckon, reconciled, rows
 
 Importer = Callable[[str], JournalOutcome]
 HEADING = "entry,date,account,debit,credit,currency,description,source_type,source_id,party"
@@ -80,7 +81,7 @@ def test_a_supplier_s_invoice(take: Importer, connection: psycopg.Connection) ->
     assert lines_of(connection) == [
         ("6300", 10000, None, "NOK", None, None, None),
         ("2740", 2500, None, "NOK", None, None, None),
-        ("2400", None, 12500, "NOK", None, None, None),
+        ("2400", None, 12500, "NOK", "supplier:csv:R-7", None, None),
     ]
 
 
@@ -224,3 +225,26 @@ def test_closed_months_are_named(take: Importer, connection: psycopg.Connection)
     with pytest.raises(LedgerError, match="2025-03, which is closed"):
         take(f"{HEADING}\n{PAIR}")
     assert stored(connection) == before
+
+
+def test_the_rules_three_journals_in_the_sub_ledgers(take: Importer, connection: psycopg.Connection) -> None:
+    """A supplier's invoice and a customer's make a row each, a manual line none: the reconciliation shows it."""
+    take(SALE)
+    bought = "9,2025-03-10,6300,10000,,NOK,,ehf_invoice,R-7,\n9,,2740,2500,,NOK,,,,\n9,,2400,,12500,NOK,,,,\n"
+    manual = "12,2025-03-31,2400,,1000,NOK,,,,\n12,2025-03-31,6300,1000,,NOK,,,,\n"
+    take(f"{HEADING}\n{bought}{manual}")
+    reckon(connection, "2025-03")
+    query = "SELECT party, kid, amount, remaining_amount, status FROM {}"
+    assert rows(connection, query.format("customer_ledger")) == [
+        ("customer:974760673", "1234567890", 6250, 6250, "open")
+    ]
+    assert rows(connection, query.format("supplier_ledger")) == [
+        ("supplier:csv:R-7", None, 12500, 12500, "open")
+    ]
+    assert reconciled(connection, "2025-03", "2400") == {
+        "ledger_balance": "13500.00",
+        "sub_ledger_balance": "12500.00",
+        "difference": "1000.00",
+        "manual": "1000.00",
+        "explained": "1000.00",
+    }

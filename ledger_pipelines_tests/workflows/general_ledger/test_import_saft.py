@@ -12,15 +12,10 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.general_ledger.imported.comparisons import Comparison
-from ledger_pipelines.general_ledger.items import CONTROL_LINES, items_of
-from ledger_pipelines.general_ledger.matching import match
-from ledger_pipelines.general_ledger.sub_ledger import sub_ledger
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.store.copy import copy_out
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.months import ensure_months
@@ -128,36 +123,6 @@ def test_both_forms_give_the_same_tables_and_twice_changes_nothing(
         assert (again.added, again.unchanged, again.opening) == (0, 2, "unchanged")
         assert again.comparisons == first.comparisons
         assert stored(connection) == before
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_in_the_sub_ledgers(path: Path, take: Importer, connection: psycopg.Connection) -> None:
-    """The payment without a party settles 123456; what the parties open with beside the accounts is explained."""
-    if not path.is_file():
-        pytest.skip(f"../shared/data/{path.name} is not here")
-    take(path)
-    query = sql.SQL(
-        """SELECT {} FROM journal_lines JOIN journal_entries e ON e.month = journal_lines.month AND e.id = entry_id
-           JOIN accounts a ON a.number = account WHERE control IS NOT NULL"""
-    )
-    own = {"description": sql.SQL("journal_lines.description")}
-    columns = sql.SQL(", ").join(own.get(name, sql.Identifier(name)) for name in CONTROL_LINES.names)
-    items = items_of(copy_out(connection, query.format(columns), CONTROL_LINES))
-    matching = match(items.items)
-    month = date(2015, 10, 1)
-    months = [date(2015, number, 1) for number in range(1, 11)]
-    rows = [row for row in sub_ledger(matching, months).rows.to_pylist() if row["month"] == month]
-    assert [
-        (row["voucher"], row["kind"], row["remaining_amount"]) for row in rows if row["remaining_amount"]
-    ] == [
-        ("saft/opening/2015-01-01", "opening", Decimal("1234.56")),
-        ("saft/opening/2015-01-01", "opening", Decimal("1234.56")),
-    ]
-    (paid,) = [row for row in rows if row["invoice_number"] == "123456"]
-    assert (paid["status"], paid["amount"], paid["party"]) == ("paid", 12500, "supplier:999999999")
-    assert [(line.account, line.reason, line.amount) for line in items.outside] == [
-        ("1500", "openings", -1234560)
-    ]
 
 
 BAD = {
