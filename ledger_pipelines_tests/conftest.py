@@ -33,6 +33,8 @@ _FORGETFUL = {
     "full_page_writes": "off",
     "shared_buffers": "128MB",
 }
+#: Linux's folder in memory, and the bytes that must be free there: databases of all workers, and their servers' logs.
+_MEMORY, _ROOM = Path("/dev/shm"), 4 * 2**30
 _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
@@ -50,6 +52,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & _PROCESS_FIXTURES or _PROCESS_FOLDERS & set(item.path.parts):
             item.add_marker(pytest.mark.process)
+
+
+def short_folder(prefix: str) -> Path:
+    """A new folder with a short path, for a server: a Unix socket's name may have about a hundred characters.
+
+    It is in memory where there is room: of what a test's database costs, nearly all is making and removing files.
+    """
+    is_roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=_MEMORY if is_roomy else None))
 
 
 def _place(item: pytest.Item) -> int:
@@ -72,8 +83,7 @@ def months_of_the_definitions() -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
     """This worker's PostgreSQL."""
-    # A short path: a Unix socket's name may have about a hundred characters.
-    home = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
+    home = short_folder("ledger-tests-")
     server = EmbeddedServer(home, settings=_FORGETFUL)
     migrate(server.database("template_ledger"), first_month=FIRST_MONTH)
     yield server
@@ -94,7 +104,7 @@ def database(server: EmbeddedServer) -> Iterator[Database]:
     """A migrated database of the test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger STRATEGY file_copy")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
     yield server.database(name)
     _drop(server, name)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import psutil
 import pytest
@@ -18,6 +16,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.queries.month_overview import month_overviews
 from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 from ledger_pipelines_tests.cfo_sync.building import Books
+from ledger_pipelines_tests.conftest import short_folder
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import (
     MONTH_ASSETS,
@@ -35,8 +34,7 @@ from ledger_pipelines_tests.end_to_end.harness import (
 @pytest.fixture
 def embedded() -> Iterator[Ledger]:
     """The command in a fresh home, with the embedded database; whatever it leaves running fails the test."""
-    # A short path: a Unix socket's name may have about a hundred characters.
-    home = Path(tempfile.mkdtemp(prefix="up-"))
+    home = short_folder("up-")
     yield Ledger(home)
     left = processes_of(home)
     found = alive(left)
