@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.conftest import short_folder
 from ledger_pipelines_tests.homes.programs import Machine, other_user
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """An empty folder that every user may enter."""
-    made = Path(tempfile.mkdtemp(prefix="homes-"))
+    made = short_folder("homes-")
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
@@ -39,7 +39,7 @@ def machine(request: pytest.FixtureRequest, folder: Path) -> Machine:
 @pytest.fixture(scope="module")
 def made_home() -> Iterator[Path]:
     """A home whose cluster is made and not running, to be copied from: making one takes seconds."""
-    made = Path(tempfile.mkdtemp(prefix="homes-made-"))
+    made = short_folder("homes-made-")
     server = EmbeddedServer(made / "home")
     server.database()
     server.release()
