@@ -5,11 +5,9 @@ Without Dagster, so that the benchmark measures the same code that the asset run
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
@@ -71,7 +69,6 @@ def run_statements(
     rules work at the same time, and two such parts are in memory, however long the range. Tickets are read once.
     """
     with (
-        _quick_to_switch(),
         database.connect(application_name="ledger billing reader") as reader,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -102,21 +99,6 @@ def months_together(months: Sequence[date], companies: Mapping[date, int]) -> li
             parts.append([])
         parts[-1].append(month)
     return parts
-
-
-@contextmanager
-def _quick_to_switch() -> Iterator[None]:
-    """Lets the thread that feeds COPY run as soon as the database is ready for more.
-
-    It needs the interpreter for an instant, hundreds of times a month; by default the thread that reads would
-    keep it for five milliseconds each time.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(0.0002)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def frames_of(result: BillingResult) -> dict[str, pa.Table]:
