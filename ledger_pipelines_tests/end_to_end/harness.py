@@ -52,10 +52,18 @@ IMPORTED_TABLES = (
     "external_ids",
 )
 ACCRUAL_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
+#: The general ledger's: of them, those of suppliers and of VAT have rows only where there is something to say.
+JOURNAL_TABLES = ("journal_entries", "journal_lines")
+_REPORTS = ("customer_ledger", "customer_ledger_transactions", "ledger_reconciliation", "trial_balance")
+LEDGER_TABLES = (
+    *JOURNAL_TABLES,
+    *_REPORTS,
+    *("supplier_ledger", "supplier_ledger_transactions", "vat_summary"),
+)
 #: Every table that the months' runs fill.
-MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES)
+MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES, *JOURNAL_TABLES, *_REPORTS)
 #: The assets of Dagster: each fills the table of its name, but for the CFO's transactions, which are not ours.
-MONTH_ASSETS = (*MONTH_TABLES, "cfo_transactions")
+MONTH_ASSETS = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES, *LEDGER_TABLES, "cfo_transactions")
 _OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_", "HOLDED_", "FOURGEEKS_", "NOTION_", "CFO_")
 #: The commands that run steps.
 _RUNNING = {"close", "sync"}

@@ -14,7 +14,13 @@ import pytest
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES, Ledger, fetch, rows_and_places
+from ledger_pipelines_tests.end_to_end.harness import (
+    CODEX_TABLES,
+    LEDGER_TABLES,
+    Ledger,
+    fetch,
+    rows_and_places,
+)
 
 UNTIL = date(2025, 12, 31)
 MONTHS = [date(2025, number, 1) for number in range(1, 13)]
@@ -38,7 +44,7 @@ def test_a_year_of_a_real_codex_is_billed_and_billing_it_again_changes_nothing(
         _acme_dental_pays_for_march_what_a_person_works_out(database)
         assert first.statements() == {f"{month:%Y-%m}": ("draft", 37) for month in MONTHS}
         assert {table: change[1:] for table, change in first.changes().items()} == dict.fromkeys(
-            CODEX_TABLES, (0, 0)
+            (*CODEX_TABLES, *LEDGER_TABLES), (0, 0)
         )
 
         before = rows_and_places(database)
