@@ -60,6 +60,13 @@ def dtype(kind: pa.DataType) -> pd.ArrowDtype:
     return pd.ArrowDtype(kind)
 
 
+def dtype_of(values: Series) -> pa.DataType:
+    """The Arrow type of a column's values."""
+    kind: Any = values.dtype
+    found: pa.DataType = kind.pyarrow_dtype
+    return found
+
+
 def values_of(values: Series) -> pa.ChunkedArray[Any]:
     """A column's values as Arrow has them."""
     found: Any = pa.array(values, from_pandas=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.frames import constant, dtype, narrowed
+from ledger_pipelines.frames import constant, dtype, dtype_of, narrowed, to_pandas
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 from ledger_pipelines.tables.sub_ledgers import TRIAL_BALANCE
 from ledger_pipelines.tables.table import DATE
@@ -28,7 +28,12 @@ ZERO: Any = pa.scalar(0, LEDGER_AMOUNT).as_py()
 
 def summed(frame: pd.DataFrame, names: list[str], by: list[str] | None = None) -> pd.DataFrame:
     """The sums of these amounts by account and currency, or by other columns."""
-    sums = frame.groupby(by or KEY, as_index=False, sort=True)[names].sum()
+    keys = by or KEY
+    if frame.empty:
+        # A group of no rows has columns without a chunk, which pandas cannot merge.
+        kinds = {name: dtype_of(frame[name]) for name in keys} | dict.fromkeys(names, LEDGER_AMOUNT)
+        return to_pandas(pa.table({name: pa.array([], kind) for name, kind in kinds.items()}))
+    sums = frame.groupby(keys, as_index=False, sort=True)[names].sum()
     return sums.assign(**{name: narrowed(sums[name], LEDGER_AMOUNT) for name in names})
 
 
