@@ -120,6 +120,7 @@ def _print_summary(summary: RunSummary) -> None:
     tables.print_statements(summary.statements, console)
     tables.print_incomplete(summary.incomplete, console)
     tables.print_deferred_revenue(summary.deferred, console)
+    tables.print_control_accounts(summary.accounts, console)
     tables.print_changes(summary.changes, console)
     tables.print_checks(summary.checks, console)
     seconds = [f"{execution.step_name} {execution.seconds:.1f} s" for execution in summary.executions]

@@ -19,7 +19,12 @@ from ledger_pipelines.wording import counted
 if TYPE_CHECKING:
     from ledger_pipelines.closing.readiness import Reason
     from ledger_pipelines.runs.jobs import CheckOutcome
-    from ledger_pipelines.store.queries.summaries import DeferredRevenue, IncompleteStatement, MonthSummary
+    from ledger_pipelines.store.queries.summaries import (
+        ControlAccount,
+        DeferredRevenue,
+        IncompleteStatement,
+        MonthSummary,
+    )
 
 
 def print_statements(summaries: Sequence[MonthSummary], console: Console) -> None:
@@ -57,6 +62,21 @@ def print_deferred_revenue(rows: Sequence[DeferredRevenue], console: Console) ->
     if notices:
         told = ", ".join(f"{count} in {month}" for month, count in notices.items())
         console.print(f"Accrual notices: {told}.", highlight=False)
+
+
+def print_control_accounts(rows: Sequence[ControlAccount], console: Console) -> None:
+    """A row for each month, account and currency that the general ledger and its sub-ledgers were compared on."""
+    if not rows:
+        return
+    table = _table("General ledger", ("Month", "Account", "Cur."), ("Ledger", "Sub-ledger", "Unexplained"))
+    table.box = SIMPLE_HEAD
+    for row in rows:
+        amounts = (row.ledger_balance, row.sub_ledger_balance, row.unexplained)
+        cells = [format_amount(amount, row.currency) for amount in amounts]
+        if row.unexplained:
+            cells[-1] = f"[red]{cells[-1]}[/]"
+        table.add_row(format_month(row.month), row.account, row.currency, *cells)
+    console.print(table)
 
 
 def print_changes(changes: Mapping[str, Mapping[str, int]], console: Console) -> None:

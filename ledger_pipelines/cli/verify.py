@@ -13,16 +13,20 @@ from rich.table import Table
 
 from ledger_pipelines.cli.context import console, enter, today
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.money import format_amount
+from ledger_pipelines.money import format_amount, format_money
 from ledger_pipelines.wording import counted
 
 if TYPE_CHECKING:
     from ledger_pipelines.workflows.general_ledger.verification import Verification
 
-_AMOUNTS = (
-    *("ledger_balance", "sub_ledger_balance", "difference"),
-    *("manual", "before_sync_start", "openings", "party_not_found", "unexplained"),
-)
+_AMOUNTS = ("ledger_balance", "sub_ledger_balance", "difference", "unexplained")
+#: What may explain a difference, as people read it.
+_REASONS = {
+    "manual": "manual lines",
+    "before_sync_start": "before LEDGER_SYNC_START_DATE",
+    "openings": "openings",
+    "party_not_found": "lines without a party",
+}
 
 
 def verify(
@@ -59,21 +63,38 @@ def parse_day(text: str) -> date:
 def _print(found: Verification, days: int) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"As of {found.day}", title_justify="left")
     table.add_column("Account")
-    for name in _AMOUNTS:
-        table.add_column(name.replace("_", " ").capitalize(), justify="right")
-    table.add_column("Currency")
+    # Without lines between the columns: no amount may be cut on a narrow terminal.
+    for heading in ("Ledger", "Sub-ledger", "Difference", "Unexplained"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Cur.", no_wrap=True)
     for row in found.rows:
         amounts = [format_amount(row[name], row["currency"]) for name in _AMOUNTS]
         table.add_row(escape(row["account"]), *amounts, row["currency"])
     console.print(table)
+    for row in found.rows:
+        reasons = [
+            f"{told} {format_money(row[name], row['currency'])}"
+            for name, told in _REASONS.items()
+            if row[name]
+        ]
+        if reasons:
+            console.print(
+                f"{row['account']} is explained by {', '.join(reasons)}.", highlight=False, soft_wrap=True
+            )
     if not found.entries:
         console.print(f"No entry on a control account in the {counted(days, 'day')} up to {found.day}.")
         return
     entries = Table(
         box=SIMPLE_HEAD, pad_edge=False, title="Entries on control accounts", title_justify="left"
     )
-    for heading in ("Date", "Entry", "Account", "Party", "Amount", "Left in its rows", "Currency"):
-        entries.add_column(heading, justify="right" if heading in ("Amount", "Left in its rows") else "left")
+    for heading in ("Date", "Entry", "Account", "Party", "Amount", "Left in its rows", "Cur."):
+        is_amount = heading in ("Amount", "Left in its rows")
+        entries.add_column(
+            heading,
+            justify="right" if is_amount else "left",
+            no_wrap=is_amount or heading in ("Date", "Cur."),
+            overflow="fold",
+        )
     for posted, entry, account, party, amount, currency, left in found.entries:
         entries.add_row(
             str(posted),

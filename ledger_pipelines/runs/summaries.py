@@ -9,10 +9,12 @@ from datetime import date
 from ledger_pipelines.runs.jobs import CheckOutcome, RunOutcome
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.queries.summaries import (
+    ControlAccount,
     DeferredRevenue,
     IncompleteStatement,
     MonthSummary,
     StepExecution,
+    control_accounts,
     deferred_revenue,
     incomplete_statements,
     month_summaries,
@@ -37,6 +39,7 @@ class RunSummary:
     statements: list[MonthSummary] = field(default_factory=list)
     incomplete: list[IncompleteStatement] = field(default_factory=list)
     deferred: list[DeferredRevenue] = field(default_factory=list)
+    accounts: list[ControlAccount] = field(default_factory=list)
 
 
 def summarise(database: Database, months: Sequence[date], outcome: RunOutcome) -> RunSummary:
@@ -53,4 +56,5 @@ def summarise(database: Database, months: Sequence[date], outcome: RunOutcome) -
             statements=month_summaries(connection, months) if billed else [],
             incomplete=incomplete_statements(connection, months) if billed else [],
             deferred=deferred_revenue(connection, months) if accrued else [],
+            accounts=control_accounts(connection, months) if "sub_ledgers" in done else [],
         )

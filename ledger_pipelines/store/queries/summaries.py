@@ -40,6 +40,18 @@ class DeferredRevenue:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlAccount:
+    """An account of a month that a sub-ledger explains, in a currency: what both have, and what nothing explains."""
+
+    month: date
+    account: str
+    currency: str
+    ledger_balance: Decimal
+    sub_ledger_balance: Decimal
+    unexplained: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class StepExecution:
     """A step that a run executed: how it ended, how many seconds it took, and its counts by name."""
 
@@ -129,6 +141,16 @@ def deferred_revenue(connection: psycopg.Connection, months: Sequence[date]) -> 
         [list(months)],
     ).fetchall()
     return [DeferredRevenue(*row) for row in rows]
+
+
+def control_accounts(connection: psycopg.Connection, months: Sequence[date]) -> list[ControlAccount]:
+    """The reconciled accounts of these months, in order."""
+    rows = connection.execute(
+        """SELECT month, account, currency, ledger_balance, sub_ledger_balance, unexplained
+           FROM ledger_reconciliation WHERE month = ANY(%s) ORDER BY month, account, currency""",
+        [list(months)],
+    ).fetchall()
+    return [ControlAccount(*row) for row in rows]
 
 
 def read_statements(connection: psycopg.Connection, months: Sequence[date]) -> tuple[Any, Any]:
