@@ -98,7 +98,7 @@ def sub_ledger_findings(
                 month,
                 items_that_do_not_add_up(step.connection, table, month),
                 heading="items whose changes do not come to what remains of them",
-                severity=_ERROR,
+                severity=_severity(step, month),
             )
             yield closed_month_finding(
                 step, table, month, changes[table][month], found.frames[table], shown=shown
@@ -111,7 +111,7 @@ def sub_ledger_findings(
             month,
             unexplained.select(["account", "unexplained", "currency"]),
             heading="accounts of which the general ledger says otherwise than the sub-ledger",
-            severity=_ERROR,
+            severity=_severity(step, month),
             advice="`ledger verify` lists the entries beside the rows that they made.",
         )
         yield rows_finding(
@@ -123,6 +123,11 @@ def sub_ledger_findings(
             severity=_WARN,
             advice="Say what they pay with `ledger match`.",
         )
+
+
+def _severity(step: Step, month: date) -> dg.AssetCheckSeverity:
+    """Of an open month an error. What an earlier month brings after a month was closed is the first open one's to take."""
+    return _WARN if month in step.closed else _ERROR
 
 
 def report_findings(
