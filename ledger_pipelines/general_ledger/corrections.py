@@ -48,8 +48,9 @@ def corrections(
 ) -> Corrections:
     """What is to be written where `desired` entries (`ENTRIES`) meet posted ones.
 
-    `posted` are the posted entries of the same documents and all of these open months; `gone` the documents that count no
-    more (`month`, `source_system`, `source_id`). Entries of other `systems` are nobody's to correct: they were imported.
+    `posted` are all posted entries of the same documents, and of those that have any in these open months; `gone` are the
+    documents that count no more (`month`, `source_system`, `source_id`). Entries of other `systems` are nobody's to
+    correct: they were imported.
     """
     chains: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for row in posted.to_pylist():
@@ -87,34 +88,35 @@ def _take_back(
 ) -> None:
     """A document that nobody wants an entry of: what is posted of it is reversed.
 
-    It is so where the document is removed, and where its own month was reopened and has it no more. Where a reopened
-    month holds the reversal of one that has not changed after all, that one is reversed.
+    It is so where the document is removed. Where it is not, what these months posted of it last has no effect: neither
+    its entries nor the reversals of other months' entries. What another month said of it since stays.
     """
-    live, revision = _live(chain), _next_revision(chain)
-    if live is not None:
-        into = removed_in or (live["month"] if live["month"] in months else None)
-        if into is not None:
-            found.reversals.append(live | {"into": into, "revision": revision})
-    elif removed_in is None:
-        last = max(chain, key=lambda row: row["revision"])
-        if last["reverses"] is not None and last["month"] in months:
-            reversed_entry = next((row for row in chain if row["id"] == last["reverses"]), None)
-            if reversed_entry is None or reversed_entry["month"] not in months:
-                found.reversals.append(last | {"into": last["month"], "revision": revision})
+    in_force = _in_force(chain)
+    if removed_in is not None:
+        wrong = [row for row in in_force if row["reverses"] is None]
+    else:
+        elsewhere = max((row["revision"] for row in chain if row["month"] not in months), default=-1)
+        ours = {row["id"] for row in chain if row["revision"] > elsewhere}
+        wrong = [row for row in in_force if row["id"] in ours and row["reverses"] not in ours]
+    for revision, row in enumerate(wrong, _next_revision(chain)):
+        found.reversals.append(row | {"into": removed_in or row["month"], "revision": revision})
+
+
+def _in_force(chain: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of a document that have effect, the newest first: those that no other one with effect reverses."""
+    taken_back: set[str] = set()
+    found = []
+    for row in sorted(chain, key=lambda row: -row["revision"]):
+        if row["id"] not in taken_back:
+            found.append(row)
+            if row["reverses"] is not None:
+                taken_back.add(row["reverses"])
+    return found
 
 
 def _live(chain: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The entry of a document that has effect: neither reversed, nor a reversal."""
-    taken_back: set[str] = set()
-    live = None
-    for row in sorted(chain, key=lambda row: -row["revision"]):
-        if row["id"] in taken_back:
-            continue
-        if row["reverses"] is not None:
-            taken_back.add(row["reverses"])
-        elif live is None:
-            live = row
-    return live
+    """The entry of a document that has effect and reverses none."""
+    return next((row for row in _in_force(chain) if row["reverses"] is None), None)
 
 
 def _next_revision(chain: Sequence[dict[str, Any]]) -> int:

@@ -5,9 +5,10 @@ Amounts are positive on the side that raises the account: debits of receivables,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import reduce
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow as pa
 from ledger_pipelines.frames import narrowed, to_arrow, to_pandas
 from ledger_pipelines.general_ledger.balances import KEY, filled, of_month, summed, until
 from ledger_pipelines.general_ledger.items import ControlItems
-from ledger_pipelines.general_ledger.matched import Carried, Matching
+from ledger_pipelines.general_ledger.matched import BEFORE_SYNC_START, Carried, Item, Matching
 from ledger_pipelines.general_ledger.sub_ledger import decimal_of
 from ledger_pipelines.months import month_of
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
@@ -45,8 +46,25 @@ def explained(
 
     An item whose party is found later is taken off from that month on.
     """
-    parts = [(line.day, line.account, line.currency, line.reason, line.amount) for line in items.outside]
-    parts += _without_row(matching, carried)
+    return _explained([*_outside(items), *_without_row(matching, carried)], until)
+
+
+def explained_beside(
+    items: ControlItems, booked: pa.Table, *, sync_start: date | None = None, until: date | None = None
+) -> pa.Table:
+    """What of the control accounts has no row in sub-ledgers as they stand (`booked`: `TRANSACTIONS`), whatever a run
+    would find now; by month and reason (`EXPLAINED`), up to a day or to the end.
+    """
+    since: dict[str, date] = {}
+    days: list[Any] = booked["date"].to_pylist()
+    for name in ("item", "settlement"):
+        keys: list[Any] = booked[name].to_pylist()
+        for key, day in zip(keys, days, strict=True):
+            since[key] = min(day, since.get(key, day))
+    return _explained([*_outside(items), *_beside(items.items, since, sync_start)], until)
+
+
+def _explained(parts: Iterable[tuple[date, str, str, str, int]], until: date | None) -> pa.Table:
     rows = [
         {
             "month": month_of(day),
@@ -59,6 +77,24 @@ def explained(
         if until is None or day <= until
     ]
     return pa.Table.from_pylist(rows, EXPLAINED)
+
+
+def _outside(items: ControlItems) -> Iterator[tuple[date, str, str, str, int]]:
+    for line in items.outside:
+        yield line.day, line.account, line.currency, line.reason, line.amount
+
+
+def _beside(
+    items: Iterable[Item], since: Mapping[str, date], sync_start: date | None
+) -> Iterator[tuple[date, str, str, str, int]]:
+    for item in items:
+        amount, found = item.amount if item.is_raising else -item.amount, since.get(item.id)
+        if found is None and sync_start is not None and item.day < sync_start:
+            yield item.day, item.account, item.currency, BEFORE_SYNC_START, amount
+        elif item.party is None:
+            yield item.day, item.account, item.currency, "party_not_found", amount
+            if found is not None:
+                yield found, item.account, item.currency, "party_not_found", -amount
 
 
 def _without_row(matching: Matching, carried: Carried | None) -> Iterator[tuple[date, str, str, str, int]]:

@@ -109,21 +109,24 @@ def months_of_journal(connection: psycopg.Connection) -> list[date]:
 
 
 def read_posted(connection: psycopg.Connection, months: Sequence[date], sources: pa.Table) -> pa.Table:
-    """The posted entries of these documents (`source_system`, `source_id`), and all of these months (`POSTED`)."""
+    """The posted entries (`POSTED`) of these documents (`source_system`, `source_id`), and of all that have any in these
+    months: in whatever month they stand.
+    """
     with connection.transaction(force_rollback=True):
         connection.execute(
             "CREATE TEMPORARY TABLE wanted (source_system text, source_id text) ON COMMIT DROP"
         )
         copy_in(connection, sql.Identifier("pg_temp", "wanted"), sources)
+        connection.execute(
+            """INSERT INTO pg_temp.wanted SELECT source_system, source_id FROM journal_entries
+               WHERE status = 'posted' AND month = ANY(%s)""",
+            [list(months)],
+        )
         connection.execute("ANALYZE pg_temp.wanted")
         query = sql.SQL(
-            """SELECT {columns} FROM journal_entries e WHERE status = 'posted' AND
-                   (month = ANY({months}) OR EXISTS (SELECT FROM pg_temp.wanted w WHERE w.source_system = e.source_system
-                                                     AND w.source_id = e.source_id))"""
-        ).format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, POSTED.names)),
-            months=sql.Literal(list(months)),
-        )
+            """SELECT {} FROM journal_entries e WHERE status = 'posted' AND EXISTS
+                   (SELECT FROM pg_temp.wanted w WHERE w.source_system = e.source_system AND w.source_id = e.source_id)"""
+        ).format(sql.SQL(", ").join(map(sql.Identifier, POSTED.names)))
         return copy_out(connection, query, POSTED)
 
 

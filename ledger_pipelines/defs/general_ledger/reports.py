@@ -14,7 +14,7 @@ from ledger_pipelines.orchestration.selection import selected
 from ledger_pipelines.orchestration.steps import executed_step
 from ledger_pipelines.store.queries.sub_ledgers import draft_share
 from ledger_pipelines.tables import TABLES
-from ledger_pipelines.workflows.general_ledger.reports import REPORTS, reports
+from ledger_pipelines.workflows.general_ledger.reports import REPORTS, update_reports
 
 _DEPS = {
     "trial_balance": [dg.AssetDep("journal_lines", partition_mapping=SO_FAR)],
@@ -39,11 +39,14 @@ def ledger_reports(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Add the journal up by account, replace the months, say how much of it is draft."""
     with executed_step(context, ledger, "ledger_reports") as step:
-        frames = reports(step.connection, step.months, fiscal_year=int(ledger.settings.fiscal_year_start))
-        changes = step.write(frames, step.months)
+        frames, changes = update_reports(step, fiscal_year=int(ledger.settings.fiscal_year_start))
         for table in REPORTS:
-            for month in step.months:
-                change = changes[table][month]
+            for month, change in changes[table].items():
+                if month not in step.months:
+                    if change.added + change.removed:
+                        counts = {"dagster/partition_row_count": change.rows, "rows_added": change.added}
+                        step.report_unasked(table, month, counts | {"rows_removed": change.removed})
+                    continue
                 rows = booked_or_computed(step, table, month, change, frames[table])
                 shown = {"preview": preview(rows, TABLES[table].preview, rows=50)}
                 drafts, entries = draft_share(step.connection, month)

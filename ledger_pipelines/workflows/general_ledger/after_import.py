@@ -13,7 +13,7 @@ from ledger_pipelines.store.journal import months_of_journal
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.snapshots import computed_months
 from ledger_pipelines.workflows.general_ledger.posting import post
-from ledger_pipelines.workflows.general_ledger.reports import reports, update_sub_ledgers
+from ledger_pipelines.workflows.general_ledger.reports import update_reports, update_sub_ledgers
 from ledger_pipelines.workflows.general_ledger.sub_ledgers import CUSTOMER
 from ledger_pipelines.workflows.step import Step
 
@@ -48,5 +48,4 @@ def update_ledgers(database: Database, settings: Settings, months: Iterable[date
         )
         post(step, [month for month in imported if month not in closed])
         update_sub_ledgers(step, sync_start=settings.sync_start_date)
-        fiscal_year = int(settings.fiscal_year_start)
-        step.write(reports(connection, span, fiscal_year=fiscal_year), span)
+        update_reports(step, fiscal_year=int(settings.fiscal_year_start))

@@ -36,7 +36,7 @@ from ledger_pipelines.workflows.general_ledger.sub_ledgers import (
 from ledger_pipelines.workflows.step import Changes, Step
 
 _DEFERRED = "deferred_revenue"
-REPORTS = ("trial_balance", "vat_summary")
+_TRIAL_BALANCE, _VAT_SUMMARY = REPORTS = ("trial_balance", "vat_summary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,20 @@ def _deferred(connection: psycopg.Connection, account: str, months: Sequence[dat
     )
 
 
+def update_reports(step: Step, *, fiscal_year: int) -> tuple[dict[str, pa.Table], dict[str, Changes]]:
+    """Makes the step's months of trial balance and VAT summary what the journal says: the frames, and the changes.
+
+    So it does with open months that were reckoned before: they carry on what an earlier one brings.
+    """
+    months = sorted({*step.months, *step.open(computed_months(step.connection, _TRIAL_BALANCE))})
+    frames = reports(step.connection, months, fiscal_year=fiscal_year)
+    changes: dict[str, Changes] = {**step.write(frames, months)}
+    record_snapshot(
+        step.connection, _TRIAL_BALANCE, step.open(months), taken_at=datetime.now(UTC), is_complete=True
+    )
+    return frames, changes
+
+
 def reports(
     connection: psycopg.Connection, months: Sequence[date], *, fiscal_year: int
 ) -> dict[str, pa.Table]:
@@ -139,8 +153,8 @@ def reports(
         lines = read_vat_lines(connection, VAT_LINES, months, vat_accounts)
     kinds = {number: kind for number, kind, _ in chart}
     return {
-        "trial_balance": trial_balance(movements, kinds, months, fiscal_year=fiscal_year),
-        "vat_summary": vat_summary(lines, vat_accounts),
+        _TRIAL_BALANCE: trial_balance(movements, kinds, months, fiscal_year=fiscal_year),
+        _VAT_SUMMARY: vat_summary(lines, vat_accounts),
     }
 
 

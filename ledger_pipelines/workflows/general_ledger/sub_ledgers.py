@@ -19,7 +19,7 @@ from ledger_pipelines.general_ledger.due_dates import Terms
 from ledger_pipelines.general_ledger.items import CONTROL_LINES, UNITS, ControlItems, items_of
 from ledger_pipelines.general_ledger.matched import Carried, Item, Matching, PersonsMatch
 from ledger_pipelines.general_ledger.matching import match
-from ledger_pipelines.general_ledger.reconciliation import explained
+from ledger_pipelines.general_ledger.reconciliation import explained, explained_beside
 from ledger_pipelines.general_ledger.sub_ledger import (
     ROWS,
     TRANSACTIONS,
@@ -75,7 +75,7 @@ class _Read:
 
     items: ControlItems
     persons: list[PersonsMatch]
-    #: The transactions up to the last closed month.
+    #: The transactions up to the last closed month, that is reckoned or before.
     booked: pa.Table
     controls: Mapping[str, str]
     #: Those of people's matches that the whole journal has.
@@ -92,7 +92,8 @@ def sub_ledgers(
 ) -> SubLedgers:
     """The sub-ledgers of these months as the journal and people have them now; writes nothing.
 
-    What has no row is that of the months' ends, or of a day (`as_of`).
+    What has no row is that of the months' ends, or of a day (`as_of`); of closed months, what has none in the rows that
+    they keep.
     """
     if not months:
         return SubLedgers({table: _empty(table) for table in OUTPUT_TABLES}, [], [])
@@ -109,7 +110,11 @@ def sub_ledgers(
         booked = _rebooked(booked, found.transactions, [month for month in wanted if month not in closed])
         rows.append(rows_of_months(found.rows, wanted))
         transactions.append(rows_of_months(found.transactions, wanted))
-        spans.append(Span(wanted, explained(read.items, matching, carried, until=as_of), matching, carried))
+        beside = explained_beside(read.items, read.booked, sync_start=sync_start, until=as_of)
+        reckoned = explained(read.items, matching, carried, until=as_of)
+        for without_row, is_closed in ((beside, True), (reckoned, False)):
+            if of_span := [month for month in wanted if (month in closed) == is_closed]:
+                spans.append(Span(of_span, without_row, matching, carried))
     frames = _by_table(pa.concat_tables(rows), pa.concat_tables(transactions), read.controls)
     problems = [problem for span in spans for problem in _problems(span)]
     return SubLedgers(frames, spans, problems + _orphans(read, spans[-1]))
@@ -154,7 +159,7 @@ def _read(connection: psycopg.Connection, until: date, closed: frozenset[date]) 
             ).fetchall()
         ]
         booked = [TRANSACTIONS.empty_table()]
-        base = max((month for month in closed if month < until), default=None)
+        base = max((month for month in closed if month <= until), default=None)
         if base is not None:
             # Those of open months among closed ones, too: what they allocated is part of what the closed one left.
             booked += [read_transactions(connection, TRANSACTIONS, table, base) for table in TABLES.values()]

@@ -13,7 +13,7 @@ from ledger_pipelines.months import parse_month
 from ledger_pipelines.store.executions import Execution
 from ledger_pipelines.store.journal import add_posted, replace_drafts
 from ledger_pipelines.store.periods import close_months, closed_months
-from ledger_pipelines.workflows.general_ledger.reports import reports, update_sub_ledgers
+from ledger_pipelines.workflows.general_ledger.reports import update_reports, update_sub_ledgers
 from ledger_pipelines.workflows.step import Changes, Step
 from ledger_pipelines_tests.general_ledger.journals import Entry, journal_of
 
@@ -49,7 +49,7 @@ def reckon(
     wanted = [parse_month(month) for month in months]
     step = step_of(connection, wanted)
     changes = update_sub_ledgers(step, sync_start=sync_start).changes
-    return changes | step.write(reports(connection, wanted, fiscal_year=fiscal_year), wanted)
+    return changes | update_reports(step, fiscal_year=fiscal_year)[1]
 
 
 def close(connection: psycopg.Connection, *months: str) -> None:

@@ -226,6 +226,39 @@ def test_a_reversal_whose_reason_is_gone_in_a_reopened_month_is_reversed(books: 
     ]
 
 
+def test_news_that_is_none_in_a_reopened_month_leaves_what_was_there_before(books: Books) -> None:
+    """February changed January's invoice from 100 to 80; reopened, it says nothing of it: 100 it is."""
+    books.put("invoices", JAN, document("a", "100"))
+    books.post(JAN)
+    books.close(JAN)
+    books.put("invoices", FEB, document("a", "80"))
+    books.post(FEB)
+    books.close(FEB)
+    books.reopen(FEB)
+    books.put("invoices", FEB)
+    for _ in range(2):
+        books.post(FEB)
+        assert books.balances() == {"1500": Decimal(100), "3000": Decimal(-100)}
+    books.close(FEB)
+    books.post(FEB, MAR)
+    assert books.balances() == {"1500": Decimal(100), "3000": Decimal(-100)}
+
+
+def test_a_reopened_month_does_not_reverse_again_what_a_later_closed_one_reversed(books: Books) -> None:
+    """January's payment was taken out in February, which is closed: January, reopened, holds it still."""
+    one = document("a", "1000")
+    books.put("invoices", JAN, one)
+    books.put("invoice_payments", JAN, payment("a/p", one, "1000", date(2025, 1, 20)))
+    books.post(JAN)
+    books.close(JAN)
+    books.put("invoice_payments", FEB, payment("a/p", one, "1000", date(2025, 1, 20), is_removed=True))
+    books.post(FEB)
+    books.close(FEB)
+    books.reopen(JAN)
+    books.post(JAN)
+    assert books.balances() == {"1500": Decimal(1000), "3000": Decimal(-1000)}
+
+
 def _crypto(connection: psycopg.Connection, status: str = "paid") -> None:
     connection.execute("INSERT INTO crypto_clients (id, name) VALUES (1, 'Alps Blockchain')")
     connection.execute(

@@ -266,6 +266,15 @@ def test_the_trial_balance_carries_on_and_begins_anew_with_the_fiscal_year(
     assert balance("2025-01") == {"1500": (1000, 1300), "3000": (-1000, -1300)}
 
 
+def test_a_later_month_carries_on_what_an_earlier_one_brings(connection: psycopg.Connection) -> None:
+    write(connection, invoice("i", "2025-02-10", 300))
+    reckon(connection, "2025-01", "2025-02")
+    write(connection, invoice("late", "2025-01-10", 1000))
+    reckon(connection, "2025-01")
+    openings = "SELECT account, opening, closing FROM trial_balance WHERE month = '2025-02-01' ORDER BY 1"
+    assert rows(connection, openings) == [("1500", 1000, 1300), ("3000", -1000, -1300)]
+
+
 def test_the_sum_of_all_entries_is_the_trial_balance(connection: psycopg.Connection) -> None:
     write(connection, *quarter())
     reckon(connection, *MONTHS)

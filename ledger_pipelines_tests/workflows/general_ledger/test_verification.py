@@ -21,7 +21,14 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.workflows.general_ledger.payment_matches import add_match, candidates, undo_match
 from ledger_pipelines.workflows.general_ledger.verification import verify as compare
 from ledger_pipelines_tests.general_ledger.journals import ACME, OTHER, entry, invoice, payment
-from ledger_pipelines_tests.workflows.general_ledger.books import close, reckon, remaining, rows, write
+from ledger_pipelines_tests.workflows.general_ledger.books import (
+    close,
+    reckon,
+    reconciled,
+    remaining,
+    rows,
+    write,
+)
 
 TODAY = date(2025, 2, 20)
 Command = Callable[..., str]
@@ -59,6 +66,37 @@ def books(connection: psycopg.Connection) -> psycopg.Connection:
     )
     reckon(connection, "2025-01", "2025-02")
     return connection
+
+
+def test_a_match_that_no_row_has_yet_is_no_difference(
+    connection: psycopg.Connection, database: Database
+) -> None:
+    """A person says whose the line is: before the next run, and of a closed month, which keeps its rows."""
+
+    def unexplained(day: date) -> list[str]:
+        return compare(database, today=date(2025, 3, 1), as_of=day, days=7, sync_start=None).unexplained
+
+    write(
+        connection,
+        invoice("i", "2025-01-10", 100),
+        payment("p", "2025-01-12", 100, None, source_type="imported"),
+    )
+    reckon(connection, "2025-01")
+    add_match(database, "books/p", "books/i", None, person="ann")
+    assert unexplained(date(2025, 1, 31)) == unexplained(date(2025, 1, 20)) == []
+    reckon(connection, "2025-01")
+    close(connection, "2025-01")
+    undo_match(database, 1, person="ann")
+    reckon(connection, "2025-01", "2025-02")
+    assert reconciled(connection, "2025-02", "1500") == {}
+    for day in (
+        date(2025, 1, 11),
+        date(2025, 1, 12),
+        date(2025, 1, 31),
+        date(2025, 2, 10),
+        date(2025, 2, 28),
+    ):
+        assert unexplained(day) == []
 
 
 def test_verify_prints_the_reconciliation_and_the_last_entries(
