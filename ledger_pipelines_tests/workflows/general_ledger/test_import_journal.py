@@ -201,6 +201,9 @@ def test_a_file_that_is_no_text(connection: psycopg.Connection, tmp_path: Path) 
     path.write_bytes(f"{HEADING}\n1,2025-03-31,1920,5,,NOK,Blåbær,,,".encode("latin-1"))
     with pytest.raises(LedgerError, match=r"not UTF-8 text \(line 2\)"):
         import_journal(connection, path)
+    path.write_bytes(f"{HEADING}\n1,2025-03-31,1920,5,,NOK,a\0b,,,".encode())
+    with pytest.raises(LedgerError, match=r"no text \(line 2 has a NUL character\)"):
+        import_journal(connection, path)
     with pytest.raises(LedgerError, match="cannot be read"):
         import_journal(connection, tmp_path / "missing.csv")
 
