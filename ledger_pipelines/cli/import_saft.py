@@ -52,14 +52,17 @@ def saft(files: _Files, schema: _Schema = None) -> None:
 
     database, settings, months = enter(), read_settings(), set[date]()
     compiled = None if schema is None else read_schema(schema)
-    with database.connect() as connection, _progress(files) as (on_bytes, on_posted):
-        outcomes = import_saft(
-            connection, files, settings, schema=compiled, on_bytes=on_bytes, on_posted=on_posted
-        )
-        for outcome in outcomes:
-            months.update(outcome.months)
-            print_saft(outcome)
-    update_ledgers(database, settings, months)
+    try:
+        with database.connect() as connection, _progress(files) as (on_bytes, on_posted):
+            outcomes = import_saft(
+                connection, files, settings, schema=compiled, on_bytes=on_bytes, on_posted=on_posted
+            )
+            for outcome in outcomes:
+                months.update(outcome.months)
+                print_saft(outcome)
+    finally:
+        # Those before one that is refused are posted: their sub-ledgers must not lack them.
+        update_ledgers(database, settings, months)
 
 
 @contextmanager
