@@ -177,6 +177,8 @@ def test_an_entry_that_was_imported_with_other_content(
     altered = Saft([sale("1"), sale("2", amount="250.00"), sale("3")])
     with pytest.raises(LedgerError, match=r"A-2 .*imported with 100.00 NOK .* has 250.00 NOK"):
         take(altered)
+    with pytest.raises(LedgerError, match=r"A-2 .*imported with 100.00 NOK .* has 100.00 EUR"):
+        take(Saft([sale("2")], currency="EUR"))
     assert stored(connection) == before
     (error,) = open_errors(connection)
     assert error[1:5] == ("saft", "import", "journal_entry", "saft/2025/A/2")
