@@ -13,6 +13,7 @@ from datetime import date
 from operator import attrgetter
 
 from ledger_pipelines.general_ledger.allocating import Allocating
+from ledger_pipelines.general_ledger.garbage import collection_paused
 from ledger_pipelines.general_ledger.item_index import Party
 from ledger_pipelines.general_ledger.matched import (
     BEFORE_SYNC_START,
@@ -42,8 +43,9 @@ def match(
 
     `persons` are people's matches. Items before `sync_start` count only where exactly one invoice fits.
     """
-    run = _Run(persons, carried, sync_start)
-    return run.over(list(items))
+    # Nothing that a pass makes is garbage before its end: looking for it takes two fifths of the time.
+    with collection_paused():
+        return _Run(persons, carried, sync_start).over(list(items))
 
 
 class _Run(Allocating):
