@@ -14,7 +14,7 @@ import pytest
 from ledger_pipelines.store.copy import table_schema
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import recorded_execution
-from ledger_pipelines.store.months import Change, replace_month
+from ledger_pipelines.store.months import Change, ensure_months, replace_month
 from ledger_pipelines.store.periods import close_months, closed_months, reopen_month
 from ledger_pipelines.store.snapshots import record_snapshot
 from ledger_pipelines.workflows.general_ledger.posting import Posted, post
@@ -30,9 +30,9 @@ class Books:
     def __init__(self, database: Database, connection: psycopg.Connection) -> None:
         self._database, self._connection = database, connection
         # Contracts are accrued: what belongs to them is deferred.
-        record_snapshot(
-            connection, "monthly_accruals", [JAN], taken_at=datetime(2025, 2, 1, tzinfo=UTC), is_complete=True
-        )
+        ensure_months(connection, ["monthly_accruals"], [JAN])
+        taken_at = datetime(2025, 2, 1, tzinfo=UTC)
+        record_snapshot(connection, "monthly_accruals", [JAN], taken_at=taken_at, is_complete=True)
 
     def put(self, table: str, month: date, *rows: Mapping[str, Any]) -> None:
         """Makes these the month's rows of the table; what is not said of a row is empty, zero or false."""
