@@ -74,8 +74,12 @@ def saft(files: _Files, schema: _Schema = None) -> None:
 @contextmanager
 def _progress(files: list[Path]) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
     """Shows how much was read and posted; of a zip nobody knows before how much it is."""
-    is_known = all(path.is_file() and path.suffix.lower() != ".zip" for path in files)
-    total = sum(path.stat().st_size for path in files) if is_known else None
+    is_known = not any(path.suffix.lower() == ".zip" for path in files)
+    try:
+        total = sum(path.stat().st_size for path in files) if is_known else None
+    except OSError:
+        # Whoever reads it says so.
+        total = None
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

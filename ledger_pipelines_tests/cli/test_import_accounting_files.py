@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Ledger, fetch
 from ledger_pipelines_tests.general_ledger.saft_files import Saft, Transaction, account, credit, debit, sale
@@ -38,6 +40,14 @@ def test_what_was_posted_before_a_refused_file_is_in_the_sub_ledgers(
     assert told.code == 1
     assert "wrong.xml is not whole" in told.err
     assert fetch(database, "SELECT month, remaining_amount FROM customer_ledger") == [(date(2025, 3, 1), 100)]
+
+
+@pytest.mark.parametrize("kind", ["saft", "journal", "ehf"])
+def test_a_file_that_nobody_can_look_up(kind: str, ledger: Ledger) -> None:
+    told = ledger("import", kind, "x" * 300)
+    assert told.code == 1
+    assert "cannot be read: File name too long." in told.out + told.err
+    assert "Traceback" not in told.err
 
 
 def test_a_csv_journal(ledger: Ledger) -> None:
