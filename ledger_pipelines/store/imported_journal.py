@@ -63,6 +63,18 @@ def find_imported(connection: psycopg.Connection, ids: Any) -> pa.Table:
     )
 
 
+def find_elsewhere(connection: psycopg.Connection, source_system: str, documents: pa.Table) -> str | None:
+    """An entry of another system for one of these documents (`source_type`, `source_id`, `document_date`), if any."""
+    columns = [documents[name].to_pylist() for name in ("source_type", "source_id", "document_date")]
+    row = connection.execute(
+        """SELECT e.id FROM unnest(%s::text[], %s::text[], %s::date[]) AS d (source_type, source_id, document_date)
+           JOIN journal_entries e USING (source_type, source_id, document_date)
+           WHERE e.source_system <> %s ORDER BY e.id LIMIT 1""",
+        [*columns, source_system],
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def read_party_ids(connection: psycopg.Connection) -> frozenset[str]:
     """The ids of all parties."""
     return frozenset(party for (party,) in connection.execute("SELECT id FROM parties").fetchall())

@@ -20,7 +20,13 @@ from ledger_pipelines.general_ledger.imported.parties import identity
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.sources.files.journal_csv import read_journal, refuse
 from ledger_pipelines.store.accounts import read_accounts
-from ledger_pipelines.store.imported_journal import TABLES, find_imported, posting_batches, read_party_ids
+from ledger_pipelines.store.imported_journal import (
+    TABLES,
+    find_elsewhere,
+    find_imported,
+    posting_batches,
+    read_party_ids,
+)
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.parties import OF_SOURCE, register_parties
@@ -74,6 +80,12 @@ def import_journal(connection: psycopg.Connection, path: Path, *, today: date) -
             more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
             raise LedgerError(
                 f"{path.name} was not imported: {problems[0].message}{more}; see `ledger errors list`."
+            )
+        elsewhere = find_elsewhere(connection, CSV, new)
+        if elsewhere is not None:
+            raise LedgerError(
+                f"{path.name} was not imported: the ledger has {elsewhere} already, from its own source; a journal that "
+                "it exported itself is for other ledgers."
             )
         months = distinct(new["month"])
         closed = sorted(set(months) & closed_months(connection))

@@ -221,6 +221,19 @@ def test_another_content_of_the_same_document(take: Importer, connection: psycop
     assert open_errors(connection) == []
 
 
+def test_a_document_that_the_ledger_has_from_its_own_source_does_not_come_twice(
+    take: Importer, connection: psycopg.Connection
+) -> None:
+    """A journal that the ledger exported: its invoice of Holded would be in the books again."""
+    take(SALE)
+    connection.execute("ALTER TABLE journal_entries DISABLE TRIGGER posted_entry")
+    connection.execute("UPDATE journal_entries SET source_system = 'holded', id = 'holded/1'")
+    before = connection.execute("SELECT count(*) FROM journal_lines").fetchone()
+    with pytest.raises(LedgerError, match="the ledger has holded/1 already, from its own source"):
+        take(SALE)
+    assert connection.execute("SELECT count(*) FROM journal_lines").fetchone() == before
+
+
 def test_closed_months_are_named(take: Importer, connection: psycopg.Connection) -> None:
     take(SALE)
     ensure_months(connection, ["journal_entries", "journal_lines"], [date(2025, 3, 1)])
