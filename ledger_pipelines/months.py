@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import date, timedelta
 
 from ledger_pipelines.errors import LedgerError
 
@@ -17,6 +17,9 @@ _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 _YEARS = range(1000, 9999)
 #: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
 OLDEST_FIRST_MONTH = date(1990, 1, 1)
+#: So far ahead of today an imported entry may be dated: what is spread over years is posted ahead, but each month up to
+#: it is reckoned, and a year like 2205 is a slip.
+FURTHEST_AHEAD = timedelta(days=3653)
 
 
 def parse_month(text: str) -> date:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ledger_pipelines.cli.context import console, enter
+from ledger_pipelines.cli.context import console, enter, today
 
 _File = Annotated[
     Path,
@@ -31,7 +31,7 @@ def journal(file: _File) -> None:
 
     database = enter()
     with database.connect() as connection:
-        outcome = import_journal(connection, file)
+        outcome = import_journal(connection, file, today=today())
     update_ledgers(database, read_settings(), outcome.months)
     told = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
     if outcome.months:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ledger_pipelines.cli.context import console, enter
+from ledger_pipelines.cli.context import console, enter, today
 from ledger_pipelines.money import format_money
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.wording import counted
@@ -52,21 +52,34 @@ def saft(files: _Files, schema: _Schema = None) -> None:
 
     database, settings, months = enter(), read_settings(), set[date]()
     compiled = None if schema is None else read_schema(schema)
-    with database.connect() as connection, _progress(files) as (on_bytes, on_posted):
-        outcomes = import_saft(
-            connection, files, settings, schema=compiled, on_bytes=on_bytes, on_posted=on_posted
-        )
-        for outcome in outcomes:
-            months.update(outcome.months)
-            print_saft(outcome)
-    update_ledgers(database, settings, months)
+    try:
+        with database.connect() as connection, _progress(files) as (on_bytes, on_posted):
+            outcomes = import_saft(
+                connection,
+                files,
+                settings,
+                today=today(),
+                schema=compiled,
+                on_bytes=on_bytes,
+                on_posted=on_posted,
+            )
+            for outcome in outcomes:
+                months.update(outcome.months)
+                print_saft(outcome)
+    finally:
+        # Those before one that is refused are posted: their sub-ledgers must not lack them.
+        update_ledgers(database, settings, months)
 
 
 @contextmanager
 def _progress(files: list[Path]) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
     """Shows how much was read and posted; of a zip nobody knows before how much it is."""
-    is_known = all(path.is_file() and path.suffix.lower() != ".zip" for path in files)
-    total = sum(path.stat().st_size for path in files) if is_known else None
+    is_known = not any(path.suffix.lower() == ".zip" for path in files)
+    try:
+        total = sum(path.stat().st_size for path in files) if is_known else None
+    except OSError:
+        # Whoever reads it says so.
+        total = None
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -6,11 +6,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
 
 from ledger_pipelines.cli.context import console, enter, person, today
+from ledger_pipelines.cli.listing import print_listing
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.money import format_amount, format_money
 
@@ -23,7 +22,7 @@ _NEXT = "It holds from the next run of an open month on: `ledger close MONTH`."
 def list_(
     party: Annotated[str | None, typer.Argument(metavar="[PARTY]", help="Part of its name or id.")] = None,
 ) -> None:
-    """The open items and what is unallocated, by party: what could be matched."""
+    """The open items and what is unallocated, by party: what could be matched; below each the item that `add` takes."""
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.workflows.general_ledger.payment_matches import candidates
 
@@ -32,19 +31,19 @@ def list_(
     if not rows:
         console.print("Nothing is open.")
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("Party", "Item", "Invoice", "Due", "Left", "Currency"):
-        table.add_column(heading, justify="right" if heading == "Left" else "left", overflow="fold")
-    for row in rows:
-        table.add_row(
-            escape(row["name"] or "nobody's"),
-            escape(row["item"]),
-            escape(row["invoice_number"] or ""),
+    cells = [
+        (
+            row["name"] or "nobody's",
+            row["invoice_number"] or "",
             str(row["due_date"] or ""),
             format_amount(row["remaining"], row["currency"]),
             row["currency"],
         )
-    console.print(table)
+        for row in rows
+    ]
+    items = [row["item"] for row in rows]
+    headings = ("Party", "Invoice", "Due", "Left", "Cur.")
+    print_listing(console, headings, zip(items, cells, strict=True), name="Party", amounts=("Left",))
 
 
 @app.command("add")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -12,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledger_pipelines.cli.context import console, enter, today
+from ledger_pipelines.cli.listing import print_listing
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.money import format_amount, format_money
 from ledger_pipelines.wording import counted
@@ -61,6 +61,14 @@ def parse_day(text: str) -> date:
 
 
 def _print(found: Verification, days: int) -> None:
+    _print_accounts(found)
+    if found.entries:
+        _print_entries(found.entries)
+    else:
+        console.print(f"No entry on a control account in the {counted(days, 'day')} up to {found.day}.")
+
+
+def _print_accounts(found: Verification) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"As of {found.day}", title_justify="left")
     table.add_column("Account")
     # Without lines between the columns: no amount may be cut on a narrow terminal.
@@ -81,32 +89,27 @@ def _print(found: Verification, days: int) -> None:
             console.print(
                 f"{row['account']} is explained by {', '.join(reasons)}.", highlight=False, soft_wrap=True
             )
-    if not found.entries:
-        console.print(f"No entry on a control account in the {counted(days, 'day')} up to {found.day}.")
-        return
-    entries = Table(
-        box=SIMPLE_HEAD, pad_edge=False, title="Entries on control accounts", title_justify="left"
+
+
+def _print_entries(entries: list[dict[str, Any]]) -> None:
+    console.print("Entries on control accounts", style="italic", highlight=False)
+    cells = [
+        (
+            str(row["day"]),
+            row["account"],
+            row["who"],
+            format_amount(row["amount"], row["currency"]),
+            "no row" if row["left"] is None else format_amount(row["left"], row["currency"]),
+            row["currency"],
+        )
+        for row in entries
+    ]
+    ids = [row["entry"] for row in entries]
+    headings = ("Date", "Account", "Party or text", "Amount", "Left", "Cur.")
+    print_listing(
+        console,
+        headings,
+        zip(ids, cells, strict=True),
+        name="Party or text",
+        amounts=("Amount", "Left"),
     )
-    for heading in ("Date", "Entry", "Account", "Party", "Amount", "Left in its rows", "Cur."):
-        is_amount = heading in ("Amount", "Left in its rows")
-        entries.add_column(
-            heading,
-            justify="right" if is_amount else "left",
-            no_wrap=is_amount or heading in ("Date", "Cur."),
-            overflow="fold",
-        )
-    for posted, entry, account, party, amount, currency, left in found.entries:
-        entries.add_row(
-            str(posted),
-            escape(entry),
-            account,
-            escape(party or ""),
-            _amount(amount, currency),
-            "no row" if left is None else _amount(left, currency),
-            currency,
-        )
-    console.print(entries)
-
-
-def _amount(amount: Decimal, currency: str) -> str:
-    return format_amount(amount, currency)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from ledger_pipelines.general_ledger.item_index import Group, Party
-from ledger_pipelines.general_ledger.matched import Allocation, Ambiguity, Carried, PersonsMatch
+from ledger_pipelines.general_ledger.matched import Allocation, Ambiguity, Carried, Item, PersonsMatch
 from ledger_pipelines.general_ledger.standing import Standing
 
 
@@ -37,21 +37,35 @@ class Allocating:
         self.today = date.min
         self.trigger = ""
 
-    def _note(self, standing: Standing) -> None:
-        item = standing.item
-        self.by_id[item.id] = standing
+    def _foresee(self, items: Iterable[Item]) -> None:
+        """What need not be kept, because no item will ask for it."""
+        groups, anonymous = set(), set()
+        for item in items:
+            group = item.group
+            groups.add(group)
+            if item.party is None:
+                anonymous.add(group)
+            if item.reverses is not None:
+                self.reversed.add(item.reverses)
+            if item.is_raising and not item.is_document:
+                self.taken_back.update(item.settles)
+        self.groups = {group: Group(serves_anonymous=group in anonymous) for group in groups}
+
+    def _note(self, item: Item) -> Standing:
+        standing = self.by_id[item.id] = Standing(item, self.groups[item.group])
         if item.entry in self.reversed:
             self.by_entry[item.entry].append(standing)
+        return standing
 
-    def _places(self, standing: Standing) -> tuple[Group, Party]:
-        group = self.groups[standing.item.group]
+    @staticmethod
+    def _party(standing: Standing) -> Party:
         if standing.party is None:
-            standing.party = group.party(standing.owner or "")
-        return group, standing.party
+            standing.party = standing.group.party(standing.owner or "")
+        return standing.party
 
     def _give(self, standing: Standing, owner: str) -> None:
         standing.owner, standing.owned_since, standing.party = owner, self.today, None
-        self.groups[standing.item.group].forget(standing)
+        standing.group.forget(standing)
 
     def _allocate(
         self, credit: Standing, row: Standing, amount: int, how: str, *, is_pinned: bool = False
@@ -70,9 +84,9 @@ class Allocating:
         before = row.remaining
         credit.allocate(row, amount)
         row.allocate(credit, amount)
-        party = row.party or self._places(row)[1]
+        party = row.party or self._party(row)
         party.moved(row, before)
-        if amount < 0 or (credit.remaining == 0 and party.credits):
+        if amount < 0 or credit.remaining == 0:
             party.hold(credit)
         self.allocations.append(
             Allocation(self.today, credit.item.id, row.item.id, amount, how, self.trigger)

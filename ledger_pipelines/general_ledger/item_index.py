@@ -2,81 +2,52 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from heapq import heappop, heappush
 from typing import TypeAlias
 
-from ledger_pipelines.general_ledger.matched import Item
+from ledger_pipelines.general_ledger.references import (
+    SHORTEST_NUMBER,
+    Reference,
+    first_word,
+    stands_in,
+    words_of,
+)
 from ledger_pipelines.general_ledger.standing import Standing
 
-_WORD = re.compile(r"\w+")
-#: What is shorter stands in a text by chance.
-_SHORTEST_NUMBER = 3
-
-
-_Index: TypeAlias = "dict[str, list[Standing]]"
-
-
-class Reference:
-    """By what a settlement and a row name each other, as transactions tell it."""
-
-    DOCUMENT, KID, NUMBER = "document", "kid", "invoice_number"
-
-
-def normal(number: str) -> str:
-    """An invoice number as it is compared: without what stands around its first and last word, in any case."""
-    if number.isalnum():
-        return number.casefold()
-    words = list(_WORD.finditer(number))
-    return (number[words[0].start() : words[-1].end()] if words else number.strip()).casefold()
-
-
-def stands_in(number: str, text: str) -> bool:
-    """Whether a number (`normal`) stands in a text as a whole word; one of less than three characters never does."""
-    if len(number) < _SHORTEST_NUMBER:
-        return False
-    text, begin = text.casefold(), -1
-    while (begin := text.find(number, begin + 1)) >= 0:
-        end = begin + len(number)
-        if not _WORD.match(text[begin - 1 : begin]) and not _WORD.match(text[end : end + 1]):
-            return True
-    return False
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, each once."""
-    return list(dict.fromkeys(_WORD.findall(text.casefold()))) if text else []
+_Index: TypeAlias = "defaultdict[str, list[Standing]]"
 
 
 class Rows:
     """Rows by what names them."""
 
     def __init__(self) -> None:
-        self._by_document: _Index = {}
-        self._by_kid: _Index = {}
-        self._by_number: _Index = {}
+        self._by_document: _Index = defaultdict(list)
+        self._by_kid: _Index = defaultdict(list)
+        self._by_number: _Index = defaultdict(list)
         #: What names an invoice or an opening balance, open or paid: who names it pays no other.
         self._known: set[str] = set()
-        #: The numbers that begin with a word.
-        self._numbers: dict[str, dict[str, None]] = defaultdict(dict)
+        #: The numbers of several words, by the first.
+        self._phrases: dict[str, dict[str, None]] = {}
 
     def add(self, row: Standing) -> None:
-        item = row.item
-        # A refund stands for what it refunds: who pays that again pays the refund.
-        documents = (item.document,) if item.is_document else (item.document, *item.settles)
-        for document in documents:
-            _add(self._by_document, document, row)
+        item, known = row.item, self._known
+        self._by_document[item.document].append(row)
         if item.is_document:
-            self._known.update((item.document, *item.kids, *map(normal, item.numbers)))
+            known.add(item.document)
+            known.update(item.kids, row.numbers)
+        else:
+            # A refund stands for what it refunds: who pays that again pays the refund.
+            for document in item.settles:
+                self._by_document[document].append(row)
         for kid in item.kids:
-            _add(self._by_kid, kid, row)
-        for number in map(normal, item.numbers):
-            _add(self._by_number, number, row)
-            if len(number) >= _SHORTEST_NUMBER:
-                self._numbers[words_of(number)[0] if words_of(number) else number][number] = None
+            self._by_kid[kid].append(row)
+        for number in row.numbers:
+            self._by_number[number].append(row)
+            if not number.isalnum() and len(number) >= SHORTEST_NUMBER:
+                self._phrases.setdefault(first_word(number), {})[number] = None
 
     def reopen(self, row: Standing) -> None:
         """Finds a row again by what is only looked up for open ones."""
@@ -90,55 +61,61 @@ class Rows:
         What only stands in a text may stand there for another reason: there a paid row is none.
         """
         item, is_named = settlement.item, False
-        levels: tuple[tuple[_Index, Iterable[str], str], ...] = (
+        for index, names, reference in (
             (self._by_document, item.settles, Reference.DOCUMENT),
             (self._by_kid, item.kids, Reference.KID),
-            (self._by_number, [normal(one) for one in item.numbers], Reference.NUMBER),
-        )
-        for index, names, reference in levels:
-            if not names:
-                continue
-            found: dict[Standing, None] = {}
-            for name in names:
-                is_named = is_named or name in self._known
-                rows = index.get(name)
-                if rows is not None:
-                    still = [row for row in rows if row.remaining > 0]
-                    if index is self._by_kid:
-                        # A customer may have one for all invoices: those paid are not looked at again.
-                        index[name] = still
-                    found |= dict.fromkeys(row for row in still if row.free > 0)
-            if found:
-                return sorted(found, key=Standing.order), reference, True
-        numbers = self._in_text(item.text) if item.text else []
-        found = dict.fromkeys(row for number in numbers for row in self._by_number[number] if row.free > 0)
-        return sorted(found, key=Standing.order), Reference.NUMBER, is_named or bool(found)
+            (self._by_number, settlement.numbers, Reference.NUMBER),
+        ):
+            if names:
+                if found := self._open_rows(index, names):
+                    return found, reference, True
+                is_named = is_named or not self._known.isdisjoint(names)
+        found = self._open_rows(self._by_number, self._in_text(item.text)) if item.text else []
+        return found, Reference.NUMBER, is_named or bool(found)
 
-    def of_number(self, item: Item) -> list[Standing]:
+    def of_number(self, settlement: Standing) -> list[Standing]:
         """The rows, open or paid, that have a number of the item."""
-        return [row for number in item.numbers for row in self._by_number.get(normal(number), ())]
+        return [row for number in settlement.numbers for row in self._by_number.get(number, ())]
 
     def of_document(self, document: str) -> list[Standing]:
         return list(self._by_document.get(document, ()))
 
+    def _open_rows(self, index: _Index, names: Iterable[str]) -> list[Standing]:
+        found: list[Standing] = []
+        for name in names:
+            rows = index.get(name)
+            if rows is None:
+                continue
+            if index is self._by_kid:
+                # A customer may have one for all invoices: those paid are not looked at again.
+                rows = index[name] = [row for row in rows if row.remaining > 0]
+            found += [row for row in rows if row.free > 0]
+        return sorted(set(found), key=Standing.order) if len(found) > 1 else found
+
     def _in_text(self, text: str) -> list[str]:
-        if not self._numbers or not text:
+        """The numbers that stand in it as whole words."""
+        if not self._by_number:
             return []
-        return [
-            number
-            for word in words_of(text)
-            for number in self._numbers.get(word, ())
-            if stands_in(number, text)
-        ]
+        words = words_of(text)
+        found = [word for word in words if word in self._by_number and len(word) >= SHORTEST_NUMBER]
+        if self._phrases:
+            phrases = [number for word in words for number in self._phrases.get(word, ())]
+            found += [number for number in phrases if stands_in(number, text)]
+        return found
 
 
 class Credits:
     """Settlements with something left, by what they name and by age."""
 
     def __init__(self) -> None:
-        self._held: dict[Standing, None] = {}
+        self._held: set[Standing] = set()
+        # Those that are no longer held leave these when somebody looks.
         self._by_age: list[tuple[date, str, Standing]] = []
-        self._by_key: dict[tuple[str, str], dict[Standing, None]] = defaultdict(dict)
+        self._by_document: _Index = defaultdict(list)
+        self._by_settled: _Index = defaultdict(list)
+        self._by_kid: _Index = defaultdict(list)
+        self._by_number: _Index = defaultdict(list)
+        self._by_word: _Index = defaultdict(list)
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -146,37 +123,41 @@ class Credits:
     def add(self, credit: Standing) -> None:
         if credit in self._held:
             return
-        self._held[credit] = None
+        self._held.add(credit)
         heappush(self._by_age, (*credit.age(), credit))
-        for key in self._keys(credit.item):
-            self._by_key[key][credit] = None
+        item = credit.item
+        self._by_document[item.document].append(credit)
+        for document in item.settles:
+            self._by_settled[document].append(credit)
+        for kid in item.kids:
+            self._by_kid[kid].append(credit)
+        for number in credit.numbers:
+            self._by_number[number].append(credit)
+        for word in words_of(item.text):
+            self._by_word[word].append(credit)
 
     def discard(self, credit: Standing) -> None:
-        if credit in self._held:
-            del self._held[credit]
-            for key in self._keys(credit.item):
-                self._by_key[key].pop(credit, None)
+        self._held.discard(credit)
 
     def naming(self, row: Standing) -> list[tuple[Standing, str]]:
         """The credits that name the row, or that it names, and by what; the surest reference and the oldest first."""
         item = row.item
-        documents = [item.document, *item.settles]
         found: dict[Standing, str] = {}
-        self._collect(found, [("settles", one) for one in documents], Reference.DOCUMENT)
-        self._collect(found, [("document", one) for one in item.settles], Reference.DOCUMENT)
-        self._collect(found, [("kid", one) for one in item.kids], Reference.KID)
-        numbers = [normal(one) for one in item.numbers]
-        self._collect(found, [("number", one) for one in numbers], Reference.NUMBER)
-        for number in numbers:
-            first = words_of(number)[:1]
-            said = {
-                one: None
-                for word in first
-                for one in self._by_key.get(("word", word), ())
-                if stands_in(number, one.item.text)
-            }
-            for one in sorted(said, key=Standing.age):
-                found.setdefault(one, Reference.NUMBER)
+        settled = (item.document, *item.settles) if item.settles else (item.document,)
+        for index, names, reference in (
+            (self._by_settled, settled, Reference.DOCUMENT),
+            (self._by_document, item.settles, Reference.DOCUMENT),
+            (self._by_kid, item.kids, Reference.KID),
+            (self._by_number, row.numbers, Reference.NUMBER),
+        ):
+            if names and index:
+                for credit in self._of(index, names):
+                    found.setdefault(credit, reference)
+        for number in row.numbers:
+            if len(number) >= SHORTEST_NUMBER and (word := first_word(number)) in self._by_word:
+                for credit in self._of(self._by_word, (word,)):
+                    if word == number or stands_in(number, credit.item.text):
+                        found.setdefault(credit, Reference.NUMBER)
         return list(found.items())
 
     def oldest(self) -> Standing | None:
@@ -187,22 +168,16 @@ class Credits:
             return self._by_age[0][-1] if self._by_age else None
         return min((one for one in self._held if one.free > 0), key=Standing.age, default=None)
 
-    def _collect(self, found: dict[Standing, str], keys: Iterable[tuple[str, str]], reference: str) -> None:
-        named = {one for key in keys for one in self._by_key.get(key, ())}
-        for one in sorted(named, key=Standing.age):
-            found.setdefault(one, reference)
-
-    @staticmethod
-    def _keys(item: Item) -> Iterator[tuple[str, str]]:
-        yield "document", item.document
-        for settles in item.settles:
-            yield "settles", settles
-        for kid in item.kids:
-            yield "kid", kid
-        for number in item.numbers:
-            yield "number", normal(number)
-        for word in words_of(item.text):
-            yield "word", word
+    def _of(self, index: _Index, names: Iterable[str]) -> list[Standing]:
+        """Those held of one of the names, oldest first."""
+        found: list[Standing] = []
+        for name in names:
+            if name in index:
+                held = index[name] = [one for one in index[name] if one in self._held]
+                found += held
+        if len(found) > 1:
+            found.sort(key=Standing.age)
+        return found
 
 
 class Party:
@@ -211,8 +186,8 @@ class Party:
     def __init__(self) -> None:
         self.rows, self.credits = Rows(), Credits()
         self._by_due: list[tuple[date, date, str, Standing]] = []
-        self._by_amount: dict[int, dict[Standing, None]] = {}
-        self._settlements: _Index = {}
+        self._by_amount: dict[int, set[Standing]] = {}
+        self._settlements: _Index = defaultdict(list)
 
     def add_row(self, row: Standing) -> None:
         self.rows.add(row)
@@ -225,12 +200,12 @@ class Party:
             return
         if before > 0:
             same = self._by_amount[before]
-            same.pop(row, None)
+            same.discard(row)
             if not same:
                 del self._by_amount[before]
         if row.remaining > 0:
             if before > 0:
-                self._by_amount.setdefault(row.remaining, {})[row] = None
+                self._find_by_amount(row)
             else:
                 self.rows.reopen(row)
                 self._reopen(row)
@@ -238,10 +213,17 @@ class Party:
     def _reopen(self, row: Standing) -> None:
         if row.remaining > 0:
             heappush(self._by_due, (*row.order(), row))
-            self._by_amount.setdefault(row.remaining, {})[row] = None
+            self._find_by_amount(row)
+
+    def _find_by_amount(self, row: Standing) -> None:
+        same = self._by_amount.get(row.remaining)
+        if same is None:
+            self._by_amount[row.remaining] = {row}
+        else:
+            same.add(row)
 
     def know(self, settlement: Standing) -> None:
-        _add(self._settlements, settlement.item.document, settlement)
+        self._settlements[settlement.item.document].append(settlement)
 
     def of_document(self, document: str) -> list[Standing]:
         """The rows and settlements of a document."""
@@ -249,8 +231,11 @@ class Party:
 
     def only_row_of(self, amount: int) -> Standing | None:
         """The one row of which exactly this remains."""
-        rows = self.rows_of(amount)
-        return rows[0] if len(rows) == 1 and rows[0].reserved == 0 else None
+        rows = self._by_amount.get(amount)
+        if rows is None or len(rows) > 1:
+            return None
+        (row,) = rows
+        return row if row.reserved == 0 else None
 
     def rows_of(self, amount: int) -> list[Standing]:
         """The rows of which exactly this remains."""
@@ -308,11 +293,3 @@ class Group:
     def waiting_for(self, row: Standing) -> list[Standing]:
         """The settlements of nobody's that name the row."""
         return [credit for credit, _ in self._waiting.naming(row)] if self._waiting else []
-
-
-def _add(index: _Index, name: str, row: Standing) -> None:
-    rows = index.get(name)
-    if rows is None:
-        index[name] = [row]
-    else:
-        rows.append(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 #: Why an item has no row, where that can change or be mended.
 BEFORE_SYNC_START = "before_sync_start"
@@ -63,8 +64,7 @@ class PersonsMatch:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(NamedTuple):
     """An amount of a credit that pays a row from a day on; a negative one is free again.
 
     `trigger` is the item whose arrival brought it about; none, where it was a person's word about a closed month.

@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ledger_pipelines.general_ledger.matched import Item
+from ledger_pipelines.general_ledger.references import normal
 
 if TYPE_CHECKING:
-    from ledger_pipelines.general_ledger.item_index import Party
+    from ledger_pipelines.general_ledger.item_index import Group, Party
 
 _NOTHING: Mapping[Any, int] = MappingProxyType({})
 
@@ -22,9 +23,11 @@ class Standing:
         "allocated",
         "awaits_reversal",
         "excluded",
+        "group",
         "is_row",
         "is_void",
         "item",
+        "numbers",
         "owned_since",
         "owner",
         "party",
@@ -33,8 +36,11 @@ class Standing:
         "reserved",
     )
 
-    def __init__(self, item: Item) -> None:
+    def __init__(self, item: Item, group: Group) -> None:
         self.item = item
+        #: Its invoice numbers as they are compared.
+        self.numbers = tuple(map(normal, item.numbers)) if item.numbers else ()
+        self.group = group
         self.owner = item.party
         self.owned_since: date | None = None
         #: Where its owner's items are found.
@@ -67,7 +73,8 @@ class Standing:
     @property
     def free(self) -> int:
         """What may be allocated by itself."""
-        return max(0, self.remaining - self.reserved)
+        free = self.remaining - self.reserved
+        return free if free > 0 else 0
 
     @property
     def movable(self) -> int:
@@ -96,9 +103,13 @@ class Standing:
 
 
 def _changed(amounts: Mapping[Standing, int], other: Standing, amount: int) -> Mapping[Standing, int]:
-    """The amounts with so much more of the other; most items never have any."""
-    changed = amounts if isinstance(amounts, dict) else {}
-    now = changed.pop(other, 0) + amount
+    """The amounts with so much more of the other; most items never have more than one."""
+    if not amounts:
+        return {other: amount} if amount else _NOTHING
+    changed = amounts if isinstance(amounts, dict) else dict(amounts)
+    now = changed.get(other, 0) + amount
     if now:
         changed[other] = now
+    else:
+        changed.pop(other, None)
     return changed

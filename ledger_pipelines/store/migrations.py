@@ -22,8 +22,11 @@ from ledger_pipelines.months import format_month, parse_month, usable_first_mont
 from ledger_pipelines.store.database import DAGSTER_SCHEMA, SCHEMA, Database
 
 _LOCK = 7_433_001
-#: The tables that have rows in a ledger in which nothing was read yet.
-_BEFORE_DATA = ("schema_migrations", "ledger_settings", "cfo_entity_mappings", "cfo_revenue_categories")
+#: The tables that have rows in a ledger in which nothing was read yet; what a person changes of them is in `edits`.
+_BEFORE_DATA = (
+    *("schema_migrations", "ledger_settings", "accounts"),
+    *("cfo_entity_mappings", "cfo_revenue_categories"),
+)
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 
 

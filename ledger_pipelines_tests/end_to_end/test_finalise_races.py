@@ -83,9 +83,13 @@ def race(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def _month(database: Database) -> Rows:
     """The month's rows of every table."""
+    # Closing posts the journal's drafts, each with a number: nothing else of them.
+    shown = dict.fromkeys(MONTH_TABLES, "t::text") | {
+        "journal_entries": "(to_jsonb(t) - 'status' - 'number')::text"
+    }
     return {
-        table: fetch(database, f"SELECT t::text FROM {table} t WHERE month = '{MONTH}-01' ORDER BY 1")
-        for table in MONTH_TABLES
+        table: fetch(database, f"SELECT {row} FROM {table} t WHERE month = '{MONTH}-01' ORDER BY 1")
+        for table, row in shown.items()
     }
 
 

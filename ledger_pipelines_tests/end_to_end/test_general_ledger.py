@@ -48,7 +48,7 @@ def _expanded(part: str, folder: Path) -> list[str]:
 def test_the_document_s_commands_work_in_their_order(ledger: Ledger, database: Database) -> None:
     _files(ledger.home)
     commands = _commands()
-    assert len(commands) == 14
+    assert len(commands) == 15
     with running_sandbox(_PROVIDER) as sandbox:
         ledger.use(sandbox)
         for command in commands:

@@ -86,7 +86,7 @@ def test_documents_come_to_what_is_right(
     documents, problems = read(case(name)["records"], holded, client)
     assert booked(documents) == right
     # A44 says that 290.00 were paid, and names no payment.
-    assert [problem.external_id for problem in problems] == (["d000048/payments"] if name == "A44" else [])
+    assert [problem.external_id for problem in problems] == (["d000048/paid"] if name == "A44" else [])
     assert contradictory(documents, SERVICES) == []
 
 

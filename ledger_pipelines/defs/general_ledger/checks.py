@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_month_finding
 from ledger_pipelines.orchestration.findings import Finding, month_check, rows_finding
+from ledger_pipelines.store.journal import months_of_journal
 from ledger_pipelines.store.months import Change, rows_of_months
 from ledger_pipelines.store.queries.sub_ledgers import items_that_do_not_add_up
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
@@ -79,6 +80,7 @@ def sub_ledger_findings(
     step: Step, found: SubLedgers, compared: pa.Table, changes: Mapping[str, Mapping[date, Change]]
 ) -> Iterator[Finding]:
     """What the checks of sub-ledgers and reconciliation found in each of the step's months."""
+    before_closed = _is_open_before_closed(step)
     for month in step.months:
         for table, shown in _SHOWN.items():
             rows = rows_of_months(found.frames[table], [month])
@@ -98,7 +100,10 @@ def sub_ledger_findings(
                 month,
                 items_that_do_not_add_up(step.connection, table, month),
                 heading="items whose changes do not come to what remains of them",
-                severity=_ERROR,
+                severity=_WARN if month in step.closed or before_closed else _ERROR,
+                advice="An earlier month that is open changed after a later one was closed."
+                if before_closed
+                else "",
             )
             yield closed_month_finding(
                 step, table, month, changes[table][month], found.frames[table], shown=shown
@@ -111,7 +116,7 @@ def sub_ledger_findings(
             month,
             unexplained.select(["account", "unexplained", "currency"]),
             heading="accounts of which the general ledger says otherwise than the sub-ledger",
-            severity=_ERROR,
+            severity=_severity(step, month),
             advice="`ledger verify` lists the entries beside the rows that they made.",
         )
         yield rows_finding(
@@ -123,6 +128,19 @@ def sub_ledger_findings(
             severity=_WARN,
             advice="Say what they pay with `ledger match`.",
         )
+
+
+def _is_open_before_closed(step: Step) -> bool:
+    """Whether a month with entries is open while a later one is closed: what it brings was not known to that one."""
+    last = max(step.closed, default=None)
+    return last is not None and any(
+        month < last and month not in step.closed for month in months_of_journal(step.connection)
+    )
+
+
+def _severity(step: Step, month: date) -> dg.AssetCheckSeverity:
+    """Of an open month an error. What an earlier one brings after a month was closed is the first open one's to take."""
+    return _WARN if month in step.closed else _ERROR
 
 
 def report_findings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from ledger_pipelines.general_ledger.journal import LINES, UNSEALED_ENTRIES, Journal, entry_id, sealed
 from ledger_pipelines.money import format_money
-from ledger_pipelines.months import OLDEST_FIRST_MONTH, month_of
+from ledger_pipelines.months import FURTHEST_AHEAD, OLDEST_FIRST_MONTH, month_of
 
 CSV = "csv"
 SOURCE_TYPES = (
@@ -47,8 +48,11 @@ class _Entry:
         return f"entry {self.lines[0]['entry']} ({where})"
 
 
-def mistakes_of(lines: pa.Table, accounts: Collection[str]) -> list[str]:
-    """What is wrong with the lines of a file, each with the line where it stands; `accounts` are those of the chart."""
+def mistakes_of(lines: pa.Table, accounts: Collection[str], today: date) -> list[str]:
+    """What is wrong with the lines of a file, each with the line where it stands; `accounts` are those of the chart.
+
+    Dates more than ten years after today are slips.
+    """
     found = [
         f"line {line['row']} has the account {line['account']}, which is not in `accounts`"
         for line in lines.select(["row", "account"]).to_pylist()
@@ -56,7 +60,7 @@ def mistakes_of(lines: pa.Table, accounts: Collection[str]) -> list[str]:
     ]
     entries = _entries(lines)
     for entry in entries:
-        found += _mistakes(entry)
+        found += _mistakes(entry, today + FURTHEST_AHEAD)
     seen: dict[str, _Entry] = {}
     for entry in entries:
         other = seen.setdefault(_source_id(entry), entry)
@@ -99,7 +103,7 @@ def _entries(lines: pa.Table) -> list[_Entry]:
     return list(found.values())
 
 
-def _mistakes(entry: _Entry) -> Iterable[str]:
+def _mistakes(entry: _Entry, latest: date) -> Iterable[str]:
     for name in _SHARED:
         differing = [line for line in entry.lines if line[name] not in (None, entry.shared[name])]
         if differing:
@@ -112,6 +116,8 @@ def _mistakes(entry: _Entry) -> Iterable[str]:
         yield f"{entry.place} has no date"
     elif day < OLDEST_FIRST_MONTH:
         yield f"{entry.place} is of {day}, and no ledger begins before {OLDEST_FIRST_MONTH}"
+    elif day > latest:
+        yield f"{entry.place} is of {day}, and dates up to {latest} are taken: look for a slip in its year"
     kind = _source_type(entry)
     if kind not in SOURCE_TYPES:
         yield f"{entry.place} has the source_type {kind}: write one of {', '.join(SOURCE_TYPES)}"

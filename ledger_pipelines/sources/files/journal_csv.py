@@ -84,6 +84,9 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise LedgerError(f"{path.name} is not UTF-8 text (line {line}): save it again as UTF-8.") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise LedgerError(f"{path.name} is no text (line {line} has a NUL character): save it again as CSV.")
     heading = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in heading else ",", strict=True)
     try:

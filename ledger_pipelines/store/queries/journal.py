@@ -28,7 +28,7 @@ def read_deferred(connection: psycopg.Connection, months: Sequence[date]) -> pa.
     query = sql.SQL(
         """SELECT i.month, i.id, sum(c.amount) FROM invoices i
            JOIN contracts c ON c.document_id = i.id AND c.month <= i.month
-           WHERE i.month = ANY({}) GROUP BY i.month, i.id"""
+           WHERE i.month = ANY({}::date[]) GROUP BY i.month, i.id"""
     ).format(sql.Literal(list(months)))
     return copy_out(connection, query, _DEFERRED)
 

@@ -208,30 +208,36 @@ def draft_share(connection: psycopg.Connection, month: date) -> tuple[int, int]:
 
 def read_entries_beside_rows(
     connection: psycopg.Connection, after: date, until: date
-) -> list[tuple[Any, ...]]:
+) -> list[dict[str, Any]]:
     """The entries after a day up to another on control accounts, each beside the rows that it made.
 
-    Posting date, entry, account, party, amount on the side that raises the account, currency, and what is left in the
-    rows of its month; None where it made no row.
+    `day`, `entry` (its id), `account`, `who` (the party's name, else what the line or its entry says), `amount` on the
+    side that raises the account, `currency`, and `left` in the rows of its month; None where it made no row.
     """
-    return connection.execute(
-        """WITH made AS (
-               SELECT month, voucher, account, party, currency, remaining_amount FROM customer_ledger
-               UNION ALL SELECT month, voucher, account, party, currency, remaining_amount FROM supplier_ledger
-           )
-           SELECT e.posting_date, e.id, l.account, l.party,
-                  sum((coalesce(l.debit, 0) - coalesce(l.credit, 0)) * CASE a.control WHEN 'customer' THEN 1 ELSE -1 END),
-                  l.currency,
-                  (SELECT sum(m.remaining_amount) FROM made m WHERE m.month = e.month AND m.voucher = e.id
-                          AND m.account = l.account AND m.currency = l.currency
-                          AND (l.party IS NULL OR m.party = l.party))
-           FROM journal_entries e JOIN journal_lines l ON l.month = e.month AND l.entry_id = e.id
-           JOIN accounts a ON a.number = l.account AND a.control IS NOT NULL
-           WHERE e.posting_date > %(after)s AND e.posting_date <= %(until)s
-                 AND e.month BETWEEN date_trunc('month', %(after)s::date)::date AND %(until)s
-           GROUP BY e.month, e.posting_date, e.id, l.account, l.party, l.currency ORDER BY 1, 2, 3, 4""",
-        {"after": after, "until": until},
-    ).fetchall()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """WITH made AS (
+                   SELECT month, voucher, account, party, currency, remaining_amount FROM customer_ledger
+                   UNION ALL
+                   SELECT month, voucher, account, party, currency, remaining_amount FROM supplier_ledger
+               )
+               SELECT e.posting_date AS day, e.id AS entry, l.account,
+                      coalesce(max(p.name), l.party, min(l.description), max(e.description), '') AS who,
+                      sum((coalesce(l.debit, 0) - coalesce(l.credit, 0))
+                          * CASE a.control WHEN 'customer' THEN 1 ELSE -1 END) AS amount,
+                      l.currency,
+                      (SELECT sum(m.remaining_amount) FROM made m WHERE m.month = e.month AND m.voucher = e.id
+                              AND m.account = l.account AND m.currency = l.currency
+                              AND (l.party IS NULL OR m.party = l.party)) AS "left"
+               FROM journal_entries e JOIN journal_lines l ON l.month = e.month AND l.entry_id = e.id
+               JOIN accounts a ON a.number = l.account AND a.control IS NOT NULL
+               LEFT JOIN parties p ON p.id = l.party
+               WHERE e.posting_date > %(after)s AND e.posting_date <= %(until)s
+                     AND e.month BETWEEN date_trunc('month', %(after)s::date)::date AND %(until)s
+               GROUP BY e.month, e.posting_date, e.id, l.account, l.party, l.currency
+               ORDER BY 1, 2, 3, l.party""",
+            {"after": after, "until": until},
+        ).fetchall()
 
 
 def read_trial_balance(connection: psycopg.Connection, months: Sequence[date]) -> list[dict[str, Any]]:

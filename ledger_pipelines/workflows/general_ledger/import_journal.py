@@ -49,7 +49,7 @@ class JournalOutcome:
     debits: dict[str, Decimal]
 
 
-def import_journal(connection: psycopg.Connection, path: Path) -> JournalOutcome:
+def import_journal(connection: psycopg.Connection, path: Path, *, today: date) -> JournalOutcome:
     """Imports a file, whole or not at all; the connection is in autocommit mode.
 
     Raises LedgerError where it is refused. Entries that were imported before with other content are integration errors,
@@ -57,7 +57,7 @@ def import_journal(connection: psycopg.Connection, path: Path) -> JournalOutcome
     """
     lines = read_journal(path)
     accounts = read_accounts(connection)
-    mistakes = mistakes_of(lines, set(distinct(accounts["number"])))
+    mistakes = mistakes_of(lines, set(distinct(accounts["number"])), today)
     if mistakes:
         refuse(path.name, mistakes)
     controls = control_accounts_of(accounts)

@@ -28,7 +28,7 @@ from ledger_pipelines.general_ledger.imported.masters import account_kind, contr
 from ledger_pipelines.general_ledger.imported.opening import opening_day, opening_entry
 from ledger_pipelines.general_ledger.journal import Journal, entry_id, entry_ids
 from ledger_pipelines.general_ledger.parties import registration_number
-from ledger_pipelines.months import describe_months, month_of
+from ledger_pipelines.months import FURTHEST_AHEAD, describe_months, month_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.files.saft.exports import Export, find_exports
 from ledger_pipelines.sources.files.saft.spool import Spool, spooling
@@ -122,6 +122,7 @@ def import_saft(
     paths: Iterable[Path],
     settings: Settings,
     *,
+    today: date,
     schema: etree.XMLSchema | None = None,
     on_bytes: Callable[[int], None] | None = None,
     on_posted: Callable[[int], None] = lambda _: None,
@@ -136,7 +137,7 @@ def import_saft(
         for export in exports:
             company = _checked_company(connection, export, settings)
             with spooling() as spool:
-                outcome = _import(connection, export, spool, on_posted)
+                outcome = _import(connection, export, spool, on_posted, today + FURTHEST_AHEAD)
             settle_company(connection, company)
             yield outcome
 
@@ -159,9 +160,13 @@ def _checked_company(connection: psycopg.Connection, export: Export, settings: S
 
 
 def _import(
-    connection: psycopg.Connection, export: Export, spool: Spool, on_posted: Callable[[int], None]
+    connection: psycopg.Connection,
+    export: Export,
+    spool: Spool,
+    on_posted: Callable[[int], None],
+    latest: date,
 ) -> SaftOutcome:
-    reading = read_export(export, spool)
+    reading = read_export(export, spool, latest)
     accounts = read_accounts(connection)
     controls = control_accounts(reading.parties.values(), control_accounts_of(accounts))
     note_repeated(reading, spool, controls)

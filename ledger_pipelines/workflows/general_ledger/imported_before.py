@@ -81,7 +81,10 @@ def conflicts(
         debits = [
             sum((line["debit"] or Decimal() for line in side), Decimal()) for side in (old_lines, new_lines)
         ]
-        told = [format_money(amount, currency) for amount in debits]
+        told = [
+            format_money(amount, side[0]["currency"] if side else currency)
+            for amount, side in zip(debits, (old_lines, new_lines), strict=True)
+        ]
         found.append(
             Problem(
                 source_system,

@@ -32,6 +32,7 @@ from ledger_pipelines.store.queries.journal import (
     read_uncounted,
 )
 from ledger_pipelines.store.queries.statements import one_view
+from ledger_pipelines.store.snapshots import computed_months
 from ledger_pipelines.workflows.general_ledger.customers import Customers, register_customers
 from ledger_pipelines.workflows.step import Step
 
@@ -104,7 +105,7 @@ class _Sources:
         documents = invoices.invoice_entries(
             _without(self._read("invoices", invoices.INVOICES, months), superseded),
             lines,
-            read_deferred(self.connection, months),
+            self._deferred(months),
             customers,
             chart,
         )
@@ -128,6 +129,11 @@ class _Sources:
 
     def _read(self, table: str, schema: pa.Schema, months: Sequence[date]) -> pa.Table:
         return read_months(self.connection, table, months, schema.names)
+
+    def _deferred(self, months: Sequence[date]) -> pa.Table:
+        """What belongs to contracts, where they are accrued: without accruals nothing would ever recognise it."""
+        is_accrued = bool(computed_months(self.connection, "monthly_accruals"))
+        return read_deferred(self.connection, months if is_accrued else [])
 
     def _einvoices(self, months: Sequence[date]) -> Journal:
         names = ("vendor_invoices", "vendor_invoice_taxes", "vendor_invoice_lines")

@@ -37,8 +37,7 @@ from ledger_pipelines.general_ledger.imported.months import do_dates_decide, pos
 from ledger_pipelines.general_ledger.imported.movements import movements, together
 from ledger_pipelines.general_ledger.imported.parties import identity
 from ledger_pipelines.money import format_money
-from ledger_pipelines.months import describe_months
-from ledger_pipelines.sources.files.saft.batches import YEARS
+from ledger_pipelines.months import OLDEST_FIRST_MONTH, describe_months
 from ledger_pipelines.sources.files.saft.exports import Export
 from ledger_pipelines.sources.files.saft.masters import Party
 from ledger_pipelines.sources.files.saft.reader import Content, Totals
@@ -79,8 +78,12 @@ class Reading:
     notices: list[str]
 
 
-def read_export(export: Export, spool: Spool) -> Reading:
-    """Reads the files of an export into the spool. Raises LedgerError for whatever makes it be refused."""
+def read_export(export: Export, spool: Spool, latest: date) -> Reading:
+    """Reads the files of an export into the spool.
+
+    Raises LedgerError for whatever makes it be refused, as an entry of a month that no ledger has, or of one after the
+    `latest` day.
+    """
     keys: list[pa.Table] = []
     parts: list[pa.Table] = []
     more_taxes = 0
@@ -103,10 +106,10 @@ def read_export(export: Export, spool: Spool) -> Reading:
     ids = source_ids(entries).combine_chunks()
     by_date = do_dates_decide(entries)
     months = distinct(posting(entries, by_date=by_date)[0])
-    strange = [month for month in months if month.year not in YEARS]
+    strange = [month for month in months if not OLDEST_FIRST_MONTH <= month <= latest]
     if strange:
         raise LedgerError(
-            f"{export.name} has a TransactionDate in {describe_months(strange)}, which nobody can mean."
+            f"{export.name} has entries in {describe_months(strange)}, which nobody can mean: look for a slip in a year."
         )
     return Reading(
         name=export.name,

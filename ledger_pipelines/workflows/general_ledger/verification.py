@@ -46,7 +46,7 @@ class Verification:
 
     day: date
     rows: list[dict[str, Any]]
-    entries: list[tuple[Any, ...]]
+    entries: list[dict[str, Any]]
 
     @property
     def unexplained(self) -> list[str]:
@@ -63,9 +63,8 @@ def verify(
 ) -> Verification:
     """Compares the general ledger with the sub-ledgers as of a day; writes nothing.
 
-    The day is the last that the sub-ledgers know, where none is said. `entries` are those of the last days up to it:
-    posting date, entry, account, party, amount (positive on the side that raises the account), currency, and what of it
-    is left in the sub-ledger's rows, None where it made none. Raises LedgerError for a day whose month was not reckoned.
+    The day is the last that the sub-ledgers know, where none is said. `entries` are those of the last days up to it, as
+    `read_entries_beside_rows` gives them. Raises LedgerError for a day whose month was not reckoned.
     """
     with database.connect() as connection:
         day = _day(connection, today, as_of)

@@ -18,6 +18,7 @@ from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.workflows.general_ledger.import_journal import JournalOutcome, import_journal
 from ledger_pipelines_tests.workflows.general_ledger.books import reckon, reconciled, rows
 
+TODAY = date(2026, 1, 31)
 Importer = Callable[[str], JournalOutcome]
 HEADING = "entry,date,account,debit,credit,currency,description,source_type,source_id,party"
 SALE = """entry,date,account,debit,credit,currency,source_type,source_id,party,kid,due_date
@@ -42,7 +43,7 @@ def take(connection: psycopg.Connection, tmp_path: Path) -> Importer:
     def imported(text: str) -> JournalOutcome:
         path = tmp_path / "journal.csv"
         path.write_text(text)
-        return import_journal(connection, path)
+        return import_journal(connection, path, today=TODAY)
 
     return imported
 
@@ -156,6 +157,7 @@ MISTAKES = {
     r"line 3 has the date 2025-04-01, and its entry has 2025-03-31": PAIR.replace("\n1,2025-03-31", "\n1,2025-04-01"),
     r"entry 1 \(lines 2 to 3\) has no date": PAIR.replace("2025-03-31", ""),
     r"entry 1 \(lines 2 to 3\) is of 1925-03-31": PAIR.replace("2025", "1925"),
+    r"is of 2036-02-03, and dates up to 2036-02-01 are": PAIR.replace("2025-03-31", "2036-02-03"),
     r"entry 1 \(lines 2 to 3\) does not balance: debits are 6.00 NOK, credits 5.00 NOK": PAIR.replace(",5,", ",6,", 1),
     r"debits are 5.00 EUR, credits 0.00 EUR": PAIR.replace("NOK", "EUR", 1),
     r"source_type invoice: write one of": PAIR.replace(",,,,", ",,invoice,,", 1),
@@ -200,9 +202,12 @@ def test_a_file_that_is_no_text(connection: psycopg.Connection, tmp_path: Path) 
     path = tmp_path / "journal.csv"
     path.write_bytes(f"{HEADING}\n1,2025-03-31,1920,5,,NOK,Blåbær,,,".encode("latin-1"))
     with pytest.raises(LedgerError, match=r"not UTF-8 text \(line 2\)"):
-        import_journal(connection, path)
+        import_journal(connection, path, today=TODAY)
+    path.write_bytes(f"{HEADING}\n1,2025-03-31,1920,5,,NOK,a\0b,,,".encode())
+    with pytest.raises(LedgerError, match=r"no text \(line 2 has a NUL character\)"):
+        import_journal(connection, path, today=TODAY)
     with pytest.raises(LedgerError, match="cannot be read"):
-        import_journal(connection, tmp_path / "missing.csv")
+        import_journal(connection, tmp_path / "missing.csv", today=TODAY)
 
 
 def test_another_content_of_the_same_document(take: Importer, connection: psycopg.Connection) -> None:

@@ -33,6 +33,7 @@ from ledger_pipelines_tests.general_ledger.saft_files import (
     sale,
 )
 
+TODAY = date(2026, 1, 31)
 Importer = Callable[..., list[SaftOutcome]]
 EXAMPLES = [SHARED_DATA / f"saft_financial_no_small{form}.xml" for form in ("", "_v130")]
 #: What an import writes.
@@ -52,7 +53,7 @@ def take(connection: psycopg.Connection, tmp_path: Path) -> Importer:
                 path.write_text(one.text if isinstance(one, Saft) else one)
             paths.append(path)
         own = Settings().model_copy(update={"org_number": org_number})
-        return list(import_saft(connection, paths, own))
+        return list(import_saft(connection, paths, own, today=TODAY))
 
     return imported
 
@@ -126,6 +127,10 @@ def test_both_forms_give_the_same_tables_and_twice_changes_nothing(
 
 
 BAD = {
+    "entries in 1989-12, which nobody can mean": Saft([sale("1"), sale("2", day="1989-12-31")]),
+    "entries in 2099-01, which nobody can mean: look for a slip": Saft(
+        [sale("1"), sale("2", day="2099-01-10")]
+    ),
     "does not balance: debits are 100.00 NOK, credits 99.00 NOK": Saft(
         [Transaction("7", "2025-03-10", (debit("1920", "100.00"), credit("3000", "99.00")))]
     ),
@@ -139,7 +144,7 @@ BAD = {
     "customer 7 twice": Saft(customers=[party("Customer", "7", {})] * 2),
     "more than 18 digits": Saft(accounts=[account("1920", "1" * 19)]),
     "OpeningDebitBalance is no amount: 'NaN'": Saft(accounts=[account("1920", "NaN")]),
-    "TransactionDate in 0205-03": Saft([sale("1", "0205-03-10", period="7", year="2025")]),
+    "entries in 0205-03": Saft([sale("1", "0205-03-10", period="7", year="2025")]),
     "no RegistrationNumber": Saft(company=""),
     "cannot be read": Saft([sale("1"), sale("2")]).text[:-300],
 }
@@ -172,6 +177,8 @@ def test_an_entry_that_was_imported_with_other_content(
     altered = Saft([sale("1"), sale("2", amount="250.00"), sale("3")])
     with pytest.raises(LedgerError, match=r"A-2 .*imported with 100.00 NOK .* has 250.00 NOK"):
         take(altered)
+    with pytest.raises(LedgerError, match=r"A-2 .*imported with 100.00 NOK .* has 100.00 EUR"):
+        take(Saft([sale("2")], currency="EUR"))
     assert stored(connection) == before
     (error,) = open_errors(connection)
     assert error[1:5] == ("saft", "import", "journal_entry", "saft/2025/A/2")
@@ -384,12 +391,12 @@ def test_generated_files(
         path.write_text(Saft(transactions).text)
         balance = "SELECT coalesce(sum(debit), 0) - coalesce(sum(credit), 0) FROM journal_lines WHERE account = '1500'"
         before = connection.execute(balance).fetchall()[0][0]
-        (outcome,) = import_saft(connection, [path], Settings())
+        (outcome,) = import_saft(connection, [path], Settings(), today=TODAY)
         after = connection.execute(balance).fetchall()[0][0]
         assert after - before == sum(sum(amounts) for amounts, _, _ in entries)
         assert outcome.added == len(entries)
         assert all(month.year == 2025 for month in outcome.months)
-        (again,) = import_saft(connection, [path], Settings())
+        (again,) = import_saft(connection, [path], Settings(), today=TODAY)
         assert (again.added, again.unchanged) == (0, len(entries))
         least = connection.execute("SELECT min(coalesce(debit, credit)) FROM journal_lines").fetchall()[0][0]
         assert least >= 0

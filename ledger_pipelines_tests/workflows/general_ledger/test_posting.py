@@ -14,8 +14,9 @@ import pytest
 from ledger_pipelines.store.copy import table_schema
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import recorded_execution
-from ledger_pipelines.store.months import Change, replace_month
+from ledger_pipelines.store.months import Change, ensure_months, replace_month
 from ledger_pipelines.store.periods import close_months, closed_months, reopen_month
+from ledger_pipelines.store.snapshots import record_snapshot
 from ledger_pipelines.workflows.general_ledger.posting import Posted, post
 from ledger_pipelines.workflows.step import Step
 from ledger_pipelines_tests.general_ledger.books import invoice, payment
@@ -28,6 +29,10 @@ class Books:
 
     def __init__(self, database: Database, connection: psycopg.Connection) -> None:
         self._database, self._connection = database, connection
+        # Contracts are accrued: what belongs to them is deferred.
+        ensure_months(connection, ["monthly_accruals"], [JAN])
+        taken_at = datetime(2025, 2, 1, tzinfo=UTC)
+        record_snapshot(connection, "monthly_accruals", [JAN], taken_at=taken_at, is_complete=True)
 
     def put(self, table: str, month: date, *rows: Mapping[str, Any]) -> None:
         """Makes these the month's rows of the table; what is not said of a row is empty, zero or false."""
@@ -330,6 +335,17 @@ def test_a_document_that_moved_to_a_later_month_counts_there_alone(books: Books)
     for months in ((FEB, MAR), (FEB,), (MAR,)):
         books.post(*months)
         assert books.journal() == ["2025-03 draft holded/a: Dr 1500 100.00, Cr 3000 100.00"]
+
+
+def test_without_accruals_nothing_is_deferred_for_nothing_would_recognise_it(
+    books: Books, connection: psycopg.Connection
+) -> None:
+    connection.execute("DELETE FROM month_snapshots")
+    one = document("a", "1000", "210")
+    books.put("invoices", JAN, one)
+    books.put("contracts", JAN, contract(one, "1000"))
+    books.post(JAN)
+    assert books.journal() == ["2025-01 draft holded/a: Dr 1500 1210.00, Cr 3000 1000.00, Cr 2700 210.00"]
 
 
 def test_companies_and_contacts_are_parties(books: Books, connection: psycopg.Connection) -> None:

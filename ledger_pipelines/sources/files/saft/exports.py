@@ -107,14 +107,22 @@ def _readers(
     paths: Iterable[Path], schema: etree.XMLSchema | None, on_bytes: Callable[[int], None] | None
 ) -> Iterator[SaftReader]:
     for path in paths:
-        if not path.is_file():
-            raise LedgerError(f"There is no file {path}.")
+        _refuse_missing(path)
         if path.suffix.lower() != ".zip":
             yield SaftReader(path.name, _opener(path), schema=schema, on_bytes=on_bytes)
             continue
         for member in _members(path):
             name = member.rsplit("/", 1)[-1]
             yield SaftReader(name, _member_opener(path, member), schema=schema, on_bytes=on_bytes)
+
+
+def _refuse_missing(path: Path) -> None:
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be read: {error.strerror}.") from None
+    if not is_file:
+        raise LedgerError(f"There is no file {path}.")
 
 
 def _opener(path: Path) -> Callable[[], AbstractContextManager[IO[bytes]]]:
