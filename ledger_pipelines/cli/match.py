@@ -91,7 +91,8 @@ def made() -> None:
         console.print("Nobody matched anything.")
     for one in matches:
         note = f": {one.note}" if one.note else ""
-        _print(f"{one.id}: {one.amount:,.2f} of {one.settlement} pays {one.item}, by {one.person}{note}")
+        money = format_money(one.amount, one.currency)
+        _print(f"{one.id}: {money} of {one.settlement} pays {one.item}, by {one.person}{note}")
 
 
 def _parsed(text: str) -> Decimal:

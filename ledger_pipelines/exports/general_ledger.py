@@ -24,6 +24,7 @@ TRIAL_BALANCE_COLUMNS = (
 JOURNAL_COLUMNS = (
     *("entry", "date", "account", "debit", "credit", "currency"),
     *("description", "source_type", "source_id", "party"),
+    *("reference", "kid", "invoice_number", "due_date"),
 )
 
 

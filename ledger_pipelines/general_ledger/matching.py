@@ -148,6 +148,7 @@ class _Run(Allocating):
             for one in party.of_document(document)
             if one is not refund and not one.excluded
         ]
+        freed = []
         for one in named:
             for other, amount in one.latest():
                 credit, row = (other, one) if one.item.is_raising else (one, other)
@@ -155,6 +156,8 @@ class _Run(Allocating):
                 if taken > 0 and not credit.takes_back(row):
                     self._free(credit, row, taken, Reference.DOCUMENT)
                     self._allocate(credit, refund, taken, Reference.DOCUMENT)
+                    freed.append(row)
+        self._find_others(freed)
         while refund.free > 0 and (oldest := party.credits.oldest()):
             self._allocate(oldest, refund, min(oldest.free, refund.free), CREDIT)
 

@@ -272,6 +272,19 @@ def test_a_refund_of_a_paid_invoice_opens_it_again() -> None:
     assert remaining(found, "2025-01-25") == {"i": "50.00"}
 
 
+def test_what_a_refund_opens_again_is_paid_by_what_names_it() -> None:
+    """The credit note came before the payment, and is paid back: the payment pays the invoice after all."""
+    credit = {"source_type": "credit_note", "settles": "books/i"}
+    found = books(
+        invoice("i", "2025-01-10", 100),
+        payment("c", "2025-01-10", 100, **credit),
+        payment("p", "2025-01-12", 100, settles="books/i"),
+        payment("r", "2025-01-25", -100, settles="books/c"),
+    )
+    assert remaining(found, "2025-01-24") == {"p": "-100.00"}
+    assert remaining(found, "2025-01-25") == {}
+
+
 def test_a_refund_that_names_nothing_takes_the_oldest_credits_and_is_a_row_with_the_rest() -> None:
     found = books(
         payment("new", "2025-01-21", 30),

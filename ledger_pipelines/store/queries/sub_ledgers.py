@@ -261,7 +261,8 @@ def read_journal(connection: psycopg.Connection, months: Sequence[date]) -> list
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """SELECT coalesce(e.number, e.id) AS entry, e.posting_date AS date, l.account, l.debit, l.credit, l.currency,
-                      coalesce(l.description, e.description) AS description, e.source_type, e.source_id, l.party
+                      coalesce(l.description, e.description) AS description, e.source_type, e.source_id, l.party,
+                      l.reference, l.kid, l.invoice_number, l.due_date
                FROM journal_entries e JOIN journal_lines l ON l.month = e.month AND l.entry_id = e.id
                WHERE e.month = ANY(%(months)s) AND l.month = ANY(%(months)s)
                ORDER BY e.posting_date, e.source_type, e.id, l.line""",

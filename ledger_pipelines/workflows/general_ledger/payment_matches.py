@@ -140,7 +140,10 @@ def list_matches(database: Database) -> list[Match]:
     """The matches that people made, in their order."""
     with database.connect() as connection:
         rows = connection.execute(
-            "SELECT id, settlement, item, amount, person, note FROM payment_matches ORDER BY id"
+            """SELECT id, settlement, item, amount, person, note,
+                      coalesce((SELECT currency FROM journal_lines l
+                                WHERE l.entry_id = substring(m.item from '^(.*):') LIMIT 1), '')
+               FROM payment_matches m ORDER BY id"""
         ).fetchall()
     return [Match(*row) for row in rows]
 

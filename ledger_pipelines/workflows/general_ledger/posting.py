@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.closing.restatement import landings
 from ledger_pipelines.errors import Problem
@@ -213,13 +214,14 @@ def _with_day(table: pa.Table, name: str, day: date) -> pa.Table:
 def _corrections(
     connection: psycopg.Connection, desired: Journal, gone: pa.Table, months: Sequence[date]
 ) -> Corrections:
-    documents = [
-        frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)
-    ]
-    wanted = pa.concat_tables(documents)
-    posted = journals.read_posted(connection, months, wanted)
+    posted = journals.read_posted(connection, months, _documents(desired, gone))
     here = rows_of_months(gone, months)
     return corrections(desired.entries, posted, here, months=months, systems=DERIVED)
+
+
+def _documents(desired: Journal, gone: pa.Table) -> pa.Table:
+    parts = [frame.select(journals.SOURCE.names).cast(journals.SOURCE) for frame in (desired.entries, gone)]
+    return pa.concat_tables(parts)
 
 
 def _reversed(plan: Corrections) -> pa.Table:
@@ -228,9 +230,15 @@ def _reversed(plan: Corrections) -> pa.Table:
 
 
 def _differing(connection: psycopg.Connection, found: invoices.Posted, month: date) -> list[str]:
-    """The documents of a closed month whose posted entries are not what its books say now."""
+    """The documents of a closed month whose entries posted up to it are not what its books say now.
+
+    Of crypto invoices no month keeps books, and later months' entries are their own corrections.
+    """
     entries = found.journal.entries
-    plan = _corrections(connection, found.journal, found.gone, [month])
+    posted = journals.read_posted(connection, [month], _documents(found.journal, found.gone))
+    posted = posted.filter(pc.less_equal(posted["month"], pa.scalar(month, pa.date32())))
+    systems = DERIVED - {crypto.CRYPTO}
+    plan = corrections(entries, posted, found.gone, months=[month], systems=systems)
     ids: list[Any] = entries["id"].to_pylist()
     others = (one for place, one in enumerate(ids) if place not in plan.unchanged)
     return sorted({*others, *(row["id"] for row in plan.reversals)})

@@ -162,7 +162,7 @@ def test_news_of_a_closed_month_reverses_what_is_posted_and_posts_what_is_so_now
         assert books.journal()[2:] == february
     books.close(FEB)
     assert books.balances() == {"1500": Decimal(870), "2965": Decimal(-800), "3000": Decimal(-70)}
-    books.post(MAR)
+    assert books.post(JAN, FEB, MAR).differing == {JAN: [], FEB: []}, "each says what was posted of it"
     assert len(books.journal()) == 6
 
 
@@ -292,7 +292,7 @@ def test_crypto_invoices_and_their_payments_and_what_changes_after_their_month_w
         "2025-01 draft crypto/x2: Dr 1920 40.00, Cr 1500 40.00",
     ]
     books.close(JAN)
-    books.post(FEB)
+    assert books.post(JAN, FEB).differing == {JAN: []}
     assert len(books.journal()) == 3
     connection.execute("UPDATE crypto_payment_transactions SET lost_at = now() WHERE transaction_hash = 'x2'")
     connection.execute("UPDATE crypto_invoices SET status = 'partial'")

@@ -19,6 +19,7 @@ from ledger_pipelines.cli import export, match, verify
 from ledger_pipelines.cli.root import app
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.general_ledger.import_journal import import_journal
 from ledger_pipelines.workflows.general_ledger.payment_matches import add_match, candidates, undo_match
 from ledger_pipelines.workflows.general_ledger.verification import verify as compare
 from ledger_pipelines_tests.general_ledger.journals import ACME, OTHER, entry, invoice, payment
@@ -261,11 +262,32 @@ def test_the_journal_as_a_file_is_one_that_can_be_imported(
         "source_type",
         "source_id",
         "party",
+        "reference",
+        "kid",
+        "invoice_number",
+        "due_date",
     ]
     assert [(row["entry"], row["account"], row["debit"], row["credit"]) for row in told[:2]] == [
         ("books/o1", "1500", "99.50", ""),
         ("books/o1", "3000", "", "99.50"),
     ]
+
+
+def test_an_exported_journal_that_was_imported_changes_nothing(
+    connection: psycopg.Connection, ledger: Command
+) -> None:
+    head = "entry,date,account,debit,credit,currency,source_type,source_id,party,kid,invoice_number,due_date"
+    Path("dinars.csv").write_text(
+        f"{head}\n1,2025-01-10,1500,10.125,,KWD,customer_invoice,K-1,Kuwait,00123,K-1,2025-02-28\n"
+        "1,2025-01-10,3000,,10.125,KWD,customer_invoice,K-1,,,,\n"
+        "2,2025-01-20,1920,0.125,,KWD,payment,P-1,,,,\n"
+        "2,2025-01-20,1500,,0.125,KWD,payment,P-1,Kuwait,,,\n"
+    )
+    assert import_journal(connection, Path("dinars.csv")).added == 2
+    Path("exported.csv").write_text(ledger("export", "journal", "--month", "2025-01"))
+    assert import_journal(connection, Path("exported.csv")).unchanged == 2
+    ledger("match", "add", "csv/P-1", "csv/K-1")
+    assert "1: 0.125 KWD of csv/P-1:2 pays csv/K-1:1" in ledger("match", "made")
 
 
 @pytest.mark.parametrize("what", ["aging", "trial-balance", "journal"])
