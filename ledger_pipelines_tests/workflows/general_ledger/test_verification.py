@@ -283,9 +283,9 @@ def test_an_exported_journal_that_was_imported_changes_nothing(
         "2,2025-01-20,1920,0.125,,KWD,payment,P-1,,,,\n"
         "2,2025-01-20,1500,,0.125,KWD,payment,P-1,Kuwait,,,\n"
     )
-    assert import_journal(connection, Path("dinars.csv")).added == 2
+    assert import_journal(connection, Path("dinars.csv"), today=TODAY).added == 2
     Path("exported.csv").write_text(ledger("export", "journal", "--month", "2025-01"))
-    assert import_journal(connection, Path("exported.csv")).unchanged == 2
+    assert import_journal(connection, Path("exported.csv"), today=TODAY).unchanged == 2
     ledger("match", "add", "csv/P-1", "csv/K-1")
     assert "1: 0.125 KWD of csv/P-1:2 pays csv/K-1:1" in ledger("match", "made")
 
