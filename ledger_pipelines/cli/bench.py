@@ -13,6 +13,7 @@ from ledger_pipelines.errors import LedgerError
 if TYPE_CHECKING:
     from benchmarks.accrual_run import Figures as AccrualFigures
     from benchmarks.cfo_run import Figures as CfoFigures
+    from benchmarks.posting_run import Figures as PostingFigures
     from benchmarks.saft_run import Figures as SaftFigures
     from benchmarks.statement_run import Figures
 
@@ -34,9 +35,9 @@ def bench(
     ] = 300_000,
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
-    """Measures statements, accruals, the CFO sync and a SAF-T import against moving the same bytes; prints ratios."""
+    """Measures a SAF-T import, statements, their posting, accruals and the CFO sync against moving the same bytes."""
     try:
-        from benchmarks import accrual_run, cfo_run, saft_run, statement_run
+        from benchmarks import accrual_run, cfo_run, posting_run, saft_run, statement_run
     except ModuleNotFoundError:
         raise LedgerError("The benchmarks are part of a checkout: run `make bench` in one.") from None
     with console.status("Starting a database of its own") as status:
@@ -46,6 +47,7 @@ def bench(
         if companies:
             statements = statement_run.measure(companies, months, status.update)
             console.print(_seconds(statements), _ratios(statements))
+            console.print(_posting_table(posting_run.measure(companies, status.update)))
         if contracts:
             accruals = accrual_run.measure(contracts, _ACCRUAL_MONTHS, status.update)
             console.print(_accrual_seconds(accruals), _accrual_ratios(accruals))
@@ -75,6 +77,16 @@ def _cfo_table(figures: CfoFigures) -> Table:
     table.add_row("Sync, seconds", f"{figures.sync:.3f}", "")
     table.add_row("Invoices a second", f"{figures.invoices / figures.sync:,.0f}", "")
     _add(table, "Sync / bare INSERT", figures.sync / figures.bare_insert, 10.0, "at most 10.00")
+    return table
+
+
+def _posting_table(figures: PostingFigures) -> Table:
+    title = f"Posting of {figures.entries:,} statements: medians of five"
+    table = Table("What", "Measured", "Promised", title=title, title_justify="left")
+    table.add_row("Bare COPY in of the entries and lines, seconds", f"{figures.bare_copy_in:.3f}", "")
+    table.add_row("Posting, seconds", f"{figures.post:.3f}", "")
+    table.add_row("The same month again, seconds", f"{figures.post_again:.3f}", "")
+    _add(table, "Posting / bare COPY", figures.post / figures.bare_copy_in, 4.0, "at most 4.00")
     return table
 
 
