@@ -34,9 +34,14 @@ def vat_parts(documents: pd.DataFrame, lines: pa.Table, chart: Chart) -> pd.Data
     """
     taxed = documents[documents["tax"] != 0]
     held = to_pandas(lines).rename(columns={"invoice_id": "source_id"})
+    # A line without a rate is one of rate 0: it takes its part of the base.
+    zero = constant(_ZERO, VAT_RATE, held)
+    held = held.assign(tax_rate=held["tax_rate"].fillna(zero))
     rates = held.groupby(_KEYS, as_index=False).agg(low=("tax_rate", "min"), high=("tax_rate", "max"))
     rates = taxed.merge(rates, on=_KEYS, how="left")
     is_mixed = (rates["low"] != rates["high"]).fillna(False)
+    # Of a document none of whose lines says a rate, nobody knows it.
+    rates = rates.assign(high=rates["high"].mask(rates["high"] == _ZERO))
     plain = rates[~is_mixed].rename(columns={"high": "tax_rate"})[_SHARES.names]
     mixed = pa.Table.from_pylist(_mixed_shares(rates[is_mixed], held), _SHARES)
     rows = pd.concat([plain, to_pandas(mixed)], ignore_index=True)

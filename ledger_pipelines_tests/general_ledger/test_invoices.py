@@ -113,6 +113,16 @@ def test_each_rate_of_vat_goes_to_its_account_and_one_without_to_the_highest() -
     assert [row["vat_base"] for row in found.journal.lines.to_pylist()[2:]] == [150, 100, 50]
 
 
+def test_a_line_without_a_rate_takes_its_part_of_the_base() -> None:
+    document = invoice("a", "300", "42")
+    found = posted([document], [line(document, "200", "21"), line(document, "100", None, number=2)])
+    [vat] = [row for row in found.journal.lines.to_pylist() if row["account"] == "2700"]
+    assert (vat["credit"], vat["vat_rate"], vat["vat_base"]) == (42, 21, 200)
+    unknown = posted([document], [line(document, "300", None)])
+    [vat] = [row for row in unknown.journal.lines.to_pylist() if row["account"] == "2700"]
+    assert (vat["credit"], vat["vat_rate"], vat["vat_base"]) == (42, None, 300)
+
+
 @pytest.mark.parametrize("flag", ["is_draft", "is_cancelled", "is_removed"])
 def test_a_document_that_does_not_count_has_no_entry_and_is_named_as_gone(flag: str) -> None:
     found = posted([invoice("a", "100", **{flag: True}), invoice("b", "50")], [])
