@@ -80,6 +80,16 @@ def test_revenue_is_what_accruals_recognise_and_a_payment_taken_out_is_reversed_
         assert balances(database, month).get(("2965", currency), Decimal(0)) == closing, (month, currency)
     (kinds,) = zip(*fetch(database, "SELECT DISTINCT type FROM customer_ledger_transactions"), strict=True)
     assert {"invoice", "payment", "credit_note"} <= set(kinds)
+    for month in MONTHS:
+        closings = fetch(
+            database, "SELECT account, currency, -closing FROM trial_balance WHERE month = %s", month
+        )
+        of_journal = {key: balance for key, balance in balances(database, month).items() if balance}
+        assert {
+            (account, currency): closing for account, currency, closing in closings if closing
+        } == of_journal
+        for wanted in {currency for _, currency, _ in closings}:
+            assert sum(closing for _, currency, closing in closings if currency == wanted) == 0
     today = date(2024, 9, 2)
     assert verify(database, today=today, as_of=None, days=7, sync_start=None).unexplained == []
 
