@@ -19,7 +19,7 @@ from ledger_pipelines.errors import FrameError, LedgerError
 Series: TypeAlias = "pd.Series[Any]"
 
 # Arrow's own choice, mimalloc, costs the system 0.3 to 0.5 s in the first month of 488,000 lines that a process bills,
-# jemalloc 0.15 s; and a run's peak is a sixth lower.
+# jemalloc 0.15 s.
 if "jemalloc" in pa.supported_memory_backends():
     pa.set_memory_pool(pa.jemalloc_memory_pool())
 

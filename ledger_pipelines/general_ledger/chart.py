@@ -9,29 +9,6 @@ import pyarrow as pa
 
 from ledger_pipelines.errors import LedgerError
 
-#: What the posting needs an account for; of VAT one for each rate.
-ROLES = (
-    "receivables",
-    "payables",
-    "bank",
-    "revenue",
-    "deferred_revenue",
-    "output_vat",
-    "input_vat",
-    "withholding_tax",
-    "expense",
-    "rounding",
-    "prepayments_to_suppliers",
-    "prepayments_from_customers",
-    "reverse_charge_output_abroad",
-    "reverse_charge_input_abroad",
-    "reverse_charge_output_home",
-    "reverse_charge_input_home",
-    "exchange_gain",
-    "exchange_loss",
-    "opening_difference",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Chart:
