@@ -81,6 +81,11 @@ def outside_ledger(month: date, first: date, today: date) -> str:
     )
 
 
+def nearest_month(month: date, first: date, today: date) -> date:
+    """The month, or where it is none of the ledger's the nearest one: a payment may be dated before the ledger."""
+    return min(max(month, first), month_of(today))
+
+
 def refuse_strange_months(months: Sequence[date], first: date, today: date) -> None:
     """Raises LedgerError when there is no month, or one that is none of the ledger's."""
     if not months:

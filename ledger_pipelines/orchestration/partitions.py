@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, is_ledger_month, month_of, outside_ledger, parse_month
+from ledger_pipelines.months import format_month, is_ledger_month, outside_ledger, parse_month
+from ledger_pipelines.months import nearest_month as nearest_of
 from ledger_pipelines.settings import DEFAULT_FIRST_MONTH
 from ledger_pipelines.workflows.run_tags import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 
@@ -65,7 +66,7 @@ def first_partition() -> date:
 
 def nearest_month(month: date, today: date) -> date:
     """The month, or where it has no partition the nearest one that has: a payment may be dated before the ledger."""
-    return min(max(month, first_partition()), month_of(today))
+    return nearest_of(month, first_partition(), today)
 
 
 def is_partition(month: date, today: date) -> bool:
