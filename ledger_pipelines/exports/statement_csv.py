@@ -34,7 +34,8 @@ COLUMNS = (
     "Amount",
 )
 
-_KINDS = ("user", "asset", "backup", "hours", "custom")
+#: The kinds of lines in their order.
+KINDS = ("user", "asset", "backup", "hours", "custom")
 _HEAD = ("statement_number", "company_name", "statement_date", "due_date")
 _STATED = ("item", "description", "quantity", "rate", "amount", "currency")
 _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
@@ -68,7 +69,7 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
     key = ["month", "account_number"]
     heads = positions(joined_text(charged, key), joined_text(statements, key))
     charged, heads = filter_rows(charged, heads >= 0), heads[heads >= 0]
-    places = positions(column(charged, "kind"), array(_KINDS))
+    places = positions(column(charged, "kind"), array(KINDS))
     ordered = (
         charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)
     )
@@ -95,8 +96,8 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
                 row.due.isoformat(),
                 neutralised(row.item),
                 neutralised(row.description),
-                _shortest(row.quantity, None),
-                _shortest(row.rate, row.currency),
+                shortest(row.quantity, None),
+                shortest(row.rate, row.currency),
                 str(Money(row.amount, row.currency)),
             ]
         )
@@ -104,7 +105,7 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _shortest(value: Decimal, currency: str | None) -> str:
+def shortest(value: Decimal, currency: str | None) -> str:
     """The number without trailing zeros, but with the decimals of its currency, if it has one."""
     places = decimal_places(value, currency) if currency is not None else max(0, -_exponent(value))
     return f"{value:.{places}f}"
