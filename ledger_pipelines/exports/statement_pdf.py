@@ -34,9 +34,9 @@ class Paper:
 
 
 def statement_pdf(papers: Sequence[Paper]) -> bytes:
-    """These statements of one month, each on pages of its own, as one PDF dated on the month's last day.
+    """These statements of one month, at least one, each on pages of its own: a PDF dated on the month's last day.
 
-    The same statements are the same bytes. Raises LedgerError where there is none.
+    The same statements are the same bytes. Raises LedgerError where one cannot be set.
     """
     first = papers[0].statement
     title = (
@@ -48,7 +48,7 @@ def statement_pdf(papers: Sequence[Paper]) -> bytes:
 
 def _stated(paper: Paper) -> dict[str, Data]:
     statement, currency = paper.statement, paper.statement["currency"]
-    charged = [line for line in paper.lines if line["amount"]]
+    charged = sorted((line for line in paper.lines if line["amount"]), key=_place)
     groups = [(kind, [line for line in charged if line["kind"] == kind]) for kind in KINDS]
     shown = [(_GROUPS[kind], lines, _sum(lines)) for kind, lines in groups if lines]
     return {
@@ -71,6 +71,10 @@ def _stated(paper: Paper) -> dict[str, Data]:
         "unlisted": _unlisted(len(paper.lines) - len(charged)),
         "reckonings": [*_hours(statement), *_backup(statement)],
     }
+
+
+def _place(line: Mapping[str, Any]) -> tuple[str, ...]:
+    return line["description"], line["source_type"], line["source_id"]
 
 
 def _sum(lines: Sequence[Mapping[str, Any]]) -> Decimal:
@@ -155,7 +159,8 @@ def _backup(statement: Mapping[str, Any]) -> list[Data]:
     machines = statement["backed_up_workstations"] + statement["backed_up_servers"]
     if not machines and not statement["backup_bytes"]:
         return []
-    included = f"Included: {counted(machines, 'machine')} with backup × {_number(statement['backup_included_tb'])} TB"
+    quota, times = _number(statement["backup_included_tb"]), "\N{MULTIPLICATION SIGN}"
+    included = f"Included: {counted(machines, 'machine')} with backup {times} {quota} TB"
     rows: list[Data] = [
         ["Stored by all devices", _terabytes(statement["backup_bytes"])],
         [included, _terabytes(statement["included_bytes"])],

@@ -6,8 +6,10 @@ The files are tagged and keep to PDF/UA-1. Data are never markup: a template rea
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -23,14 +25,19 @@ if TYPE_CHECKING:
 Data = str | int | bool | None | Sequence["Data"] | Mapping[str, "Data"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
+#: One for each thread: a compiler works for one at a time.
 _compilers = threading.local()
 
 
 def typeset(template: Literal["statement", "party"], data: Data, day: date) -> bytes:
     """The template's PDF of the data, dated on a day, which is all that it says of when it was made.
 
-    Raises LedgerError where the data cannot be set.
+    At most as many are set at once as the machine has cores. Raises LedgerError where the data cannot be set.
     """
+    return _typesetters().submit(_typeset, template, data, day).result()
+
+
+def _typeset(template: str, data: Data, day: date) -> bytes:
     import typst
 
     try:
@@ -74,6 +81,12 @@ def _compiler(template: str) -> typst.Compiler:
             _TEMPLATES / f"{template}.typ", root=_TEMPLATES, font_paths=_fonts(), ignore_system_fonts=True
         )
     return known[template]
+
+
+@cache
+def _typesetters() -> ThreadPoolExecutor:
+    """The threads that set documents: few, for each keeps a compiler."""
+    return ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="typeset")
 
 
 @cache
