@@ -41,6 +41,10 @@ class ClosedMonthError(LedgerError):
     """Something asked to write to a month that is closed."""
 
 
+class ConflictError(LedgerError):
+    """Somebody else changed what was to be changed since the person saw it."""
+
+
 class FrameError(LedgerError):
     """A frame does not have the columns or types of the table that it is meant for."""
 
