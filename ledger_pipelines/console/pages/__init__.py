@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ledger_pipelines.console.pages import docs, periods
+from ledger_pipelines.console.pages import accruals, docs, ledgers, periods
 
-ROUTERS: tuple[APIRouter, ...] = (periods.router, docs.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    accruals.router,
+    docs.router,
+    ledgers.router,
+    periods.router,
+)
