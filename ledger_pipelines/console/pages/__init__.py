@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ledger_pipelines.console.pages import docs, periods
+from ledger_pipelines.console.pages import docs, periods, sign_in
 
-ROUTERS: tuple[APIRouter, ...] = (periods.router, docs.router)
+ROUTERS: tuple[APIRouter, ...] = (periods.router, docs.router, sign_in.router)
