@@ -195,7 +195,8 @@ def test_a_foreign_page_opens_no_websocket(up: Up, headers: dict[str, str], stat
 
 
 def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path) -> None:
-    second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", str(free_ports(1)[0]))
+    dagster, console = map(str, free_ports(2))
+    second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", dagster, "--port", console)
     assert second.code == 1
     assert second.err.startswith("Error: `ledger up` runs on at_the_pages on ")
     assert second.err.count("\n") == 1
