@@ -204,6 +204,7 @@ def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path)
 
 def test_the_logs_are_for_their_owner_only_and_warn_of_nothing(up: Up) -> None:
     logs = sorted((up.ledger.home / "logs").iterdir())
-    assert [log.name for log in logs] == ["code-server.log", "dagster-daemon.log", "dagster-webserver.log"]
+    names = ["code-server.log", "console.log", "dagster-daemon.log", "dagster-webserver.log"]
+    assert [log.name for log in logs] == names
     assert {log.stat().st_mode & 0o777 for log in logs} == {0o600}
     assert set(run_statuses(up.database)) <= ENDED
