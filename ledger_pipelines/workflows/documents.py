@@ -34,7 +34,7 @@ from ledger_pipelines.store.queries.documents import (
 )
 
 #: Companies, or parties, of one PDF that has all: so many are set well within half a minute.
-PART = 200
+PART = 100
 _CHUNK = 100
 
 Format = Literal["csv", "pdf"]
