@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from ledger_pipelines.console.api import documents
+
 #: In the order in which paths are tried.
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (documents.router,)
