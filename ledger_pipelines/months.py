@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 
 from ledger_pipelines.errors import LedgerError
@@ -66,6 +66,33 @@ def usable_first_month(month: date, today: date | None = None) -> date:
             f"{format_month(month)} has not begun: the first month is {format_month(month_of(today))} or earlier."
         )
     return month
+
+
+def is_ledger_month(month: date, first: date, today: date) -> bool:
+    """Whether the month is one of a ledger's that begins with `first`: up to the one under way, in UTC."""
+    return first <= month <= month_of(today)
+
+
+def outside_ledger(month: date, first: date, today: date) -> str:
+    """The sentence that refuses a month which is none of the ledger's."""
+    return (
+        f"{format_month(month)} is outside the ledger: its months are {format_month(first)} "
+        f"to {format_month(month_of(today))}."
+    )
+
+
+def nearest_month(month: date, first: date, today: date) -> date:
+    """The month, or where it is none of the ledger's the nearest one: a payment may be dated before the ledger."""
+    return min(max(month, first), month_of(today))
+
+
+def refuse_strange_months(months: Sequence[date], first: date, today: date) -> None:
+    """Raises LedgerError when there is no month, or one that is none of the ledger's."""
+    if not months:
+        raise LedgerError("The range has no month: its end is excluded, so it must come after its start.")
+    for month in months:
+        if not is_ledger_month(month, first, today):
+            raise LedgerError(outside_ledger(month, first, today))
 
 
 def last_day(month: date) -> date:

@@ -222,7 +222,7 @@ def sync_now(
         title=f"Handing over {describe_months(request.months)}",
         settings={STEP: request.config},
     )
-    result = cfo_sync_result(database, outcome, invoice, now=now)
+    result = cfo_sync_result(database, outcome.run_id, outcome.failures, invoice, now=now)
     for counts in result.counts:
         told = (f"{word} {counts.get(name, 0):,}" for name, word in _COUNTS.items())
         console.print(f"{', '.join(told)}.", highlight=False)

@@ -58,7 +58,7 @@ def close_months(
     """
     from ledger_pipelines.cli.progress import run_with_progress
     from ledger_pipelines.runs import closing
-    from ledger_pipelines.runs.jobs import show_months
+    from ledger_pipelines.runs.jobs import refuse_broken, show_months
     from ledger_pipelines.runs.summaries import summarise
 
     plan = closing.plan_close(database, months, finalise=finalise, today=on)
@@ -80,7 +80,9 @@ def close_months(
     closed, refusal = None, None
     if finalise:
         try:
-            closed = closing.close_for_good(database, plan, outcome, person=by)
+            closed = closing.close_for_good(
+                database, plan, outcome.run_id, failures=outcome.steps_that_failed, person=by
+            )
         except LedgerError as error:
             refusal = error
     _print_summary(summarise(database, months, outcome))
@@ -92,7 +94,7 @@ def close_months(
         _print_closed(closed)
         return
     _print_failures(outcome)
-    closing.refuse_broken(months, outcome)
+    refuse_broken(months, outcome)
 
 
 def reopen(

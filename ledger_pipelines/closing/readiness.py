@@ -18,7 +18,7 @@ from ledger_pipelines.months import describe_months, format_month, month_of
 #: Whose present state the books are made of: an error of theirs that names no month troubles every open one.
 _SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
 #: Assets and steps that hand the books on, and make none of them.
-_OUTSIDE = frozenset({"cfo_transactions"})
+_OUTSIDE = frozenset({"cfo_transactions", "cfo-sync"})
 _NAMED = 3
 
 

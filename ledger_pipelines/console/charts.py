@@ -60,7 +60,11 @@ def waterfall(currency: str, rows: Sequence[Mapping[str, Any]]) -> Markup:
     months = [format_month(row["month"]) for row in rows]
     legend = {".series-2": "Invoiced", ".series-3": "Recognised", ".series-1": "Closing"}
     title = f"Deferred revenue by month, {currency}"
-    last = f"It closes {months[-1]} at {format_amount(rows[-1]['closing'], currency)} {currency}." if rows else ""
+    last = (
+        f"It closes {months[-1]} at {format_amount(rows[-1]['closing'], currency)} {currency}."
+        if rows
+        else ""
+    )
     drawn = svg([Panel(months, currency, bars)], legend, title, last)
     names = ("opening", "invoiced", "recognised", "closing")
     series = {name.title(): [row[name] for row in rows] for name in names}

@@ -15,7 +15,7 @@ from ledger_pipelines.orchestration.orphaned_runs import (
     settle_abandoned_runs,
 )
 from ledger_pipelines.orchestration.resources import LedgerResource
-from ledger_pipelines.printable import one_line
+from ledger_pipelines.orchestration.run_failures import reason_of
 from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 
 #: How many runs of a job are looked at: one that has failed as often and more has been failing for long.
@@ -47,33 +47,10 @@ def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
     if first is None:
         return None
     message = (
-        f"A run of {job_name}{months_of_run(first)} failed: {_reason(instance, first.run_id)} "
+        f"A run of {job_name}{months_of_run(first)} failed: {reason_of(instance, first.run_id)} "
         f"Mend what is wrong and run it again; in Dagster it is run {first.run_id[:8]}."
     )
     return DueAlert(RUN_FAILED, message, subject=job_name)
-
-
-def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The sentence of the first step that failed, or what ended the run."""
-    for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE):
-        for record in instance.get_records_for_run(run_id, of_type=kind, limit=1).records:
-            event = record.event_log_entry.dagster_event
-            if event is not None:
-                return failure_sentence(event)
-    return "Nobody knows why."
-
-
-def failure_sentence(event: dg.DagsterEvent) -> str:
-    """What failed, in the step's own words; an unexpected exception with its type."""
-    if not event.is_step_failure:
-        return event.message or "Nobody knows why."
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    cause = error.cause if error is not None and error.cause is not None else error
-    text = "unknown" if cause is None else one_line(cause.message.strip())
-    return f"The step {event.step_key} failed: {text}"
 
 
 def _jobs(context: dg.SensorEvaluationContext) -> Iterable[dg.JobDefinition]:

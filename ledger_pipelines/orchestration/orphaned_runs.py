@@ -5,10 +5,14 @@ from datetime import UTC, datetime
 import dagster as dg
 import psycopg
 
+from ledger_pipelines.orchestration.run_failures import reason_of
 from ledger_pipelines.store.alerts import DueAlert, raise_alert
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import fail_abandoned
 from ledger_pipelines.store.run_processes import is_executed
+from ledger_pipelines.store.run_requests import RunRequest
+from ledger_pipelines.workflows.executions import RunState, end_requests
+from ledger_pipelines.workflows.run_tags import REQUEST_TAG
 
 #: A run whose tag says its own id is executed by a command: somebody waits for it, so its steps fail at once instead
 #: of trying later. A copy of the run has another id. Dagster's pages do not show tags that begin so.
@@ -34,7 +38,8 @@ _LAUNCHED_SECONDS = 30.0
 def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> list[str]:
     """Ends killed executions in sync_executions and in Dagster's history; returns the ids of the runs ended.
 
-    A run is killed when its process is gone, whether within a step, between two, or before the first.
+    A run is killed when its process is gone, whether within a step, between two, or before the first. Requests whose
+    runs have ended are ended, too.
     """
     settled = []
     with database.connect(application_name="ledger settle") as connection:
@@ -47,7 +52,20 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
             if found is not None and not found.is_finished:
                 _end(instance, connection, found, reason or "")
                 settled.append(run_id)
+        end_requests(connection, lambda request: _run_of(instance, request), now=datetime.now(UTC))
     return sorted(settled)
+
+
+def _run_of(instance: dg.DagsterInstance, request: RunRequest) -> RunState | None:
+    """The run of a request as Dagster's history has it."""
+    filters = dg.RunsFilter(tags={REQUEST_TAG: str(request.id)})
+    runs = instance.get_runs(filters)
+    if not runs:
+        return None
+    # The copies of a run have its tags; it is the oldest of them.
+    run = runs[-1]
+    is_failed = run.status == dg.DagsterRunStatus.FAILURE
+    return RunState(run.run_id, run.status.value, reason_of(instance, run.run_id) if is_failed else None)
 
 
 def months_of_run(run: dg.DagsterRun) -> str:

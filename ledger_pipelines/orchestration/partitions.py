@@ -9,12 +9,11 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, month_of, parse_month
+from ledger_pipelines.months import format_month, is_ledger_month, outside_ledger, parse_month
+from ledger_pipelines.months import nearest_month as nearest_of
 from ledger_pipelines.settings import DEFAULT_FIRST_MONTH
+from ledger_pipelines.workflows.run_tags import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 
-#: Dagster's tags of a run's month or range of months.
-_PARTITION = "dagster/partition"
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 #: Calendar months in UTC, the one under way included. Whoever loads the definitions sets the variable from the database.
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=format_month(parse_month(os.environ.get("LEDGER_FIRST_MONTH") or DEFAULT_FIRST_MONTH)),
@@ -23,13 +22,25 @@ MONTHS = dg.MonthlyPartitionsDefinition(
     fmt="%Y-%m",
 )
 
+
+def _most_months() -> int:
+    """More months than the ledger gets while this process runs: those until now, and ten years more.
+
+    Dagster looks for each of them, whenever something with such a mapping is materialised.
+    """
+    months_until_now = (datetime.now(UTC).year - MONTHS.start.year + 1) * 12
+    return max(months_until_now, 0) + 120
+
+
 #: A month's statements need the tickets of the calendar year so far, for prepaid yearly hours: at most twelve months.
 with warnings.catch_warnings():
     # The mapping without the parameter refuses the ledger's first eleven months; the inventory test watches it.
     warnings.simplefilter("ignore", dg.BetaWarning)
     YEAR_SO_FAR = dg.TimeWindowPartitionMapping(start_offset=-11, allow_nonexistent_upstream_partitions=True)
-    #: A contract's month needs all months before it: a hundred years of them.
-    SO_FAR = dg.TimeWindowPartitionMapping(start_offset=-1200, allow_nonexistent_upstream_partitions=True)
+    #: A contract's month needs all months before it.
+    SO_FAR = dg.TimeWindowPartitionMapping(
+        start_offset=-_most_months(), allow_nonexistent_upstream_partitions=True
+    )
 
 
 def partition_key(month: date) -> str:
@@ -50,22 +61,14 @@ def months_of(context: dg.AssetExecutionContext) -> list[date]:
             allow_retries=False,
         )
     tags, today = context.run.tags, datetime.now(UTC).date()
-    ends = [tags[name] for name in (_PARTITION, _RANGE_START, _RANGE_END) if name in tags]
+    ends = [tags[name] for name in (PARTITION_TAG, RANGE_START_TAG, RANGE_END_TAG) if name in tags]
     try:
         strange = [month for month in map(parse_month, ends) if not is_partition(month, today)]
     except LedgerError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     if strange:
-        raise dg.Failure(outside_ledger(strange[0], today), allow_retries=False)
+        raise dg.Failure(outside_ledger(strange[0], first_partition(), today), allow_retries=False)
     return [parse_month(key) for key in context.partition_keys]
-
-
-def outside_ledger(month: date, today: date) -> str:
-    """The sentence that refuses a month."""
-    return (
-        f"{format_month(month)} is outside the ledger: its months are {format_month(first_partition())} "
-        f"to {format_month(month_of(today))}."
-    )
 
 
 def first_partition() -> date:
@@ -75,9 +78,9 @@ def first_partition() -> date:
 
 def nearest_month(month: date, today: date) -> date:
     """The month, or where it has no partition the nearest one that has: a payment may be dated before the ledger."""
-    return min(max(month, first_partition()), month_of(today))
+    return nearest_of(month, first_partition(), today)
 
 
 def is_partition(month: date, today: date) -> bool:
     """Whether the month is one of the partitions that exist on this day."""
-    return first_partition() <= month <= month_of(today)
+    return is_ledger_month(month, first_partition(), today)

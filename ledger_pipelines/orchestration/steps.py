@@ -18,11 +18,12 @@ from ledger_pipelines.orchestration.partitions import first_partition, months_of
 from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.printable import one_line
 from ledger_pipelines.store.breakdowns import sentence_of
-from ledger_pipelines.store.executions import recorded_execution
+from ledger_pipelines.store.executions import fail_untaken, recorded_execution
 from ledger_pipelines.store.history import unread_history
 from ledger_pipelines.store.months import Change
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.wording import counted
+from ledger_pipelines.workflows.run_tags import PERSON_TAG, REQUEST_TAG
 from ledger_pipelines.workflows.step import Step
 
 #: The job that reads what was never read of the months before, too (rules/sync_management.md bounds a sync's dates).
@@ -86,14 +87,20 @@ class AssetStep(Step):
         return dg.AssetKey(table) in self.context.selected_asset_keys
 
 
-def not_configured(context: dg.AssetExecutionContext, missing: str) -> Iterator[dg.MaterializeResult[None]]:
+def not_configured(
+    context: dg.AssetExecutionContext, ledger: LedgerResource, name: str, missing: str
+) -> Iterator[dg.MaterializeResult[None]]:
     """For a source that this ledger does not use: nothing is read, and what the months hold stays as it is.
 
     `missing` is the variable that would say where it is. No execution is recorded, for there was none, and no check is
-    passed.
+    passed; one that was asked for by itself has failed.
     """
     months_of(context)
     message = f"{missing} is not set, so nothing was read."
+    request_id = context.run.tags.get(REQUEST_TAG)
+    if request_id is not None:
+        with ledger.database.connect(application_name=f"ledger {name}") as connection:
+            fail_untaken(connection, request_id, name, message)
     context.log.info(message)
     # In the order of their definition, which is that of their lineage.
     for spec in context.assets_def.specs:
@@ -128,8 +135,16 @@ def executed_step(
         months = asked
         if history_of is not None and context.run.job_name == MONTH_CLOSE:
             months = with_history(connection, history_of, asked)
-        metadata = {"months": [format_month(month) for month in months], "dagster_run_id": context.run.run_id}
-        with recorded_execution(database, name, metadata) as execution, _telling_interruptions():
+        tags = context.run.tags
+        metadata = {
+            "months": [format_month(month) for month in months],
+            "dagster_run_id": context.run.run_id,
+            **({"person": tags[PERSON_TAG]} if PERSON_TAG in tags else {}),
+        }
+        with (
+            recorded_execution(database, name, metadata, request_id=tags.get(REQUEST_TAG)) as execution,
+            _telling_interruptions(),
+        ):
             context.log.info(f"{name}: {describe_months(months)}")
             yield AssetStep(
                 context=context,
@@ -151,11 +166,13 @@ def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterato
     data or a refused credential does not mend itself.
     """
     is_attended = context.run.tags.get(ATTENDED_TAG) == context.run.run_id
+    # A request's execution ends once, as its run's first try does; of a copy of the run nobody waits for it.
+    is_awaited = is_attended or (REQUEST_TAG in context.run.tags and context.run.parent_run_id is None)
     try:
         yield
     except LedgerError as error:
         is_away = isinstance(error, SourceUnavailableError | DatabaseUnavailableError)
-        raise dg.Failure(description=str(error), allow_retries=is_away and not is_attended) from error
+        raise dg.Failure(description=str(error), allow_retries=is_away and not is_awaited) from error
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
         if not is_attended:
             raise
@@ -163,7 +180,7 @@ def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterato
         # As an exception of its own it would be tried again, like any other.
         raise dg.Failure(INTERRUPTED, allow_retries=False) from error
     except Exception as error:
-        if not is_attended:
+        if not is_awaited:
             raise
         # A defect of ours: whoever waits shall see it now, and not after the retries.
         message = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")

@@ -11,13 +11,12 @@ import psycopg
 
 from ledger_pipelines.connections import cfo_database_beside
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import add_months, month_of, month_range
-from ledger_pipelines.orchestration.partitions import nearest_month
-from ledger_pipelines.runs.jobs import RunOutcome
+from ledger_pipelines.months import add_months, month_of, month_range, nearest_month
 from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.cfo.metrics import ready_months, waiting_invoices
 from ledger_pipelines.store.cfo.sync import invoice_of, register_holded_invoices
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries.summaries import run_executions
 from ledger_pipelines.workflows.cfo.sync import release_lost
 
@@ -71,24 +70,24 @@ def plan_cfo_sync(database: Database, invoice: str | None, *, force: bool, now: 
 
 
 def cfo_sync_result(
-    database: Database, outcome: RunOutcome, invoice: str | None, *, now: datetime
+    database: Database, run_id: str, failures: Sequence[str], invoice: str | None, *, now: datetime
 ) -> SyncResult:
-    """What a run of the sync came to."""
+    """What a run of the sync came to, of which `failures` are the sentences of what failed."""
     with database.connect() as connection:
-        counts = [execution.result for execution in run_executions(connection, outcome.run_id)]
+        counts = [execution.result for execution in run_executions(connection, run_id)]
         state = {} if invoice is None else invoice_of(connection, invoice)["sync"] or {}
-    return SyncResult(counts, _failure(outcome, counts, invoice, state, now))
+    return SyncResult(counts, _failure(failures, counts, invoice, state, now))
 
 
 def _failure(
-    outcome: RunOutcome,
+    failures: Sequence[str],
     counts: Sequence[Mapping[str, int]],
     invoice: str | None,
     state: Mapping[str, Any],
     now: datetime,
 ) -> str | None:
-    if outcome.failures:
-        return outcome.failures[0]
+    if failures:
+        return failures[0]
     if state.get("sync_status") == "failed":
         return f"Invoice {invoice} has failed: {state['sync_error']}"
     if state and state["sync_status"] != "synced":
@@ -127,5 +126,6 @@ def _months(connection: psycopg.Connection, invoice: str | None, now: datetime, 
     if invoice is None and force:
         waiting = waiting_invoices(connection)
         paid += [month_of(one.paid_at.date()) for one in waiting if one.sync_status in ("failed", "retry")]
-    months = [nearest_month(month, now.date()) for month in paid]
+    first = read_first_month(connection)
+    months = [nearest_month(month, first, now.date()) for month in paid]
     return month_range(min(months), add_months(max(months), 1)) if months else []

@@ -18,23 +18,21 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from ledger_pipelines.closing.readiness import BrokenInvariant, Facts, FailedStep, reasons_against
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.ledger_periods import overview_of
-from ledger_pipelines.defs.run_failures import failure_sentence
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months, parse_month
+from ledger_pipelines.months import describe_months, parse_month, refuse_strange_months
 from ledger_pipelines.orchestration.code_location import LOCATION, socket_of
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG, settle_abandoned_runs
-from ledger_pipelines.orchestration.partitions import is_partition, outside_ledger, partition_key
+from ledger_pipelines.orchestration.partitions import first_partition
+from ledger_pipelines.orchestration.run_failures import failure_sentence
 from ledger_pipelines.orchestration.steps import INTERRUPTED
 from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.queries.month_overview import month_overviews
 from ledger_pipelines.store.run_processes import held_run
-
-_PARTITION = "dagster/partition"
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
+from ledger_pipelines.workflows.run_tags import run_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,12 @@ class RunOutcome:
     def succeeded(self) -> bool:
         return not self.failures
 
+    @property
+    def steps_that_failed(self) -> list[FailedStep]:
+        """The steps that failed, with their sentences."""
+        pairs = zip(self.failed_steps, self.failures, strict=True)
+        return [FailedStep(step, message) for step, message in pairs]
+
 
 def run_job(
     database: Database,
@@ -83,7 +87,7 @@ def run_job(
     What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's,
     KeyboardInterrupt when the run was stopped.
     """
-    refuse_strange_months(months, today)
+    refuse_strange_months(months, first_partition(), today)
     for name in ("dagster", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     run_id = str(uuid4())
@@ -120,12 +124,8 @@ def _made_run(
     person: str,
 ) -> dg.DagsterRun:
     """A run as the pages of Dagster would make it: one of the code location, which lists it and can execute it again."""
-    first, last = partition_key(months[0]), partition_key(months[-1])
-    spanned = describe_months(months)
     tags = {
-        **({_PARTITION: first} if first == last else {_RANGE_START: first, _RANGE_END: last}),
-        "ledger/months": spanned,
-        **({"ledger/person": person} if person else {}),
+        **run_tags(months, person),
         ATTENDED_TAG: run_id,
         # Whoever waits for it starts it again.
         "dagster/max_retries": "0",
@@ -147,6 +147,19 @@ def _made_run(
             RemoteRepositoryOrigin(server, SINGLETON_REPOSITORY_NAME), job_name
         ),
     )
+
+
+def refuse_broken(months: Sequence[date], outcome: RunOutcome) -> None:
+    """Raises LedgerError with what failed in a run that closes nothing for good: its steps, then its invariants."""
+    if outcome.failures:
+        raise LedgerError(outcome.failures[0])
+    failed = [check for check in outcome.checks if not check.passed and check.is_error]
+    facts = Facts(
+        months, invariants=[BrokenInvariant(one.asset, one.check, one.description) for one in failed]
+    )
+    broken = reasons_against(facts)
+    if broken:
+        raise LedgerError(f"{describe_months(months)} cannot be closed, {broken[0].message}")
 
 
 def show_months(database: Database) -> None:
@@ -177,15 +190,6 @@ def settle_killed(database: Database) -> list[str]:
     """Ends the runs whose processes were killed, and returns their ids."""
     with dg.DagsterInstance.get() as instance:
         return settle_abandoned_runs(instance, database)
-
-
-def refuse_strange_months(months: Sequence[date], today: date) -> None:
-    """Raises LedgerError when there is no month, or one that is none of the ledger's."""
-    if not months:
-        raise LedgerError("The range has no month: its end is excluded, so it must come after its start.")
-    for month in months:
-        if not is_partition(month, today):
-            raise LedgerError(outside_ledger(month, today))
 
 
 def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:

@@ -1,7 +1,8 @@
 """Executions of steps: a row for each, whoever started it, that never says `running` for ever.
 
 The process that executes a step holds an advisory lock on a connection of its own. When the process is killed,
-the server frees the lock; `fail_abandoned` then finds the running row that nobody holds.
+the server frees the lock; `fail_abandoned` then finds the running row that nobody holds. A pending row waits for the
+run of its request (`store/run_requests.py`), which takes it over.
 """
 
 from __future__ import annotations
@@ -42,22 +43,20 @@ class Abandoned:
 
 @contextmanager
 def recorded_execution(
-    database: Database, step_name: str, metadata: Mapping[str, Any]
+    database: Database, step_name: str, metadata: Mapping[str, Any], *, request_id: str | None = None
 ) -> Iterator[Execution]:
     """Records the body as an execution of the step: completed when it returns, failed when it raises.
 
-    The exception goes on to the caller. `metadata` must be fit for JSON.
+    Where a request made the step's row, and it still waits, that row is taken over. The exception goes on to the caller.
+    `metadata` must be fit for JSON.
     """
     with database.connect(application_name=f"ledger step {step_name}") as connection:
         with connection.transaction():
-            (number,) = connection.execute(
-                """INSERT INTO sync_executions (step_name, status, started_at, metadata)
-                   VALUES (%s, 'running', now(), %s) RETURNING id""",
-                [step_name, Jsonb(dict(metadata))],
-            ).fetchall()[0]
+            execution = _taken_over(connection, step_name, metadata, request_id) or _begun(
+                connection, step_name, metadata
+            )
             # Taken before the row can be seen, so that nobody finds it running and unheld.
-            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, number])
-        execution = Execution(number, step_name, dict(metadata))
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, execution.id])
         try:
             yield execution
         except BaseException as error:
@@ -68,9 +67,13 @@ def recorded_execution(
 
 
 def fail_abandoned(connection: psycopg.Connection) -> list[Abandoned]:
-    """Marks as failed every running execution whose process is gone, and returns them."""
+    """Marks as failed every running execution whose process is gone, and returns them.
+
+    A pending one that belongs to a request has no process yet; one that belongs to none has nobody to begin it.
+    """
     unfinished = connection.execute(
-        "SELECT id, step_name, metadata->>'dagster_run_id' FROM sync_executions WHERE status IN ('pending', 'running')"
+        """SELECT id, step_name, metadata->>'dagster_run_id' FROM sync_executions
+           WHERE status = 'running' OR (status = 'pending' AND request_id IS NULL)"""
     ).fetchall()
     abandoned = []
     for row in unfinished:
@@ -97,6 +100,40 @@ def others_meanwhile(connection: psycopg.Connection, run_id: str, months: Sequen
         {"run": run_id, "months": [format_month(month) for month in months]},
     ).fetchall()
     return [name for (name,) in rows]
+
+
+def fail_untaken(connection: psycopg.Connection, request_id: str, step_name: str, message: str) -> None:
+    """Ends the row that a request made for a step which its run does not execute, with the reason."""
+    connection.execute(
+        """UPDATE sync_executions SET status = 'failed', completed_at = now(), updated_at = now(), error_message = %s
+           WHERE request_id::text = %s AND step_name = %s AND status = 'pending'""",
+        [message, request_id, step_name],
+    )
+
+
+def _taken_over(
+    connection: psycopg.Connection, step_name: str, metadata: Mapping[str, Any], request_id: str | None
+) -> Execution | None:
+    """The execution that a request made for the step, running from now on; None where none waits."""
+    if request_id is None:
+        return None
+    row = connection.execute(
+        """UPDATE sync_executions SET status = 'running', started_at = now(), updated_at = now(),
+                  metadata = metadata || %s
+           WHERE request_id::text = %s AND step_name = %s AND status = 'pending' RETURNING id, metadata""",
+        [Jsonb(dict(metadata)), request_id, step_name],
+    ).fetchone()
+    return None if row is None else Execution(row[0], step_name, row[1])
+
+
+def _begun(connection: psycopg.Connection, step_name: str, metadata: Mapping[str, Any]) -> Execution:
+    """A new execution of the step."""
+    ((number,),) = connection.execute(
+        """INSERT INTO sync_executions (step_name, status, started_at, metadata)
+           VALUES (%s, 'running', now(), %s) RETURNING id""",
+        [step_name, Jsonb(dict(metadata))],
+    ).fetchall()
+    return Execution(number, step_name, dict(metadata))
 
 
 def _finish(connection: psycopg.Connection, execution: Execution, status: str, message: str | None) -> None:

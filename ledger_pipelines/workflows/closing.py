@@ -8,7 +8,16 @@ from datetime import date
 
 import psycopg
 
-from ledger_pipelines.closing.readiness import Facts, OpenError, Reason, reasons_against, refusal, warnings_of
+from ledger_pipelines.closing.readiness import (
+    BrokenInvariant,
+    Facts,
+    FailedStep,
+    OpenError,
+    Reason,
+    reasons_against,
+    refusal,
+    warnings_of,
+)
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.settings import Settings
@@ -16,7 +25,10 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.periods import close_months, closed_months, make_partitions, reopen_month
+from ledger_pipelines.store.queries.check_results import broken_checks
+from ledger_pipelines.store.queries.executions import executions_of_run
 from ledger_pipelines.store.writes import Versions, changed_by_others
+from ledger_pipelines.wording import counted
 
 
 class NotClosedError(LedgerError):
@@ -43,6 +55,55 @@ def refuse_unconfigured(settings: Settings) -> None:
             "No source is configured, so there is nothing to close: set CODEX_URL and CORE_URL, or HOLDED_API_KEY, or "
             "run `ledger up --demo`."
         )
+
+
+def facts_of_run(
+    connection: psycopg.Connection, months: Sequence[date], run_id: str, failures: Sequence[FailedStep] = ()
+) -> Facts:
+    """What a run of these months found: its checks that failed as errors, and the steps whose last try failed.
+
+    `failures` are those that Dagster tells of: a step that failed before it could be recorded is known there alone.
+    """
+    last = {one.step_name: one for one in executions_of_run(connection, run_id)}
+    failed = [
+        FailedStep(one.step_name, one.error_message or "") for one in last.values() if one.status == "failed"
+    ]
+    told = {one.message for one in failed}
+    return Facts(
+        months,
+        invariants=broken_invariants(connection, run_id=run_id),
+        failures=[*failed, *(one for one in failures if one.message not in told)],
+    )
+
+
+def what_stands_against(database: Database, months: Sequence[date]) -> list[Reason]:
+    """What is known to stand against closing the months now, before their run: open errors, and checks as found last."""
+    with database.connect() as connection:
+        return reasons_against(
+            Facts(
+                months,
+                errors=_open_errors(connection),
+                invariants=broken_invariants(connection, months=months),
+            )
+        )
+
+
+def broken_invariants(
+    connection: psycopg.Connection, *, run_id: str | None = None, months: Sequence[date] | None = None
+) -> list[BrokenInvariant]:
+    """The checks that failed as errors, as they were made last: those of a run, or those of these months."""
+    said: dict[tuple[str, str], dict[str, list[date]]] = {}
+    for one in broken_checks(connection, run_id=run_id, months=months):
+        by_message = said.setdefault((one.asset, one.check), {})
+        by_message.setdefault(one.description or f"{counted(one.records, 'record')} break it.", []).append(
+            one.month
+        )
+    return [
+        BrokenInvariant(
+            asset, check, "\n".join(f"{describe_months(found)}: {text}" for text, found in by_message.items())
+        )
+        for (asset, check), by_message in said.items()
+    ]
 
 
 def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Versions, person: str) -> Closed:

@@ -19,7 +19,7 @@ from ledger_pipelines.cfo.payments import (
     normalised_hash,
     required_confirmations,
 )
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import ConflictError, LedgerError
 from ledger_pipelines.store.cfo.crypto_invoices import (
     CryptoInvoice,
     StoredPayment,
@@ -170,7 +170,7 @@ def _known(
     if same:
         if same[0] in own and same[0].amount == report.amount:
             return same[0]
-        raise LedgerError(
+        raise ConflictError(
             f"The payment {_shown(report)} was told before, of another invoice or with another amount: it cannot pay "
             f"{invoice.number}. Where one transaction pays several times, tell the output of each."
         )
@@ -178,7 +178,7 @@ def _known(
     if len(alike) == 1:
         return alike[0]
     if (not output and of_transaction) or any(not one.output for one in own):
-        raise LedgerError(
+        raise ConflictError(
             f"The transaction {report.transaction_hash} was told before with other payments: tell the output of each of "
             f"them, those of {invoice.number} that were told without one, too."
         )

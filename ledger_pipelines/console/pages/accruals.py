@@ -68,7 +68,9 @@ def show_accruals(
     is_of_notices = request.query_params.get("show") == "notices"
     listing = None
     if chosen is not None:
-        listing = _notices(request, console, chosen) if is_of_notices else _contracts(request, console, chosen)
+        listing = (
+            _notices(request, console, chosen) if is_of_notices else _contracts(request, console, chosen)
+        )
     return page(
         request,
         "accruals.html",

@@ -72,7 +72,7 @@ def accruals(
     Nothing here is tried again: the same inputs give the same failure.
     """
     if fourgeeks.missing and _never_read(ledger):
-        yield from not_configured(context, fourgeeks.missing)
+        yield from not_configured(context, ledger, "accruals", fourgeeks.missing)
         return
     with executed_step(context, ledger, "accruals") as step:
         last, this_month = step.months[-1], month_of(datetime.now(UTC).date())

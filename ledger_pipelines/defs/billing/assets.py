@@ -65,7 +65,7 @@ def billing(
     Nothing here is tried again: the same inputs give the same failure.
     """
     if ledger.settings.is_without_codex:
-        yield from not_configured(context, "CODEX_URL")
+        yield from not_configured(context, ledger, "billing", "CODEX_URL")
         return
     with executed_step(context, ledger, "billing") as step:
         for table in SNAPSHOT_TABLES:

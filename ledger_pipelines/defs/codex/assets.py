@@ -57,7 +57,7 @@ def codex_snapshots(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Fetch once what the months need, write each month whole, keep what could not be read."""
     if ledger.settings.is_without_codex:
-        yield from not_configured(context, "CODEX_URL")
+        yield from not_configured(context, ledger, "codex", "CODEX_URL")
         return
     wanted = [table for table in SNAPSHOTS if dg.AssetKey(table) in context.selected_asset_keys]
     with executed_step(context, ledger, "codex") as step:

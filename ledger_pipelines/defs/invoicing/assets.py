@@ -65,7 +65,7 @@ def _import_asset(
         ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
             ledger, resource = context.resources.ledger, getattr(context.resources, source)
             if resource.missing:
-                yield from not_configured(context, resource.missing)
+                yield from not_configured(context, ledger, step_name, resource.missing)
                 return
             with executed_step(context, ledger, step_name, history_of=history_of) as step:
                 with resource.client() as client:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import ConflictError, LedgerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def add_payment(
         ],
     ).fetchone()
     if row is None:
-        raise LedgerError(
+        raise ConflictError(
             f"The payment {transaction_hash} was told of another invoice just now: tell its output."
         )
 

@@ -73,6 +73,4 @@ def months_of_contract(
 def _newest_name(name: str, record: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
     """The name of a record in the latest month that has it."""
     of = table(name).c
-    return (
-        sa.select(of.name).where(of.id == record).order_by(of.month.desc()).limit(1).scalar_subquery()
-    )
+    return sa.select(of.name).where(of.id == record).order_by(of.month.desc()).limit(1).scalar_subquery()

@@ -38,3 +38,17 @@ def record_check_results(
                 for one in results
             ),
         )
+
+
+def broken_checks(
+    connection: psycopg.Connection, *, run_id: str | None = None, months: Sequence[date] | None = None
+) -> list[CheckResult]:
+    """The checks that failed as errors: those that a run made last, or those of these months, in order."""
+    rows = connection.execute(
+        """SELECT month, asset_name, check_name, records, is_error, description FROM check_results
+           WHERE records > 0 AND is_error AND (%(run)s::text IS NULL OR run_id = %(run)s)
+                 AND (%(months)s::date[] IS NULL OR month = ANY (%(months)s))
+           ORDER BY asset_name, check_name, month""",
+        {"run": run_id, "months": None if months is None else list(months)},
+    ).fetchall()
+    return [CheckResult(*row) for row in rows]
