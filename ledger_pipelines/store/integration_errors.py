@@ -138,7 +138,7 @@ def decide_errors(
 ) -> int:
     """Resolves, ignores or heeds these errors, all or none; how many were not so before.
 
-    The note is kept with who wrote it. Raises LedgerError where there is no note to resolve or ignore by, or an id is none.
+    The note is kept with who wrote it. Raises LedgerError where a note is missing, or an id is none.
     """
     if decision != "heed" and not note.strip():
         raise LedgerError("Write a note: why is it resolved, or may be ignored? It is kept with the error.")

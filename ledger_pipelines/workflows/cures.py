@@ -44,10 +44,15 @@ def _of_billing(entity_type: str, external_id: str, details: Details) -> Cure:
     account = str(details.get("account_number") or (external_id if entity_type == "company" else ""))
     settings = (f"/client/{quote(account, safe='')}/settings", f"Settings of {account}") if account else ()
     if entity_type == "plan":
-        return Cure("Give the plan this term, or correct its rates, then run the month again.", "/admin/plans", "Plans")
+        return Cure(
+            "Give the plan this term, or correct its rates, then run the month again.",
+            "/admin/plans",
+            "Plans",
+        )
     if entity_type == "company" and not details.get("account_number"):
         return Cure(
-            "Correct the company in Codex, or what makes its bill too large, then run the month again.", *settings
+            "Correct the company in Codex, or what makes its bill too large, then run the month again.",
+            *settings,
         )
     if entity_type == "company":
         return Cure(
@@ -55,7 +60,8 @@ def _of_billing(entity_type: str, external_id: str, details: Details) -> Cure:
             *settings,
         )
     return Cure(
-        "Say by an override what it is billed as, or correct it in Codex, then run the month again.", *settings
+        "Say by an override what it is billed as, or correct it in Codex, then run the month again.",
+        *settings,
     )
 
 
@@ -70,7 +76,9 @@ _CURES: Mapping[tuple[str, str | None], Cure | Callable[[str, str, Details], Cur
     ("holded", "payments"): _of_step("Holded", "invoices", "Correct the payment, or issue its document"),
     ("holded", None): _of_step("Holded", "services", "Correct the record"),
     ("4geeks", "crm-clients"): _of_step("4Geeks or Holded", "crm-clients", "Correct the client's e-mail"),
-    ("4geeks", "service-periods"): _of_step("4Geeks", "service-periods", "Correct the membership or its cohort"),
+    ("4geeks", "service-periods"): _of_step(
+        "4Geeks", "service-periods", "Correct the membership or its cohort"
+    ),
     ("4geeks", None): _of_step("4Geeks", "crm-clients", "Correct the record"),
     ("notion", None): _of_step("Notion", "notion-external-id", "Correct the page's e-mail"),
     ("codex", "undated_tickets"): Cure(
@@ -83,7 +91,9 @@ _CURES: Mapping[tuple[str, str | None], Cure | Callable[[str, str, Details], Cur
         "Ledgers",
     ),
     ("ledger", "matching"): Cure(
-        "Match the settlement with what it settles, or leave it on account with a note.", "/ledgers", "Ledgers"
+        "Match the settlement with what it settles, or leave it on account with a note.",
+        "/ledgers",
+        "Ledgers",
     ),
     ("ehf", None): Cure("Ask the supplier which of the two documents holds, then import that one."),
 }

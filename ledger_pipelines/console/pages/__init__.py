@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ledger_pipelines.console.pages import docs, periods
+from ledger_pipelines.console.pages import docs, errors, periods
 
-ROUTERS: tuple[APIRouter, ...] = (periods.router, docs.router)
+ROUTERS: tuple[APIRouter, ...] = (periods.router, errors.router, docs.router)

@@ -91,14 +91,15 @@ def count_errors(connection: psycopg.Connection) -> list[ErrorCount]:
     """The errors by integration, operation and kind of record; those with open ones first."""
     with connection.cursor(row_factory=class_row(ErrorCount)) as cursor:
         return cursor.execute(
-            """SELECT integration_name, operation_type, entity_type,
+            """SELECT * FROM (SELECT integration_name, operation_type, entity_type,
                       count(*) FILTER (WHERE NOT is_resolved AND NOT is_ignored) AS open,
                       count(*) FILTER (WHERE NOT is_resolved AND NOT is_ignored AND is_blocking) AS blocking,
                       count(*) FILTER (WHERE is_ignored) AS ignored,
                       count(*) FILTER (WHERE is_resolved AND NOT is_ignored) AS resolved,
                       count(*) FILTER (WHERE is_resolved AND NOT is_ignored AND resolution_notes = %s) AS healed,
                       max(last_seen_at) AS last_seen_at
-               FROM integration_errors GROUP BY 1, 2, 3 ORDER BY open = 0, blocking DESC, open DESC, 1, 2, 3""",
+               FROM integration_errors GROUP BY 1, 2, 3) found
+               ORDER BY open = 0, blocking DESC, open DESC, 1, 2, 3""",
             [HEALED],
         ).fetchall()
 
@@ -128,16 +129,17 @@ def healed_by(connection: psycopg.Connection, error_ids: Sequence[int]) -> dict[
 
 
 def _conditions(which: ErrorFilter) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
-    for name in ("integration_name", "operation_type", "entity_type"):
-        if (value := getattr(which, name)) is not None:
-            found.append(_C[name] == value)
+    found = [
+        sa.cast(_C[name], sa.Text()) == value
+        for name in ("integration_name", "operation_type", "entity_type")
+        if (value := getattr(which, name)) is not None
+    ]
     if which.status == "resolved":
         found.append(_STATUS.in_(["resolved", "healed"]))
     elif which.status is not None:
-        found.append(_STATUS == which.status)
+        found.append(which.status == _STATUS)
     if which.is_blocking is not None:
-        found.append(_C.is_blocking == which.is_blocking)
+        found.append(_C.is_blocking.is_(which.is_blocking))
     if which.month is not None:
         found.append(_C.months.contains([which.month]))
     if which.text:
