@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from ledger_pipelines.console.pages import docs, errors, periods
+
+ROUTERS: tuple[APIRouter, ...] = (periods.router, errors.router, docs.router)
 from ledger_pipelines.console.pages import accruals as _accruals
 from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import ledgers as _ledgers
