@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, NoDecode
 
 from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import format_month, parse_month, usable_first_month
@@ -23,6 +24,7 @@ from ledger_pipelines.sources.settings import (
     SETTINGS_CONFIG,
     SecretWebAddress,
     SourceSettings,
+    WebAddress,
     Zone,
     unusable,
 )
@@ -39,6 +41,7 @@ _EXPECTED = {
     "LEDGER_SYNC_START_DATE": "write a day as YYYY-MM-DD",
     "LEDGER_REVERSE_CHARGE_RATE": "write the rate in percent, such as 25",
     "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
+    "LEDGER_TRUSTED_PROXIES": "write addresses or networks with commas between them, such as 127.0.0.1,10.0.0.0/8",
 }
 
 
@@ -63,6 +66,16 @@ class Settings(BaseSettings):
     )
     sync_start_date: date | None = Field(None, validation_alias="LEDGER_SYNC_START_DATE")
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
+    jwks_url: WebAddress | None = Field(None, validation_alias="LEDGER_JWKS_URL")
+    jwt_issuer: str = Field("hivematrix-core", validation_alias="LEDGER_JWT_ISSUER")
+    service_name: str = Field("ledger", validation_alias="LEDGER_SERVICE_NAME")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (IPv4Network("127.0.0.1"),), validation_alias="LEDGER_TRUSTED_PROXIES"
+    )
+    dagster_webserver_url: WebAddress = Field(
+        "http://127.0.0.1:3000", validation_alias="LEDGER_DAGSTER_WEBSERVER_URL"
+    )
+    dagster_public_url: WebAddress | None = Field(None, validation_alias="LEDGER_DAGSTER_PUBLIC_URL")
     _sources: tuple[SourceSettings, ...] = PrivateAttr(
         default_factory=lambda: tuple(source() for source in SOURCES)
     )
@@ -95,6 +108,11 @@ class Settings(BaseSettings):
             raise unusable(cls, error, _EXPECTED) from None
         settings._sources = sources
         return settings
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _each_network(cls, value: object) -> object:
+        return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
 
     @field_validator("home")
     @classmethod

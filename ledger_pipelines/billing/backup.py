@@ -13,7 +13,7 @@ import pyarrow as pa
 from ledger_pipelines.billing.devices import SERVER, VM, WORKSTATION
 from ledger_pipelines.billing.inputs import KEY
 from ledger_pipelines.billing.lines import BACKUP_SERVICES, charged, statement_lines
-from ledger_pipelines.billing.outputs import BYTES, QUANTITY
+from ledger_pipelines.billing.outputs import BYTES, QUANTITY, STATEMENT_LINES
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.billing.storage import TERABYTE
 from ledger_pipelines.frames import Series, constant, dtype, narrowed, rounded, summed, widened
@@ -31,7 +31,10 @@ def charge_backup(terms: Terms, devices: pd.DataFrame, currency: str) -> tuple[p
 
     That has a row for each of `terms`: month, account_number, and what STATEMENTS says of backup.
     """
-    pools = _pools(terms, devices)
+    backed_up = devices[devices["stored"] > 0]
+    pools = _pools(terms, backed_up)
+    if backed_up.empty:
+        return STATEMENT_LINES.empty_table(), pools[_POOL]
     parts = [
         _line(
             pools[pools[f"backed_up_{device}s"] > 0],
@@ -52,8 +55,7 @@ def charge_backup(terms: Terms, devices: pd.DataFrame, currency: str) -> tuple[p
     return statement_lines(lines.assign(source_id=lines["type"]), **same), pools[_POOL]
 
 
-def _pools(terms: Terms, devices: pd.DataFrame) -> pd.DataFrame:
-    backed_up = devices[devices["stored"] > 0]
+def _pools(terms: Terms, backed_up: pd.DataFrame) -> pd.DataFrame:
     is_server = (backed_up["type"] == SERVER) | (backed_up["type"] == VM)
     counted = backed_up.assign(
         backed_up_workstations=(backed_up["type"] == WORKSTATION).astype(dtype(pa.int64())),

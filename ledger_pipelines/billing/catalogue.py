@@ -34,10 +34,12 @@ def plans_of(
     written = mapped(codex["term_length"], str, pa.string())
     codex = codex.assign(is_short=codex["contract_term"] != written, written=written)
     codex = codex.sort_values(["is_short", "sent", "written"])
+    columns = [*PLAN_KEY, "plan_support_level", *RATES]
+    if billing_plans.empty:
+        return codex[columns].drop_duplicates(PLAN_KEY), list(_choices(codex, "in Codex"))
     local = _with_key(billing_plans.rename(columns={"billing_plan": "plan_name"}))
     local = in_force(local, ["plan_name", "contract_term"], months).sort_values("id", ascending=False)
     choices = [*_choices(codex, "in Codex"), *_choices(local, "in billing_plans")]
-    columns = [*PLAN_KEY, "plan_support_level", *RATES]
     return pd.concat([local[columns], codex[columns]]).drop_duplicates(PLAN_KEY), choices
 
 
@@ -52,7 +54,10 @@ def _with_key(plans: pd.DataFrame) -> pd.DataFrame:
 
 def _choices(plans: pd.DataFrame, where: str) -> Iterator[Problem]:
     """Each plan that stands several times, and which of them holds: the first."""
-    several = plans[plans.duplicated(PLAN_KEY, keep=False)]
+    is_several = plans.duplicated(PLAN_KEY, keep=False)
+    if not is_several.any():
+        return
+    several = plans[is_several]
     group: Any
     for group, rows in several.groupby(PLAN_KEY):
         month, name, term = group

@@ -57,8 +57,11 @@ def charge_devices(inputs: BillingInputs, terms: Terms, currency: str) -> tuple[
 
     Those have month, account_number, type and `stored` (what is backed up, in bytes).
     """
-    seen, manual = _from_sources(inputs, terms), _by_hand(inputs, terms)
-    charges = charge(DEVICE_TYPES, terms, {"asset": seen, "manual_asset": manual}, currency)
+    seen = _from_sources(inputs, terms)
+    sources = {"asset": seen}
+    if inputs.manual_assets.num_rows:
+        sources["manual_asset"] = _by_hand(inputs, terms)
+    charges = charge(DEVICE_TYPES, terms, sources, currency)
     contradicting = [_contradicting(device) for device in records_of(seen[seen["contradicts"]])]
     return replace(charges, problems=[*charges.problems, *contradicting]), seen[[*KEY, "type", "stored"]]
 

@@ -13,7 +13,7 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.frames import dtype, to_pandas
+from ledger_pipelines.frames import constant, dtype, to_pandas
 
 #: When a row without a month begins.
 EVER = date.min
@@ -21,6 +21,8 @@ EVER = date.min
 
 def in_force(edits: pd.DataFrame, thing: Sequence[str], months: Sequence[date]) -> pd.DataFrame:
     """The rows that each of these months has, once for each `month`; `thing` names the columns of what a row is of."""
+    if edits.empty:
+        return edits.assign(month=constant(None, pa.date32(), edits))
     pairs = edits.merge(month_column(months), how="cross")
     begins = pairs["from_month"].fillna(EVER)
     begun, begins = pairs[begins <= pairs["month"]], begins[begins <= pairs["month"]]

@@ -80,9 +80,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("hours_before", "is_gone", "moved_from"),
         ),
         "plans": ("month", "plan_name", "term_length", "support_level", *RATES),
-        "custom_line_items": tuple(
-            name for name in SCHEMAS["custom_line_items"].names if name != "description"
-        ),
+        **{
+            name: tuple(column for column in SCHEMAS[name].names if column not in ("description", "notes"))
+            for name in ("manual_assets", "manual_users", "custom_line_items")
+        },
     }
 )
 

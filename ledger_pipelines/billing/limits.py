@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import KEY, RATES, BillingInputs
-from ledger_pipelines.billing.line_items import with_kind
+from ledger_pipelines.billing.line_items import FEES
 from ledger_pipelines.billing.lines import labels
 from ledger_pipelines.billing.outputs import BYTES
 from ledger_pipelines.billing.plans import Terms, agree_terms
 from ledger_pipelines.billing.problems import billing_problem
 from ledger_pipelines.billing.storage import TERABYTE, with_storage
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, constant, dtype, narrowed, records_of, rounded, values_of
+from ledger_pipelines.frames import constant, dtype, narrowed, records_of, rounded, values_of
 from ledger_pipelines.money import CHARGE, RATE
 from ledger_pipelines.months import format_month
 from ledger_pipelines.tables.table import HOURS
@@ -60,10 +60,10 @@ def _is_ordinary(inputs: BillingInputs, terms: Terms) -> bool:
 
     So it is in every real month, which then costs no more than a look at the largest numbers.
     """
-    tickets, assets = inputs.frame("tickets"), inputs.frame("assets")
+    tickets, assets = inputs.read("tickets"), inputs.read("assets")
     hours = _largest(tickets["total_hours_spent"]) * len(tickets)
     stored = _largest(assets["backup_data_bytes"]) * len(assets)
-    prices = {name: _largest(terms.frame[name]) for name in RATES}
+    prices = {name: _largest(values_of(terms.frame[name])) for name in RATES}
     records = sum(getattr(inputs, name).num_rows for name in ("assets", "contacts", *_BY_HAND))
     money = (
         hours * prices["per_hour_ticket_cost"]
@@ -78,13 +78,14 @@ def _is_ordinary(inputs: BillingInputs, terms: Terms) -> bool:
 
 def _largest_own_price(inputs: BillingInputs) -> Decimal:
     """The largest of the costs and fees that edited records have of their own."""
-    costs = [inputs.frame(name)["custom_cost"] for name in _COSTED]
-    return max(map(_largest, [*costs, with_kind(inputs.frame("custom_line_items"))["fee"]]))
+    items = inputs.read("custom_line_items")
+    prices = [inputs.read(name)["custom_cost"] for name in _COSTED]
+    return max(map(_largest, [*prices, *(items[name] for name in FEES)]))
 
 
-def _largest(values: Series) -> Decimal:
+def _largest(values: pa.ChunkedArray[Any]) -> Decimal:
     """The largest number, whatever its sign."""
-    ends: Any = pc.min_max(values_of(values)).as_py()
+    ends: Any = pc.min_max(values).as_py()
     return max((abs(Decimal(value)) for value in ends.values() if value is not None), default=Decimal(0))
 
 

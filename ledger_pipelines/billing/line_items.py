@@ -8,9 +8,12 @@ import pyarrow as pa
 from ledger_pipelines.billing.edits import in_force
 from ledger_pipelines.billing.inputs import KEY, BillingInputs
 from ledger_pipelines.billing.lines import CUSTOM_CHARGE, charged, labels, statement_lines
+from ledger_pipelines.billing.outputs import STATEMENT_LINES
 from ledger_pipelines.billing.plans import Terms
 from ledger_pipelines.frames import Series, constant, dtype
 
+#: The fees, of which an item has one.
+FEES = ("monthly_fee", "one_off_fee", "yearly_fee")
 RECURRING, ONE_OFF, YEARLY = "recurring", "one_off", "yearly"
 #: What a charge is of: those of one name and kind follow one another.
 ITEM = ["account_number", "name", "kind"]
@@ -45,6 +48,8 @@ def is_due(items: pd.DataFrame) -> Series:
 
 def charge_line_items(inputs: BillingInputs, terms: Terms, currency: str) -> pa.Table:
     """A line for each item that falls due in the month, also where its fee is 0."""
+    if not inputs.custom_line_items.num_rows:
+        return STATEMENT_LINES.empty_table()
     items = in_force(with_kind(inputs.frame("custom_line_items")), ITEM, terms.months)
     due = items[is_due(items)].merge(terms.frame[KEY], on=KEY)
     return statement_lines(

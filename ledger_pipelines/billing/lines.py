@@ -38,6 +38,8 @@ def statement_lines(frame: pd.DataFrame, **same: str) -> pa.Table:
 
     One without a `quantity` is of one each.
     """
+    if frame.empty:
+        return STATEMENT_LINES.empty_table()
     if "quantity" not in frame.columns:
         frame = frame.assign(quantity=constant(1, QUANTITY, frame))
     columns = {name: constant(text, pa.string(), frame) for name, text in same.items()}

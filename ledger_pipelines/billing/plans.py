@@ -93,8 +93,11 @@ def _with_plan_keys(inputs: BillingInputs, months: Sequence[date]) -> pd.DataFra
 
 
 def _support_levels(companies: pd.DataFrame) -> Series:
+    """The override's where it is enabled and not blank; else the company's, then the plan's, an override's plan first."""
     own, plans = trimmed(companies["support_level"]), companies["plan_support_level"]
-    return own.fillna(plans).mask(companies["is_plan_overridden"], plans.fillna(own))
+    found = own.fillna(plans).mask(companies["is_plan_overridden"], plans.fillna(own))
+    is_enabled = companies["support_level_enabled_override"].fillna(False)
+    return trimmed(companies["support_level_override"]).where(is_enabled).fillna(found)
 
 
 def _rates(companies: pd.DataFrame) -> dict[str, Series]:

@@ -87,6 +87,8 @@ def charge(
     """
     lines, problems = [], []
     for source_type, records in sources.items():
+        if records.empty:
+            continue
         rates = _rates(vocabulary, terms, records)
         lines.append(
             statement_lines(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.billing.backup import OVERAGE, charge_backup
 from ledger_pipelines.billing.contract_terms import contract_end
@@ -33,7 +35,6 @@ from ledger_pipelines.frames import (
     mapped,
     narrowed,
     records_of,
-    summed,
     to_arrow,
     to_pandas,
 )
@@ -109,24 +110,31 @@ def _added_up(lines: pa.Table) -> pd.DataFrame:
     The total leaves out overage, which the backup charge includes.
     """
     key = [*KEY, "kind", "type"]
-    sums = to_pandas(lines.group_by(key).aggregate([("amount", "sum"), ([], "count_all")]))
-    kinds, types, amounts = sums["kind"], sums["type"], sums["amount_sum"]
-    columns = {
-        name: sums["count_all"].where((kinds == kind) & types.isin(counted), 0)
-        for name, (kind, counted) in _COUNTED.items()
-    }
-    columns |= {name: amounts.where(kinds == kind, 0) for name, kind in _CHARGED.items()}
-    columns |= {
-        "overage_charge": amounts.where((kinds == "backup") & (types == OVERAGE), 0),
-        "total": amounts,
-    }
-    added = summed(sums[KEY].assign(**columns), KEY, list(columns))
-    return added.assign(**{name: narrowed(added[name], CHARGE) for name in CHARGES})
+    sums: Any = lines.group_by(key).aggregate([("amount", "sum"), ([], "count_all")])
+    kinds, types = sums["kind"], sums["type"]
+    counts, amounts = sums["count_all"], sums["amount_sum"]
+    nothing: Any = pa.scalar(0, amounts.type)
+    columns: dict[str, Any] = {}
+    for name, (kind, counted) in _COUNTED.items():
+        is_counted: Any = pc.and_(
+            pc.equal(kinds, pa.scalar(kind)), pc.is_in(types, value_set=pa.array(counted))
+        )
+        columns[name] = pc.if_else(is_counted, counts, 0)
+    for name, kind in _CHARGED.items():
+        columns[name] = pc.if_else(pc.equal(kinds, pa.scalar(kind)), amounts, nothing)
+    is_overage: Any = pc.and_(pc.equal(kinds, pa.scalar("backup")), pc.equal(types, pa.scalar(OVERAGE)))
+    columns |= {"overage_charge": pc.if_else(is_overage, amounts, nothing), "total": amounts}
+    added: Any = pa.table({**{name: sums[name] for name in KEY}, **columns}).group_by(KEY)
+    found = to_pandas(added.aggregate([(name, "sum") for name in columns]).rename_columns([*KEY, *columns]))
+    return found.assign(**{name: narrowed(found[name], CHARGE) for name in CHARGES})
 
 
 def _incomplete_parts(inputs: BillingInputs) -> pd.DataFrame:
     """The parts of each company that could not be read anew, with commas."""
-    gaps = inputs.frame("snapshot_gaps").drop_duplicates().sort_values("table_name")
+    gaps = inputs.frame("snapshot_gaps")
+    if gaps.empty:
+        return gaps.rename(columns={"table_name": "incomplete_parts"})
+    gaps = gaps.drop_duplicates().sort_values("table_name")
     return gaps.groupby(KEY)["table_name"].agg(", ".join).rename("incomplete_parts").reset_index()
 
 

@@ -5,7 +5,7 @@ A line's quantity is rounded to six decimals and then multiplied.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import pyarrow as pa
@@ -14,12 +14,16 @@ from ledger_pipelines.billing.hour_units import allowance_in_units, quantities, 
 from ledger_pipelines.billing.inputs import KEY, BillingInputs
 from ledger_pipelines.billing.late_hours import billed_late
 from ledger_pipelines.billing.lines import HOURLY_LABOR, charged, statement_lines
-from ledger_pipelines.billing.month_hours import month_hours
-from ledger_pipelines.billing.outputs import TICKET_HOURS, UNBILLED_HOURS
+from ledger_pipelines.billing.month_hours import MonthHours, month_hours
+from ledger_pipelines.billing.outputs import STATEMENT_LINES, STATEMENTS, TICKET_HOURS, UNBILLED_HOURS
 from ledger_pipelines.billing.plans import Terms
-from ledger_pipelines.frames import Series, constant, is_among, to_arrow
+from ledger_pipelines.frames import Series, constant, is_among, to_arrow, to_pandas
+from ledger_pipelines.tables.table import HOURS
 
 _OWN_STATEMENT = ["asked", "account_number", "own"]
+#: What a statement says of hours.
+_HOURS = ("hours_used", "hours_earlier_in_year", "billable_hours", "late_hours")
+_LATE = pa.schema([*(STATEMENTS.field(name) for name in KEY), pa.field("late", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +40,51 @@ class HourCharges:
     statements: pd.DataFrame
 
 
+#: What late tickets charge where there are none.
+_NO_CHARGES = HourCharges(
+    lines=STATEMENT_LINES.empty_table(),
+    ticket_hours=TICKET_HOURS.empty_table(),
+    unbilled=UNBILLED_HOURS.empty_table(),
+    statements=to_pandas(_LATE.empty_table()),
+)
+
+
 def charge_hours(inputs: BillingInputs, terms: Terms, currency: str) -> HourCharges:
     """A line for each statement with billable hours of its month, and one for each late ticket that has any.
 
     Closed months are facts: what they billed of a ticket is taken off. A closed month that is itself asked for is
     computed anew, as if it were open and the later ones had not been.
     """
+    if not inputs.tickets.num_rows and not inputs.booked_ticket_hours.num_rows:
+        none = dict.fromkeys(_HOURS, constant(0, HOURS, terms.frame))
+        return replace(_NO_CHARGES, statements=terms.frame[KEY].assign(**none))
     hours = month_hours(inputs, terms)
     books = _books(terms, hours.used, hours.earlier_in_year)
+    late = _NO_CHARGES if hours.late.empty else _charge_late(hours, terms, currency)
+    books = books.merge(late.statements, on=KEY, how="left")
+    tickets = hours.tickets[is_among(hours.tickets, terms.frame, KEY)]
+    regular = _ticket_hours(tickets.assign(ticket_month=constant(None, pa.date32(), tickets)))
+    units = (books["used"], books["earlier"], books["billable"], books["late"].fillna(0))
+    in_hours = {name: units_in_hours(one) for name, one in zip(_HOURS, units, strict=True)}
+    return HourCharges(
+        lines=pa.concat_tables([_lines(books, currency), late.lines]),
+        ticket_hours=pa.concat_tables([regular, late.ticket_hours]),
+        unbilled=late.unbilled,
+        statements=books[KEY].assign(**in_hours),
+    )
+
+
+def _charge_late(hours: MonthHours, terms: Terms, currency: str) -> HourCharges:
+    """What late tickets charge; of the statements that are billed any, `late` units."""
     late = _with_statements(hours.late, terms, hours.statements)
     is_billed = late["has_statement"] & late["had_statement"]
     billed, left_out = late[is_billed], late[~is_billed & (late["added"] > 0)]
     billed = billed.assign(units=billed_late(billed, hours.statements, hours.booked))
-    by_statement = billed.groupby(KEY)["units"].sum().rename("late").reset_index()
-    books = books.merge(by_statement, on=KEY, how="left")
-    tickets = hours.tickets[is_among(hours.tickets, terms.frame, KEY)]
-    regular = tickets.assign(ticket_month=constant(None, pa.date32(), tickets))
     return HourCharges(
-        lines=pa.concat_tables([_lines(books, currency), _late_lines(billed, currency)]),
-        ticket_hours=pa.concat_tables(
-            [_ticket_hours(regular), _ticket_hours(billed.assign(ticket_month=billed["own"]))]
-        ),
+        lines=_late_lines(billed, currency),
+        ticket_hours=_ticket_hours(billed.assign(ticket_month=billed["own"])),
         unbilled=_unbilled(left_out, currency),
-        statements=books[KEY].assign(
-            hours_used=units_in_hours(books["used"]),
-            hours_earlier_in_year=units_in_hours(books["earlier"]),
-            billable_hours=units_in_hours(books["billable"]),
-            late_hours=units_in_hours(books["late"].fillna(0)),
-        ),
+        statements=billed.groupby(KEY)["units"].sum().rename("late").reset_index(),
     )
 
 

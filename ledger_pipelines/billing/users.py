@@ -36,7 +36,9 @@ USER_TYPES = Vocabulary(
 
 def charge_users(inputs: BillingInputs, terms: Terms, currency: str) -> PricedCharges:
     """A line for each contact and for each user added by hand."""
-    sources = {"contact": _contacts(inputs, terms), "manual_user": _by_hand(inputs, terms)}
+    sources = {"contact": _contacts(inputs, terms)}
+    if inputs.manual_users.num_rows:
+        sources["manual_user"] = _by_hand(inputs, terms)
     return charge(USER_TYPES, terms, sources, currency)
 
 

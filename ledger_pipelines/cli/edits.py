@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from ledger_pipelines.store.edits.editing import Editor
     from ledger_pipelines.store.edits.tables import Editable
     from ledger_pipelines.workflows.edits import Edited
 
@@ -43,6 +44,7 @@ _From = Annotated[
 ]
 _NEXT = "It holds from the next run of an open month on: `ledger close MONTH`."
 _Id = Annotated[int | None, typer.Option("--id", help="Which, where several have the same name.")]
+_Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept with the edit.")]
 _Override = Annotated[Literal["client", "asset", "user", "feature"], typer.Argument(help="Of what.")]
 _Item = Annotated[Literal["charge", "asset", "user"], typer.Argument(help="What it is.")]
 
@@ -56,19 +58,19 @@ def list_plans() -> None:
 
 
 @plans.command("set")
-def set_plan(words: _Fields, from_month: _From = None) -> None:
+def set_plan(words: _Fields, from_month: _From = None, reason: _Reason = None) -> None:
     """Sets rates of a plan: ledger plans set Gold "1 Year" per_user_cost=10. Without a term it is Month to Month."""
     from ledger_pipelines.store.edits.tables import PLANS
 
-    _set(PLANS, words, from_month, None)
+    _set(PLANS, words, from_month, None, reason)
 
 
 @plans.command("remove")
-def remove_plan(words: _Name, from_month: _From = None) -> None:
+def remove_plan(words: _Name, from_month: _From = None, reason: _Reason = None) -> None:
     """Removes a plan: ledger plans remove Gold "1 Year"."""
     from ledger_pipelines.store.edits.tables import PLANS
 
-    _remove(PLANS, words, from_month, None)
+    _remove(PLANS, words, from_month, None, reason)
 
 
 @overrides.command("list")
@@ -80,19 +82,19 @@ def list_overrides(account: _Account = None) -> None:
 
 
 @overrides.command("set")
-def set_override(of: _Override, words: _Fields, from_month: _From = None) -> None:
+def set_override(of: _Override, words: _Fields, from_month: _From = None, reason: _Reason = None) -> None:
     """Sets what is agreed: ledger overrides set client 620547 per_user_cost=12 billing_plan=Gold."""
     from ledger_pipelines.store.edits.tables import OVERRIDES
 
-    _set(OVERRIDES[of], words, from_month, None)
+    _set(OVERRIDES[of], words, from_month, None, reason)
 
 
 @overrides.command("remove")
-def remove_override(of: _Override, words: _Name, from_month: _From = None) -> None:
+def remove_override(of: _Override, words: _Name, from_month: _From = None, reason: _Reason = None) -> None:
     """Removes an override: ledger overrides remove asset 1234."""
     from ledger_pipelines.store.edits.tables import OVERRIDES
 
-    _remove(OVERRIDES[of], words, from_month, None)
+    _remove(OVERRIDES[of], words, from_month, None, reason)
 
 
 @items.command("list")
@@ -104,19 +106,23 @@ def list_items(account: _Account = None) -> None:
 
 
 @items.command("set")
-def set_item(of: _Item, words: _Fields, from_month: _From = None, row_id: _Id = None) -> None:
+def set_item(
+    of: _Item, words: _Fields, from_month: _From = None, row_id: _Id = None, reason: _Reason = None
+) -> None:
     """Sets an item: ledger items set charge 620547 Monitoring monthly_fee=49."""
     from ledger_pipelines.store.edits.tables import ITEMS
 
-    _set(ITEMS[of], words, from_month, row_id)
+    _set(ITEMS[of], words, from_month, row_id, reason)
 
 
 @items.command("remove")
-def remove_item(of: _Item, words: _Name, from_month: _From = None, row_id: _Id = None) -> None:
+def remove_item(
+    of: _Item, words: _Name, from_month: _From = None, row_id: _Id = None, reason: _Reason = None
+) -> None:
     """Removes an item: ledger items remove charge 620547 Monitoring."""
     from ledger_pipelines.store.edits.tables import ITEMS
 
-    _remove(ITEMS[of], words, from_month, row_id)
+    _remove(ITEMS[of], words, from_month, row_id, reason)
 
 
 def _list(kinds: Mapping[str, Editable], account: str | None) -> None:
@@ -141,7 +147,9 @@ def _list(kinds: Mapping[str, Editable], account: str | None) -> None:
         console.print(f"Nothing is edited{whose}.")
 
 
-def _set(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
+def _set(
+    editable: Editable, words: list[str], from_month: str | None, row_id: int | None, reason: str | None
+) -> None:
     from ledger_pipelines.workflows.edits import set_edit, split_words
 
     database = enter()
@@ -155,12 +163,14 @@ def _set(editable: Editable, words: list[str], from_month: str | None, row_id: i
             fields,
             from_month=_month(from_month),
             row_id=row_id,
-            person=person(),
+            by=_editor(reason),
         ),
     )
 
 
-def _remove(editable: Editable, words: list[str], from_month: str | None, row_id: int | None) -> None:
+def _remove(
+    editable: Editable, words: list[str], from_month: str | None, row_id: int | None, reason: str | None
+) -> None:
     from ledger_pipelines.workflows.edits import remove_edit, split_words
 
     database = enter()
@@ -170,7 +180,14 @@ def _remove(editable: Editable, words: list[str], from_month: str | None, row_id
             f"{next(iter(fields))} is no part of the {editable.row}'s name: `set` it to nothing instead."
         )
     month = _month(from_month)
-    _print(editable, remove_edit(database, editable, names, from_month=month, row_id=row_id, person=person()))
+    by = _editor(reason)
+    _print(editable, remove_edit(database, editable, names, from_month=month, row_id=row_id, by=by))
+
+
+def _editor(reason: str | None) -> Editor:
+    from ledger_pipelines.store.edits.editing import Editor
+
+    return Editor(person(), reason)
 
 
 def _month(text: str | None) -> date | None:
@@ -179,7 +196,7 @@ def _month(text: str | None) -> date | None:
 
 def _print(editable: Editable, edited: Edited) -> None:
     """What was done, each field that changed, and what follows from it."""
-    from ledger_pipelines.store.edits.editing import told_key
+    from ledger_pipelines.store.edits.changes import told_key
 
     before, after = edited.edit.before, edited.edit.after
     done = "Removed" if after is None else "Added" if before is None else "Changed"

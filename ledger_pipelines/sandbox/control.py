@@ -31,12 +31,14 @@ class Controls:
     heal: Callable[[], None]
     tell_news: Callable[[], int]
     expire_logins: Callable[[], None]
+    change_key: Callable[[], None]
     holded_lists: HoldedLists
     go_back_to: Callable[[date | None], None]
 
 
 def control_app(controls: Controls) -> Starlette:
     """`GET /malformed` and `/requests`, each of one `system` if asked so; `POST /heal`, `/news`, `/expire-logins`;
+    `/change-key`, from which on Core signs with another key under the same id;
     `/degrade` with a `list` and a `way` (`degraded`), until it is healed; `/holded-lists`, which gives a `list` of
     Holded's a `fault` (none of the parameters: ends them all); `/as-of`, from which on Codex shows the devices and people
     of a `day` (none: of the present). All without authorisation. `/malformed` shows Codex's
@@ -71,6 +73,10 @@ def control_app(controls: Controls) -> Starlette:
         controls.expire_logins()
         return json_answer({"status": "expired"})
 
+    async def change_key(_: Request) -> Response:
+        controls.change_key()
+        return json_answer({"status": "changed"})
+
     async def spoil_list(request: Request) -> Response:
         wanted, fault = request.query_params.get("list"), request.query_params.get("fault")
         lists = controls.holded_lists
@@ -99,6 +105,7 @@ def control_app(controls: Controls) -> Starlette:
             Route("/news", tell, methods=["POST"]),
             Route("/degrade", degrade, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
+            Route("/change-key", change_key, methods=["POST"]),
             Route("/as-of", go_back, methods=["POST"]),
             Route("/holded-lists", spoil_list, methods=["POST"]),
         ]

@@ -23,8 +23,8 @@ from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.control import Controls, control_app
 from ledger_pipelines.sandbox.faults import Faults
-from ledger_pipelines.sandbox.hivematrix import tokens
 from ledger_pipelines.sandbox.hivematrix.malformed import Malformed
+from ledger_pipelines.sandbox.hivematrix.tokens import Signer
 from ledger_pipelines.sandbox.hivematrix.world import World
 from ledger_pipelines.sandbox.holded.lists import HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
@@ -60,6 +60,7 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, SandboxState]:
         state.heal,
         state.school.tell_news,
         state.logins.expire,
+        state.signer.change_key,
         state.holded_lists,
         go_back_to,
     )
@@ -67,7 +68,6 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, SandboxState]:
         *(Mount(system.path, system.app(state)) for system in SYSTEMS),
         Mount("/sandbox", control_app(controls)),
     ]
-    tokens.signing_key()
     return Starlette(routes=routes, middleware=middleware), state
 
 
@@ -150,6 +150,8 @@ class Sandbox:
     holded_lists: HoldedLists
     #: Degrades a list in a way (`degraded`), until it is healed.
     degrade: Callable[[str, str], None]
+    #: What its Core signs with.
+    signer: Signer
 
     @property
     def core_url(self) -> str:
@@ -201,6 +203,7 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
                 expire_logins=state.logins.expire,
                 holded_lists=state.holded_lists,
                 degrade=state.degradation.begin,
+                signer=state.signer,
             )
         finally:
             server.should_exit = True

@@ -11,6 +11,7 @@ from ledger_pipelines.sandbox.fourgeeks.routes import Logins
 from ledger_pipelines.sandbox.hivematrix.generate import generate
 from ledger_pipelines.sandbox.hivematrix.malformed import Malformation, Malformed, malform
 from ledger_pipelines.sandbox.hivematrix.replay import replay
+from ledger_pipelines.sandbox.hivematrix.tokens import Signer
 from ledger_pipelines.sandbox.hivematrix.world import World
 from ledger_pipelines.sandbox.holded.lists import HoldedLists
 from ledger_pipelines.sandbox.journal import Journal
@@ -32,6 +33,7 @@ class SandboxState:
     holded_lists: HoldedLists
     degradation: Degradation = field(default_factory=Degradation)
     journal: Journal = field(default_factory=Journal)
+    signer: Signer = field(default_factory=Signer)
     faults: Faults | None = None
 
     @property

@@ -46,6 +46,7 @@ CLIENT_BILLING_OVERRIDES = Table(
         *_overridable(
             [
                 Column("billing_plan", TEXT, "the plan in place of Codex's", is_optional=True),
+                Column("support_level", TEXT, "what a statement shows in place of others", is_optional=True),
                 *rate_columns(RATES | PREPAID, is_optional=True),
             ]
         ),
@@ -109,6 +110,19 @@ CUSTOM_LINE_ITEMS = Table(
     ),
     is_monthly=False,
 )
+FEATURE_OPTIONS = Table(
+    "feature_options",
+    "A row is one of the values that a feature may have.",
+    key=("feature_type", "value"),
+    columns=(
+        _ID,
+        Column("feature_type", TEXT, "which feature of plans"),
+        Column("value", TEXT, "what a plan or a company may have of it"),
+        Column("display_name", TEXT, "as people call the feature", is_optional=True),
+        Column("description", TEXT, "what it is", is_optional=True),
+    ),
+    is_monthly=False,
+)
 MANUAL_ASSETS = Table(
     "manual_assets",
     "A row is a device that is billed and that Codex does not have.",
@@ -119,6 +133,7 @@ MANUAL_ASSETS = Table(
         Column("hostname", TEXT, "the device's name"),
         Column("billing_type", TEXT, "as what it is billed"),
         Column("custom_cost", RATE, "a month, where it is billed as Custom", is_optional=True),
+        Column("notes", TEXT, "what people want to remember of it; on no statement", is_optional=True),
         _FROM_MONTH,
     ),
     is_monthly=False,
@@ -133,6 +148,7 @@ MANUAL_USERS = Table(
         Column("full_name", TEXT, "the person's name"),
         Column("payment_type", TEXT, "whether they are billed"),
         Column("custom_cost", RATE, "a month, where they are billed as Custom", is_optional=True),
+        Column("notes", TEXT, "what people want to remember of them; on no statement", is_optional=True),
         _FROM_MONTH,
     ),
     is_monthly=False,

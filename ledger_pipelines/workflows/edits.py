@@ -1,4 +1,4 @@
-"""What people edit, set and removed one row at a time, and what a person should know of each edit
+"""What people edit, set, removed and put back one row at a time, and what a person should know of each edit
 (rules/billing.md, What people edit).
 """
 
@@ -13,7 +13,9 @@ from ledger_pipelines.billing.contract_terms import MONTH_TO_MONTH, normalise_te
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.editing import Edit, Row, list_rows, remove_row, set_row
+from ledger_pipelines.store.edits.changes import Row
+from ledger_pipelines.store.edits.editing import Edit, Editor, list_rows, remove_row, set_row
+from ledger_pipelines.store.edits.putting_back import PutBack, put_back
 from ledger_pipelines.store.edits.tables import PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
 from ledger_pipelines.store.snapshots import newest_has
@@ -52,11 +54,14 @@ def set_edit(
     *,
     from_month: date | None,
     row_id: int | None,
-    person: str,
+    by: Editor,
 ) -> Edited:
-    """Sets fields of the row of these names, all given as people write them. Raises LedgerError for a mistake."""
-    key = _key(database, editable, names, from_month)
-    edit = set_row(database, editable, key, parsed_fields(editable, fields), person=person, row_id=row_id)
+    """Sets fields of the row of these names, all given as people write them.
+
+    Raises LedgerError for a mistake, ConflictError where somebody edited it after the person looked.
+    """
+    key = key_of(database, editable, names, from_month)
+    edit = set_row(database, editable, key, parsed_fields(editable, fields), by=by, row_id=row_id)
     return Edited(edit, list(_notes(database, editable, edit)))
 
 
@@ -67,12 +72,41 @@ def remove_edit(
     *,
     from_month: date | None,
     row_id: int | None,
-    person: str,
+    by: Editor,
 ) -> Edited:
     """Removes the row of these names. Raises LedgerError where there is none."""
-    key = _key(database, editable, names, from_month)
-    edit = remove_row(database, editable, key, person=person, row_id=row_id)
+    key = key_of(database, editable, names, from_month)
+    edit = remove_row(database, editable, key, by=by, row_id=row_id)
     return Edited(edit, list(_notes(database, editable, edit)))
+
+
+def put_back_edit(database: Database, edit_id: int, by: Editor) -> PutBack:
+    """Makes a row what it was before an edit, by an edit of its own: what others changed of it since stays.
+
+    Raises LedgerError where that cannot be, ConflictError where somebody edited it after the person looked.
+    """
+    return put_back(database, edit_id, by)
+
+
+def changed_since(put_back: PutBack) -> list[str]:
+    """Sentences on what happened to the row after the edit that is put back."""
+    undone = {change.field for change in put_back.edit.changes}
+    notes = []
+    for edit in put_back.since:
+        when = f"{edit.person} on {edit.edited_at:%Y-%m-%d at %H:%M} UTC"
+        fields = [change.field for change in edit.changes]
+        if put_back.then is None:
+            notes.append(
+                f"It was changed since by {when} ({', '.join(fields)}), and is removed all the same."
+            )
+            continue
+        again = [field for field in fields if field in undone]
+        others = [field for field in fields if field not in undone]
+        if again:
+            notes.append(f"{', '.join(again)} was changed again since by {when}: that is taken back, too.")
+        if others:
+            notes.append(f"{', '.join(others)} was changed since by {when}: that stays.")
+    return notes
 
 
 def counting_fields(editable: Editable, row: Row) -> list[str]:
@@ -85,7 +119,7 @@ def counting_fields(editable: Editable, row: Row) -> list[str]:
     return [name for name in editable.fields if counts(name)]
 
 
-def _key(
+def key_of(
     database: Database, editable: Editable, names: Mapping[str, str], from_month: date | None
 ) -> dict[str, Any]:
     """What names the row: of a plan with its term as billing reads it, or as the plan's row has it already."""

@@ -92,6 +92,12 @@ class TestPlanOverride:
         assert self.statement(enabled(billing_plan="Gold"))["support_level"] == "All Inclusive"
         assert self.statement({})["support_level"] == "Billed Hourly"
 
+    def test_the_override_s_own_support_level_comes_first_where_it_is_enabled_and_not_blank(self) -> None:
+        given = enabled(billing_plan="Gold", support_level=" Gold level ")
+        assert self.statement(given)["support_level"] == "Gold level"
+        assert self.statement({**given, "support_level_enabled": False})["support_level"] == "All Inclusive"
+        assert self.statement(enabled(support_level="  "))["support_level"] == "Billed Hourly"
+
     def test_counts_only_while_it_is_enabled(self) -> None:
         assert self.statement({"billing_plan": "Gold"})["billing_plan"] == "Standard"
 

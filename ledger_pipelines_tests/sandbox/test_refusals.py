@@ -11,7 +11,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.hivematrix import tokens
+from ledger_pipelines.sandbox.hivematrix.tokens import Signer
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.sandbox import RECORDS_ONLY, Client
 from ledger_pipelines_tests.sandbox.conftest import UNTIL
@@ -27,7 +27,7 @@ def _forged() -> str:
 
 
 def _good() -> str:
-    return tokens.service_token("ledger", "codex")
+    return Signer().service_token("ledger", "codex")
 
 
 def _with_token(make: Callable[[], str]) -> Ask:
@@ -51,10 +51,10 @@ _REQUESTS: dict[str, Ask] = {
     "GET /api/companies, Authorization: Basic abc": _with_header("Basic abc"),
     "GET /api/companies, without Authorization": _with_header(""),
     "GET /api/companies, with an expired service token": _with_token(
-        lambda: tokens.sign(_SERVICE, seconds=-1)
+        lambda: Signer().sign(_SERVICE, seconds=-1)
     ),
     "GET /api/companies, with a token of another issuer": _with_token(
-        lambda: tokens.sign(_SERVICE | {"iss": "somebody-else"}, seconds=300)
+        lambda: Signer().sign(_SERVICE | {"iss": "somebody-else"}, seconds=300)
     ),
     _CORE_DOWN: _with_token(_forged),
     "GET /billing-plans/api/plans/Legacy%20Gold/1%20Year": lambda client: client.codex(

@@ -10,8 +10,9 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.columns import column, positions, take
+from ledger_pipelines.exports.bar_charts import Bar, Panel
 from ledger_pipelines.months import format_month
-from ledger_pipelines.orchestration.bar_charts import Bar, Panel, picture
+from ledger_pipelines.orchestration.pictures import picture
 from ledger_pipelines.orchestration.previews import amount_metadata, preview
 
 _INVOICED, _RECOGNISED, _CLOSING = "#5aa469", "#b5523f", "#3f6fb5"

@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from ledger_pipelines.exports.bar_charts import Bar, Panel
 from ledger_pipelines.months import format_month
-from ledger_pipelines.orchestration.bar_charts import Bar, Panel, picture
+from ledger_pipelines.orchestration.pictures import picture
 
 _KINDS = {
     "user": ("Users", "#3f6fb5"),

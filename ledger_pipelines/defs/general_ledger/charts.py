@@ -10,8 +10,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from ledger_pipelines.exports.bar_charts import Bar, Panel
 from ledger_pipelines.general_ledger.aging import COLUMNS, Aging, age
-from ledger_pipelines.orchestration.bar_charts import Bar, Panel, picture
+from ledger_pipelines.orchestration.pictures import picture
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from ledger_pipelines.sandbox.state import SandboxState
 
 
-def _core(_: SandboxState) -> ASGIApp:
+def _core(state: SandboxState) -> ASGIApp:
     from ledger_pipelines.sandbox.hivematrix.core import core_app
 
-    return core_app()
+    return core_app(state.signer)
 
 
 def _codex(state: SandboxState) -> ASGIApp:
     from ledger_pipelines.sandbox.hivematrix.codex import codex_app
 
-    return codex_app(state.world, state.config)
+    return codex_app(state.world, state.config, state.signer)
 
 
 CORE = System("core", "/core", lambda url: {"CORE_URL": url}, _core)

@@ -10,7 +10,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.hivematrix import tokens
 from ledger_pipelines.sandbox.hivematrix.refusals import (
     INVALID_OR_EXPIRED,
     JSON,
@@ -24,6 +23,7 @@ from ledger_pipelines.sandbox.hivematrix.refusals import (
     unknown_route,
 )
 from ledger_pipelines.sandbox.hivematrix.shuffle import Shuffle
+from ledger_pipelines.sandbox.hivematrix.tokens import Signer
 from ledger_pipelines.sandbox.hivematrix.world import Company, World
 from ledger_pipelines.sandbox.journal import route_of
 from ledger_pipelines.sandbox.limits import RateLimit
@@ -32,9 +32,9 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 _CHUNK_BYTES = 1 << 20
 
 
-def codex_app(world: World, config: SandboxConfig) -> Starlette:
-    """Codex, to be mounted under its prefix."""
-    codex = _Codex(world, config)
+def codex_app(world: World, config: SandboxConfig, signer: Signer) -> Starlette:
+    """Codex, to be mounted under its prefix; it takes the tokens of this Core."""
+    codex = _Codex(world, config, signer)
     guarded = {
         "/api/companies": codex.companies,
         "/api/companies/bulk": codex.bulk,
@@ -66,8 +66,9 @@ async def _health(_: Request) -> Response:
 class _Codex:
     """The endpoints over one world."""
 
-    def __init__(self, world: World, config: SandboxConfig) -> None:
+    def __init__(self, world: World, config: SandboxConfig, signer: Signer) -> None:
         self._world = world
+        self._signer = signer
         self._seed = config.seed
         self._limit = RateLimit(config.rate_limit)
         self._answers = 0
@@ -83,7 +84,7 @@ class _Codex:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme != "Bearer" or not token:
                 return problem(401, MISSING_AUTHORISATION, instance)
-            if not tokens.is_good(token):
+            if not self._signer.is_good(token):
                 return problem(401, INVALID_OR_EXPIRED, instance)
             return await endpoint(request)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import ConflictError, LedgerError
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.changes import Row, columns_to_set, row_meant, row_to_remove, told_key
 from ledger_pipelines.store.edits.engine import engine_of
+from ledger_pipelines.store.edits.history import RecordedEdit, last_edit_of
 from ledger_pipelines.store.edits.tables import Editable
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +26,37 @@ class Edit:
     after: Row | None
 
 
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Who edits, and why if they say so.
+
+    `seen` is the number of the last edit that there was when they looked (`history.last_edit_id`); an edit of the same
+    row after it is a ConflictError. None: they have not looked.
+    """
+
+    person: str
+    reason: str | None = None
+    seen: int | None = None
+
+
 def list_rows(database: Database, editable: Editable, **where: Any) -> list[Row]:
     """The rows with these values, in the order of their keys and months."""
+    with engine_of(database).connect() as connection:
+        return read_rows(connection, editable, **where)
+
+
+def read_rows(connection: sa.Connection, editable: Editable, **where: Any) -> list[Row]:
+    """The rows with these values, in the order of their keys and months; a list of values means any of them."""
     columns = editable.table.columns
     order = [
         *(columns[name] for name in editable.key),
-        columns.from_month.nulls_first(),
+        *(columns[name].nulls_first() for name in editable.beginning),
         *editable.table.primary_key,
     ]
     query = sa.select(editable.table).order_by(*order)
     for name, value in where.items():
-        query = query.where(columns[name] == value)
-    with engine_of(database).connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        query = query.where(columns[name].in_(value) if isinstance(value, list) else columns[name] == value)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def set_row(
@@ -46,63 +65,53 @@ def set_row(
     key: Row,
     values: Row,
     *,
-    person: str,
+    by: Editor,
     row_id: int | None = None,
 ) -> Edit:
     """Sets these values of the row with this key, and makes it where there is none; what is not given stays.
 
     Of rows that hold side by side the one of the values' kind and occasion is meant. `row_id` says which of several is
     meant, and may make it one of another kind. Raises LedgerError, with nothing changed, when nothing is
-    given, when several rows have the key, or when the row would break a rule of its table.
+    given, when several rows have the key, or when the row would break a rule of its table; ConflictError when somebody
+    edited it meanwhile.
     """
-    if not values:
-        raise LedgerError(
-            f"Nothing to set was given: name fields of the {editable.row}, such as {_example(editable)}."
-        )
-    with _editing(database, person) as connection:
-        before = _one(connection, editable, key, row_id, values)
-        filled = _with_switches(editable, _as_one_kind(editable, values))
-        whole = dict(before or key) | filled
-        _refuse_broken(editable, whole)
+    with editing(database, by) as connection:
+        before = row_meant(editable, _rows(connection, editable, key), key, row_id, values)
+        written = columns_to_set(editable, before, key, values)
+        _refuse_edited(connection, editable, before or key, by)
         if before is None:
-            statement: Any = sa.insert(editable.table).values({**key, **_given(editable, filled)})
+            statement: Any = sa.insert(editable.table).values(written)
         else:
-            statement = sa.update(editable.table).where(*_is(editable, before)).values(filled)
+            statement = sa.update(editable.table).where(*_is(editable, before)).values(written)
         after = connection.execute(statement.returning(*editable.table.columns)).mappings().one()
         return Edit(before, dict(after))
 
 
 def remove_row(
-    database: Database, editable: Editable, key: Row, *, person: str, row_id: int | None = None
+    database: Database, editable: Editable, key: Row, *, by: Editor, row_id: int | None = None
 ) -> Edit:
-    """Removes the row with this key. Raises LedgerError when there is none, or several and no `row_id`."""
-    with _editing(database, person) as connection:
-        before = _one(connection, editable, key, row_id)
-        if before is None:
-            raise LedgerError(f"There is no {told_key(editable, key)} to remove.")
+    """Removes the row with this key. Raises LedgerError when there is none, or several and no `row_id`, ConflictError
+    when somebody edited it meanwhile.
+    """
+    with editing(database, by) as connection:
+        before = row_to_remove(editable, _rows(connection, editable, key), key, row_id)
+        _refuse_edited(connection, editable, before, by)
         connection.execute(sa.delete(editable.table).where(*_is(editable, before)))
         return Edit(before, None)
 
 
-def told_key(editable: Editable, row: Row) -> str:
-    """A row as a sentence names it: `charge Monitoring of 620547 from 2025-07`."""
-    words = [str(row[name]) for name in editable.key]
-    message = words[0] if len(words) == 1 else f"{words[1]} of {words[0]}"
-    if editable.key[0] == "billing_plan":
-        message = f"{words[0]} ({words[1]})"
-    since = row.get("from_month")
-    return f"{editable.row} {message}" + (f" from {since:%Y-%m}" if since is not None else "")
-
-
 @contextmanager
-def _editing(database: Database, person: str) -> Iterator[sa.Connection]:
+def editing(database: Database, by: Editor) -> Iterator[sa.Connection]:
     """A transaction in this person's name; what the tables refuse is a sentence."""
     try:
         with engine_of(database).begin() as connection:
             connection.execute(
                 # One edit at a time: two that make the same row at once would make it twice.
-                sa.text("SELECT set_config('ledger.person', :person, true), pg_advisory_xact_lock(7435, 1)"),
-                {"person": person},
+                sa.text(
+                    "SELECT set_config('ledger.person', :person, true), set_config('ledger.reason', :reason, true), "
+                    "pg_advisory_xact_lock(7435, 1)"
+                ),
+                {"person": by.person, "reason": by.reason or ""},
             )
             yield connection
     except (sa.exc.IntegrityError, sa.exc.DataError) as error:
@@ -111,89 +120,37 @@ def _editing(database: Database, person: str) -> Iterator[sa.Connection]:
         raise LedgerError(f"The database refuses it ({reason}): nothing was changed.") from None
 
 
-def _one(
-    connection: sa.Connection, editable: Editable, key: Row, row_id: int | None, values: Row | None = None
-) -> Row | None:
-    """The row that is meant, locked; None where there is none."""
-    query = sa.select(editable.table).where(*_is(editable, key)).with_for_update()
-    rows: Sequence[Row] = [dict(row) for row in connection.execute(query).mappings()]
-    if row_id is not None:
-        found = [row for row in rows if row["id"] == row_id]
-    else:
-        found = [row for row in rows if _fits(editable, row, values or {})]
-    if row_id is not None and not found:
-        raise LedgerError(f"There is no {told_key(editable, key)} with the id {row_id}.")
-    if len(found) > 1:
-        ids = ", ".join(str(row["id"]) for row in found)
-        raise LedgerError(
-            f"There are {len(found)} of {told_key(editable, key)}: say which with --id ({ids})."
-        )
-    return found[0] if found else None
-
-
-def _fits(editable: Editable, row: Row, values: Row) -> bool:
-    """Whether a row is of the kind that the values are of, and of their occasion, as far as they say."""
-    kinds = [kind for kind in editable.alternatives if any(values.get(name) is not None for name in kind)]
-    return all(
-        any(row[name] is not None for name in kind)
-        and all(values.get(name) in (None, row[name]) for name in kind if name in editable.occasions)
-        for kind in kinds
+def refuse_conflict(last: RecordedEdit | None, what: str, by: Editor) -> None:
+    """Raises ConflictError where the row's last edit came after the person looked."""
+    if last is None or by.seen is None or last.id <= by.seen:
+        return
+    done = "removed" if last.after is None else "added" if last.before is None else "changed"
+    changes = ", ".join(f"{one.field} from {one.before} to {one.after}" for one in last.changes)
+    raise ConflictError(
+        f"{last.person} {done} the {what} on {last.edited_at:%Y-%m-%d at %H:%M} UTC, after you had opened it"
+        f"{f' ({changes})' if done == 'changed' else ''}: nothing of yours was saved; look at it again, then save."
     )
 
 
-def _is(editable: Editable, row: Row) -> list[sa.ColumnElement[bool]]:
-    names = ["id"] if "id" in row else [*editable.key, "from_month"]
-    return [editable.table.columns[name].is_not_distinct_from(row[name]) for name in names]
+def _refuse_edited(connection: sa.Connection, editable: Editable, row: Row, by: Editor) -> None:
+    if by.seen is not None:
+        names = [name for name in editable.names if name in row] or [*editable.key, *editable.beginning]
+        identity = {name: _as_json(row[name]) for name in names}
+        refuse_conflict(last_edit_of(connection, editable.name, identity), told_key(editable, row), by)
 
 
-def _with_switches(editable: Editable, values: Row) -> dict[str, Any]:
-    """The values, and that each of them counts, or no longer does where it is taken away."""
-    switches = {
-        switch: value is not None
-        for name, value in values.items()
-        if (switch := editable.switch_of(name)) is not None
-    }
-    return dict(values) | switches
+def _rows(connection: sa.Connection, editable: Editable, key: Row) -> list[Row]:
+    """The rows with this key, locked."""
+    columns = editable.table.columns
+    query = sa.select(editable.table).where(
+        *(columns[name].is_not_distinct_from(value) for name, value in key.items())
+    )
+    return [dict(row) for row in connection.execute(query.with_for_update()).mappings()]
 
 
-def _as_one_kind(editable: Editable, values: Row) -> dict[str, Any]:
-    """The values; where they make the row of another kind, what it had as the former kind is taken away."""
-    kinds = [kind for kind in editable.alternatives if any(values.get(name) is not None for name in kind)]
-    if len(kinds) > 1:
-        raise LedgerError(
-            f"The {editable.row} is of one kind: give either {' or '.join(' and '.join(kind) for kind in kinds)}."
-        )
-    others = [name for kind in editable.alternatives if kinds and kind != kinds[0] for name in kind]
-    return dict.fromkeys(others) | dict(values)
+def _is(editable: Editable, row: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    return [editable.table.columns[name].is_not_distinct_from(row[name]) for name in editable.names]
 
 
-def _given(editable: Editable, values: Row) -> dict[str, Any]:
-    """The values without those that are taken away: a new row has the table's own defaults there."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _refuse_broken(editable: Editable, row: Row) -> None:
-    for kind in editable.alternatives:
-        filled = [name for name in kind if row.get(name) is not None]
-        if filled and len(filled) < len(kind):
-            missing = [name for name in kind if name not in filled]
-            raise LedgerError(f"{' and '.join(filled)} needs {' and '.join(missing)} beside it.")
-    if editable.alternatives and not any(
-        row.get(name) is not None for kind in editable.alternatives for name in kind
-    ):
-        kinds = " or ".join(" with ".join(kind) for kind in editable.alternatives)
-        raise LedgerError(f"The {editable.row} needs an amount: {kinds}.")
-    if row.get("one_off_fee") is not None and row.get("from_month") is not None:
-        raise LedgerError("A one-off charge is of its own month: leave --from-month out.")
-    for name in editable.fields:
-        column = editable.table.columns[name]
-        if not column.nullable and column.server_default is None and row.get(name) is None:
-            raise LedgerError(f"The {editable.row} needs {name}.")
-    custom = [name for name, choices in editable.choices if row.get(name) == "Custom" and "Custom" in choices]
-    if custom and row.get("custom_cost") is None:
-        raise LedgerError(f"{custom[0]} Custom needs custom_cost beside it.")
-
-
-def _example(editable: Editable) -> str:
-    name = next(iter(editable.fields))
-    return f"{name}=…"
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value

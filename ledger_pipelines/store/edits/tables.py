@@ -47,6 +47,16 @@ class Editable:
         return str(self.table.name)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart."""
+        return ("id",) if "id" in self.table.columns else (*self.key, *self.beginning)
+
+    @property
+    def beginning(self) -> tuple[str, ...]:
+        """The month's column, where its rows hold from a month on."""
+        return tuple(name for name in ("from_month",) if name in self.table.columns)
+
+    @property
     def fields(self) -> dict[str, sa.Column[Any]]:
         """The columns that a person fills, by name: neither the key nor what the database keeps by itself."""
         kept = {*self.key, "id", "from_month"}
@@ -113,4 +123,5 @@ ITEMS = {
     "asset": _editable(edits.MANUAL_ASSETS, "manual device", choices=(("billing_type", _DEVICES),)),
     "user": _editable(edits.MANUAL_USERS, "manual person", choices=(("payment_type", _PEOPLE),)),
 }
-ALL = (PLANS, *OVERRIDES.values(), *ITEMS.values())
+FEATURES = _editable(edits.FEATURE_OPTIONS, "feature option")
+ALL = (PLANS, FEATURES, *OVERRIDES.values(), *ITEMS.values())

@@ -15,6 +15,9 @@ from ledger_pipelines.store.edits.tables import Editable
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 #: Digits before the point, where there are four behind it.
 _LARGEST = Decimal(10) ** 10
+#: What an index takes of a name, whatever it is made of; and what anybody reads.
+_LONGEST_NAME, _LONGEST_TEXT = 300, 10_000
+_SEVERAL_LINES = {"notes", "description"}
 #: How large the whole numbers of a column are.
 _BITS = {sa.BigInteger: 63, sa.Integer: 31}
 
@@ -24,7 +27,9 @@ def parsed_key(editable: Editable, words: Mapping[str, str], from_month: date | 
     key = {name: parsed(editable, name, word) for name, word in words.items()}
     if missing := [name for name, value in key.items() if value is None]:
         raise LedgerError(f"{missing[0]} is empty: say which {editable.row} is meant.")
-    return key | {"from_month": from_month}
+    if from_month is not None and not editable.beginning:
+        raise LedgerError(f"A {editable.row} holds in all months: leave the month out.")
+    return key | dict.fromkeys(editable.beginning, from_month)
 
 
 def parsed_fields(editable: Editable, given: Mapping[str, str]) -> dict[str, Any]:
@@ -46,8 +51,11 @@ def parsed(editable: Editable, name: str, text: str) -> Any:
     column = editable.table.columns[name]
     if not text:
         return None
-    if "\x00" in text or not text.isprintable():
+    lines = text.splitlines() if name in _SEVERAL_LINES else [text]
+    if not all(line.isprintable() for line in lines):
         raise LedgerError(f"{name} has signs that cannot be printed: write it anew.")
+    if len(text) > (most := _LONGEST_NAME if name in editable.key else _LONGEST_TEXT):
+        raise LedgerError(f"{name} has {len(text):,} signs: write {most:,} at most.")
     if isinstance(column.type, sa.Numeric):
         return _amount(name, text, may_be_negative=bool(editable.alternatives))
     if isinstance(column.type, sa.Boolean):

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from ledger_pipelines.defs.accruals.charts import waterfall
 from ledger_pipelines.defs.billing.charts import statement_chart
+from ledger_pipelines.exports.bar_charts import Bar, Panel, ticks
 from ledger_pipelines.money import AMOUNT
-from ledger_pipelines.orchestration.bar_charts import Bar, Panel, picture, ticks
+from ledger_pipelines.orchestration.pictures import picture
 
 AMOUNTS = st.decimals(Decimal(-(10**12)), Decimal(10**12), places=2)
 _SVG = "{http://www.w3.org/2000/svg}"

@@ -1,0 +1,141 @@
+"""The console as an ASGI application: its routers, and what stands in front of them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ledger_pipelines.console.api import ROUTERS as API_ROUTERS
+from ledger_pipelines.console.context import Console
+from ledger_pipelines.console.exact import ExactJSONResponse
+from ledger_pipelines.console.pages import ROUTERS as PAGE_ROUTERS
+from ledger_pipelines.console.problems import handle_problems, problem
+
+STATIC = Path(__file__).parent / "static"
+#: Bytes of a body: the largest that a person sends is a form of some hundred fields.
+_LARGEST_BODY = 2 * 2**20
+#: Requests that are worked on at once; each may hold a connection to the database.
+_AT_ONCE = 24
+#: What a browser is told beside every answer. Behind the gateway a page gets scripts and styles that are written in it.
+_SECURITY = {
+    "content-security-policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+_BEHIND_GATEWAY = {
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    ),
+}
+
+
+def create_app(console: Console, *, middleware: list[Middleware] | None = None) -> FastAPI:
+    """The console's application. It starts no thread and opens no connection before it is asked for something."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> Any:
+        to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
+        yield
+
+    app = FastAPI(
+        title="ledger_pipelines",
+        version=version("ledger-pipelines"),
+        description="The console of a monthly close: statements, overrides, imports, ledgers (docs/console.md).",
+        default_response_class=ExactJSONResponse,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        middleware=[Middleware(SecurityHeaders), Middleware(BodyLimit), *(middleware or [])],
+    )
+    app.state.console = console
+    handle_problems(app)
+    app.mount("/static", Assets(directory=STATIC), name="static")
+    for router in API_ROUTERS:
+        app.include_router(router)
+    for router in PAGE_ROUTERS:
+        app.include_router(router, include_in_schema=False)
+    return app
+
+
+class Assets(StaticFiles):
+    """Style sheets, scripts and fonts, which browsers keep for an hour."""
+
+    def file_response(self, *args: Any, **more: Any) -> Any:
+        response = super().file_response(*args, **more)
+        response.headers.setdefault("Cache-Control", "public, max-age=3600")
+        return response
+
+
+class SecurityHeaders:
+    """Sends the headers that keep a browser from doing with an answer what it is not for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and adds the headers that the answer has not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # Only now is it known: what believes the gateway's headers stands further in or out.
+                wanted = _SECURITY | (_BEHIND_GATEWAY if scope.get("root_path") else {})
+                given = {name.lower() for name, _ in message["headers"]}
+                added = [
+                    (name.encode(), value.encode())
+                    for name, value in {**wanted, "cache-control": "no-store"}.items()
+                    if name.encode() not in given
+                ]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self._app(scope, receive, send_secured)
+
+
+class BodyLimit:
+    """Refuses a body that is larger than anything that the console takes, before all of it is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, with a body that ends with an HTTPException (413) where it is too large."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "0")
+        if not told.isdigit() or int(told) > _LARGEST_BODY:
+            too_large = problem(Request(scope), 413, "The body is too large.")
+            await too_large(scope, receive, send)
+            return
+        read = 0
+
+        async def receive_some() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > _LARGEST_BODY:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, receive_some, send)

@@ -1,0 +1,53 @@
+"""What every route of the console works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers
+
+from ledger_pipelines.console.identity.person import Person
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.database import Database
+
+
+class KnowsPeople(Protocol):
+    """Who tells who asks: `identity.Identity`."""
+
+    def person(self, headers: Headers, cookies: dict[str, str], now: datetime) -> Person:
+        """Who sends a request with these headers and cookies.
+
+        Raises NotSignedInError where nobody is known, and CoreUnavailableError where it cannot be known now.
+        """
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A running console: its settings, the ledger's database, who knows who asks, and the clock (UTC)."""
+
+    settings: Settings
+    database: Database
+    identity: KnowsPeople
+    now: Callable[[], datetime] = field(default=_now)
+
+    @property
+    def today(self) -> date:
+        """The day, in UTC."""
+        return self.now().date()
+
+
+def console_of(request: Request) -> Console:
+    """The console that answers this request."""
+    console: Console = request.app.state.console
+    return console
+
+
+ConsoleDep = Annotated[Console, Depends(console_of)]

@@ -1,0 +1,99 @@
+"""What every answer of the console has, whatever was asked for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.testclient import TestClient
+
+from ledger_pipelines.console.app import create_app
+from ledger_pipelines.console.context import Console
+from ledger_pipelines.console.exact import ExactRoute, Number, answer, money
+
+
+class Amount(BaseModel):
+    """An amount, back and forth."""
+
+    amount: Number
+
+
+@pytest.fixture
+def echoing(console: Console) -> TestClient:
+    """A console with a route that answers what it was sent."""
+    router = APIRouter(route_class=ExactRoute)
+
+    @router.post("/api/echo/{name}")
+    def echo(name: str, body: Amount) -> object:
+        return answer({"model": body, "texts": [name], "amount": body.amount * 2})
+
+    app = create_app(console)
+    app.include_router(router)
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_numbers_keep_their_digits(echoing: TestClient) -> None:
+    sent = '{"amount": 12345678901234567890.10}'
+    answered = echoing.post("/api/echo/x", content=sent, headers={"content-type": "application/json"})
+    assert answered.status_code == 200
+    assert '"model":{"amount":12345678901234567890.10}' in answered.text
+    assert '"amount":24691357802469135780.20' in answered.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"amount": NaN}',
+        '{"amount": Infinity}',
+        '{"amount": 1e999}',
+        '{"amount": "one"}',
+        '{"amount": "\\u0000"}',
+        '{"amount": "\\ud800"}',
+        '{"amount": ' + "9" * 500 + "}",
+        "[" * 5_000,
+        "{",
+        "null",
+        "",
+        '{"amount": true}',
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_sentence(echoing: TestClient, body: str) -> None:
+    answered = echoing.post("/api/echo/x", content=body, headers={"content-type": "application/json"})
+    assert answered.status_code == 422
+    assert answered.headers["content-type"] == "application/problem+json"
+    told = answered.json()
+    assert told["error"] == told["detail"]
+    assert told["detail"].endswith(".")
+
+
+def test_no_path_or_query_has_what_no_record_has(echoing: TestClient) -> None:
+    for address in ("/api/echo/a%00b", "/api/echo/x?y=%00"):
+        assert echoing.post(address, json={"amount": 1}).status_code == 422
+
+
+def test_unknown_paths_methods_and_large_bodies_are_problems(echoing: TestClient) -> None:
+    large = echoing.post(
+        "/api/echo/x", content=b"1" * 3_000_000, headers={"content-type": "application/json"}
+    )
+    answers = [echoing.get("/api/none"), echoing.delete("/api/echo/x"), large]
+    assert [one.status_code for one in answers] == [404, 405, 413]
+    for one in answers:
+        assert one.headers["content-type"] == "application/problem+json"
+        assert one.json()["error"] == one.json()["detail"]
+
+
+def test_nothing_of_a_page_comes_from_elsewhere(client_of: object, echoing: TestClient) -> None:
+    for path in ("/docs", "/none"):
+        page = echoing.get(path, headers={"Accept": "text/html"})
+        assert "http://" not in page.text.replace("http://www.w3.org", "")
+        assert "https://" not in page.text
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_amounts_of_our_own_routes_are_texts() -> None:
+    assert [money(Decimal(one)) for one in ("1", "1.5", "-2.125", "1E+3", "0.000")] == [
+        *("1.00", "1.50", "-2.125", "1000.00", "0.00"),
+    ]
