@@ -35,7 +35,7 @@ class SameOrigin:
             own = origin_of(f"{scope.get('scheme', 'http')}://{headers.get('host', '')}")
             if is_from_elsewhere(headers, {own} if own is not None else ()):
                 message = "A page of another origin may change nothing here: open the console itself."
-                await _problem(HTTPStatus.FORBIDDEN, message)(scope, receive, send)
+                await _problem(scope, HTTPStatus.FORBIDDEN, message)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -57,17 +57,18 @@ class KnownHosts:
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or not is_ours(hosts[0], self.names, any_address=self.any_address):
                 message = "The console is not at this address: start `ledger console` with --public-url if it should be."
-                await _problem(HTTPStatus.MISDIRECTED_REQUEST, message)(scope, receive, send)
+                await _problem(scope, HTTPStatus.MISDIRECTED_REQUEST, message)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-def _problem(status: HTTPStatus, message: str) -> JSONResponse:
+def _problem(scope: Scope, status: HTTPStatus, message: str) -> JSONResponse:
     body = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "detail": message,
         "error": message,
+        "instance": scope["path"],
     }
     return JSONResponse(body, status, media_type=_PROBLEM)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from ledger_pipelines.console.api import documents
+from ledger_pipelines.console.api import documents as _documents
 
-#: In the order in which paths are tried.
-ROUTERS: tuple[APIRouter, ...] = (documents.router,)
+ROUTERS: tuple[APIRouter, ...] = (_documents.router,)

@@ -8,16 +8,19 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from markupsafe import Markup
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.charts import waterfall
 from ledger_pipelines.console.context import ConsoleDep
+from ledger_pipelines.console.downloads import Format, download
 from ledger_pipelines.console.listing import Heading, fetch, read_state, searched
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
-from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.months import add_months, format_month, month_of, month_range, parse_month
+from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries import accrual_pages as stored
+from ledger_pipelines.workflows.exports import export_accruals
 
 router = APIRouter()
 
@@ -103,6 +106,22 @@ def show_contract(
     if not rows:
         raise Refused(404, f"There is no contract {number} of {contact} for {service} in {currency}.")
     return page(request, "accruals_contract.html", person, rows=rows, reasons=REASONS, currency=currency)
+
+
+@router.get("/accruals/export")
+def export_month(
+    console: ConsoleDep,
+    person: Clerk,
+    month: Annotated[str, Query(max_length=10)],
+    kind: Annotated[Format, Query(alias="format")] = "csv",
+) -> Response:
+    """A month's accruals as a file, a row for each contract and service period."""
+    asked = parse_month(month)
+    with console.database.connect() as connection:
+        months = month_range(read_first_month(connection), add_months(max(asked, month_of(console.today)), 1))
+    return download(
+        export_accruals(console.database, [asked], months), f"accruals-{format_month(asked)}", kind
+    )
 
 
 def chosen_month(asked: str | None, months: list[date]) -> date | None:
