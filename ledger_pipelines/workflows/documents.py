@@ -34,7 +34,7 @@ from ledger_pipelines.store.queries.documents import (
 )
 
 #: Companies, or parties, of one PDF that has all: so many are set well within half a minute.
-PART = 200
+PART = 100
 _CHUNK = 100
 
 Format = Literal["csv", "pdf"]
@@ -48,7 +48,7 @@ class NoStatementError(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file: its name, of safe signs only, and its bytes."""
+    """A file: its name, of letters and digits of any script, `-` and `_`, and its bytes."""
 
     name: str
     content: bytes
@@ -100,16 +100,19 @@ def statement_document(
 
 
 def statement_archive(
-    database: Database, month: date, kind: Format, read: Reads = read_statements_of
+    database: Database, month: date | None, kind: Format, read: Reads = read_statements_of
 ) -> Download:
     """All statements of a month, a CSV or PDF each, as a ZIP that is made while it is read: some are in memory at once.
 
-    It shows the month as it is when this is called. Raises NoStatementError where it has no statement.
+    It shows the month (where none is said, the latest with statements) as it is when this is called.
+
+    Raises NoStatementError where it has no statement.
     """
-    made = _archive(database, month, kind, read)
+    asked = _asked(database, month)
+    made = _archive(database, asked, kind, read)
     # So that what fails fails before anything is sent.
     first = next(made)
-    return Download(f"statements-{format_month(month)}-{kind}.zip", chain([first], made))
+    return Download(f"statements-{format_month(asked)}-{kind}.zip", chain([first], made))
 
 
 def _archive(database: Database, month: date, kind: Format, read: Reads) -> Iterator[bytes]:
@@ -137,11 +140,14 @@ def _files(
         yield _stem(statement), rows_csv(rows.get(statement["statement_number"], [])).encode()
 
 
-def statement_book(database: Database, month: date, part: int = 1, read: Reads = read_statements_of) -> Part:
+def statement_book(
+    database: Database, month: date | None, part: int = 1, read: Reads = read_statements_of
+) -> Part:
     """All statements of a month in one PDF, or where they are more than PART, the part of that number, from 1.
 
     Raises NoStatementError where the month has no statement, or not that many parts.
     """
+    month = _asked(database, month)
     with database.connect() as connection, reading_long(connection):
         parts = _parts(_accounts(connection, month), PART)
         if not 1 <= part <= len(parts):
@@ -182,6 +188,17 @@ def overdue_book(database: Database, day: date, part: int = 1) -> Part:
             raise NoStatementError(f"What is overdue on {day} has the parts 1 to {len(parts)}, not {part}.")
         items = read_party_items(connection, day, parts[part - 1])
     return Part(Document(_part_name(f"overdue-{day}", part, parts), party_pdf(items, day)), part, len(parts))
+
+
+def _asked(database: Database, month: date | None) -> date:
+    """The month, or the latest that has statements."""
+    if month is not None:
+        return month
+    with database.connect() as connection:
+        latest = latest_month(connection)
+    if latest is None:
+        raise NoStatementError("No month has statements yet: run `ledger close MONTH`.")
+    return latest
 
 
 def _part_name(stem: str, part: int, parts: Sequence[Any]) -> str:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-#: In the order in which paths are tried.
-ROUTERS: tuple[APIRouter, ...] = ()
+from ledger_pipelines.console.api import documents as _documents
+
+ROUTERS: tuple[APIRouter, ...] = (_documents.router,)

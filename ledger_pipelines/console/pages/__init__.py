@@ -8,6 +8,7 @@ from ledger_pipelines.console.pages import accruals as _accruals
 from ledger_pipelines.console.pages import client as _client
 from ledger_pipelines.console.pages import dashboard as _dashboard
 from ledger_pipelines.console.pages import docs as _docs
+from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import ledgers as _ledgers
 from ledger_pipelines.console.pages import periods as _periods
 from ledger_pipelines.console.pages import search as _search
@@ -18,6 +19,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     _client.router,
     _dashboard.router,
     _docs.router,
+    _errors.router,
     _ledgers.router,
     _periods.router,
     _search.router,

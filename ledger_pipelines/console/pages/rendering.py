@@ -20,7 +20,7 @@ from ledger_pipelines.console.context import console_of
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.pages.navigation import areas_of
 from ledger_pipelines.money import decimal_places, format_money
-from ledger_pipelines.months import format_month
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.wording import counted
 
 #: What stands where there is nothing.
@@ -96,6 +96,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters |= {
         "month": format_month,
+        "months": describe_months,
         "month_words": lambda month: f"{month:%B %Y}",
         "money": format_money,
         "amount": amount,
