@@ -100,6 +100,7 @@ def environment() -> jinja2.Environment:
         "month_words": lambda month: f"{month:%B %Y}",
         "money": format_money,
         "amount": amount,
+        "field": field,
         "number": number,
         "instant": instant,
         "counted": counted,
@@ -123,6 +124,17 @@ def number(value: Decimal | int | None, most: int = 4) -> str:
         return f"{value:,}"
     places = value.normalize().as_tuple().exponent
     return f"{value:,.{min(most, max(0, -places if isinstance(places, int) else 0))}f}"
+
+
+def field(value: Any) -> Any:
+    """A record's field as people read it, whatever it is."""
+    if value is None or value == "":
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, date):
+        return instant(value)
+    return number(value, 6) if isinstance(value, (int, Decimal)) else value
 
 
 def instant(at: datetime | date | None) -> Markup:
