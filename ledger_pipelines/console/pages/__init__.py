@@ -9,6 +9,7 @@ from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import ledgers as _ledgers
 from ledger_pipelines.console.pages import periods as _periods
+from ledger_pipelines.console.pages import pullers as _pullers
 from ledger_pipelines.console.pages import sign_in as _sign_in
 from ledger_pipelines.console.pages import sync as _sync
 
@@ -18,6 +19,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     _errors.router,
     _ledgers.router,
     _periods.router,
+    _pullers.router,
     _sign_in.router,
     _sync.router,
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from ledger_pipelines.store.queries.executions import ListedExecution, read_executions
 
 STATUSES = ("pending", "running", "completed", "failed")
 
@@ -67,3 +70,9 @@ def found_executions(
             )
         )
     return query
+
+
+def latest_executions(connection: psycopg.Connection) -> list[ListedExecution]:
+    """Of each step its latest execution, by the step's name."""
+    rows = connection.execute("SELECT max(id) FROM sync_executions GROUP BY step_name").fetchall()
+    return sorted(read_executions(connection, [number for (number,) in rows]), key=lambda one: one.step_name)
