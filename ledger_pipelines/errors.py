@@ -42,7 +42,7 @@ class ClosedMonthError(LedgerError):
 
 
 class ConflictError(LedgerError):
-    """What is told contradicts what is kept, or somebody else changed it since the person saw it."""
+    """What is told contradicts what is kept: somebody changed it since, or said otherwise before."""
 
 
 class FrameError(LedgerError):

@@ -47,6 +47,8 @@ def credits_owed(inputs: BillingInputs, month: date, currency: str) -> pa.Table:
     tickets, booked, statements = tickets_of(inputs, month)
     is_gone = tickets["is_gone"].fillna(False)
     owed = tickets[(tickets["before"] > tickets["total"]) & (is_gone | (tickets["total"] > 0))]
+    if owed.empty:
+        return MISSING_HOURS.empty_table()
     over = owed["before"] - owed["total"]
     reasons = constant(LOWERED, pa.string(), owed).mask(owed["is_gone"].fillna(False), GONE)
     return _table(owed, over, _worth(owed, over, booked, statements, currency), currency, reasons)
@@ -62,6 +64,8 @@ def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date, cur
     tickets = tickets.assign(had=hours_in_units(tickets["hours_before"]))
     shows_none = ~tickets["is_gone"].fillna(False) & (tickets["total"] == 0)
     vanished = tickets[shows_none & ((tickets["before"] > 0) | (tickets["had"] > 0))]
+    if vanished.empty:
+        return MISSING_HOURS.empty_table()
     rates = to_pandas(statements)[[*KEY, "per_hour_ticket_cost"]]
     vanished = vanished.merge(rates, on=KEY, how="left")
     before, had = vanished["before"], vanished["had"]

@@ -27,6 +27,9 @@ from ledger_pipelines.cli import (
     up,
     verify,
 )
+from ledger_pipelines.cli import (
+    console as console_command,
+)
 from ledger_pipelines.cli.context import console, error_console
 from ledger_pipelines.errors import LedgerError
 
@@ -55,6 +58,7 @@ for command in (
     months.months,
     months.history,
     sandbox.sandbox,
+    console_command.console,
     bench.bench,
     verify.verify,
 ):

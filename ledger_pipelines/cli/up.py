@@ -23,6 +23,7 @@ def up(
     sandbox_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the sandbox, with --demo.")
     ] = 5999,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the console.")] = 5030,
     host: Annotated[
         str, typer.Option(help="Address that the Dagster pages listen on; they have no login.")
     ] = "127.0.0.1",
@@ -34,7 +35,12 @@ def up(
     from ledger_pipelines.local.up import Options, run
 
     options = Options(
-        demo=demo, dagster_port=dagster_port, sandbox_port=sandbox_port, host=host, public_url=public_url
+        demo=demo,
+        dagster_port=dagster_port,
+        sandbox_port=sandbox_port,
+        console_port=port,
+        host=host,
+        public_url=public_url,
     )
     run(options, today=today(), console=console, close=_close)
 

@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ledger_pipelines.console.api import ROUTERS as API_ROUTERS
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.exact import ExactJSONResponse
+from ledger_pipelines.console.origin import SameOrigin
 from ledger_pipelines.console.pages import ROUTERS as PAGE_ROUTERS
 from ledger_pipelines.console.problems import handle_problems, problem
+from ledger_pipelines.console.proxy import Proxies
 
 STATIC = Path(__file__).parent / "static"
 #: Bytes of a body: the largest that a person sends is a form of some hundred fields.
@@ -63,7 +65,13 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        middleware=[Middleware(SecurityHeaders), Middleware(BodyLimit), *(middleware or [])],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(Proxies, trusted=console.settings.trusted_proxies),
+            Middleware(SameOrigin),
+            Middleware(BodyLimit),
+            *(middleware or []),
+        ],
     )
     app.state.console = console
     handle_problems(app)

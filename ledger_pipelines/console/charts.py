@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from markupsafe import Markup
 
 from ledger_pipelines.exports.bar_charts import Bar, Panel, svg
 from ledger_pipelines.money import format_amount
+from ledger_pipelines.months import format_month
 
 
 def stacked(
@@ -37,6 +39,35 @@ def stacked(
                 below += amount
     legend = {colours[name]: name for name in series}
     drawn = svg([Panel(months, currency, bars)], legend, title, description)
+    return Markup('<figure class="chart">{}{}</figure>').format(
+        Markup(drawn),  # noqa: S704 - every text in it is escaped where it is drawn
+        _table(title, months, series, currency),
+    )
+
+
+def waterfall(currency: str, rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Deferred revenue by month: up by what was invoiced, down by what was recognised. `rows` are in order."""
+    half = Decimal("0.5")
+    bars = []
+    for place, row in enumerate(rows):
+        opening, closing = row["opening"], row["closing"]
+        top = opening + row["invoiced"]
+        bars += [
+            Bar(place, min(opening, top), max(opening, top), ".series-2", right=half),
+            Bar(place, min(top, closing), max(top, closing), ".series-3", left=half),
+            Bar(place, closing, closing, ".series-1"),
+        ]
+    months = [format_month(row["month"]) for row in rows]
+    legend = {".series-2": "Invoiced", ".series-3": "Recognised", ".series-1": "Closing"}
+    title = f"Deferred revenue by month, {currency}"
+    last = (
+        f"It closes {months[-1]} at {format_amount(rows[-1]['closing'], currency)} {currency}."
+        if rows
+        else ""
+    )
+    drawn = svg([Panel(months, currency, bars)], legend, title, last)
+    names = ("opening", "invoiced", "recognised", "closing")
+    series = {name.title(): [row[name] for row in rows] for name in names}
     return Markup('<figure class="chart">{}{}</figure>').format(
         Markup(drawn),  # noqa: S704 - every text in it is escaped where it is drawn
         _table(title, months, series, currency),

@@ -18,11 +18,21 @@ from ledger_pipelines.store.database import Database
 class KnowsPeople(Protocol):
     """Who tells who asks: `identity.Identity`."""
 
+    @property
+    def login_url(self) -> str | None:
+        """Core's page for signing in, None where no Core is configured."""
+
     def person(self, headers: Headers, cookies: dict[str, str], now: datetime) -> Person:
         """Who sends a request with these headers and cookies.
 
         Raises NotSignedInError where nobody is known, and CoreUnavailableError where it cannot be known now.
         """
+
+    def sign_in(self, token: str, cookies: dict[str, str], now: datetime) -> tuple[Person, str]:
+        """Exchanges a person's token for a session: whose it is, and the value of its cookie."""
+
+    def sign_out(self, headers: Headers, cookies: dict[str, str], now: datetime) -> None:
+        """Ends the session, and tells Core."""
 
 
 def _now() -> datetime:

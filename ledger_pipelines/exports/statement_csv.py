@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -34,7 +34,9 @@ COLUMNS = (
     "Amount",
 )
 
-_KINDS = ("user", "asset", "backup", "hours", "custom")
+QUICKBOOKS_COLUMNS = (*COLUMNS, "Currency", "Terms")
+#: The kinds of lines in their order.
+KINDS = ("user", "asset", "backup", "hours", "custom")
 _HEAD = ("statement_number", "company_name", "statement_date", "due_date")
 _STATED = ("item", "description", "quantity", "rate", "amount", "currency")
 _ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
@@ -68,7 +70,7 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
     key = ["month", "account_number"]
     heads = positions(joined_text(charged, key), joined_text(statements, key))
     charged, heads = filter_rows(charged, heads >= 0), heads[heads >= 0]
-    places = positions(column(charged, "kind"), array(_KINDS))
+    places = positions(column(charged, "kind"), array(KINDS))
     ordered = (
         charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)
     )
@@ -83,28 +85,47 @@ def statement_csv(lines: pa.Table, statements: pa.Table) -> str:
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay as they are.
     """
+    return rows_csv(statement_rows(lines, statements))
+
+
+def rows_csv(rows: Iterable[StatementRow]) -> str:
+    """These rows as CSV text under the header."""
+    return _csv(COLUMNS, (_cells(row) for row in rows))
+
+
+def quickbooks_csv(rows: Iterable[StatementRow]) -> str:
+    """These rows as QuickBooks imports invoices: the columns of the statement's CSV, its currency and the terms."""
+    return _csv(
+        QUICKBOOKS_COLUMNS,
+        ([*_cells(row), row.currency, f"Net {(row.due - row.dated).days}"] for row in rows),
+    )
+
+
+def _cells(row: StatementRow) -> list[str]:
+    """The row's cells in the order of COLUMNS."""
+    return [
+        neutralised(row.number),
+        neutralised(row.customer),
+        row.dated.isoformat(),
+        row.due.isoformat(),
+        neutralised(row.item),
+        neutralised(row.description),
+        shortest(row.quantity, None),
+        shortest(row.rate, row.currency),
+        str(Money(row.amount, row.currency)),
+    ]
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in statement_rows(lines, statements):
-        writer.writerow(
-            [
-                neutralised(row.number),
-                neutralised(row.customer),
-                row.dated.isoformat(),
-                row.due.isoformat(),
-                neutralised(row.item),
-                neutralised(row.description),
-                _shortest(row.quantity, None),
-                _shortest(row.rate, row.currency),
-                str(Money(row.amount, row.currency)),
-            ]
-        )
+    writer.writerow(header)
+    writer.writerows(rows)
     return text.getvalue()
 
 
 @lru_cache(maxsize=4096)
-def _shortest(value: Decimal, currency: str | None) -> str:
+def shortest(value: Decimal, currency: str | None) -> str:
     """The number without trailing zeros, but with the decimals of its currency, if it has one."""
     places = decimal_places(value, currency) if currency is not None else max(0, -_exponent(value))
     return f"{value:.{places}f}"

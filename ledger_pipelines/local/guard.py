@@ -7,7 +7,6 @@ and whatever a page of another origin sends.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -17,8 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+from ledger_pipelines.same_origin import SAFE_METHODS, is_from_elsewhere, is_ours, origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +59,23 @@ class Guard:
                 421,
                 f"These pages are not at {host[:100]!r}: start `ledger up` with --public-url if they should be.",
             )
-        is_safe = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
-        if not is_safe and not self._is_same_origin(headers, host):
+        is_safe = scope["type"] == "http" and scope["method"] in SAFE_METHODS
+        if not is_safe and is_from_elsewhere(headers, self._origins(host)):
             return Refusal(403, "A page of another origin may change nothing here.")
         if is_safe and _would_change(scope):
             return Refusal(405, "A mutation is sent by POST.")
         return None
 
     def _is_ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-            _ = urlsplit(f"//{host}").port
-        except ValueError:
-            return False
-        ours = {*LOOPBACK, *(one.lower() for one in self.names)}
+        names = {*self.names}
         if self.public_url is not None:
-            ours.add(urlsplit(self.public_url).hostname or "")
-        return name in ours or (self.any_address and _is_address(name))
+            names.add(urlsplit(self.public_url).hostname or "")
+        return is_ours(host, names, any_address=self.any_address)
 
-    def _is_same_origin(self, headers: Headers, host: str) -> bool:
-        """Whether it comes from our own pages, or from no page at all: a program names no origin."""
-        origins = headers.getlist("origin")
-        if not origins:
-            return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-        public = "" if self.public_url is None else urlsplit(self.public_url).netloc
-        return all(
-            urlsplit(origin).netloc.lower() in {host.lower(), public.lower()} - {""} for origin in origins
-        )
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    def _origins(self, host: str) -> set[str]:
+        """Where our pages are; what encrypts in front of us may not say so."""
+        urls = (f"http://{host}", f"https://{host}", self.public_url or "")
+        return {origin for origin in map(origin_of, urls) if origin is not None}
 
 
 def _would_change(scope: Scope) -> bool:

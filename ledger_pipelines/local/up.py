@@ -41,12 +41,14 @@ class _StopRequested(Exception):  # noqa: N818 - nothing went wrong
 class Options:
     """What to run: with the sandbox and its year or without, and where.
 
-    `host` is the address that Dagster's pages listen on, `public_url` where a reverse proxy shows them.
+    The console listens on loopback at `console_port`; `host` is the address that Dagster's pages listen on, `public_url`
+    where a reverse proxy shows them.
     """
 
     demo: bool
     dagster_port: int
     sandbox_port: int
+    console_port: int
     host: str = LOOPBACK
     public_url: str | None = None
 
@@ -54,6 +56,11 @@ class Options:
     def is_open(self) -> bool:
         """Whether others than this machine reach the pages."""
         return self.host not in {LOOPBACK, "localhost", "::1"}
+
+    @property
+    def console(self) -> str:
+        """The address of the console for whoever is on this machine."""
+        return f"http://{LOOPBACK}:{self.console_port}"
 
     @property
     def pages(self) -> str:
@@ -87,6 +94,7 @@ def run(
             with _alone(settings, database, console) as alone, _supervised(settings, console) as supervision:
                 processes.end_orphans(supervision.home)
                 processes.require_free_port(options.host, options.dagster_port, "--dagster-port")
+                processes.require_free_port(LOOPBACK, options.console_port, "--port")
                 if options.demo:
                     processes.require_free_port(LOOPBACK, options.sandbox_port, "--sandbox-port")
                     take_for_demo(database, settings, f"http://{LOOPBACK}:{options.sandbox_port}")
@@ -151,6 +159,7 @@ def _start(
         _start_sandbox(supervision, options.sandbox_port, since=first_partition())
     ensure_storage(database)
     _start_dagster(supervision, options)
+    _start_console(supervision, options)
     killed = settle_killed(database)
     if killed:
         console.print(f"{len(killed)} runs were killed, and are failed now.", style="yellow", highlight=False)
@@ -170,11 +179,13 @@ def _start(
         )
         _remember_closed(database)
     _wait_until_up(f"{options.pages}/server_info", look, console)
+    _wait_until_up(f"{options.console}/login", look, console)
     _say_up(options, supervision.home / "logs", console)
 
 
 def _say_up(options: Options, logs: Path, console: Console) -> None:
-    console.print(f"\n[bold green]Up.[/] Dagster: {options.pages}", highlight=False)
+    console.print(f"\n[bold green]Up.[/] Console: {options.console}", highlight=False)
+    console.print(f"Dagster: {options.pages}", highlight=False)
     if options.is_open:
         console.print(
             f"[yellow]Whoever reaches {options.host}:{options.dagster_port} can work everything[/]: Dagster has no "
@@ -221,6 +232,15 @@ def _start_dagster(supervision: Supervision, options: Options) -> None:
     )
     supervision.start(
         Service("dagster-daemon", ["ledger_pipelines.local.daemon", str(socket), str(workspace)])
+    )
+
+
+def _start_console(supervision: Supervision, options: Options) -> None:
+    os.environ.setdefault("LEDGER_DAGSTER_WEBSERVER_URL", options.pages)
+    if options.public_url is not None:
+        os.environ.setdefault("LEDGER_DAGSTER_PUBLIC_URL", options.public_url)
+    supervision.start(
+        Service("console", ["ledger_pipelines", "console", "--port", str(options.console_port)])
     )
 
 

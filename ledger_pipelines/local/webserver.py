@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
 
-from ledger_pipelines.local.guard import LOOPBACK, Guard
+from ledger_pipelines.local.guard import Guard
 from ledger_pipelines.local.waiting import wait_for_code_server
+from ledger_pipelines.same_origin import is_loopback
 
 #: What Dagster's own command sets: milliseconds of a statement, seconds of a connection, connections beside the pool's.
 _STATEMENT_TIMEOUT, _CONNECTION_AGE, _OVERFLOW = 15_000, 3_600, 20
@@ -42,17 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             guarded = Guard(
                 app,
                 names=(options.host,),
-                any_address=not _is_loopback(options.host),
+                any_address=not is_loopback(options.host),
                 public_url=options.public_url,
             )
             uvicorn.run(guarded, host=options.host, port=options.port, log_level="warning")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 if __name__ == "__main__":

@@ -22,13 +22,25 @@ MONTHS = dg.MonthlyPartitionsDefinition(
     fmt="%Y-%m",
 )
 
+
+def _most_months() -> int:
+    """More months than the ledger gets while this process runs: those until now, and ten years more.
+
+    Dagster looks for each of them, whenever something with such a mapping is materialised.
+    """
+    months_until_now = (datetime.now(UTC).year - MONTHS.start.year + 1) * 12
+    return max(months_until_now, 0) + 120
+
+
 #: A month's statements need the tickets of the calendar year so far, for prepaid yearly hours: at most twelve months.
 with warnings.catch_warnings():
     # The mapping without the parameter refuses the ledger's first eleven months; the inventory test watches it.
     warnings.simplefilter("ignore", dg.BetaWarning)
     YEAR_SO_FAR = dg.TimeWindowPartitionMapping(start_offset=-11, allow_nonexistent_upstream_partitions=True)
-    #: A contract's month needs all months before it: a hundred years of them.
-    SO_FAR = dg.TimeWindowPartitionMapping(start_offset=-1200, allow_nonexistent_upstream_partitions=True)
+    #: A contract's month needs all months before it.
+    SO_FAR = dg.TimeWindowPartitionMapping(
+        start_offset=-_most_months(), allow_nonexistent_upstream_partitions=True
+    )
 
 
 def partition_key(month: date) -> str:

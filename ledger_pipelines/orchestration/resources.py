@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import dagster as dg
 
 from ledger_pipelines.connections import OpensClient, cfo_database, ledger_database, source_client
-from ledger_pipelines.settings import Settings, read_settings
+from ledger_pipelines.settings import Settings, read_settings, read_source
 from ledger_pipelines.sources.codex.settings import CodexSettings
 from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
 from ledger_pipelines.sources.holded.settings import HoldedSettings
@@ -57,7 +57,7 @@ class SourceResource(dg.ConfigurableResource[Any], Generic[S_co]):
     def settings(self) -> S_co:
         """What the environment says of the source now."""
         (source,) = type(self).__pydantic_generic_metadata__["args"]
-        found: S_co = read_settings().source(source)
+        found: S_co = read_source(source)
         return found
 
     @property

@@ -23,6 +23,8 @@ PERMISSIONS: tuple[Permission, ...] = ("admin", "technician", "billing", "client
 class KnownPeople:
     """Takes the bearer for the permission: who is who is tested with Core's own tokens, in `identity`."""
 
+    login_url = "http://core.example/login"
+
     def person(self, headers: Headers, cookies: dict[str, str], now: datetime) -> Person:
         """The person of the permission that the bearer names."""
         _, _, word = headers.get("authorization", "").partition(" ")
@@ -30,6 +32,13 @@ class KnownPeople:
             if word == permission:
                 return Person(name=word, permission=permission, expires_at=now + timedelta(hours=1))
         raise NotSignedInError("Sign in first.")
+
+    def sign_in(self, token: str, cookies: dict[str, str], now: datetime) -> tuple[Person, str]:
+        """No token is any."""
+        raise NotSignedInError("Sign in first.")
+
+    def sign_out(self, headers: Headers, cookies: dict[str, str], now: datetime) -> None:
+        """There are no sessions."""
 
 
 @pytest.fixture

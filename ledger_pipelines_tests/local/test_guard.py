@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from ledger_pipelines.local.guard import Guard
-from ledger_pipelines.local.webserver import _is_loopback
+from ledger_pipelines.same_origin import is_loopback
 
 OWN = "127.0.0.1:3000"
 MUTATION = 'mutation { startSchedule(scheduleSelector: {scheduleName: "x"}) { __typename } }'
@@ -147,5 +147,5 @@ def test_a_link_from_elsewhere_opens_a_page() -> None:
 
 
 def test_what_loopback_is() -> None:
-    assert [name for name in ("127.0.0.1", "localhost", "::1", "127.0.0.7") if not _is_loopback(name)] == []
-    assert [name for name in ("0.0.0.0", "::", "books", "192.168.1.7") if _is_loopback(name)] == []
+    assert [name for name in ("127.0.0.1", "localhost", "::1", "127.0.0.7") if not is_loopback(name)] == []
+    assert [name for name in ("0.0.0.0", "::", "books", "192.168.1.7") if is_loopback(name)] == []

@@ -42,3 +42,12 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
 });
+
+// Chooses every row of a form's table, or none where all are chosen.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-checks]");
+  if (!button) return;
+  const boxes = [...document.querySelectorAll(`${button.dataset.checks} input[type=checkbox]`)];
+  const areAll = boxes.every((box) => box.checked);
+  boxes.forEach((box) => { box.checked = !areAll; });
+});

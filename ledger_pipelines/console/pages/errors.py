@@ -1,0 +1,194 @@
+"""`/errors`: records that could not be used, what to do about each, and deciding about one or many."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, get_args
+
+import orjson
+from fastapi import APIRouter, Form, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import HTMLResponse, Response
+
+from ledger_pipelines.console.access import Clerk
+from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.identity.person import Person
+from ledger_pipelines.console.listing import Heading, State, fetch, read_state
+from ledger_pipelines.console.pages.acting import back, number_of, plain
+from ledger_pipelines.console.pages.rendering import page
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import parse_month
+from ledger_pipelines.sources.http.redaction import redact, redact_text
+from ledger_pipelines.store.integration_errors import Decision, decide_errors
+from ledger_pipelines.store.queries import error_pages as stored
+from ledger_pipelines.wording import counted
+from ledger_pipelines.workflows.cures import cure_of
+
+router = APIRouter()
+
+HEADINGS = (
+    Heading("chosen", "Choose", is_sortable=False),
+    Heading("integration_name", "From"),
+    Heading("external_id", "Record"),
+    Heading("error_message", "What is wrong, and what to do", is_sortable=False),
+    Heading("status", "Status"),
+    Heading("first_seen_at", "First seen"),
+    Heading("last_seen_at", "Last seen"),
+    Heading("occurrences", "Times", is_number=True),
+)
+#: As the API calls them, so that the export has the same address.
+_NAMES = ("integration_name", "operation_type", "entity_type")
+FILTERS = (*_NAMES, "status", "blocking", "month")
+#: What the page shows where the address says nothing.
+_DEFAULT_STATUS = "open"
+STATUSES = (
+    ("all", "All"),
+    ("resolved", "Resolved"),
+    ("healed", "Healed by themselves"),
+    ("ignored", "Ignored"),
+)
+_DONE = {"resolve": "resolved", "ignore": "ignored from now on", "heed": "counting again"}
+#: Characters of a payload that a page shows.
+_LONGEST_PAYLOAD = 20_000
+
+
+@router.get("/errors")
+def show_errors(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
+    """The errors that the address asks for, the open ones by default, the newest first."""
+    done = _DONE.get(request.query_params.get("did", ""))
+    count = number_of(request.query_params.get("count"))
+    news = None if done is None else f"{counted(count, 'error')} {'is' if count == 1 else 'are'} {done}."
+    return _shown(request, console, person, request.query_params, news=news)
+
+
+@router.post("/errors")
+def decide(
+    request: Request,
+    console: ConsoleDep,
+    person: Clerk,
+    decision: Annotated[str, Form()],
+    ids: Annotated[list[str] | None, Form(alias="id")] = None,
+    note: Annotated[str, Form()] = "",
+    query: Annotated[str, Form()] = "",
+) -> Response:
+    """Resolves, ignores or heeds the chosen errors, all or none."""
+    chosen = {number for text in ids or [] if (number := number_of_record(text)) > 0}
+    try:
+        wanted = _decision_of(decision)
+        with console.database.connect() as connection:
+            count = decide_errors(connection, sorted(chosen), wanted, plain(note), person=person.name)
+    except LedgerError as error:
+        return _shown(
+            request,
+            console,
+            person,
+            QueryParams(query),
+            refusal=str(error),
+            chosen=chosen,
+            note=note,
+            status=422,
+        )
+    return back(request, "/errors", query, did=wanted, count=count)
+
+
+def read_filter(state: State) -> stored.ErrorFilter:
+    """What a list's state narrows the errors to. A month that is none narrows nothing."""
+    given = state.filters
+    status = given.get("status", _DEFAULT_STATUS)
+    try:
+        month = parse_month(given["month"]) if "month" in given else None
+    except LedgerError:
+        month = None
+    return stored.ErrorFilter(
+        integration_name=given.get("integration_name"),
+        operation_type=given.get("operation_type"),
+        entity_type=given.get("entity_type"),
+        status=status if status in stored.STATUSES else None,
+        is_blocking={"yes": True, "no": False}.get(given.get("blocking", "")),
+        month=month,
+        text=state.search,
+    )
+
+
+def number_of_record(text: str) -> int:
+    """The id that a form gives, 0 for what can be none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def payload_of(text: str) -> tuple[Mapping[str, Any], str]:
+    """A payload and how it is shown: its numbers as they came, without secrets, and cut where it is very long."""
+    try:
+        found = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+        details = redact(found) if isinstance(found, dict) else {}
+        shown = orjson.dumps(details, default=_digits, option=orjson.OPT_INDENT_2).decode()
+    except (RecursionError, orjson.JSONEncodeError):
+        # Nested more deeply than anything that is looked at.
+        details, shown = {}, text
+    if shown == "{}":
+        return {}, ""
+    more = len(shown) - _LONGEST_PAYLOAD
+    shown = redact_text(shown[:_LONGEST_PAYLOAD])
+    return details, shown + (f"\n… and {more:,} characters more" if more > 0 else "")
+
+
+def _shown(
+    request: Request,
+    console: Console,
+    person: Person,
+    query: QueryParams,
+    *,
+    news: str | None = None,
+    refusal: str | None = None,
+    chosen: Collection[int] = (),
+    note: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    state = read_state(query, HEADINGS, FILTERS, sort="-last_seen_at")
+    found = stored.found_errors(read_filter(state))
+    listing = fetch(console.database, found, HEADINGS, state, found.selected_columns.id)
+    with console.database.connect() as connection:
+        counts = stored.count_errors(connection)
+        healed = stored.healed_by(
+            connection, [row["id"] for row in listing.rows if row["status"] == "healed"]
+        )
+    for row in listing.rows:
+        details, row["shown_payload"] = payload_of(row["payload"])
+        row["cure"] = cure_of(
+            row["integration_name"], row["operation_type"], row["entity_type"], row["external_id"], details
+        )
+        row["healed_by"] = healed.get(row["id"])
+    return page(
+        request,
+        "errors.html",
+        person,
+        status=status,
+        listing=listing,
+        counts=counts,
+        totals={
+            name: sum(getattr(one, name) for one in counts)
+            for name in ("open", "blocking", "ignored", "healed")
+        },
+        choices={name: sorted({(value := getattr(one, name), value) for one in counts}) for name in _NAMES},
+        statuses=STATUSES,
+        shown_query=state.query(page=state.page),
+        export_query=state.query(status=state.filters.get("status", _DEFAULT_STATUS)),
+        news=news,
+        refusal=refusal,
+        chosen=chosen,
+        note=note,
+    )
+
+
+def _decision_of(word: str) -> Decision:
+    for decision in get_args(Decision):
+        if word == decision:
+            return decision  # type: ignore[no-any-return]
+    raise LedgerError("Choose what becomes of the errors: resolve, ignore or heed.")
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value).encode())
+    raise TypeError(type(value).__name__)

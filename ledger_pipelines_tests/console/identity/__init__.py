@@ -1,0 +1,1 @@
+"""Tests of who asks the console."""

@@ -1,0 +1,1 @@
+"""Pages, asked in process over small books."""
