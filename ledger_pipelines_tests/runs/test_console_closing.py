@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from ledger_pipelines.errors import LedgerError, Problem
+from ledger_pipelines.runs import closing
 from ledger_pipelines.runs.console_closing import CloseState, begin_close, finish_close
 from ledger_pipelines.runs.requests import AskedRun
 from ledger_pipelines.settings import Settings
@@ -129,6 +130,18 @@ def test_what_another_run_changed_meanwhile_is_not_closed(
     dagster.become("run-1", "SUCCESS")
     state = _finish(database, dagster, settings, asked)
     assert (state.state, "another run changed tickets" in state.message) == ("refused", True)
+
+
+def test_a_month_whose_statements_lack_an_edit_is_not_closed(
+    database: Database, dagster: StandIn, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing")
+    dagster.become("run-1", "SUCCESS")
+    edited = {MARCH: frozenset({"620547"})}
+    monkeypatch.setattr(closing, "companies_edited_since_run", lambda *_: edited)
+    state = _finish(database, dagster, settings, asked)
+    assert (state.state, "of 620547 lacks what was edited" in state.message) == ("refused", True)
 
 
 def test_what_cannot_be_closed_is_not_begun(database: Database, dagster: StandIn, settings: Settings) -> None:
