@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.responses import StreamingResponse
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import ConsoleDep
+from ledger_pipelines.console.downloads import disposition
 from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.problems import Refused, problems
-from ledger_pipelines.exports.archive import ascii_name
 from ledger_pipelines.workflows.documents import (
     Document,
     NoStatementError,
@@ -83,7 +82,7 @@ def download_statements(
     """All statements of a month, a file each, in a ZIP that is made while it is sent."""
     with _found():
         made = statement_archive(console.database, month, kind)
-    return StreamingResponse(made.content, media_type=_ZIP, headers=_disposition(made.name))
+    return StreamingResponse(made.content, media_type=_ZIP, headers=disposition(made.name))
 
 
 @router.get("/invoices/bulk/statements.pdf", response_class=Response, responses=_answers(_PDF))
@@ -122,19 +121,11 @@ def _found() -> Iterator[None]:
 def _of_statement(make: Callable[[], Document], kind: str) -> Response:
     with _found():
         document = make()
-    return Response(document.content, media_type=kind, headers=_disposition(document.name))
+    return Response(document.content, media_type=kind, headers=disposition(document.name))
 
 
 def _of_part(make: Callable[[], Part]) -> Response:
     with _found():
         part = make()
-    headers = _disposition(part.document.name) | {"X-Part": str(part.number), "X-Parts": str(part.parts)}
+    headers = disposition(part.document.name) | {"X-Part": str(part.number), "X-Parts": str(part.parts)}
     return Response(part.document.content, media_type=_PDF, headers=headers)
-
-
-def _disposition(name: str) -> dict[str, str]:
-    """That it is a file to be saved, by its name, and in ASCII for who knows no other."""
-    return {
-        "Content-Disposition": f"attachment; filename=\"{ascii_name(name)}\"; filename*=UTF-8''{quote(name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
-    }
