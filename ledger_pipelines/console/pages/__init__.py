@@ -5,17 +5,27 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ledger_pipelines.console.pages import accruals as _accruals
+from ledger_pipelines.console.pages import client as _client
+from ledger_pipelines.console.pages import dashboard as _dashboard
 from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import ledgers as _ledgers
 from ledger_pipelines.console.pages import periods as _periods
+from ledger_pipelines.console.pages import search as _search
+from ledger_pipelines.console.pages import pullers as _pullers
 from ledger_pipelines.console.pages import sign_in as _sign_in
+from ledger_pipelines.console.pages import sync as _sync
 
 ROUTERS: tuple[APIRouter, ...] = (
     _accruals.router,
+    _client.router,
+    _dashboard.router,
     _docs.router,
     _errors.router,
     _ledgers.router,
     _periods.router,
+    _search.router,
+    _pullers.router,
     _sign_in.router,
+    _sync.router,
 )
