@@ -55,6 +55,7 @@ _EXPORTED = (*(heading.label for heading in HEADINGS), "Currency")
 SHOWN = (
     ("changed", "Total changed"),
     ("expiring", f"Contract ends within {EXPIRING.days} days"),
+    ("ended", "Contract has ended"),
     ("edited", "Edited since its run"),
 )
 
@@ -126,6 +127,7 @@ def _query(shown: LedgerMonth, state: State, edited: frozenset[str]) -> Any:
         plan=state.filters.get("plan", ""),
         term=state.filters.get("term", ""),
         is_expiring=show == "expiring",
+        has_ended=show == "ended",
         is_changed=show == "changed",
         only=edited if show == "edited" else None,
     )
