@@ -40,6 +40,11 @@ def settable(text: str, *, plainly: bool = False) -> str:
     return _LONG_WORD.sub(lambda word: _breakable(word.group()), known)
 
 
+def first_seen(*texts: str) -> str:
+    """The first of these of which something is seen when it is set, for a heading may not be empty."""
+    return next((text for text in texts if settable(text, plainly=True).strip(" \ufffd")), "Unnamed")
+
+
 def _breakable(word: str) -> str:
     """The word with places to break at, but none between a character and its marks."""
     parts = (

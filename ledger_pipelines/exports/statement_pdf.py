@@ -8,6 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from ledger_pipelines.exports.glyphs import first_seen
 from ledger_pipelines.exports.statement_csv import KINDS, shortest
 from ledger_pipelines.exports.typesetting import Data, typeset
 from ledger_pipelines.money import format_amount
@@ -53,7 +54,7 @@ def _stated(paper: Paper) -> dict[str, Data]:
     shown = [(_GROUPS[kind], lines, _sum(lines)) for kind, lines in groups if lines]
     return {
         "title": f"Statement {statement['statement_number']}",
-        "company": statement["company_name"],
+        "company": first_seen(statement["company_name"], statement["account_number"]),
         "draft": not paper.is_final,
         "note": _note(statement, is_final=paper.is_final),
         "facts": _facts(statement),

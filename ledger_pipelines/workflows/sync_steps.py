@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import add_months, format_month, month_of, month_range, parse_month
+from ledger_pipelines.months import (
+    add_months,
+    describe_months,
+    format_month,
+    month_of,
+    month_range,
+    parse_month,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,11 @@ def steps_from(step_id: str | None) -> tuple[SyncStep, ...]:
     return IMPORT_STEPS[ids.index(step_id) :]
 
 
+def step_named(step_id: str) -> SyncStep:
+    """One step by its id. Raises LedgerError for a name that is none."""
+    return steps_from(step_id)[0]
+
+
 def sync_months(
     year: int | None, start: str | None, end: str | None, *, first_month: date, today: date
 ) -> list[date]:
@@ -100,3 +113,33 @@ def sync_months(
             f"{format_month(of_ledger[-1])}."
         )
     return months
+
+
+_COUNTS = (
+    *(
+        "no",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ),
+)
+
+
+def months_in_words(months: Sequence[date]) -> str:
+    """An unbroken range as a person reads it: `Four months, 2024-03 to 2024-06; July 2024 is not included.`"""
+    count = len(months)
+    number = _COUNTS[count] if count < len(_COUNTS) else f"{count:,}"
+    after = add_months(months[-1], 1)
+    return (
+        f"{number.capitalize()} {'month' if count == 1 else 'months'}, {describe_months(months)}; "
+        f"{after:%B %Y} is not included."
+    )

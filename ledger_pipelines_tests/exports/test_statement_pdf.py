@@ -16,16 +16,16 @@ from typing import Any
 import pyarrow as pa
 import pypdf
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger_pipelines.exports.glyphs import covered, settable
 from ledger_pipelines.exports.party_pdf import party_pdf
 from ledger_pipelines.exports.statement_pdf import Paper, statement_pdf
-from ledger_pipelines.exports.typesetting import typeset
 from ledger_pipelines.store.queries.documents import PARTY_ITEMS
 from ledger_pipelines_tests.billing.building import TERABYTE, bill_month, enabled
 
+DAY = date(2025, 3, 31)
 HOSTILE = [
     '#eval("1+1")', "$x^2$", "*bold* _it_", "<label> @ref", "a // b /* c */", "back\\slash", "`raw` ``` x", "[c] {d} #",
     "= Head", "- item", "~ -- --- ...", "'q' \"q\"", "https://x.y/z", "#include(\"/etc/passwd\")", "</script><script>",
@@ -155,9 +155,17 @@ def test_names_of_every_script_are_set_and_those_of_chinese_japanese_and_korean_
 
 
 @given(st.text(st.sampled_from([chr(one) for one in sorted(covered())]), min_size=1, max_size=60))
+@example("\xad")
+@example(" \u3000\u200b")
+@example("\u0301")
 def test_whatever_the_fonts_have_can_be_set(name: str) -> None:
-    data = {"title": name, "parties": [{"name": name, "title": name, "facts": [], "currencies": []}]}
-    assert typeset("party", data, date(2025, 3, 31)).startswith(b"%PDF")
+    row = (name, name, "EUR", "invoice", "v1", name, DAY, DAY, Decimal(1), Decimal(1))
+    assert party_pdf(items(row), DAY).startswith(b"%PDF")
+
+
+def test_a_name_of_which_nothing_is_seen_gives_way_to_the_account() -> None:
+    text = text_of(statement_pdf(papers(companies=[{"name": "\u00ad \u200b"}])))
+    assert text.startswith("Statement A1-202503 A1 FINAL")
 
 
 def test_what_no_font_has_has_a_sign_in_its_place() -> None:

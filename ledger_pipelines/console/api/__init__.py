@@ -7,3 +7,13 @@ from fastapi import APIRouter
 from ledger_pipelines.console.api import documents as _documents
 
 ROUTERS: tuple[APIRouter, ...] = (_documents.router,)
+from ledger_pipelines.console.api import cfo, errors, health, invoices, work
+
+#: In the order in which paths are tried.
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    work.router,
+    errors.router,
+    cfo.router,
+    invoices.router,
+)

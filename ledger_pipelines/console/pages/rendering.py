@@ -19,8 +19,9 @@ from starlette.responses import HTMLResponse
 from ledger_pipelines.console.context import console_of
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.pages.navigation import areas_of
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.money import decimal_places, format_money
-from ledger_pipelines.months import describe_months, format_month
+from ledger_pipelines.months import describe_months, format_month, parse_month
 from ledger_pipelines.wording import counted
 
 #: What stands where there is nothing.
@@ -97,6 +98,7 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "month": format_month,
         "months": describe_months,
+        "month_texts": month_texts,
         "month_words": lambda month: f"{month:%B %Y}",
         "money": format_money,
         "amount": amount,
@@ -150,6 +152,14 @@ def instant(at: datetime | date | None) -> Markup:
     if not isinstance(at, datetime):
         return Markup('<time datetime="{0}">{0}</time>').format(at.isoformat())
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at:%Y-%m-%d %H:%M}")
+
+
+def month_texts(months: Any) -> str:
+    """Months that are texts, as a run keeps them, in words; a dash where there is none that can be read."""
+    try:
+        return describe_months(map(parse_month, months or ())) or NONE
+    except (LedgerError, TypeError, AttributeError):
+        return NONE
 
 
 def with_query(path: str, parameters: Mapping[str, Any]) -> str:

@@ -42,7 +42,8 @@ def books(connection: psycopg.Connection) -> psycopg.Connection:
         [HOSTILE],
     )
     connection.execute(
-        "INSERT INTO parties (id, kind, name, source_system, source_id) VALUES ('customer:1', 'customer', %s, 'holded', '1')",
+        "INSERT INTO parties (id, kind, name, source_system, source_id) "
+        "VALUES ('customer:1', 'customer', %s, 'holded', '1')",
         [HOSTILE],
     )
     columns = (
