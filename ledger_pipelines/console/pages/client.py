@@ -21,11 +21,12 @@ from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.edits.history import EditFilter, list_edits
 from ledger_pipelines.store.queries.dashboard import LedgerMonth
 from ledger_pipelines.workflows.client import (
-    ClientMonth,
+    ClientStatement,
     UnknownClientError,
     add_one_off,
+    background,
     charged_series,
-    client_month,
+    client_statement,
 )
 from ledger_pipelines.workflows.dashboard import UnknownMonthError, months_of_ledger, shown_month
 from ledger_pipelines.workflows.explain import explain
@@ -125,18 +126,19 @@ def _page(
     person: Clerk,
     months: list[LedgerMonth],
     shown: LedgerMonth,
-    client: ClientMonth,
+    client: ClientStatement,
     *,
     given: dict[str, str] | None = None,
     refusal: str = "",
 ) -> HTMLResponse:
     lines = sorted(client.lines, key=lambda line: list(_KINDS).index(line["kind"]))
     parts = [(_KINDS[kind], list(some)) for kind, some in groupby(lines, key=lambda line: line["kind"])]
-    charted, series = charged_series(client.charged, shown.month)
+    beside = background(console.database, client, shown.month)
+    charted, series = charged_series(beside.charged, shown.month)
     chart = None
     if len(charted) > 1:
         title = f"What {client.name} was charged"
-        currency = client.charged[-1].currency
+        currency = beside.charged[-1].currency
         chart = stacked(title, [format_month(one) for one in charted], series, currency)
     return page(
         request,
@@ -144,6 +146,8 @@ def _page(
         person,
         status=422 if refusal else 200,
         client=client,
+        beside=beside,
+        is_closed=shown.is_closed,
         month=shown.month,
         months=[one for one in months if one.month in client.months or one is shown],
         open_months=[one.month for one in months if not one.is_closed],
@@ -166,15 +170,13 @@ def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], Ledg
     return months, shown
 
 
-def _client(console: Console, account: str, shown: LedgerMonth | None) -> ClientMonth:
+def _client(console: Console, account: str, shown: LedgerMonth | None) -> ClientStatement:
     if shown is None:
         raise Refused(404, "No month has statements yet: run one on /periods.")
     if not is_storable(account):
         raise Refused(404, "The ledger knows no such company.")
     try:
-        return client_month(
-            console.database, console.settings, account, shown.month, is_closed=shown.is_closed
-        )
+        return client_statement(console.database, console.settings, account, shown.month)
     except UnknownClientError as error:
         raise Refused(404, str(error)) from None
 
