@@ -11,8 +11,8 @@ from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import ledgers as _ledgers
 from ledger_pipelines.console.pages import periods as _periods
-from ledger_pipelines.console.pages import search as _search
 from ledger_pipelines.console.pages import pullers as _pullers
+from ledger_pipelines.console.pages import search as _search
 from ledger_pipelines.console.pages import sign_in as _sign_in
 from ledger_pipelines.console.pages import sync as _sync
 
@@ -24,8 +24,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     _errors.router,
     _ledgers.router,
     _periods.router,
-    _search.router,
     _pullers.router,
+    _search.router,
     _sign_in.router,
     _sync.router,
 )
