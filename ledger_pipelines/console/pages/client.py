@@ -8,12 +8,15 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
+from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.charts import stacked
 from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.exact import is_storable
+from ledger_pipelines.console.following import follow
 from ledger_pipelines.console.pages.rendering import is_partial, page
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
@@ -80,6 +83,7 @@ def save_one_off(
     request: Request,
     account: str,
     console: ConsoleDep,
+    dagster: DagsterDep,
     person: Clerk,
     name: Annotated[str, Form()] = "",
     amount: Annotated[str, Form()] = "",
@@ -117,7 +121,12 @@ def save_one_off(
     root = request.scope.get("root_path", "")
     number = f"&saved={saved.id}" if saved else ""
     place = f"{root}/client/{quote(account, safe='')}?month={format_month(asked)}{number}"
-    return RedirectResponse(place, 303)
+    return RedirectResponse(
+        place,
+        303,
+        headers={"Cache-Control": "no-store"},
+        background=BackgroundTask(follow, console, dagster, person.name),
+    )
 
 
 def _page(
