@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ledger_pipelines.console.pages import accruals as _accruals
+from ledger_pipelines.console.pages import cfo as _cfo
+from ledger_pipelines.console.pages import cfo_mappings as _cfo_mappings
 from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import ledgers as _ledgers
@@ -15,6 +17,8 @@ from ledger_pipelines.console.pages import sync as _sync
 
 ROUTERS: tuple[APIRouter, ...] = (
     _accruals.router,
+    _cfo.router,
+    _cfo_mappings.router,
     _docs.router,
     _errors.router,
     _ledgers.router,
