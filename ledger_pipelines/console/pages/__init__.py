@@ -8,6 +8,8 @@ from ledger_pipelines.console.pages import accruals as _accruals
 from ledger_pipelines.console.pages import client as _client
 from ledger_pipelines.console.pages import client_settings as _client_settings
 from ledger_pipelines.console.pages import dashboard as _dashboard
+from ledger_pipelines.console.pages import cfo as _cfo
+from ledger_pipelines.console.pages import cfo_mappings as _cfo_mappings
 from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import history as _history
@@ -23,6 +25,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     _client.router,
     _dashboard.router,
     _client_settings.router,
+    _cfo.router,
+    _cfo_mappings.router,
     _docs.router,
     _errors.router,
     _history.router,
