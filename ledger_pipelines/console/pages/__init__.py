@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ledger_pipelines.console.pages import accruals as _accruals
+from ledger_pipelines.console.pages import cfo as _cfo
+from ledger_pipelines.console.pages import cfo_mappings as _cfo_mappings
 from ledger_pipelines.console.pages import client as _client
 from ledger_pipelines.console.pages import client_settings as _client_settings
 from ledger_pipelines.console.pages import dashboard as _dashboard
-from ledger_pipelines.console.pages import cfo as _cfo
-from ledger_pipelines.console.pages import cfo_mappings as _cfo_mappings
 from ledger_pipelines.console.pages import docs as _docs
 from ledger_pipelines.console.pages import errors as _errors
 from ledger_pipelines.console.pages import history as _history
@@ -22,11 +22,11 @@ from ledger_pipelines.console.pages import sync as _sync
 
 ROUTERS: tuple[APIRouter, ...] = (
     _accruals.router,
-    _client.router,
-    _dashboard.router,
-    _client_settings.router,
     _cfo.router,
     _cfo_mappings.router,
+    _client.router,
+    _client_settings.router,
+    _dashboard.router,
     _docs.router,
     _errors.router,
     _history.router,

@@ -1,4 +1,4 @@
-"""`/cfo/mappings`: whose revenue an invoice is and under which subcategory, edited with a preview of what that changes."""
+"""`/cfo/mappings`: whose revenue an invoice is and under which subcategory, edited with a preview of the changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _Text = Annotated[str, Form(max_length=500)]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one mapping as a form has it: which (none: a new one), its values as they were written, or its removal."""
+    """A change of one mapping as a form has it: which (none: a new one), its values as written, or its removal."""
 
     which: MappingTable
     position: str
