@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ledger_pipelines.console.pages import accruals as _accruals
+from ledger_pipelines.console.pages import admin_features as _admin_features
+from ledger_pipelines.console.pages import admin_plans as _admin_plans
 from ledger_pipelines.console.pages import client as _client
 from ledger_pipelines.console.pages import client_settings as _client_settings
 from ledger_pipelines.console.pages import dashboard as _dashboard
@@ -20,6 +22,8 @@ from ledger_pipelines.console.pages import sync as _sync
 
 ROUTERS: tuple[APIRouter, ...] = (
     _accruals.router,
+    _admin_features.router,
+    _admin_plans.router,
     _client.router,
     _dashboard.router,
     _client_settings.router,
