@@ -12,6 +12,7 @@ import pandas as pd
 from ledger_pipelines.billing.catalogue import plans_of
 from ledger_pipelines.billing.contract_terms import normalise_term
 from ledger_pipelines.billing.inputs import COLUMNS, SCHEMAS
+from ledger_pipelines.billing.plans import INACTIVE
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.frames import records_of, to_pandas
 from ledger_pipelines.months import month_of
@@ -44,6 +45,11 @@ class PlanTerm:
     codex: Mapping[str, Any] | None
     ours: Sequence[Row]
     companies: Sequence[CompanyOnPlan]
+
+    @property
+    def is_inactive(self) -> bool:
+        """Whether companies on it are billed nothing, by its name."""
+        return self.in_force is None and self.plan.casefold() == INACTIVE
 
     @property
     def is_ours(self) -> bool:
@@ -146,13 +152,13 @@ def feature_use(database: Database) -> dict[tuple[str, str], FeatureUse]:
     with pooled_connection(database) as connection:
         month = newest_snapshot(connection, "plans")
         rows = connection.execute(
-            "SELECT plan_name, term_length, features FROM plans WHERE month = %s ORDER BY 1, 2", [month]
+            "SELECT DISTINCT btrim(plan_name), features FROM plans WHERE month = %s ORDER BY 1", [month]
         ).fetchall()
-    for name, term, features in rows:
+    for name, features in rows:
         for feature in texts_by_name(features).items():
-            plans.setdefault(feature, []).append(f"{name} ({normalise_term(term)})")
+            plans.setdefault(feature, []).append(name)
     return {
-        key: FeatureUse(list(dict.fromkeys(companies.get(key, []))), plans.get(key, []))
+        key: FeatureUse(list(dict.fromkeys(companies.get(key, []))), list(dict.fromkeys(plans.get(key, []))))
         for key in {**companies, **plans}
     }
 
