@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger_pipelines.exports.glyphs import first_seen
 from ledger_pipelines.exports.statement_csv import KINDS, shortest
-from ledger_pipelines.exports.typesetting import Data, typeset
+from ledger_pipelines.exports.typesetting import Data, Template, typeset, typeset_each
 from ledger_pipelines.money import format_amount
 from ledger_pipelines.wording import counted
 
@@ -39,12 +39,21 @@ def statement_pdf(papers: Sequence[Paper]) -> bytes:
 
     The same statements are the same bytes. Raises LedgerError where one cannot be set.
     """
+    return typeset(*_job(papers))
+
+
+def statement_pdfs(papers: Iterable[Paper]) -> Iterator[bytes]:
+    """Each of these statements as a PDF of its own, in their order; a few are set ahead. Raises LedgerError likewise."""
+    return typeset_each(_job([paper]) for paper in papers)
+
+
+def _job(papers: Sequence[Paper]) -> tuple[Template, Data, date]:
     first = papers[0].statement
     title = (
         f"Statement {first['statement_number']}" if len(papers) == 1 else f"Statements {first['month']:%Y-%m}"
     )
     data: dict[str, Data] = {"title": title, "statements": [_stated(paper) for paper in papers]}
-    return typeset("statement", data, first["statement_date"])
+    return "statement", data, first["statement_date"]
 
 
 def _stated(paper: Paper) -> dict[str, Data]:

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines.billing.storage import TERABYTE
-from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
 from ledger_pipelines.months import add_months, last_day, month_range
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.editing import Editor
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.history import EditFilter, RecordedEdit, list_edits
 from ledger_pipelines.store.edits.tables import ITEMS
 from ledger_pipelines.store.queries.client import (
@@ -28,6 +29,7 @@ from ledger_pipelines.store.queries.client import (
 )
 from ledger_pipelines.workflows.edits import set_edit
 from ledger_pipelines.workflows.explain import Rate, rate_of_statement
+from ledger_pipelines.workflows.statements import statement_of
 
 Row = Mapping[str, Any]
 #: The months that a company's chart has, the shown one the last.
@@ -84,20 +86,37 @@ class BackupPool:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientMonth:
-    """A company in a month. `statement` is a row of `billing_statements` with its `lines`, None where there is none, and
-    then `reason` says why; `waits_for_run` where it is not what is stored. `days_left` of the contract are those after
-    the month's last day, None where it has no end.
+class ClientStatement:
+    """A company's statement of a month by all that is saved: a row of `billing_statements` with its `lines`.
+
+    `statement` is None where there is none, and then `reason` says why; it `waits_for_run` where it is not what is
+    stored. `months` are those with stored statements, the latest first.
     """
 
     account_number: str
     name: str
-    company: Row | None
+    months: Sequence[date]
     statement: Row | None
     lines: Sequence[Row]
     is_final: bool
     waits_for_run: bool
     reason: str
+
+    @property
+    def days_left(self) -> int | None:
+        """The days of the contract after the month's last one; None where it has no end."""
+        if self.statement is None or self.statement["contract_end_date"] is None:
+            return None
+        days: int = (self.statement["contract_end_date"] - last_day(self.statement["month"])).days
+        return days
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What stands beside a statement. `hours`, `backup` and `rates` are of the statement, None where there is none;
+    `charged` are the stored statements up to its month.
+    """
+
     hours: HoursReckoning | None
     backup: BackupPool | None
     rates: Mapping[str, Rate]
@@ -105,37 +124,35 @@ class ClientMonth:
     charged: Sequence[ChargedMonth]
     edits: Sequence[RecordedEdit]
     errors: Sequence[ClientError]
-    months: Sequence[date]
-
-    @property
-    def days_left(self) -> int | None:
-        if self.statement is None or self.statement["contract_end_date"] is None:
-            return None
-        days: int = (self.statement["contract_end_date"] - last_day(self.statement["month"])).days
-        return days
 
 
-def client_month(
-    database: Database, settings: Settings, account: str, month: date, *, is_closed: bool
-) -> ClientMonth:
-    """The company in a month. Raises UnknownClientError where no month knows it."""
-    with database.connect() as connection:
+def client_statement(database: Database, settings: Settings, account: str, month: date) -> ClientStatement:
+    """The company's statement of a month. Raises UnknownClientError where no month knows the company."""
+    with pooled_connection(database) as connection:
         known = months_of_company(connection, account)
-        if known is None:
-            raise UnknownClientError(f"The ledger knows no company with the account number {account!r}.")
         company = read_company(connection, account, month)
-        errors = open_errors_of(connection, account)
-        present = present_statement(database, settings, account, month, is_closed=is_closed)
-        statement = present.statement
-        return ClientMonth(
-            account_number=account,
-            name=statement["company_name"] if statement else known[0],
-            company=company,
-            statement=statement,
-            lines=present.lines,
-            is_final=is_closed,
-            waits_for_run=present.waits_for_run,
-            reason=present.reason,
+    if known is None:
+        raise UnknownClientError(f"The ledger knows no company with the account number {account!r}.")
+    name, months = known
+    try:
+        present = statement_of(database, settings, account, month)
+    except DatabaseUnavailableError:
+        raise
+    except LedgerError as error:
+        is_inactive = company is not None and (company["billing_plan"] or "").strip().casefold() == "inactive"
+        reason = "It is inactive." if is_inactive else str(error)
+        return ClientStatement(account, name, months, None, (), False, False, reason)
+    row, lines = present.statement.row, present.statement.lines
+    return ClientStatement(
+        account, row["company_name"], months, row, lines, present.is_final, present.waits_for_run, ""
+    )
+
+
+def background(database: Database, client: ClientStatement, month: date) -> Background:
+    """What a company's page shows beside its statement of a month."""
+    account, statement = client.account_number, client.statement
+    with pooled_connection(database) as connection:
+        return Background(
             hours=None if statement is None else _hours(statement),
             backup=None if statement is None else _backup(statement),
             rates={}
@@ -144,8 +161,7 @@ def client_month(
             tickets=ticket_hours_of(connection, account, month),
             charged=charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month),
             edits=list_edits(database, EditFilter(account=account), limit=_EDITS),
-            errors=errors,
-            months=known[1],
+            errors=open_errors_of(connection, account),
         )
 
 
@@ -221,29 +237,3 @@ def _backup(statement: Row) -> BackupPool:
             for name in ("backup_bytes", "included_bytes", "overage_bytes")
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PresentLines:
-    """A statement and its lines; `statement` is None where there is none, with `reason`."""
-
-    statement: Row | None
-    lines: Sequence[Row]
-    waits_for_run: bool
-    reason: str
-
-
-def present_statement(
-    database: Database, settings: Settings, account: str, month: date, *, is_closed: bool
-) -> PresentLines:
-    """What is stored of a month."""
-    from ledger_pipelines.store.queries.client import read_lines, rows_of
-
-    with database.connect() as connection:
-        found = rows_of(
-            connection,
-            "SELECT * FROM billing_statements WHERE month = %s AND account_number = %s",
-            [month, account],
-        )
-        lines = read_lines(connection, account, [month])
-    return PresentLines(found[0] if found else None, lines, False, "" if found else "It has none.")

@@ -40,7 +40,9 @@ from ledger_pipelines.workflows.billing import Hours, read_inputs
 #: How far ahead the months are named in which a charge will be billed.
 _AHEAD = 12
 #: Hours bear on no terms.
-_NO_HOURS = Hours(*(SCHEMAS[name].empty_table() for name in ("tickets", "booked_ticket_hours", "booked_statements")))
+_NO_HOURS = Hours(
+    *(SCHEMAS[name].empty_table() for name in ("tickets", "booked_ticket_hours", "booked_statements"))
+)
 
 
 class UnknownAccountError(LedgerError):

@@ -9,6 +9,7 @@ from datetime import date
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, describe_months, format_month, parse_month
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.queries.dashboard import (
     CurrencyTotal,
     LedgerMonth,
@@ -21,6 +22,7 @@ from ledger_pipelines.store.queries.dashboard import (
     plans_and_terms,
     unbilled_companies,
 )
+from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 
 class UnknownMonthError(LedgerError):
@@ -52,7 +54,7 @@ class MonthAtAGlance:
 
 def months_of_ledger(database: Database) -> list[LedgerMonth]:
     """The ledger's months, the latest first."""
-    with database.connect() as connection:
+    with pooled_connection(database) as connection:
         return ledger_months(connection)
 
 
@@ -74,7 +76,7 @@ def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth 
 def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
     """What the dashboard says of a month."""
     month, before = shown.month, add_months(shown.month, -1)
-    with database.connect() as connection:
+    with pooled_connection(database) as connection:
         plans, terms = plans_and_terms(connection, month)
         return MonthAtAGlance(
             month,
@@ -91,4 +93,4 @@ def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
 
 def edited_since_run(database: Database, month: date) -> frozenset[str]:
     """The companies of an open month whose stored statement an edit is not on yet."""
-    return frozenset()
+    return companies_edited_since_run(database, [month])[month]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.exports.archive import FileNames, safe_name, zipped
@@ -20,8 +21,10 @@ from ledger_pipelines.exports.statement_csv import (
     rows_csv,
     statement_rows,
 )
-from ledger_pipelines.exports.statement_pdf import Paper, statement_pdf
+from ledger_pipelines.exports.statement_pdf import Paper, statement_pdf, statement_pdfs
 from ledger_pipelines.months import format_month, last_day, month_of
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.billing_runs import edited_since_run
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.queries.documents import (
@@ -32,6 +35,7 @@ from ledger_pipelines.store.queries.documents import (
     reading_long,
     statement_accounts,
 )
+from ledger_pipelines.workflows.preview import computed_frames
 
 #: Companies, or parties, of one PDF that has all: so many are set well within half a minute.
 PART = 100
@@ -44,6 +48,27 @@ Reads = Callable[[psycopg.Connection, date, Sequence[str]], tuple[pa.Table, pa.T
 
 class NoStatementError(LedgerError):
     """There is no such statement, or none of the month."""
+
+
+def present_statements(settings: Settings) -> Reads:
+    """Reads the stored statements, and in their place what the rule makes of those that were edited since the run."""
+
+    def read(
+        connection: psycopg.Connection, month: date, accounts: Sequence[str]
+    ) -> tuple[pa.Table, pa.Table]:
+        stored = read_statements_of(connection, month, accounts)
+        waiting = sorted({account for _, account in edited_since_run(connection, [month])} & set(accounts))
+        if not waiting:
+            return stored
+        computed = computed_frames(connection, settings, month, waiting)
+        others = ~pc.field("account_number").isin(waiting)
+        statements, lines = (
+            pa.concat_tables([frame.filter(others), present.select(frame.column_names).cast(frame.schema)])
+            for frame, present in zip(stored, computed, strict=True)
+        )
+        return statements, lines
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +155,8 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     """The name without its ending and the content of each statement's file."""
     if kind == "pdf":
-        for paper in _papers(statements, lines, is_final):
-            yield _stem(paper.statement), statement_pdf([paper])
+        papers = _papers(statements, lines, is_final)
+        yield from zip((_stem(paper.statement) for paper in papers), statement_pdfs(papers), strict=True)
         return
     rows: dict[str, list[StatementRow]] = {
         number: list(of_one) for number, of_one in groupby(statement_rows(lines, statements), key=_number)

@@ -21,6 +21,7 @@ from ledger_pipelines.billing.priced import CUSTOM, UNKNOWN
 from ledger_pipelines.billing.users import USER_TYPES
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.history import EditFilter, RecordedEdit, list_edits
 from ledger_pipelines.store.queries.client import (
     RECORDS,
@@ -81,7 +82,7 @@ def explain(database: Database, statement: Row, line: Row) -> Why:
     """Why the line is on the statement (rows of `billing_statements` and `billing_statement_lines`)."""
     account, month, source = statement["account_number"], statement["month"], line["source_type"]
     table = RECORDS.get(source, (None, None))[0]
-    with database.connect() as connection:
+    with pooled_connection(database) as connection:
         record = read_record(connection, account, month, source, line["source_id"]) if table else None
         reasons, override_edits = _type_of(connection, month, line, record)
         rate = _rate_of(connection, statement, line)

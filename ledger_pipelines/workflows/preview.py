@@ -162,6 +162,16 @@ def computed_statements(
     return statements_of(bill(inputs, months, currency=settings.currency), account)
 
 
+def computed_frames(
+    connection: psycopg.Connection, settings: Settings, month: date, accounts: Sequence[str]
+) -> tuple[pa.Table, pa.Table]:
+    """The statements of these companies for an open month, and their lines, by all that the connection sees saved."""
+    inputs = _read(connection, [month], closed_months(connection), accounts)
+    result = bill(inputs, [month], currency=settings.currency)
+    are_theirs = pc.field("account_number").isin(list(accounts))
+    return result.statements.filter(are_theirs), result.lines.filter(are_theirs)
+
+
 def preview_plans(
     database: Database, settings: Settings, month: date, plans: Sequence[str], proposals: Sequence[Proposal]
 ) -> PlanPreview:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ledger_pipelines.months import add_months
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.queries.client import read_lines
 
 Line = Mapping[str, Any]
@@ -71,7 +72,7 @@ def statement_changes(
     database: Database, account: str, month: date, lines: Sequence[Line]
 ) -> StatementChanges:
     """How these lines of a month's statement differ from the stored ones of the month before."""
-    with database.connect() as connection:
+    with pooled_connection(database) as connection:
         earlier = read_lines(connection, account, [add_months(month, -1)])
     before, after = (
         {(one["source_type"], one["source_id"]): one for one in some} for some in (earlier, lines)

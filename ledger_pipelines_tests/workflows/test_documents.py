@@ -11,26 +11,28 @@ from datetime import date
 from typing import Any
 
 import psycopg
-import pyarrow as pa
 import pypdf
 import pytest
 
 from ledger_pipelines.exports.archive import FileNames, ascii_name, safe_name, zipped
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import replace_month
 from ledger_pipelines.store.periods import close_months
-from ledger_pipelines.store.queries.documents import read_statements_of
 from ledger_pipelines.workflows import documents
 from ledger_pipelines.workflows.documents import (
     NoStatementError,
     overdue_book,
     party_document,
+    present_statements,
     statement_archive,
     statement_book,
     statement_document,
 )
+from ledger_pipelines.workflows.statements import statement_of
 from ledger_pipelines_tests.billing.building import MARCH, bill_month
 from ledger_pipelines_tests.general_ledger.journals import ACME, day, invoice, payment
+from ledger_pipelines_tests.workflows import billed_books
 from ledger_pipelines_tests.workflows.general_ledger.books import reckon, write
 
 #: Names and account numbers that could meet or lead elsewhere.
@@ -175,17 +177,31 @@ def test_all_statements_in_one_pdf_or_in_parts(
         statement_book(database, MARCH, 4)
 
 
-def test_another_reader_can_stand_in_for_the_stored_statements(
+def test_a_draft_says_what_was_edited_since_the_run(
     database: Database, connection: psycopg.Connection
 ) -> None:
-    keep(connection)
-
-    def renamed(*asked: Any) -> tuple[pa.Table, pa.Table]:
-        statements, lines = read_statements_of(*asked)
-        place = statements.column_names.index("company_name")
-        return statements.set_column(place, "company_name", pa.array(["New"] * statements.num_rows)), lines
-
-    assert rows_of(statement_document(database, "a1", MARCH, "csv", read=renamed).content)[1][1] == "New"
+    billed_books.fill(database)
+    month, read, settings = billed_books.OPEN[-1], present_statements(Settings()), Settings()
+    before = statement_document(database, "620500", month, "csv", read)
+    assert before == statement_document(database, "620500", month, "csv")
+    connection.execute(
+        """INSERT INTO custom_line_items (account_number, name, one_off_fee, one_off_year, one_off_month)
+           VALUES ('620500', 'Just now', 12.5, %s, %s)""",
+        [month.year, month.month],
+    )
+    edited = statement_document(database, "620500", month, "csv", read)
+    assert [row for row in rows_of(edited.content) if row not in rows_of(before.content)] == [
+        [*rows_of(before.content)[1][:4], "Custom Charge", "Just now", "1", "12.50", "12.50"]
+    ]
+    present = statement_of(database, settings, "620500", month)
+    assert present.waits_for_run
+    pdf = statement_document(database, "620500", month, "pdf", read)
+    text = pypdf.PdfReader(io.BytesIO(pdf.content)).pages[0].extract_text()
+    assert f"Total USD {present.statement.row['total']:,.2f}" in text
+    with zipfile.ZipFile(
+        io.BytesIO(b"".join(statement_archive(database, month, "csv", read).content))
+    ) as archive:
+        assert edited.content in [archive.read(name) for name in archive.namelist()]
 
 
 def test_what_customers_owe(database: Database, connection: psycopg.Connection) -> None:

@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.responses import StreamingResponse
 
 from ledger_pipelines.console.access import Clerk
-from ledger_pipelines.console.context import ConsoleDep
+from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.downloads import disposition
 from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.problems import Refused, problems
-from ledger_pipelines.exports.archive import ascii_name
 from ledger_pipelines.workflows.documents import (
     Document,
     NoStatementError,
     Part,
     overdue_book,
     party_document,
+    present_statements,
     statement_archive,
     statement_book,
     statement_document,
@@ -58,19 +58,19 @@ def _answers(*kinds: str) -> dict[int | str, dict[str, Any]]:
 @router.get("/invoice/{account}/download", response_class=Response, responses=_answers(_CSV))
 def download_statement(account: str, month: _Month, console: ConsoleDep, _: Clerk) -> Response:
     """A company's statement as CSV."""
-    return _of_statement(lambda: statement_document(console.database, account, month, "csv"), _CSV)
+    return _of_statement(lambda: _statement(console, account, month, "csv"), _CSV)
 
 
 @router.get("/client/{account}/export/quickbooks", response_class=Response, responses=_answers(_CSV))
 def export_quickbooks(account: str, month: _Month, console: ConsoleDep, _: Clerk) -> Response:
     """A company's statement as QuickBooks imports it: the same numbers and dates."""
-    return _of_statement(lambda: statement_document(console.database, account, month, "quickbooks"), _CSV)
+    return _of_statement(lambda: _statement(console, account, month, "quickbooks"), _CSV)
 
 
 @router.get("/client/{account}/statement.pdf", response_class=Response, responses=_answers(_PDF))
 def show_statement(account: str, month: _Month, console: ConsoleDep, _: Clerk) -> Response:
     """A company's statement as PDF."""
-    return _of_statement(lambda: statement_document(console.database, account, month, "pdf"), _PDF)
+    return _of_statement(lambda: _statement(console, account, month, "pdf"), _PDF)
 
 
 @router.get("/invoices/bulk/download", response_class=StreamingResponse, responses=_answers(_ZIP))
@@ -82,14 +82,16 @@ def download_statements(
 ) -> Response:
     """All statements of a month, a file each, in a ZIP that is made while it is sent."""
     with _found():
-        made = statement_archive(console.database, month, kind)
-    return StreamingResponse(made.content, media_type=_ZIP, headers=_disposition(made.name))
+        made = statement_archive(console.database, month, kind, present_statements(console.settings))
+    return StreamingResponse(made.content, media_type=_ZIP, headers=disposition(made.name))
 
 
 @router.get("/invoices/bulk/statements.pdf", response_class=Response, responses=_answers(_PDF))
 def show_statements(month: _Month, console: ConsoleDep, _: Clerk, part: _PartNumber = 1) -> Response:
     """All statements of a month in one PDF; where they are many, a part of them."""
-    return _of_part(lambda: statement_book(console.database, month, part))
+    return _of_part(
+        lambda: statement_book(console.database, month, part, present_statements(console.settings))
+    )
 
 
 @router.get("/ledgers/statement.pdf", response_class=Response, responses=_answers(_PDF))
@@ -111,6 +113,12 @@ def show_overdue(console: ConsoleDep, _: Clerk, as_of: _AsOf = None, part: _Part
     return _of_part(lambda: overdue_book(console.database, day, part))
 
 
+def _statement(
+    console: Console, account: str, month: date | None, kind: Literal["csv", "pdf", "quickbooks"]
+) -> Document:
+    return statement_document(console.database, account, month, kind, present_statements(console.settings))
+
+
 @contextmanager
 def _found() -> Iterator[None]:
     try:
@@ -122,19 +130,11 @@ def _found() -> Iterator[None]:
 def _of_statement(make: Callable[[], Document], kind: str) -> Response:
     with _found():
         document = make()
-    return Response(document.content, media_type=kind, headers=_disposition(document.name))
+    return Response(document.content, media_type=kind, headers=disposition(document.name))
 
 
 def _of_part(make: Callable[[], Part]) -> Response:
     with _found():
         part = make()
-    headers = _disposition(part.document.name) | {"X-Part": str(part.number), "X-Parts": str(part.parts)}
+    headers = disposition(part.document.name) | {"X-Part": str(part.number), "X-Parts": str(part.parts)}
     return Response(part.document.content, media_type=_PDF, headers=headers)
-
-
-def _disposition(name: str) -> dict[str, str]:
-    """That it is a file to be saved, by its name, and in ASCII for who knows no other."""
-    return {
-        "Content-Disposition": f"attachment; filename=\"{ascii_name(name)}\"; filename*=UTF-8''{quote(name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
-    }

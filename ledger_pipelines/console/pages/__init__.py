@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from ledger_pipelines.console.pages import accruals as _accruals
 from ledger_pipelines.console.pages import admin_features as _admin_features
 from ledger_pipelines.console.pages import admin_plans as _admin_plans
+from ledger_pipelines.console.pages import cfo as _cfo
+from ledger_pipelines.console.pages import cfo_mappings as _cfo_mappings
 from ledger_pipelines.console.pages import client as _client
 from ledger_pipelines.console.pages import client_settings as _client_settings
 from ledger_pipelines.console.pages import dashboard as _dashboard
@@ -24,9 +26,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     _accruals.router,
     _admin_features.router,
     _admin_plans.router,
+    _cfo.router,
+    _cfo_mappings.router,
     _client.router,
-    _dashboard.router,
     _client_settings.router,
+    _dashboard.router,
     _docs.router,
     _errors.router,
     _history.router,

@@ -8,12 +8,15 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
+from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.charts import stacked
 from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.exact import is_storable
+from ledger_pipelines.console.following import follow
 from ledger_pipelines.console.pages.rendering import is_partial, page
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
@@ -21,11 +24,12 @@ from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.edits.history import EditFilter, list_edits
 from ledger_pipelines.store.queries.dashboard import LedgerMonth
 from ledger_pipelines.workflows.client import (
-    ClientMonth,
+    ClientStatement,
     UnknownClientError,
     add_one_off,
+    background,
     charged_series,
-    client_month,
+    client_statement,
 )
 from ledger_pipelines.workflows.dashboard import UnknownMonthError, months_of_ledger, shown_month
 from ledger_pipelines.workflows.explain import explain
@@ -79,6 +83,7 @@ def save_one_off(
     request: Request,
     account: str,
     console: ConsoleDep,
+    dagster: DagsterDep,
     person: Clerk,
     name: Annotated[str, Form()] = "",
     amount: Annotated[str, Form()] = "",
@@ -116,7 +121,12 @@ def save_one_off(
     root = request.scope.get("root_path", "")
     number = f"&saved={saved.id}" if saved else ""
     place = f"{root}/client/{quote(account, safe='')}?month={format_month(asked)}{number}"
-    return RedirectResponse(place, 303)
+    return RedirectResponse(
+        place,
+        303,
+        headers={"Cache-Control": "no-store"},
+        background=BackgroundTask(follow, console, dagster, person.name),
+    )
 
 
 def _page(
@@ -125,18 +135,19 @@ def _page(
     person: Clerk,
     months: list[LedgerMonth],
     shown: LedgerMonth,
-    client: ClientMonth,
+    client: ClientStatement,
     *,
     given: dict[str, str] | None = None,
     refusal: str = "",
 ) -> HTMLResponse:
     lines = sorted(client.lines, key=lambda line: list(_KINDS).index(line["kind"]))
     parts = [(_KINDS[kind], list(some)) for kind, some in groupby(lines, key=lambda line: line["kind"])]
-    charted, series = charged_series(client.charged, shown.month)
+    beside = background(console.database, client, shown.month)
+    charted, series = charged_series(beside.charged, shown.month)
     chart = None
     if len(charted) > 1:
         title = f"What {client.name} was charged"
-        currency = client.charged[-1].currency
+        currency = beside.charged[-1].currency
         chart = stacked(title, [format_month(one) for one in charted], series, currency)
     return page(
         request,
@@ -144,6 +155,8 @@ def _page(
         person,
         status=422 if refusal else 200,
         client=client,
+        beside=beside,
+        is_closed=shown.is_closed,
         month=shown.month,
         months=[one for one in months if one.month in client.months or one is shown],
         open_months=[one.month for one in months if not one.is_closed],
@@ -166,15 +179,13 @@ def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], Ledg
     return months, shown
 
 
-def _client(console: Console, account: str, shown: LedgerMonth | None) -> ClientMonth:
+def _client(console: Console, account: str, shown: LedgerMonth | None) -> ClientStatement:
     if shown is None:
         raise Refused(404, "No month has statements yet: run one on /periods.")
     if not is_storable(account):
         raise Refused(404, "The ledger knows no such company.")
     try:
-        return client_month(
-            console.database, console.settings, account, shown.month, is_closed=shown.is_closed
-        )
+        return client_statement(console.database, console.settings, account, shown.month)
     except UnknownClientError as error:
         raise Refused(404, str(error)) from None
 

@@ -13,6 +13,7 @@ from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.exact import is_storable
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.months import format_month, month_of
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.queries.found import (
     FoundCompany,
     FoundInvoice,
@@ -33,7 +34,7 @@ def search(request: Request, console: ConsoleDep, person: Clerk) -> Any:
     statements: list[FoundStatement] = []
     invoices: list[FoundInvoice] = []
     if text and is_storable(text):
-        with console.database.connect() as connection:
+        with pooled_connection(console.database) as connection:
             companies = find_companies(connection, text)
             statements = find_statements(connection, text)
             invoices = find_invoices(connection, text)

@@ -38,13 +38,14 @@ def _statements(name: str) -> sa.FromClause:
 class CompanyFilter:
     """Which of a month's companies are listed; an empty text leaves none out, and `only` is None for all accounts.
 
-    `is_expiring` are those whose contract ends within EXPIRING of the month's last day, `is_changed` those whose total
-    is another than in the month before, or that had none.
+    `is_expiring` are those whose contract ends within EXPIRING of the month's last day, `has_ended` those whose ended
+    before it, `is_changed` those whose total is another than in the month before, or that had none.
     """
 
     plan: str = ""
     term: str = ""
     is_expiring: bool = False
+    has_ended: bool = False
     is_changed: bool = False
     only: Collection[str] | None = None
 
@@ -81,6 +82,8 @@ def companies_query(month: date, before: date, which: CompanyFilter) -> sa.Selec
     if which.is_expiring:
         end = last_day(month)
         query = query.where(now.c.contract_end_date.between(end, end + EXPIRING))
+    if which.has_ended:
+        query = query.where(now.c.contract_end_date < last_day(month))
     if which.is_changed:
         query = query.where(now.c.total.is_distinct_from(then.c.total))
     if which.only is not None:
