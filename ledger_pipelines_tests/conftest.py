@@ -27,7 +27,7 @@ FIRST_MONTH = date(2024, 1, 1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A test's database is thrown away: nothing in it needs to survive a crash of the machine.
-_FORGETFUL = {
+FORGETFUL = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -84,7 +84,7 @@ def months_of_the_definitions() -> None:
 def server() -> Iterator[EmbeddedServer]:
     """This worker's PostgreSQL."""
     home = short_folder("ledger-tests-")
-    server = EmbeddedServer(home, settings=_FORGETFUL)
+    server = EmbeddedServer(home, settings=FORGETFUL)
     migrate(server.database("template_ledger"), first_month=FIRST_MONTH)
     yield server
     server.release()

@@ -20,6 +20,7 @@ COMMENT ON COLUMN edits.transaction_id IS
 CREATE INDEX edits_before ON edits USING gin (before jsonb_path_ops);
 CREATE INDEX edits_after ON edits USING gin (after jsonb_path_ops);
 CREATE INDEX edits_by_time ON edits (edited_at);
+CREATE INDEX edits_by_transaction ON edits (transaction_id);
 
 -- Also where triggers are switched off for a session, as loading a dump does.
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON edits FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -77,3 +78,6 @@ COMMENT ON TABLE billing_runs IS
 COMMENT ON COLUMN billing_runs.snapshot IS
     'An edit whose transaction was not over is not on the statements, whenever it began. In a database that was loaded '
     'from a dump transactions are counted anew, and read_at tells.';
+
+-- Whose hours bear on a company that a ticket was moved away from.
+CREATE INDEX tickets_moved ON tickets (moved_from) WHERE moved_from IS NOT NULL;

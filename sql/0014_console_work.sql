@@ -34,3 +34,6 @@ COMMENT ON COLUMN sync_executions.request_id IS
 COMMENT ON TABLE sync_executions IS
     'A row for every execution of a step. While it runs, its process holds the advisory lock (7433, id); a running '
     'row whose lock is free belongs to a process that was killed. A pending one waits for the run of its request.';
+
+ALTER TABLE crypto_invoices ADD COLUMN issue_date date;
+COMMENT ON COLUMN crypto_invoices.issue_date IS 'The day that the invoice bears; null where whoever told of it did not say.';

@@ -29,7 +29,7 @@ from ledger_pipelines.billing.priced import (
 from ledger_pipelines.billing.problems import billing_problem
 from ledger_pipelines.billing.storage import with_storage
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import joined, mapped, records_of, trimmed
+from ledger_pipelines.frames import Series, joined, mapped, records_of, trimmed
 from ledger_pipelines.months import format_month
 
 WORKSTATION, SERVER, VM = "Workstation", "Server", "VM"
@@ -69,15 +69,19 @@ def charge_devices(inputs: BillingInputs, terms: Terms, currency: str) -> tuple[
 def _from_sources(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
     devices = from_source(inputs, terms, "assets", "asset_billing_overrides")
     written = trimmed(devices["billing_type_override"]).fillna(trimmed(devices["billing_type"]))
-    described = joined(devices["hardware_type"].fillna(""), " ", devices["device_type"].fillna(""))
-    derived = mapped(described, derived_type, pa.string())
     return with_storage(
         devices.assign(
             name=labels(devices["hostname"], "Device", devices["id"]),
             written=written,
-            type=DEVICE_TYPES.read(written).fillna(derived),
+            type=device_types(devices, written),
         )
     )
+
+
+def device_types(devices: pd.DataFrame, written: Series) -> Series:
+    """The type of each device (hardware_type, device_type): the written one, else what its hardware speaks for."""
+    described = joined(devices["hardware_type"].fillna(""), " ", devices["device_type"].fillna(""))
+    return DEVICE_TYPES.read(written).fillna(mapped(described, derived_type, pa.string()))
 
 
 def _by_hand(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:

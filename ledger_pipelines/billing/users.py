@@ -21,7 +21,7 @@ from ledger_pipelines.billing.priced import (
     charge,
     from_source,
 )
-from ledger_pipelines.frames import joined, mapped, trimmed
+from ledger_pipelines.frames import Series, joined, mapped, trimmed
 
 PAID, FREE = "Paid", "Free"
 
@@ -45,12 +45,17 @@ def charge_users(inputs: BillingInputs, terms: Terms, currency: str) -> PricedCh
 def _contacts(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:
     contacts = from_source(inputs, terms, "contacts", "user_billing_overrides")
     written = trimmed(contacts["payment_type"])
-    otherwise = mapped(contacts["active"], lambda active: FREE if active is False else PAID, pa.string())
     return contacts.assign(
         name=labels(contacts["name"], "Contact", contacts["id"]),
         written=written,
-        type=USER_TYPES.read(written).fillna(otherwise),
+        type=user_types(contacts, written),
     )
+
+
+def user_types(contacts: pd.DataFrame, written: Series) -> Series:
+    """The type of each contact (active): the written one, else paid unless inactive."""
+    otherwise = mapped(contacts["active"], lambda active: FREE if active is False else PAID, pa.string())
+    return USER_TYPES.read(written).fillna(otherwise)
 
 
 def _by_hand(inputs: BillingInputs, terms: Terms) -> pd.DataFrame:

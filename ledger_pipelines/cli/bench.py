@@ -13,6 +13,7 @@ from ledger_pipelines.errors import LedgerError
 if TYPE_CHECKING:
     from benchmarks.accrual_run import Figures as AccrualFigures
     from benchmarks.cfo_run import Figures as CfoFigures
+    from benchmarks.document_run import Figures as DocumentFigures
     from benchmarks.posting_run import Figures as PostingFigures
     from benchmarks.saft_run import Figures as SaftFigures
     from benchmarks.statement_run import Figures
@@ -35,9 +36,9 @@ def bench(
     ] = 300_000,
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
-    """Measures a SAF-T import, statements, their posting, accruals and the CFO sync against moving the same bytes."""
+    """Measures a SAF-T import, statements, their posting and documents, accruals and the CFO sync."""
     try:
-        from benchmarks import accrual_run, cfo_run, posting_run, saft_run, statement_run
+        from benchmarks import accrual_run, cfo_run, document_run, posting_run, saft_run, statement_run
     except ModuleNotFoundError:
         raise LedgerError("The benchmarks are part of a checkout: run `make bench` in one.") from None
     with console.status("Starting a database of its own") as status:
@@ -48,6 +49,7 @@ def bench(
             statements = statement_run.measure(companies, months, status.update)
             console.print(_seconds(statements), _ratios(statements))
             console.print(_posting_table(posting_run.measure(companies, status.update)))
+            console.print(_document_table(document_run.measure(companies, status.update)))
         if contracts:
             accruals = accrual_run.measure(contracts, _ACCRUAL_MONTHS, status.update)
             console.print(_accrual_seconds(accruals), _accrual_ratios(accruals))
@@ -87,6 +89,22 @@ def _posting_table(figures: PostingFigures) -> Table:
     table.add_row("Posting, seconds", f"{figures.post:.3f}", "")
     table.add_row("The same month again, seconds", f"{figures.post_again:.3f}", "")
     _add(table, "Posting / bare COPY", figures.post / figures.bare_copy_in, 4.0, "at most 4.00")
+    return table
+
+
+def _document_table(figures: DocumentFigures) -> Table:
+    title = f"Documents of {figures.statements:,} statements"
+    table = Table("What", "Measured", "Promised", title=title, title_justify="left")
+    table.add_row("The first PDF of a process, seconds", f"{figures.first_pdf:.3f}", "")
+    _add(table, "PDF, median, milliseconds", 1000 * figures.pdf, 300, "under 300")
+    _add(table, "PDF, slowest, milliseconds", 1000 * figures.slowest_pdf, 300, "under 300")
+    table.add_row(f"One PDF of {figures.in_book:,} statements, seconds", f"{figures.book:.3f}", "")
+    for kind, archive in (("CSV", figures.csv_archive), ("PDF", figures.pdf_archive)):
+        read = "" if archive.is_whole else " (not read to its end)"
+        _add(table, f"ZIP of {kind}, first byte, seconds", archive.first_byte, 2, "under 2")
+        table.add_row(f"ZIP of {kind}{read}, seconds", f"{archive.seconds:.1f}", "")
+        table.add_row(f"ZIP of {kind}{read}, MB", f"{archive.megabytes:.1f}", "")
+        _add(table, f"ZIP of {kind}, growth of memory, MB", archive.growth, 100, "under 100")
     return table
 
 

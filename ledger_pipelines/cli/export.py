@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,9 @@ app = typer.Typer(
     help="Writes statements, accruals, errors and the general ledger to files.", no_args_is_help=True
 )
 
+#: Formats of rows, and of documents.
+_SHEETS, _PAPERS = ("csv", "xlsx"), ("pdf", "zip")
+
 _OneMonth = Annotated[str | None, typer.Option("--month", help="YYYY-MM.")]
 _Start = Annotated[str | None, typer.Option("--start", help="First month of a range.")]
 _End = Annotated[str | None, typer.Option("--end", help="Where the range ends; not included.")]
@@ -37,13 +41,25 @@ def statements(
     start: _Start = None,
     end: _End = None,
     account: Annotated[str | None, typer.Option(help="Only this company's statement.")] = None,
-    file_format: _Format = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="csv, xlsx, pdf, or zip with a PDF for each company; as the file is named if not set, else csv.",
+        ),
+    ] = None,
     output: _Output = None,
 ) -> None:
-    """The statements of a month or a range, a row for each line that is not zero."""
+    """The statements of a month or a range, a row for each line that is not zero; or of a month, as on paper."""
     from ledger_pipelines.workflows.exports import export_statements
 
-    months, file_format = _span(month, start, end), chosen_format(file_format, output)
+    months = _span(month, start, end)
+    file_format = chosen_format(file_format, output, (*_SHEETS, *_PAPERS))
+    if file_format in _PAPERS:
+        from ledger_pipelines.cli.papers import write_papers
+
+        write_papers(enter(), months, account, file_format, output)
+        return
     write_export(export_statements(enter(), months, account), file_format, output, "statement")
 
 
@@ -92,11 +108,7 @@ def aging(
     output: _Output = None,
 ) -> None:
     """How old what is owed is at a month's end, or at those of a range, a row for each party."""
-    months, file_format = _span(month, start, end), chosen_format(file_format, output)
-    database = enter()
-    from ledger_pipelines.workflows.general_ledger.exports import export_aging
-
-    write_export(export_aging(database, months), file_format, output, "row")
+    _write_ledger("aging", _span(month, start, end), file_format, output, "row")
 
 
 @app.command("trial-balance")
@@ -108,11 +120,7 @@ def trial_balance(
     output: _Output = None,
 ) -> None:
     """The trial balance of a month or a range, a row for each account, with how much of it is draft."""
-    months, file_format = _span(month, start, end), chosen_format(file_format, output)
-    database = enter()
-    from ledger_pipelines.workflows.general_ledger.exports import export_trial_balance
-
-    write_export(export_trial_balance(database, months), file_format, output, "row")
+    _write_ledger("trial-balance", _span(month, start, end), file_format, output, "row")
 
 
 @app.command("journal")
@@ -124,11 +132,17 @@ def journal(
     output: _Output = None,
 ) -> None:
     """The journal of a month or a range, a row for each line, as `ledger import journal` reads it."""
-    months, file_format = _span(month, start, end), chosen_format(file_format, output)
-    database = enter()
-    from ledger_pipelines.workflows.general_ledger.exports import export_journal
+    _write_ledger("journal", _span(month, start, end), file_format, output, "line")
 
-    write_export(export_journal(database, months), file_format, output, "line")
+
+def _write_ledger(
+    name: str, months: list[date], file_format: str | None, output: Path | None, noun: str
+) -> None:
+    file_format = chosen_format(file_format, output)
+    database = enter()
+    from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
+
+    write_export(EXPORTS[name](database, months), file_format, output, noun)
 
 
 def _span(month: str | None, start: str | None, end: str | None) -> list[date]:
@@ -137,15 +151,17 @@ def _span(month: str | None, start: str | None, end: str | None) -> list[date]:
     return months_from(month or start or "", None if month else end)
 
 
-def chosen_format(file_format: str | None, output: Path | None) -> str:
+def chosen_format(file_format: str | None, output: Path | None, formats: Sequence[str] = _SHEETS) -> str:
     """The format, which the file's name says where nobody does. Raises LedgerError where they are at odds."""
     suffix = "" if output is None else output.suffix.lower().removeprefix(".")
     chosen = file_format or suffix or "csv"
-    if chosen not in ("csv", "xlsx"):
-        raise LedgerError(f"{chosen!r} is no format: choose csv or xlsx.")
+    if chosen not in formats:
+        raise LedgerError(f"{chosen!r} is no format: choose {', '.join(formats[:-1])} or {formats[-1]}.")
     if chosen == "xlsx" and output is None:
         raise LedgerError("A workbook needs a file: name it with -o.")
-    if suffix in ("csv", "xlsx") and suffix != chosen:
+    if chosen in _PAPERS and output is None:
+        raise LedgerError(f"A {chosen} needs a file: name it with -o.")
+    if suffix in formats and suffix != chosen:
         raise LedgerError(f"{output} would be {chosen}: name the file .{chosen}, or leave --format out.")
     return chosen
 

@@ -1,14 +1,20 @@
-"""Exports of what a page shows, as a file for a person's programs."""
+"""Files that a person saves: exports of what a page shows, and how a browser is told their names."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote
 
 from starlette.responses import Response
 
-from ledger_pipelines.workflows.exports import Export
+from ledger_pipelines.console.listing import Heading
+from ledger_pipelines.exports.archive import ascii_name
+from ledger_pipelines.exports.spreadsheets import Cell, Money
+from ledger_pipelines.workflows.exports import Export, sheet
 
 Format = Literal["csv", "xlsx"]
 _TYPES = {
@@ -26,5 +32,31 @@ def download(export: Export, stem: str, kind: Format) -> Response:
             path = Path(folder) / "export.xlsx"
             export.write_xlsx(path)
             content = path.read_bytes()
-    headers = {"Content-Disposition": f'attachment; filename="{stem}.{kind}"'}
-    return Response(content, headers=headers, media_type=_TYPES[kind])
+    return Response(content, headers=disposition(f"{stem}.{kind}"), media_type=_TYPES[kind])
+
+
+def list_export(title: str, headings: Sequence[Heading], rows: Iterable[Mapping[str, Any]]) -> Export:
+    """What a list shows, under the same heads; a decimal of a row with a `currency` has the decimals of that.
+
+    `title` is the sheet's: at most 31 signs, none of `[]:*?/\\`.
+    """
+    shown = [[_cell(row, heading.name) for heading in headings] for row in rows]
+    return sheet(title, [heading.label for heading in headings], shown)
+
+
+def _cell(row: Mapping[str, Any], name: str) -> Cell:
+    value = row[name]
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    currency = row.get("currency")
+    if isinstance(value, Decimal) and currency:
+        return Money(value, currency)
+    cell: Cell = value
+    return cell
+
+
+def disposition(name: str) -> dict[str, str]:
+    """The header that makes it a file to be saved, by its name, and in ASCII for who knows no other."""
+    in_ascii = ascii_name(name)
+    value = f"attachment; filename=\"{in_ascii}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return {"Content-Disposition": value}

@@ -14,9 +14,14 @@ _LONGEST = 60
 
 
 def safe_name(text: str) -> str:
-    """The text as a part of a file's name on any system: letters and digits of ASCII, `-` and `_`, at most 60."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9-]+", "_", plain).strip("_-")[:_LONGEST]
+    """The text as a part of a file's name on any system: letters and digits, `-` and `_`, at most 60."""
+    return re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", text)).strip("_-")[:_LONGEST]
+
+
+def ascii_name(name: str) -> str:
+    """A file's name in letters and digits of ASCII, `-`, `_` and points: accents fall off, other scripts fall out."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[-_]*(-|_|\.)[-_]*", r"\1", re.sub(r"[^\w.-]+", "_", plain)).strip("_-")
 
 
 class FileNames:
@@ -26,7 +31,8 @@ class FileNames:
         self._taken: set[str] = set()
 
     def take(self, stem: str, suffix: str) -> str:
-        """The name `stem.suffix`, with a number where it is taken."""
+        """The name `stem.suffix` in ASCII, with a number where it is taken."""
+        stem = ascii_name(stem)
         name, number = f"{stem}.{suffix}", 1
         while name.casefold() in self._taken:
             number += 1

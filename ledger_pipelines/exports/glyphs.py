@@ -23,6 +23,11 @@ _JOINERS = re.compile(
 )
 
 
+#: Longer words have places at which they may break: no column is so narrow that a shorter one does not fit.
+_LONG_WORD, _BREAK_AFTER = re.compile(r"\S{30,}"), 8
+_BREAK = "\N{ZERO WIDTH SPACE}"
+
+
 def settable(text: str, *, plainly: bool = False) -> str:
     """The text in one line of characters that the fonts have, with a sign in place of each other one.
 
@@ -31,7 +36,22 @@ def settable(text: str, *, plainly: bool = False) -> str:
     line = _JOINERS.sub("", one_line(unicodedata.normalize("NFC", text)))
     if plainly:
         line = "".join(sign for sign in line if not unicodedata.category(sign).startswith("M"))
-    return "".join(sign if ord(sign) in covered() else _STAND_IN for sign in line)
+    known = "".join(sign if ord(sign) in covered() else _STAND_IN for sign in line)
+    return _LONG_WORD.sub(lambda word: _breakable(word.group()), known)
+
+
+def first_seen(*texts: str) -> str:
+    """The first of these of which something is seen when it is set, for a heading may not be empty."""
+    return next((text for text in texts if settable(text, plainly=True).strip(" \ufffd")), "Unnamed")
+
+
+def _breakable(word: str) -> str:
+    """The word with places to break at, but none between a character and its marks."""
+    parts = (
+        f"{_BREAK if place % _BREAK_AFTER == 0 and place and not unicodedata.combining(sign) else ''}{sign}"
+        for place, sign in enumerate(word)
+    )
+    return "".join(parts)
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ledger_pipelines.exports.glyphs import first_seen
 from ledger_pipelines.exports.typesetting import Data, typeset
 from ledger_pipelines.general_ledger.aging import COLUMNS, Aging, days_overdue
 from ledger_pipelines.money import format_amount
@@ -32,7 +33,7 @@ def party_pdf(items: pa.Table, day: date) -> bytes:
 def _stated(items: Sequence[Any], day: date) -> Data:
     currencies = [list(rows) for _, rows in groupby(items, key=lambda row: row["currency"])]
     return {
-        "name": items[0]["name"],
+        "name": first_seen(items[0]["name"], items[0]["party"]),
         "title": f"Statement of account on {day}",
         "facts": [{"name": "Party", "value": items[0]["party"]}, {"name": "As of", "value": day.isoformat()}],
         "currencies": [_in_currency(rows, day) for rows in currencies],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from ledger_pipelines.exports.glyphs import first_seen
 from ledger_pipelines.exports.statement_csv import KINDS, shortest
-from ledger_pipelines.exports.typesetting import Data, typeset
+from ledger_pipelines.exports.typesetting import Data, Template, typeset, typeset_each
 from ledger_pipelines.money import format_amount
 from ledger_pipelines.wording import counted
 
@@ -38,12 +39,21 @@ def statement_pdf(papers: Sequence[Paper]) -> bytes:
 
     The same statements are the same bytes. Raises LedgerError where one cannot be set.
     """
+    return typeset(*_job(papers))
+
+
+def statement_pdfs(papers: Iterable[Paper]) -> Iterator[bytes]:
+    """Each of these statements as a PDF of its own, in their order; a few are set ahead. Raises LedgerError likewise."""
+    return typeset_each(_job([paper]) for paper in papers)
+
+
+def _job(papers: Sequence[Paper]) -> tuple[Template, Data, date]:
     first = papers[0].statement
     title = (
         f"Statement {first['statement_number']}" if len(papers) == 1 else f"Statements {first['month']:%Y-%m}"
     )
     data: dict[str, Data] = {"title": title, "statements": [_stated(paper) for paper in papers]}
-    return typeset("statement", data, first["statement_date"])
+    return "statement", data, first["statement_date"]
 
 
 def _stated(paper: Paper) -> dict[str, Data]:
@@ -53,7 +63,7 @@ def _stated(paper: Paper) -> dict[str, Data]:
     shown = [(_GROUPS[kind], lines, _sum(lines)) for kind, lines in groups if lines]
     return {
         "title": f"Statement {statement['statement_number']}",
-        "company": statement["company_name"],
+        "company": first_seen(statement["company_name"], statement["account_number"]),
         "draft": not paper.is_final,
         "note": _note(statement, is_final=paper.is_final),
         "facts": _facts(statement),

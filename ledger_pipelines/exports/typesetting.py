@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -24,17 +25,33 @@ if TYPE_CHECKING:
 #: What a template is given: texts, and lists and records of them; what is not a text is passed as it is.
 Data = str | int | bool | None | Sequence["Data"] | Mapping[str, "Data"]
 
+Template = Literal["statement", "party"]
+
 _TEMPLATES = Path(__file__).with_name("templates")
 #: One for each thread: a compiler works for one at a time.
 _compilers = threading.local()
 
 
-def typeset(template: Literal["statement", "party"], data: Data, day: date) -> bytes:
+def typeset(template: Template, data: Data, day: date) -> bytes:
     """The template's PDF of the data, dated on a day, which is all that it says of when it was made.
 
     At most as many are set at once as the machine has cores. Raises LedgerError where the data cannot be set.
     """
     return _typesetters().submit(_typeset, template, data, day).result()
+
+
+def typeset_each(jobs: Iterable[tuple[Template, Data, date]]) -> Iterator[bytes]:
+    """The PDF of each of these, in their order; as many are set ahead as the machine has cores, and no more.
+
+    Raises LedgerError as `typeset` does.
+    """
+    pool, ahead = _typesetters(), deque[Future[bytes]]()
+    for job in jobs:
+        ahead.append(pool.submit(_typeset, *job))
+        if len(ahead) > (os.cpu_count() or 2):
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def _typeset(template: str, data: Data, day: date) -> bytes:

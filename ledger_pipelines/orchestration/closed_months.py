@@ -14,10 +14,9 @@ from ledger_pipelines.orchestration.findings import Finding, listing
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import Change, key_columns, rows_of_months
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.tables.labels import describe_rows
 from ledger_pipelines.workflows.step import Step
-
-CLOSED_UNCHANGED = "closed_month_unchanged"
 
 
 def closed_month_finding(

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import refuse_strange_months, unbroken_spans
-from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, run_of_request
+from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, run_of_request, settle
 from ledger_pipelines.runs.syncing import plan_sync
 from ledger_pipelines.runs.webserver import WAITING, DagsterRefusedError, Webserver
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import read_first_month
-from ledger_pipelines.store.run_requests import RunRequest, begin_request, end_request, unended_request
+from ledger_pipelines.store.run_requests import RunRequest, begin_request, end_request, unended_requests
 from ledger_pipelines.workflows.sync_steps import SyncStep
 
 MONTH_CLOSE, CFO_SYNC = "month_close", "cfo_sync"
 #: The assets that are made of people's edits and of what was read before.
 STATEMENTS = ("ticket_hours", "billing_statement_lines", "billing_statements")
+#: What marks a request for statements after an edit.
+_FOLLOWS_EDITS = "follows_edits"
 #: The jobs that a person may start by their name, for months.
 JOBS = (MONTH_CLOSE, "import_steps", "process_accruals", "codex_tickets", "codex_assets", CFO_SYNC)
 
@@ -101,24 +104,45 @@ def follow_edits(
     However many edits wait, of one span of months at most one run waits beside the one at work: a run that has not begun
     will read this edit, too. Raises LedgerError where Dagster's answer is needed and it is away.
     """
-    asked = []
-    for span in unbroken_spans(months):
-        wanted = WantedRun(
-            job=MONTH_CLOSE, months=span, person=person, assets=STATEMENTS, purpose="statements"
-        )
-        found = _unended(database, wanted.key)
-        if found is not None:
-            run = run_of_request(webserver, found)
-            if run is not None and run.status not in WAITING:
-                wanted = WantedRun(
-                    job=MONTH_CLOSE,
-                    months=span,
-                    person=person,
-                    assets=STATEMENTS,
-                    purpose=f"statements after {found.id}",
-                )
-        asked.append(ask_for_run(database, webserver, wanted, today=today))
-    return asked
+    return [_follow(database, webserver, span, person=person, today=today) for span in unbroken_spans(months)]
+
+
+def _follow(
+    database: Database, webserver: Webserver, months: Sequence[date], *, person: str, today: date
+) -> AskedRun:
+    wanted = WantedRun(
+        job=MONTH_CLOSE,
+        months=months,
+        person=person,
+        assets=STATEMENTS,
+        details={_FOLLOWS_EDITS: True},
+        purpose="statements",
+    )
+    at_work = []
+    for request in _following(database, webserver, months):
+        run = run_of_request(webserver, request)
+        if run is None or run.status in WAITING:
+            return AskedRun(request, [], is_new=False)
+        at_work.append(request)
+    if at_work:
+        # One for all that are edited while these are at work, however many people ask at once.
+        wanted = replace(wanted, purpose=f"statements after {at_work[-1].id}")
+    return ask_for_run(database, webserver, wanted, today=today)
+
+
+def _following(database: Database, webserver: Webserver, months: Sequence[date]) -> list[RunRequest]:
+    """The requests of these months that follow edits and have not ended, the oldest first."""
+
+    def unended() -> list[RunRequest]:
+        with database.connect() as connection:
+            return [
+                one
+                for one in unended_requests(connection)
+                if one.details.get(_FOLLOWS_EDITS) and one.months == list(months)
+            ]
+
+    settle(database, webserver, unended())
+    return unended()
 
 
 def draft_months(database: Database) -> list[date]:
@@ -139,11 +163,6 @@ def stop_run(webserver: Webserver, run_id: str) -> None:
     if run.has_ended:
         raise DagsterRefusedError(f"The run {run_id[:8]} has ended already: there is nothing to stop.")
     webserver.terminate(run_id)
-
-
-def _unended(database: Database, key: str) -> RunRequest | None:
-    with database.connect() as connection:
-        return unended_request(connection, key)
 
 
 def _failed(

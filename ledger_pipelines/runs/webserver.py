@@ -128,6 +128,15 @@ class Instigator:
     seconds: int | None = None
 
 
+def _session() -> requests.Session:
+    session = requests.Session()
+    # A proxy of the environment has no business between us and this machine.
+    session.trust_env = False
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=2, pool_maxsize=16))
+    return session
+
+
 @dataclass(frozen=True, slots=True)
 class Webserver:
     """Dagster's webserver at a URL. Every method raises DagsterAwayError where it does not answer, DagsterSilentError
@@ -137,7 +146,7 @@ class Webserver:
     url: str
     answer_seconds: float = _ANSWER_SECONDS
     launch_seconds: float = _LAUNCH_SECONDS
-    _session: requests.Session = field(default_factory=lambda: new_session(), repr=False, compare=False)
+    _session: requests.Session = field(default_factory=_session, repr=False, compare=False)
 
     def launch(
         self,
@@ -282,15 +291,6 @@ class Webserver:
         except (requests.RequestException, ValueError):
             raise DagsterAwayError(_away(self.url, "what answers there is not Dagster")) from None
         return _data_of(response.status_code, content)
-
-
-def new_session() -> requests.Session:
-    session = requests.Session()
-    # A proxy of the environment has no business between us and this machine.
-    session.trust_env = False
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=2, pool_maxsize=16))
-    return session
 
 
 def _away(url: str, reason: str) -> str:

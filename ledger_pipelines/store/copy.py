@@ -92,25 +92,50 @@ def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.S
 
 
 def read_months(
-    connection: psycopg.Connection, table: str, months: Sequence[date], columns: Sequence[str] | None = None
+    connection: psycopg.Connection,
+    table: str,
+    months: Sequence[date],
+    columns: Sequence[str] | None = None,
+    *,
+    only: Mapping[str, Sequence[Any]] | None = None,
 ) -> pa.Table:
-    """The rows of these months of a month table, with these columns (all when None), in no promised order."""
+    """The rows of these months of a month table, with these columns (all when None), in no promised order.
+
+    `only` those that have one of the values in one of these columns.
+    """
     schema = table_schema(connection, table)
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     if not months:
         return wanted.empty_table()
-    query = sql.SQL("SELECT {} FROM {} WHERE month IN ({})").format(
-        select_list(wanted), sql.Identifier(table), sql.SQL(", ").join(map(sql.Literal, months))
+    query = sql.SQL("SELECT {} FROM {} WHERE month IN ({}) AND {}").format(
+        select_list(wanted),
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Literal, months)),
+        _has_any(only),
     )
     return copy_out(connection, query, wanted)
 
 
-def read_table(connection: psycopg.Connection, table: str) -> pa.Table:
-    """All rows of a table that has no months, such as those that people edit."""
+def read_table(
+    connection: psycopg.Connection, table: str, *, only: Mapping[str, Sequence[Any]] | None = None
+) -> pa.Table:
+    """All rows of a table that has no months, such as those that people edit; `only` as `read_months` takes it."""
     schema = table_schema(connection, table)
-    return copy_out(
-        connection, sql.SQL("SELECT {} FROM {}").format(select_list(schema), sql.Identifier(table)), schema
+    query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+        select_list(schema), sql.Identifier(table), _has_any(only)
     )
+    return copy_out(connection, query, schema)
+
+
+def _has_any(only: Mapping[str, Sequence[Any]] | None) -> sql.Composable:
+    if only is None:
+        return sql.SQL("true")
+    parts = [
+        sql.SQL("{} IN ({})").format(sql.Identifier(name), sql.SQL(", ").join(map(sql.Literal, values)))
+        for name, values in only.items()
+        if values
+    ]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(parts)) if parts else sql.SQL("false")
 
 
 def select_list(schema: pa.Schema) -> sql.Composable:

@@ -15,11 +15,13 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.billing.credits import companies_with_corrections
 from ledger_pipelines.billing.inputs import BOOKED_STATEMENTS, BOOKED_TICKET_HOURS, COLUMNS, BillingInputs
 from ledger_pipelines.billing.statements import BillingResult, bill
 from ledger_pipelines.months import years_so_far
+from ledger_pipelines.store.billing_runs import BILLED_EDITS, View, present_view, record_billing_run
 from ledger_pipelines.store.copy import read_months, read_table
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import Change, rows_of_months
@@ -27,15 +29,13 @@ from ledger_pipelines.store.queries.statements import one_view, read_booked_hour
 from ledger_pipelines.store.snapshots import read_gaps
 
 SNAPSHOT_TABLES = ("companies", "assets", "contacts", "plans")
-EDITED_TABLES = (
-    "billing_plans",
-    "client_billing_overrides",
-    "asset_billing_overrides",
-    "user_billing_overrides",
-    "manual_assets",
-    "manual_users",
-    "custom_line_items",
-)
+EDITED_TABLES = BILLED_EDITS
+#: The snapshot whose records' edits a table has, and how it names them.
+_EDITS_OF_RECORDS = {
+    "asset_billing_overrides": ("assets", "asset_id"),
+    "user_billing_overrides": ("contacts", "user_id"),
+}
+_MOST_IDS = 10_000
 OUTPUT_TABLES = ("ticket_hours", "billing_statement_lines", "billing_statements")
 #: How many companies' statements are computed in one call; one has about fifty lines.
 _COMPANIES_AT_ONCE = 2_000
@@ -74,19 +74,25 @@ def run_statements(
     ):
         hours = read_hours(reader, months, closed)
 
-        def compute(part: Sequence[date]) -> tuple[BillingInputs, BillingResult, dict[str, pa.Table]]:
+        def compute(
+            part: Sequence[date],
+        ) -> tuple[View, BillingInputs, BillingResult, dict[str, pa.Table]]:
+            view = present_view(reader)
             inputs = read_inputs(reader, part, closed, hours)
             result = bill(inputs, part, currency=currency)
-            return inputs, result, frames_of(result)
+            return view, inputs, result, frames_of(result)
 
         rows: list[Any] = read_months(reader, "companies", months, ["month"])["month"].to_pylist()
         parts = months_together(months, Counter(rows))
         coming = pool.submit(compute, parts[0])
         for part, following in zip_longest(parts, parts[1:]):
-            inputs, result, frames = coming.result()
+            view, inputs, result, frames = coming.result()
             if following is not None:
                 coming = pool.submit(compute, following)
-            yield StatementRun(part, inputs, result, write(frames, part), currency)
+            changes = write(frames, part)
+            with database.connect(application_name="ledger billing") as writer:
+                record_billing_run(writer, [month for month in part if month not in closed], view)
+            yield StatementRun(part, inputs, result, changes, currency)
 
 
 def months_together(months: Sequence[date], companies: Mapping[date, int]) -> list[list[date]]:
@@ -120,24 +126,56 @@ class Hours:
     statements: pa.Table
 
 
-def read_hours(connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date]) -> Hours:
-    """The hours that statements of these months may need: a ticket counts against its year's allowance."""
+def read_hours(
+    connection: psycopg.Connection,
+    months: Sequence[date],
+    closed: frozenset[date],
+    accounts: Sequence[str] | None = None,
+) -> Hours:
+    """The hours that statements of these months may need: a ticket counts against its year's allowance.
+
+    Of all companies or of these; a company's are also those of tickets that were moved away from it, or to it.
+    """
     so_far = years_so_far(months)
+    of_them = None if accounts is None else {"account_number": accounts, "moved_from": accounts}
     with one_view(connection):
-        tickets = read_months(connection, "tickets", so_far, COLUMNS["tickets"])
-        booked = read_booked_hours(connection, sorted(closed), so_far, BOOKED_TICKET_HOURS)
-        accounts = companies_with_corrections(tickets, booked)
-        statements = read_booked_statements(connection, sorted(closed), accounts, BOOKED_STATEMENTS)
+        tickets = read_months(connection, "tickets", so_far, COLUMNS["tickets"], only=of_them)
+        former = None if accounts is None else _with_former(tickets, accounts)
+        booked = read_booked_hours(connection, sorted(closed), so_far, BOOKED_TICKET_HOURS, accounts=former)
+        corrected = companies_with_corrections(tickets, booked)
+        statements = read_booked_statements(connection, sorted(closed), corrected, BOOKED_STATEMENTS)
     return Hours(tickets, booked, statements)
 
 
+def _with_former(tickets: pa.Table, accounts: Sequence[str]) -> list[str]:
+    """The accounts, and those that their tickets had before."""
+    names: list[Any] = [*tickets["account_number"].to_pylist(), *tickets["moved_from"].to_pylist()]
+    return sorted({*accounts, *filter(None, names)})
+
+
 def read_inputs(
-    connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date], hours: Hours
+    connection: psycopg.Connection,
+    months: Sequence[date],
+    closed: frozenset[date],
+    hours: Hours,
+    accounts: Sequence[str] | None = None,
 ) -> BillingInputs:
-    """What the rule needs for these months: their snapshots, what people edit, and of `hours` the years so far."""
+    """What the rule needs for these months: their snapshots, what people edit, and of `hours` the years so far.
+
+    Of all companies or of these, which may then have records of others beside them.
+    """
+    of_them = None if accounts is None else {"account_number": accounts}
     with one_view(connection):
-        frames = {table: read_months(connection, table, months, COLUMNS[table]) for table in SNAPSHOT_TABLES}
-        frames |= {table: read_table(connection, table) for table in EDITED_TABLES}
+        frames = {
+            table: read_months(
+                connection, table, months, COLUMNS[table], only=None if table == "plans" else of_them
+            )
+            for table in SNAPSHOT_TABLES
+        }
+        frames |= {
+            table: read_table(connection, table, only=_edits_of(table, frames, of_them))
+            for table in EDITED_TABLES
+        }
         gaps = read_gaps(connection, months)
     return BillingInputs(
         **frames,
@@ -147,3 +185,17 @@ def read_inputs(
         snapshot_gaps=gaps,
         closed_months=closed,
     )
+
+
+def _edits_of(
+    table: str, frames: Mapping[str, pa.Table], of_them: Mapping[str, Sequence[str]] | None
+) -> Mapping[str, Sequence[Any]] | None:
+    """Which rows of an edited table bear on these companies."""
+    if of_them is None or table == "billing_plans":
+        return None
+    snapshot, name = _EDITS_OF_RECORDS.get(table, (None, ""))
+    if snapshot is None:
+        return of_them
+    ids: list[Any] = pc.unique(frames[snapshot]["id"]).to_pylist()
+    # So many ids are longer to write than the whole table is to read.
+    return {name: ids} if len(ids) < _MOST_IDS else None

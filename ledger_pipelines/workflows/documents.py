@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.exports.archive import FileNames, safe_name, zipped
@@ -20,8 +21,10 @@ from ledger_pipelines.exports.statement_csv import (
     rows_csv,
     statement_rows,
 )
-from ledger_pipelines.exports.statement_pdf import Paper, statement_pdf
+from ledger_pipelines.exports.statement_pdf import Paper, statement_pdf, statement_pdfs
 from ledger_pipelines.months import format_month, last_day, month_of
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.billing_runs import edited_since_run
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.queries.documents import (
@@ -32,9 +35,10 @@ from ledger_pipelines.store.queries.documents import (
     reading_long,
     statement_accounts,
 )
+from ledger_pipelines.workflows.preview import computed_frames
 
 #: Companies, or parties, of one PDF that has all: so many are set well within half a minute.
-PART = 200
+PART = 100
 _CHUNK = 100
 
 Format = Literal["csv", "pdf"]
@@ -46,9 +50,30 @@ class NoStatementError(LedgerError):
     """There is no such statement, or none of the month."""
 
 
+def present_statements(settings: Settings) -> Reads:
+    """Reads the stored statements, and in their place what the rule makes of those that were edited since the run."""
+
+    def read(
+        connection: psycopg.Connection, month: date, accounts: Sequence[str]
+    ) -> tuple[pa.Table, pa.Table]:
+        stored = read_statements_of(connection, month, accounts)
+        waiting = sorted({account for _, account in edited_since_run(connection, [month])} & set(accounts))
+        if not waiting:
+            return stored
+        computed = computed_frames(connection, settings, month, waiting)
+        others = ~pc.field("account_number").isin(waiting)
+        statements, lines = (
+            pa.concat_tables([frame.filter(others), present.select(frame.column_names).cast(frame.schema)])
+            for frame, present in zip(stored, computed, strict=True)
+        )
+        return statements, lines
+
+    return read
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file: its name, of safe signs only, and its bytes."""
+    """A file: its name, of letters and digits of any script, `-` and `_`, and its bytes."""
 
     name: str
     content: bytes
@@ -100,16 +125,19 @@ def statement_document(
 
 
 def statement_archive(
-    database: Database, month: date, kind: Format, read: Reads = read_statements_of
+    database: Database, month: date | None, kind: Format, read: Reads = read_statements_of
 ) -> Download:
     """All statements of a month, a CSV or PDF each, as a ZIP that is made while it is read: some are in memory at once.
 
-    It shows the month as it is when this is called. Raises NoStatementError where it has no statement.
+    It shows the month (where none is said, the latest with statements) as it is when this is called.
+
+    Raises NoStatementError where it has no statement.
     """
-    made = _archive(database, month, kind, read)
+    asked = _asked(database, month)
+    made = _archive(database, asked, kind, read)
     # So that what fails fails before anything is sent.
     first = next(made)
-    return Download(f"statements-{format_month(month)}-{kind}.zip", chain([first], made))
+    return Download(f"statements-{format_month(asked)}-{kind}.zip", chain([first], made))
 
 
 def _archive(database: Database, month: date, kind: Format, read: Reads) -> Iterator[bytes]:
@@ -127,8 +155,8 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     """The name without its ending and the content of each statement's file."""
     if kind == "pdf":
-        for paper in _papers(statements, lines, is_final):
-            yield _stem(paper.statement), statement_pdf([paper])
+        papers = _papers(statements, lines, is_final)
+        yield from zip((_stem(paper.statement) for paper in papers), statement_pdfs(papers), strict=True)
         return
     rows: dict[str, list[StatementRow]] = {
         number: list(of_one) for number, of_one in groupby(statement_rows(lines, statements), key=_number)
@@ -137,11 +165,14 @@ def _files(
         yield _stem(statement), rows_csv(rows.get(statement["statement_number"], [])).encode()
 
 
-def statement_book(database: Database, month: date, part: int = 1, read: Reads = read_statements_of) -> Part:
+def statement_book(
+    database: Database, month: date | None, part: int = 1, read: Reads = read_statements_of
+) -> Part:
     """All statements of a month in one PDF, or where they are more than PART, the part of that number, from 1.
 
     Raises NoStatementError where the month has no statement, or not that many parts.
     """
+    month = _asked(database, month)
     with database.connect() as connection, reading_long(connection):
         parts = _parts(_accounts(connection, month), PART)
         if not 1 <= part <= len(parts):
@@ -182,6 +213,17 @@ def overdue_book(database: Database, day: date, part: int = 1) -> Part:
             raise NoStatementError(f"What is overdue on {day} has the parts 1 to {len(parts)}, not {part}.")
         items = read_party_items(connection, day, parts[part - 1])
     return Part(Document(_part_name(f"overdue-{day}", part, parts), party_pdf(items, day)), part, len(parts))
+
+
+def _asked(database: Database, month: date | None) -> date:
+    """The month, or the latest that has statements."""
+    if month is not None:
+        return month
+    with database.connect() as connection:
+        latest = latest_month(connection)
+    if latest is None:
+        raise NoStatementError("No month has statements yet: run `ledger close MONTH`.")
+    return latest
 
 
 def _part_name(stem: str, part: int, parts: Sequence[Any]) -> str:

@@ -62,7 +62,7 @@ def set_edit(
     """
     key = key_of(database, editable, names, from_month)
     edit = set_row(database, editable, key, parsed_fields(editable, fields), by=by, row_id=row_id)
-    return Edited(edit, list(_notes(database, editable, edit)))
+    return Edited(edit, consequences(database, editable, edit))
 
 
 def remove_edit(
@@ -77,7 +77,7 @@ def remove_edit(
     """Removes the row of these names. Raises LedgerError where there is none."""
     key = key_of(database, editable, names, from_month)
     edit = remove_row(database, editable, key, by=by, row_id=row_id)
-    return Edited(edit, list(_notes(database, editable, edit)))
+    return Edited(edit, consequences(database, editable, edit))
 
 
 def put_back_edit(database: Database, edit_id: int, by: Editor) -> PutBack:
@@ -107,6 +107,11 @@ def changed_since(put_back: PutBack) -> list[str]:
         if others:
             notes.append(f"{', '.join(others)} was changed since by {when}: that stays.")
     return notes
+
+
+def consequences(database: Database, editable: Editable, edit: Edit) -> list[str]:
+    """Sentences on what follows from an edit that one may not expect."""
+    return list(_notes(database, editable, edit))
 
 
 def counting_fields(editable: Editable, row: Row) -> list[str]:

@@ -80,6 +80,11 @@ def steps_from(step_id: str | None) -> tuple[SyncStep, ...]:
     return IMPORT_STEPS[ids.index(step_id) :]
 
 
+def step_named(step_id: str) -> SyncStep:
+    """One step by its id. Raises LedgerError for a name that is none."""
+    return steps_from(step_id)[0]
+
+
 def sync_months(
     year: int | None, start: str | None, end: str | None, *, first_month: date, today: date
 ) -> list[date]:

@@ -30,7 +30,11 @@ def test_in_the_demo_s_ledger_nothing_is_read_from_other_systems(
 ) -> None:
     execute(database, "INSERT INTO ledger_settings VALUES ('demo', %s)", DEMO)
     ledger.use(sandbox)
-    for command in (("close", "2025-03"), ("sync", "--year", "2025"), ("up", "--dagster-port", port())):
+    for command in (
+        ("close", "2025-03"),
+        ("sync", "--year", "2025"),
+        ("up", "--dagster-port", port(), "--port", port()),
+    ):
         is_refused(ledger(*command), "holds the demo's books, and CODEX_URL is not the demo's", "LEDGER_HOME")
     is_refused(ledger("cfo", "sync", CODEX_URL="", CFO_DATABASE_URL=database.url), "CFO_DATABASE_URL")
     assert fetch(database, "SELECT FROM sync_executions") == []
@@ -53,7 +57,7 @@ def test_the_demo_does_not_write_into_other_books(
     before = fetch(database, "SELECT count(*), max(id) FROM sync_executions")
 
     is_refused(
-        ledger("up", "--demo", "--dagster-port", port(), "--sandbox-port", port()),
+        ledger("up", "--demo", "--dagster-port", port(), "--sandbox-port", port(), "--port", port()),
         "holds books that are not the demo's",
         "LEDGER_HOME",
     )
@@ -64,7 +68,15 @@ def test_the_demo_does_not_write_into_other_books(
 
 def test_the_demo_does_not_hand_over_to_one_s_own_cfo(ledger: Ledger, database: Database) -> None:
     done = ledger(
-        "up", "--demo", "--dagster-port", port(), "--sandbox-port", port(), CFO_DATABASE_URL=database.url
+        "up",
+        "--demo",
+        "--dagster-port",
+        port(),
+        "--sandbox-port",
+        port(),
+        "--port",
+        port(),
+        CFO_DATABASE_URL=database.url,
     )
     is_refused(done, "CFO_DATABASE_URL is set")
 
@@ -82,7 +94,9 @@ def test_the_demo_may_move_to_another_port(database: Database) -> None:
 def test_a_second_up_on_one_ledger_names_the_first(ledger: Ledger, database: Database) -> None:
     with database.connect(application_name="ledger up 4711") as connection:
         connection.execute("SELECT pg_advisory_lock(7433003)")
-        is_refused(ledger("up", "--dagster-port", port()), "runs on", "already (process 4711)")
+        is_refused(
+            ledger("up", "--dagster-port", port(), "--port", port()), "runs on", "already (process 4711)"
+        )
 
 
 def test_in_the_demo_s_ledger_commands_find_its_sandbox_by_themselves(

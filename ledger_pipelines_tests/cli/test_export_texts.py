@@ -7,7 +7,9 @@ import io
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import psycopg
@@ -17,6 +19,7 @@ import pytest
 from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines.billing.statements import bill
 from ledger_pipelines.cli.export import chosen_format, write_export
+from ledger_pipelines.cli.papers import write_papers
 from ledger_pipelines.closing.restatement import in_month
 from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.printable import one_line
@@ -108,6 +111,8 @@ def test_the_file_is_utf_8_and_whole_in_a_locale_that_has_no_such_letters(
     file.write_text("good")
     program = f"""
 import sys
+import zipfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from ledger_pipelines.cli.context import console
@@ -147,3 +152,33 @@ def test_where_it_cannot_be_written_one_sentence_says_so_and_the_good_file_stays
             written(books, "errors", output, file_format)
         assert str(output) in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_statements_as_on_paper(database: Database, connection: psycopg.Connection, tmp_path: Path) -> None:
+    result = bill(make_inputs(companies=[{"name": HOSTILE[0]}], contacts=[{}]), [MARCH], currency="USD")
+    for table, frame in (
+        ("billing_statements", result.statements),
+        ("billing_statement_lines", result.lines),
+    ):
+        replace_month(connection, table, [MARCH], frame)
+    one, all_, archive = tmp_path / "one.pdf", tmp_path / "all.pdf", tmp_path / "all.zip"
+    write_papers(database, [MARCH], "A1", "pdf", one)
+    write_papers(database, [MARCH], None, "pdf", all_)
+    write_papers(database, [MARCH], None, "zip", archive)
+    assert one.read_bytes() == all_.read_bytes()
+    with zipfile.ZipFile(archive) as parts:
+        (name,) = parts.namelist()
+        assert parts.read(name) == one.read_bytes()
+    refused: list[tuple[Sequence[date], str | None, str, Path | None, str]] = [
+        ([MARCH, MARCH], None, "pdf", one, "one month"),
+        ([MARCH], "A1", "zip", archive, "leave --account out"),
+        ([MARCH], None, "pdf", None, "needs a file"),
+        ([MARCH], "zz", "pdf", one, "no statement"),
+        ([MARCH], None, "pdf", tmp_path / "none" / "x.pdf", "cannot be written"),
+    ]
+    for months, account, kind, output, words in refused:
+        with pytest.raises(LedgerError, match=words):
+            write_papers(database, months, account, kind, output)
+    assert chosen_format(None, one, ("csv", "xlsx", "pdf", "zip")) == "pdf"
+    with pytest.raises(LedgerError, match="choose csv or xlsx"):
+        chosen_format("pdf", None)

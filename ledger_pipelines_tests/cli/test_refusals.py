@@ -69,18 +69,23 @@ def test_a_month_outside_the_ledger_is_refused(ledger: Ledger, month: str) -> No
     ("arguments", "option"),
     [
         (("up", "--dagster-port"), "--dagster-port"),
-        (("up", "--demo", "--dagster-port", "{free}", "--sandbox-port"), "--sandbox-port"),
+        (
+            ("up", "--demo", "--dagster-port", "{free}", "--port", "{other}", "--sandbox-port"),
+            "--sandbox-port",
+        ),
+        (("up", "--dagster-port", "{free}", "--port"), "--port"),
+        (("console", "--port"), "--port"),
         (("sandbox", "--port"), "another port"),
     ],
-    ids=["dagster", "the demo's sandbox", "sandbox"],
+    ids=["dagster", "the demo's sandbox", "console", "console alone", "sandbox"],
 )
 def test_a_port_in_use_is_named_with_the_option_to_change(
     ledger: Ledger, arguments: tuple[str, ...], option: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        (free,) = free_ports(1)
-        done = ledger(*(argument.format(free=free) for argument in arguments), port, seconds=60)
+        free, other = free_ports(2)
+        done = ledger(*(argument.format(free=free, other=other) for argument in arguments), port, seconds=60)
 
     _is_one_sentence(done, option)
     assert port in done.err

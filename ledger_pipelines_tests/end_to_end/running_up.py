@@ -74,9 +74,12 @@ def running_up(
         (ledger.use_all if school else ledger.use)(sandbox)
         done = ledger("close", *closed)
         assert done.code == 0, done.err
-        pages = DagsterPages(*free_ports(1))
+        port, console = free_ports(2)
+        pages = DagsterPages(port)
         running = stack.enter_context(
-            ledger.started("up", "--dagster-port", str(pages.port), BACKFILL_SECONDS="2")
+            ledger.started(
+                "up", "--dagster-port", str(pages.port), "--port", str(console), BACKFILL_SECONDS="2"
+            )
         )
         eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
         yield Up(ledger, database, pages)

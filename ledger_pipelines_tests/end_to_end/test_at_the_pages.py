@@ -195,7 +195,8 @@ def test_a_foreign_page_opens_no_websocket(up: Up, headers: dict[str, str], stat
 
 
 def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path) -> None:
-    second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", str(free_ports(1)[0]))
+    dagster, console = map(str, free_ports(2))
+    second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", dagster, "--port", console)
     assert second.code == 1
     assert second.err.startswith("Error: `ledger up` runs on at_the_pages on ")
     assert second.err.count("\n") == 1
@@ -203,6 +204,7 @@ def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path)
 
 def test_the_logs_are_for_their_owner_only_and_warn_of_nothing(up: Up) -> None:
     logs = sorted((up.ledger.home / "logs").iterdir())
-    assert [log.name for log in logs] == ["code-server.log", "dagster-daemon.log", "dagster-webserver.log"]
+    names = ["code-server.log", "console.log", "dagster-daemon.log", "dagster-webserver.log"]
+    assert [log.name for log in logs] == names
     assert {log.stat().st_mode & 0o777 for log in logs} == {0o600}
     assert set(run_statuses(up.database)) <= ENDED

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import migrate
 from ledger_pipelines.store.periods import close_months, reopen_month
-from ledger_pipelines_tests.conftest import FIRST_MONTH
+from ledger_pipelines_tests.conftest import FIRST_MONTH, FORGETFUL, short_folder
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, eventually, execute, fetch, rows
 
 WORLD = SandboxConfig(until=date(2025, 6, 30), companies=6, students=12, invoices=40, rate_limit=None)
@@ -60,12 +60,13 @@ def in_a_sentence(done: Done) -> str:
     return told.rpartition("Error: ")[2]
 
 
-def _server(home: str) -> EmbeddedServer:
+def _server(home: Path) -> EmbeddedServer:
     """The server of this home, which may have to recover from the last time first."""
 
     def started() -> EmbeddedServer | None:
         with suppress(LedgerError, psycopg.Error):
-            server = EmbeddedServer(Path(home))
+            # What is written is in memory's hands when a process is killed: nothing need reach a disk.
+            server = EmbeddedServer(home, settings=FORGETFUL)
             with server.database("postgres").connect():
                 return server
         return None
@@ -82,7 +83,9 @@ def test_a_server_that_is_killed_under_a_command_is_told_in_a_sentence(
 ) -> None:
     print(f"LEDGER_TRIALS={TRIALS} LEDGER_TRIALS_SEED={SEED}")
     draw = random.Random(f"{SEED}{command}")
-    with tempfile.TemporaryDirectory(prefix="ledger-killed-", ignore_cleanup_errors=True) as home:
+    with ExitStack() as stack:
+        home = short_folder("ledger-killed-")
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
         server = _server(home)
         database = server.database("books")
         migrate(database, first_month=FIRST_MONTH)

@@ -47,9 +47,12 @@ def test_a_year_is_one_run_a_month_alone_another_and_in_any_order_the_rows_are_t
         other_ledger.use_all(sandbox)
         _begin_with_the_year(database)
         _begin_with_the_year(other_database)
-        pages = DagsterPages(*free_ports(1))
+        port, console = free_ports(2)
+        pages = DagsterPages(port)
         with (
-            ledger.started("up", "--dagster-port", str(pages.port), BACKFILL_SECONDS="2") as running,
+            ledger.started(
+                "up", "--dagster-port", str(pages.port), "--port", str(console), BACKFILL_SECONDS="2"
+            ) as running,
             browser_page() as page,
         ):
             eventually(lambda: running.says("Up."), seconds=90, what="Dagster's start")

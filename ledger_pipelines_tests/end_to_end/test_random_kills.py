@@ -60,11 +60,14 @@ class Killing:
     def database(self) -> Database:
         return Database(f"postgresql://postgres@/ledger?host={self.ledger.home}/postgres")
 
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Where `ledger up` listens."""
+        return "--dagster-port", str(self.pages.port), "--port", str(free_ports(1)[0])
+
     def bring_up(self) -> None:
         """Starts `ledger up`, which must come up by itself whatever happened before."""
-        self.running = self.stack.enter_context(
-            self.ledger.started("up", "--dagster-port", str(self.pages.port))
-        )
+        self.running = self.stack.enter_context(self.ledger.started("up", *self.ports))
         self.until(
             lambda: self.running is not None and self.running.says("Up."), 150, "a start that works by itself"
         )
@@ -217,10 +220,10 @@ def test_a_killed_run_is_failed_within_a_minute_and_what_waited_for_it_begins(ki
 def test_starts_that_are_killed_at_random_instants_are_followed_by_one_that_works(killing: Killing) -> None:
     print(f"seed {SEED}")
     for _ in range(TRIALS):
-        with killing.ledger.started("up", "--dagster-port", str(killing.pages.port)) as running:
+        with killing.ledger.started("up", *killing.ports) as running:
             time.sleep(killing.chance.uniform(0, 15))
             running.kill()
-        with killing.ledger.started("up", "--dagster-port", str(killing.pages.port)) as running:
+        with killing.ledger.started("up", *killing.ports) as running:
             killing.until(lambda running=running: running.says("Up."), 150, "a start that works by itself")
         killing.seen["starts"] += 1
         print(dict(killing.seen), flush=True)

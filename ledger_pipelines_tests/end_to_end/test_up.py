@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from html import unescape
 
 import psutil
 import pytest
+import requests
 
 from ledger_pipelines.destinations.cfo.transactions import CFO_SCHEMA
 from ledger_pipelines.store.database import Database
@@ -50,14 +53,19 @@ ACCRUAL_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
 
 @pytest.mark.timeout(240)
 def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_data(embedded: Ledger) -> None:
-    dagster_port, sandbox_port = free_ports(2)
+    dagster_port, sandbox_port, console_port = free_ports(3)
     pages = DagsterPages(dagster_port)
     ports = ("--dagster-port", str(dagster_port), "--sandbox-port", str(sandbox_port))
+    ports += ("--port", str(console_port))
     database = _database_of(embedded)
 
     with embedded.started("up", "--demo", *ports) as running:
         eventually(lambda: running.says("Ctrl-C stops everything."), seconds=150, what="the first start")
-        assert f"Dagster: http://127.0.0.1:{dagster_port}" in running.out
+        assert (
+            f"Up. Console: http://127.0.0.1:{console_port}\nDagster: http://127.0.0.1:{dagster_port}"
+            in running.out
+        )
+        _a_newcomer_is_in_with_one_click(f"http://127.0.0.1:{console_port}")
         assert f"http://127.0.0.1:{sandbox_port}" in running.out
         year = [
             month for (month,) in fetch(database, "SELECT DISTINCT month FROM billing_statements ORDER BY 1")
@@ -93,8 +101,9 @@ def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_d
 def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes_the_whole_year(
     embedded: Ledger,
 ) -> None:
-    dagster_port, sandbox_port = free_ports(2)
+    dagster_port, sandbox_port, console_port = free_ports(3)
     ports = ("--dagster-port", str(dagster_port), "--sandbox-port", str(sandbox_port))
+    ports += ("--port", str(console_port))
     database = _database_of(embedded)
     assert embedded("migrate").code == 0
     with embedded.started("up", "--demo", *ports) as running:
@@ -108,6 +117,16 @@ def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes
         # The sensor may hand something over at this moment; what was interrupted would stay.
         eventually(lambda: not _is_under_way(database), seconds=30, what="the end of every execution")
         _ctrl_c_leaves_nothing_behind(embedded, running)
+
+
+def _a_newcomer_is_in_with_one_click(console: str) -> None:
+    with requests.Session() as browser:
+        browser.headers["accept"] = "text/html"
+        page = browser.get(f"{console}/periods", timeout=20)
+        (link,) = [one for one in re.findall(r'href="([^"]+)"', page.text) if "user=clerk" in one]
+        shown = browser.get(page.url.partition("/login")[0] + "/" + unescape(link), timeout=20)
+        assert (shown.url, shown.status_code) == (f"{console}/periods", 200)
+        assert "clerk" in shown.text
 
 
 def _each_month_has_its_own_state(database: Database, year: list[date]) -> None:

@@ -90,11 +90,11 @@ def test_the_installed_wheel_migrates_syncs_and_closes_a_month(installed: Path, 
 
 @pytest.mark.timeout(240)
 def test_the_installed_wheel_comes_up_and_stops(installed: Path, tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port, console = free_ports(2)
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as out_stream, err.open("wb") as err_stream:
         process = subprocess.Popen(
-            [str(installed / "ledger"), "up", "--dagster-port", str(port)],
+            [str(installed / "ledger"), "up", "--dagster-port", str(port), "--port", str(console)],
             cwd=tmp_path,
             env=_environment(tmp_path),
             stdout=out_stream,

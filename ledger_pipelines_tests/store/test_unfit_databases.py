@@ -111,6 +111,7 @@ COMMANDS = [
     "cfo payments",
     "cohorts unpaid list",
     "up --dagster-port {port}",
+    "console --port {port}",
 ]
 
 

@@ -4,5 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-#: In the order in which paths are tried.
-ROUTERS: tuple[APIRouter, ...] = ()
+from ledger_pipelines.console.api import cfo as _cfo
+from ledger_pipelines.console.api import documents as _documents
+from ledger_pipelines.console.api import errors as _errors
+from ledger_pipelines.console.api import health as _health
+from ledger_pipelines.console.api import invoices as _invoices
+from ledger_pipelines.console.api import work as _work
+
+ROUTERS: tuple[APIRouter, ...] = (
+    _cfo.router,
+    _documents.router,
+    _errors.router,
+    _health.router,
+    _invoices.router,
+    _work.router,
+)

@@ -1,4 +1,4 @@
-"""`/cfo/mappings`: whose revenue an invoice is, and under which subcategory, edited with a preview."""
+"""`/cfo/mappings`: whose revenue an invoice is and under which subcategory, edited with a preview of the changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _Text = Annotated[str, Form(max_length=500)]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of a mapping as a form has it: which (none: a new one), its values as written, or its removal."""
+    """A change of one mapping as a form has it: which (none: a new one), its values as written, or its removal."""
 
     which: MappingTable
     position: str
@@ -122,7 +122,7 @@ def save_mapping(
 @router.post("/correct")
 def correct(request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk) -> Response:
     """Gives the transactions of open months the entities that the mappings say now, as a run."""
-    open_ = [one.month for one in preview_corrections(console.database) if not one.is_closed]
+    open_ = [one.group.month for one in preview_corrections(console.database) if not one.group.is_closed]
     if not open_:
         return back(request, "/cfo", did="nothing")
     try:

@@ -1,15 +1,32 @@
-"""`/periods`: each month's state, its figures, its checks, and what was done with it."""
+"""`/periods`: each month's state, its figures, its checks, what stands between it and closing, and closing itself."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse
+from typing import Annotated
+from uuid import UUID
 
-from ledger_pipelines.console.access import Clerk
+from fastapi import APIRouter, Form, Path, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from ledger_pipelines.console.access import Admin, Clerk
 from ledger_pipelines.console.context import ConsoleDep
+from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.listing import Heading, listed, read_state
-from ledger_pipelines.console.pages.rendering import page
+from ledger_pipelines.console.pages.rendering import page, with_query
+from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.months import (
+    add_months,
+    describe_months,
+    format_month,
+    month_of,
+    month_range,
+    parse_month,
+)
+from ledger_pipelines.runs.console_closing import begin_close, finish_close
+from ledger_pipelines.runs.starting import MONTH_CLOSE, start_job
 from ledger_pipelines.store.queries.month_overview import month_overviews
+from ledger_pipelines.store.queries.periods import changed_since_closed, read_checks, read_events
+from ledger_pipelines.workflows.closing import reopen, what_stands_against
 
 router = APIRouter()
 
@@ -21,12 +38,121 @@ HEADINGS = (
     Heading("failures", "Checks", line="what the checks of the month found last"),
     Heading("closed_at", "Closed"),
 )
+MonthField = Annotated[str, Form(max_length=10)]
+MonthPath = Annotated[str, Path(max_length=10)]
+RequestPath = Annotated[UUID, Path()]
 
 
 @router.get("/periods")
 def show_periods(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
-    """The months, the latest first."""
+    """The months, the latest first; closed ones that would differ now; and the last events."""
     with console.database.connect() as connection:
         months = month_overviews(connection)
+        differing = changed_since_closed(connection, [one.month for one in months if one.is_closed])
+        events = read_events(connection)
     state = read_state(request.query_params, HEADINGS, sort="-month")
-    return page(request, "periods.html", person, listing=listed(months, HEADINGS, state))
+    return page(
+        request,
+        "periods.html",
+        person,
+        listing=listed(months, HEADINGS, state),
+        differing=differing,
+        events=events,
+        said=request.query_params.get("said", "")[:300],
+        latest=add_months(month_of(console.today), -1),
+    )
+
+
+@router.get("/periods/{month}")
+def show_period(request: Request, console: ConsoleDep, person: Clerk, month: MonthPath) -> HTMLResponse:
+    """One month: what stands between it and closing, its checks, its events."""
+    asked = parse_month(month)
+    with console.database.connect() as connection:
+        found = [one for one in month_overviews(connection) if one.month == asked]
+        checks, events = read_checks(connection, asked), read_events(connection, asked)
+    if not found:
+        raise Refused(404, f"{format_month(asked)} is none of the ledger's months, or was never run.")
+    reasons = [] if found[0].is_closed else what_stands_against(console.database, [asked])
+    return page(
+        request,
+        "period.html",
+        person,
+        period=found[0],
+        reasons=reasons,
+        has_ended=asked < month_of(console.today),
+        checks=checks,
+        events=events,
+        said=request.query_params.get("said", "")[:300],
+    )
+
+
+@router.post("/periods/run")
+def run_months(
+    request: Request,
+    console: ConsoleDep,
+    dagster: DagsterDep,
+    person: Clerk,
+    month: MonthField,
+    until: MonthField = "",
+) -> Response:
+    """Has Dagster run a month, or all from it to another, both included."""
+    first = parse_month(month)
+    months = month_range(first, add_months(parse_month(until) if until.strip() else first, 1))
+    asked = start_job(console.database, dagster, MONTH_CLOSE, months, person=person.name, today=console.today)
+    named = describe_months(months)
+    said = f"{named} is being run." if asked.is_new else f"{named} was being run already: that run goes on."
+    if asked.request.ended_at is not None:
+        said = f"{named} was not run: {asked.request.message}"
+    return _back(request, "/periods", said)
+
+
+@router.post("/periods/close")
+def begin_closing(
+    request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk, month: MonthField
+) -> Response:
+    """Begins to close a month for good: a run checks it first."""
+    asked = begin_close(
+        console.database,
+        dagster,
+        [parse_month(month)],
+        settings=console.settings,
+        person=person.name,
+        today=console.today,
+    )
+    return _back(request, f"/periods/closing/{asked.request.id}")
+
+
+@router.get("/periods/closing/{request_id}")
+def show_closing(request: Request, person: Clerk, request_id: RequestPath) -> HTMLResponse:
+    """Waits for the run that checks the month; what it found is asked for by POST, because that may close it."""
+    return page(request, "closing.html", person, request_id=request_id, state=None)
+
+
+@router.post("/periods/closing/{request_id}")
+def go_on_closing(
+    request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk, request_id: RequestPath
+) -> HTMLResponse:
+    """Closes the month where its run has ended and nothing stands against it, or says how it stands."""
+    state = finish_close(console.database, dagster, request_id, settings=console.settings, person=person.name)
+    return page(request, "closing.html", person, request_id=request_id, state=state)
+
+
+@router.post("/periods/reopen")
+def reopen_period(
+    request: Request,
+    console: ConsoleDep,
+    person: Admin,
+    month: MonthField,
+    reason: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """Reopens a closed month, with a reason."""
+    asked = parse_month(month)
+    later = reopen(console.database, asked, person=person.name, reason=reason)
+    said = f"{format_month(asked)} is open."
+    if later:
+        said += f" Still closed: {describe_months(later)}."
+    return _back(request, f"/periods/{format_month(asked)}", said)
+
+
+def _back(request: Request, path: str, said: str | None = None) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{with_query(path, {'said': said})}", 303)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from http import HTTPStatus
 from importlib.metadata import version
@@ -102,6 +102,8 @@ def environment() -> jinja2.Environment:
         "month_words": lambda month: f"{month:%B %Y}",
         "money": format_money,
         "amount": amount,
+        "field": field,
+        "fixed": fixed,
         "number": number,
         "instant": instant,
         "counted": counted,
@@ -125,6 +127,22 @@ def number(value: Decimal | int | None, most: int = 4) -> str:
         return f"{value:,}"
     places = value.normalize().as_tuple().exponent
     return f"{value:,.{min(most, max(0, -places if isinstance(places, int) else 0))}f}"
+
+
+def fixed(value: Decimal, places: int = 2) -> str:
+    """A quantity of a column in which all have as many decimals, rounded half-up."""
+    return f"{value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,.{places}f}"
+
+
+def field(value: Any) -> Any:
+    """A record's field as people read it, whatever it is."""
+    if value is None or value == "":
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, date):
+        return instant(value)
+    return number(value, 6) if isinstance(value, (int, Decimal)) else value
 
 
 def instant(at: datetime | date | None) -> Markup:

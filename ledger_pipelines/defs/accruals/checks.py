@@ -14,13 +14,14 @@ from ledger_pipelines.accruals.history import begun_before_the_ledger
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
 from ledger_pipelines.months import add_months, describe_months, format_month
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.orchestration.closed_months import closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, Invariant, listing, month_check, rows_finding
 from ledger_pipelines.orchestration.partitions import first_partition
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.history import READ_BY_MONTH, unread_history
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.contract_names import named_contracts
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.workflows.step import Step
 
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR

@@ -14,11 +14,12 @@ from ledger_pipelines.billing import credits, invariants, unmatched
 from ledger_pipelines.closing.differences import difference
 from ledger_pipelines.columns import column, filter_rows, joined_text, positions, present, take
 from ledger_pipelines.money import minor_unit
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.orchestration.closed_months import closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, Invariant, month_check, rows_finding
 from ledger_pipelines.orchestration.partitions import first_partition
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import rows_of_months
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.store.queries.statements import read_billed_items
 from ledger_pipelines.workflows.billing import StatementRun
 from ledger_pipelines.workflows.step import Step

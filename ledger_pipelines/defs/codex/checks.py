@@ -9,11 +9,12 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.closing.snapshots import is_later_state
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.orchestration.closed_months import closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, listing, month_check
 from ledger_pipelines.store.copy import months_in
 from ledger_pipelines.store.integration_errors import is_ignored_in, open_messages
 from ledger_pipelines.store.months import rows_of_months
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
 from ledger_pipelines.tables.labels import describe_problems
 from ledger_pipelines.workflows.imports.codex import SNAPSHOTS

@@ -9,10 +9,11 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_month_finding
+from ledger_pipelines.orchestration.closed_months import closed_month_finding
 from ledger_pipelines.orchestration.findings import Finding, month_check, rows_finding
 from ledger_pipelines.store.journal import months_of_journal
 from ledger_pipelines.store.months import Change, rows_of_months
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.store.queries.sub_ledgers import items_that_do_not_add_up
 from ledger_pipelines.tables.general_ledger import LEDGER_AMOUNT
 from ledger_pipelines.workflows.general_ledger.sub_ledgers import CUSTOMER, SUPPLIER, SubLedgers, nobodys

@@ -9,10 +9,11 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED, closed_rows_finding
+from ledger_pipelines.orchestration.closed_months import closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, month_check, rows_finding
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.journal_totals import lines_of_unknown_accounts, totals_by_type
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.workflows.general_ledger.posting import Posted
 from ledger_pipelines.workflows.step import Step
 

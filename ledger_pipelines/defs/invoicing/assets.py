@@ -11,7 +11,6 @@ import dagster as dg
 from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, unmatched_clients
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY, closed_unchanged, completeness, described
 from ledger_pipelines.defs.invoicing.specs import import_spec
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED
 from ledger_pipelines.orchestration.findings import Finding
 from ledger_pipelines.orchestration.partitions import MONTHS
 from ledger_pipelines.orchestration.presentation import source_of
@@ -22,6 +21,7 @@ from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
 from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
 from ledger_pipelines.sources.holded.client import HoldedClient
 from ledger_pipelines.sources.notion.client import NotionClient
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.workflows.imports.fourgeeks import import_clients, import_service_periods
 from ledger_pipelines.workflows.imports.holded import import_documents, import_services
 from ledger_pipelines.workflows.imports.notion import import_pages

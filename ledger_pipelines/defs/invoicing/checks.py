@@ -17,10 +17,10 @@ from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
 from ledger_pipelines.invoicing.payments import describe_payment
 from ledger_pipelines.invoicing.unclaimed import describe
 from ledger_pipelines.months import format_month
-from ledger_pipelines.orchestration.closed_months import CLOSED_UNCHANGED
 from ledger_pipelines.orchestration.findings import Finding, listing, month_check
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.queries.invoices import misplaced_documents
+from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.tables.labels import named_records
 from ledger_pipelines.workflows.imports.holded import ImportedDocuments
 from ledger_pipelines.workflows.imports.outcome import Imported

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from ledger_pipelines.errors import ConflictError, LedgerError
 
@@ -67,6 +68,25 @@ def add_invoice(connection: psycopg.Connection, client: str, **values: Any) -> i
             "SELECT id FROM crypto_invoices WHERE invoice_number = %s", [values["invoice_number"]]
         ).fetchall()
     return int(number)
+
+
+def told_invoice(connection: psycopg.Connection, number: str) -> dict[str, Any] | None:
+    """What an invoice was told with, by column, and its client; None where there is none."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """SELECT i.invoice_number, c.name AS client_name, i.amount_usd, i.crypto_currency, i.crypto_network,
+                      i.crypto_amount, i.billing_period, i.description, i.issue_date, i.due_date
+               FROM crypto_invoices i JOIN crypto_clients c ON c.id = i.client_id WHERE i.invoice_number = %s""",
+            [number],
+        ).fetchone()
+
+
+def number_of(connection: psycopg.Connection, invoice_id: int) -> str | None:
+    """The number of a crypto invoice by its id; None where there is none."""
+    row = connection.execute(
+        "SELECT invoice_number FROM crypto_invoices WHERE id = %s", [invoice_id]
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def lock_invoice(connection: psycopg.Connection, number: str, currency: str) -> CryptoInvoice:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import psycopg
@@ -25,3 +27,18 @@ def engine_of(database: Database) -> sa.Engine:
     return sa.create_engine(
         "postgresql+psycopg://", creator=connect, pool_size=_KEPT, max_overflow=_MORE, pool_pre_ping=True
     )
+
+
+@contextmanager
+def pooled_connection(database: Database) -> Iterator[psycopg.Connection]:
+    """One of these connections as `Database.connect` makes them, in autocommit mode, without making a new one."""
+    pooled = engine_of(database).raw_connection()
+    connection = pooled.driver_connection
+    assert isinstance(connection, psycopg.Connection)  # noqa: S101 - `engine_of` makes no others
+    connection.autocommit = True
+    try:
+        yield connection
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
+        pooled.close()

@@ -32,22 +32,33 @@ def one_view(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def read_booked_hours(
-    connection: psycopg.Connection, closed: Sequence[date], so_far: Sequence[date], schema: pa.Schema
+    connection: psycopg.Connection,
+    closed: Sequence[date],
+    so_far: Sequence[date],
+    schema: pa.Schema,
+    *,
+    accounts: Sequence[str] | None = None,
 ) -> pa.Table:
     """What statements of these closed months billed of tickets, with each ticket's id and when it was created.
 
     `schema` names the columns of `ticket_hours` and, of the month's `tickets`, ticket_id and created_at. Only what
     can matter beside the tickets of the months `so_far`: hours of those tickets, all hours of the months themselves,
-    and hours of tickets of other months. Earlier years' other tickets are left where they are.
+    and hours of tickets of other months. Earlier years' other tickets are left where they are. Of all companies, or
+    of these `accounts`.
     """
-    if not closed:
+    if not closed or (accounts is not None and not accounts):
         return schema.empty_table()
+    of_these = (
+        sql.SQL("true")
+        if accounts is None
+        else sql.SQL("h.account_number IN ({})").format(sql.SQL(", ").join(map(sql.Literal, accounts)))
+    )
     months, recent = (sql.SQL(", ").join(map(sql.Literal, some)) for some in (closed, so_far))
     query = sql.SQL(
         "SELECT {columns} FROM ticket_hours h LEFT JOIN tickets t USING (month, account_number, ticket_number) "
         "WHERE month IN ({closed}) AND (month IN ({recent}) OR ticket_month IS NOT NULL OR ticket_number IN "
-        "(SELECT ticket_number FROM tickets WHERE month IN ({recent})))"
-    ).format(columns=select_list(schema), closed=months, recent=recent)
+        "(SELECT ticket_number FROM tickets WHERE month IN ({recent}))) AND {of_these}"
+    ).format(columns=select_list(schema), closed=months, recent=recent, of_these=of_these)
     return copy_out(connection, query, schema)
 
 

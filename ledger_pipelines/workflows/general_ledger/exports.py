@@ -54,6 +54,10 @@ def export_journal(database: Database, months: Sequence[date]) -> Export:
     return sheet("Journal", JOURNAL_COLUMNS, rows)
 
 
+#: By what people call them.
+EXPORTS = {"aging": export_aging, "trial-balance": export_trial_balance, "journal": export_journal}
+
+
 def _nothing(what: str, months: Sequence[date]) -> LedgerError:
     return LedgerError(
         f"There is no {what} in {describe_months(months)}: run `ledger close {format_month(months[0])}`."

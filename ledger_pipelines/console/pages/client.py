@@ -1,0 +1,209 @@
+"""`/client/{account}`: a company's statement of a month, and why each line is on it."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import groupby
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from starlette.background import BackgroundTask
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from ledger_pipelines.console.access import Clerk
+from ledger_pipelines.console.charts import stacked
+from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.exact import is_storable
+from ledger_pipelines.console.following import follow
+from ledger_pipelines.console.pages.rendering import is_partial, page
+from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.store.edits.history import EditFilter, list_edits
+from ledger_pipelines.store.queries.dashboard import LedgerMonth
+from ledger_pipelines.workflows.client import (
+    ClientStatement,
+    UnknownClientError,
+    add_one_off,
+    background,
+    charged_series,
+    client_statement,
+)
+from ledger_pipelines.workflows.dashboard import UnknownMonthError, months_of_ledger, shown_month
+from ledger_pipelines.workflows.explain import explain
+from ledger_pipelines.workflows.statement_changes import statement_changes
+
+router = APIRouter()
+
+_KINDS = {
+    "user": "People",
+    "asset": "Devices",
+    "hours": "Hours",
+    "backup": "Backup",
+    "custom": "Other charges",
+}
+
+
+@router.get("/client/{account}")
+def show_client(request: Request, account: str, console: ConsoleDep, person: Clerk) -> HTMLResponse:
+    """A company in a month, the latest with statements where none is asked for."""
+    months, shown = _months(request, console)
+    client = _client(console, account, shown)
+    return _page(request, console, person, months, shown, client)
+
+
+@router.get("/client/{account}/why")
+def show_why(request: Request, account: str, console: ConsoleDep, person: Clerk) -> HTMLResponse:
+    """What is behind a line of the statement."""
+    _, shown = _months(request, console)
+    client = _client(console, account, shown)
+    source = tuple(request.query_params.get(name, "") for name in ("source_type", "source_id"))
+    line = next((one for one in client.lines if (one["source_type"], one["source_id"]) == source), None)
+    if client.statement is None or line is None:
+        raise Refused(404, f"The statement of {account} for {format_month(shown.month)} has no such line.")
+    why = explain(console.database, client.statement, line)
+    template = "why_part.html" if is_partial(request) else "why.html"
+    return page(request, template, person, client=client, month=shown.month, why=why)
+
+
+@router.get("/client/{account}/changes")
+def show_changes(request: Request, account: str, console: ConsoleDep, person: Clerk) -> HTMLResponse:
+    """Why the total is another than in the month before."""
+    _, shown = _months(request, console)
+    client = _client(console, account, shown)
+    changes = statement_changes(console.database, account, shown.month, client.lines)
+    template = "changes_part.html" if is_partial(request) else "changes.html"
+    return page(request, template, person, client=client, month=shown.month, changes=changes)
+
+
+@router.post("/client/{account}/one-offs")
+def save_one_off(
+    request: Request,
+    account: str,
+    console: ConsoleDep,
+    dagster: DagsterDep,
+    person: Clerk,
+    name: Annotated[str, Form()] = "",
+    amount: Annotated[str, Form()] = "",
+    month: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Any:
+    """Charges something once in an open month, and shows it there; what cannot be is said beside the form."""
+    months = months_of_ledger(console.database)
+    given = {"name": name.strip(), "amount": amount.strip(), "month": month, "reason": reason.strip()}
+    shown = shown_month(months, None)
+    try:
+        shown = shown_month(months, month)
+        asked = _open_month(months, month)
+        client = _client(console, account, shown)
+        if not all(map(is_storable, given.values())):
+            raise LedgerError("A text has signs that no record can have: leave them out.")
+        if not given["name"] or not given["amount"]:
+            raise LedgerError("Say what is charged, and how much.")
+        saved = add_one_off(
+            console.database,
+            account,
+            asked,
+            given["name"],
+            given["amount"],
+            person=person.name,
+            reason=given["reason"] or None,
+        )
+    except Refused:
+        raise
+    except LedgerError as error:
+        if shown is None:
+            raise Refused(422, str(error)) from None
+        client = _client(console, account, shown)
+        return _page(request, console, person, months, shown, client, given=given, refusal=str(error))
+    root = request.scope.get("root_path", "")
+    number = f"&saved={saved.id}" if saved else ""
+    place = f"{root}/client/{quote(account, safe='')}?month={format_month(asked)}{number}"
+    return RedirectResponse(
+        place,
+        303,
+        headers={"Cache-Control": "no-store"},
+        background=BackgroundTask(follow, console, dagster, person.name),
+    )
+
+
+def _page(
+    request: Request,
+    console: Console,
+    person: Clerk,
+    months: list[LedgerMonth],
+    shown: LedgerMonth,
+    client: ClientStatement,
+    *,
+    given: dict[str, str] | None = None,
+    refusal: str = "",
+) -> HTMLResponse:
+    lines = sorted(client.lines, key=lambda line: list(_KINDS).index(line["kind"]))
+    parts = [(_KINDS[kind], list(some)) for kind, some in groupby(lines, key=lambda line: line["kind"])]
+    beside = background(console.database, client, shown.month)
+    charted, series = charged_series(beside.charged, shown.month)
+    chart = None
+    if len(charted) > 1:
+        title = f"What {client.name} was charged"
+        currency = beside.charged[-1].currency
+        chart = stacked(title, [format_month(one) for one in charted], series, currency)
+    return page(
+        request,
+        "client.html",
+        person,
+        status=422 if refusal else 200,
+        client=client,
+        beside=beside,
+        is_closed=shown.is_closed,
+        month=shown.month,
+        months=[one for one in months if one.month in client.months or one is shown],
+        open_months=[one.month for one in months if not one.is_closed],
+        parts=parts,
+        chart=chart,
+        saved=_saved(request, console, client.account_number),
+        given=given or {},
+        refusal=refusal,
+    )
+
+
+def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], LedgerMonth]:
+    months = months_of_ledger(console.database)
+    try:
+        shown = shown_month(months, request.query_params.get("month"))
+    except UnknownMonthError as error:
+        raise Refused(404, str(error)) from None
+    if shown is None:
+        raise Refused(404, "No month has statements yet: run one on /periods.")
+    return months, shown
+
+
+def _client(console: Console, account: str, shown: LedgerMonth | None) -> ClientStatement:
+    if shown is None:
+        raise Refused(404, "No month has statements yet: run one on /periods.")
+    if not is_storable(account):
+        raise Refused(404, "The ledger knows no such company.")
+    try:
+        return client_statement(console.database, console.settings, account, shown.month)
+    except UnknownClientError as error:
+        raise Refused(404, str(error)) from None
+
+
+def _open_month(months: list[LedgerMonth], text: str) -> date:
+    """The open month that a form names. Raises LedgerError for any other."""
+    asked = parse_month(text)
+    if any(one.month == asked and not one.is_closed for one in months):
+        return asked
+    raise LedgerError(f"{format_month(asked)} is not open: a charge is added to an open month of the ledger.")
+
+
+def _saved(request: Request, console: Console, account: str) -> Any:
+    """The edit that the address says was saved just now, if it is this company's."""
+    number = request.query_params.get("saved", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        return None
+    for edit in list_edits(console.database, EditFilter(account=account), limit=50):
+        if edit.id == int(number):
+            return edit
+    return None

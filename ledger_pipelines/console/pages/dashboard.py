@@ -1,0 +1,191 @@
+"""`/`: a month's statements, what they come to beside the month before, and what is missing of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from starlette.responses import HTMLResponse
+
+from ledger_pipelines.console.access import Clerk
+from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.listing import Heading, State, all_rows, fetch, read_state, searched
+from ledger_pipelines.console.pages.acting import back
+from ledger_pipelines.console.pages.rendering import page
+from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.exports.spreadsheets import Cell, Money, csv_text, write_workbook
+from ledger_pipelines.months import add_months, format_month
+from ledger_pipelines.runs.starting import MONTH_CLOSE, start_job
+from ledger_pipelines.store.queries.dashboard import (
+    EXPIRING,
+    CompanyFilter,
+    LedgerMonth,
+    companies_query,
+)
+from ledger_pipelines.workflows.dashboard import (
+    UnknownMonthError,
+    edited_since_run,
+    month_at_a_glance,
+    months_of_ledger,
+    shown_month,
+)
+
+router = APIRouter()
+
+HEADINGS = (
+    Heading("account_number", "Account"),
+    Heading("company_name", "Company"),
+    Heading("billing_plan", "Plan"),
+    Heading("contract_term", "Term"),
+    Heading("contract_end_date", "Ends", line="the last day of the contract"),
+    Heading("regular_users", "Users", is_number=True, line="people who are paid for"),
+    Heading("workstations", "WS", is_number=True, line="workstations"),
+    Heading("servers", "Servers", is_number=True),
+    Heading("vms", "VMs", is_number=True, line="virtual machines"),
+    Heading("terabytes", "TB", is_number=True, line="terabytes that are backed up"),
+    Heading(
+        "hours_used", "Hours", is_number=True, line="hours of tickets in the month, prepaid ones among them"
+    ),
+    Heading("total", "Total", is_number=True),
+    Heading("change", "Change", is_number=True, line="against the month before"),
+)
+_EXPORTED = (*(heading.label for heading in HEADINGS), "Currency")
+SHOWN = (
+    ("changed", "Total changed"),
+    ("expiring", f"Contract ends within {EXPIRING.days} days"),
+    ("ended", "Contract has ended"),
+    ("edited", "Edited since its run"),
+)
+
+
+@router.get("/")
+def show_dashboard(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
+    """A month, the latest with statements where none is asked for."""
+    months, shown = _months(request, console)
+    if shown is None:
+        return page(request, "dashboard.html", person, month=None)
+    glance = month_at_a_glance(console.database, shown)
+    state = _state(request, shown)
+    query = _query(shown, state, glance.edited)
+    return page(
+        request,
+        "dashboard.html",
+        person,
+        month=shown.month,
+        months=[one for one in months if one.has_statements or one is shown],
+        glance=glance,
+        listing=fetch(console.database, query, HEADINGS, state, query.selected_columns.account_number),
+        plans=[(plan, plan) for plan in glance.plans],
+        terms=[(term, term) for term in glance.terms],
+        choices=SHOWN,
+    )
+
+
+@router.post("/run")
+def run_month(
+    request: Request,
+    console: ConsoleDep,
+    dagster: DagsterDep,
+    person: Clerk,
+    month: Annotated[str, Form(max_length=10)],
+) -> Response:
+    """Has an open month read, billed and checked anew, and shows how that goes."""
+    try:
+        shown = shown_month(months_of_ledger(console.database), month)
+    except UnknownMonthError as error:
+        raise Refused(404, str(error)) from None
+    if shown is None or shown.is_closed:
+        raise Refused(409, f"{month} is closed, and its statements are final: reopen it first, on /periods.")
+    asked = start_job(
+        console.database, dagster, MONTH_CLOSE, [shown.month], person=person.name, today=console.today
+    )
+    return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
+
+
+@router.get("/dashboard.csv")
+def export_csv(request: Request, console: ConsoleDep, _: Clerk) -> Response:
+    """What the list shows, all pages of it, as CSV."""
+    name, rows = _exported(request, console)
+    return _download(csv_text(_EXPORTED, rows).encode(), f"{name}.csv", "text/csv; charset=utf-8")
+
+
+@router.get("/dashboard.xlsx")
+def export_xlsx(request: Request, console: ConsoleDep, _: Clerk) -> Response:
+    """What the list shows, all pages of it, as a workbook."""
+    name, rows = _exported(request, console)
+    quantities = [
+        place for place, heading in enumerate(HEADINGS) if heading.name in ("terabytes", "hours_used")
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "companies.xlsx"
+        write_workbook(path, "Companies", _EXPORTED, rows, quantities=quantities)
+        content = path.read_bytes()
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return _download(content, f"{name}.xlsx", kind)
+
+
+def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], LedgerMonth | None]:
+    """The ledger's months, and the one that the address names; it is refused where it is none of them."""
+    months = months_of_ledger(console.database)
+    try:
+        return months, shown_month(months, request.query_params.get("month"))
+    except UnknownMonthError as error:
+        raise Refused(404, str(error)) from None
+
+
+def _state(request: Request, shown: LedgerMonth) -> State:
+    kept = {"month": format_month(shown.month)}
+    return read_state(
+        request.query_params, HEADINGS, ("plan", "term", "show"), sort="company_name", kept=kept
+    )
+
+
+def _query(shown: LedgerMonth, state: State, edited: frozenset[str]) -> Any:
+    show = state.filters.get("show", "")
+    which = CompanyFilter(
+        plan=state.filters.get("plan", ""),
+        term=state.filters.get("term", ""),
+        is_expiring=show == "expiring",
+        has_ended=show == "ended",
+        is_changed=show == "changed",
+        only=edited if show == "edited" else None,
+    )
+    query = companies_query(shown.month, add_months(shown.month, -1), which)
+    columns = query.selected_columns
+    return query.where(searched(state, columns.account_number, columns.company_name))
+
+
+def _exported(request: Request, console: Console) -> tuple[str, Iterator[list[Cell]]]:
+    """The file's name without its ending, and the rows."""
+    _, shown = _months(request, console)
+    if shown is None:
+        raise Refused(404, "No month has statements yet.")
+    query = _query(shown, state := _state(request, shown), edited_since_run(console.database, shown.month))
+    rows = all_rows(console.database, query, state, query.selected_columns.account_number)
+    return f"companies-{format_month(shown.month)}", map(_cells, rows)
+
+
+def _cells(row: dict[str, Any]) -> list[Cell]:
+    amounts = ("total", "change")
+    cells: list[Cell] = [
+        Money(row[one.name], row["currency"]) if one.name in amounts else _plain(row[one.name])
+        for one in HEADINGS
+    ]
+    return [*cells, row["currency"]]
+
+
+def _plain(value: Any) -> Cell:
+    """Hours have no more places than they need."""
+    found: Cell = value.normalize() if isinstance(value, Decimal) else value
+    return found
+
+
+def _download(content: bytes, name: str, kind: str) -> Response:
+    return Response(
+        content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )

@@ -1,0 +1,41 @@
+"""Which months are open and which are closed, and which of them have a company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.engine import pooled_connection
+
+
+def month_states(database: Database) -> tuple[list[date], list[date]]:
+    """The open months and the closed ones, in order."""
+    with pooled_connection(database) as connection:
+        rows = connection.execute("SELECT month, status FROM ledger_periods ORDER BY month").fetchall()
+    return (
+        [month for month, status in rows if status != "closed"],
+        [month for month, status in rows if status == "closed"],
+    )
+
+
+def open_months_of(database: Database, account: str, *, most: int) -> list[date]:
+    """The latest open months in which the newest snapshots have the company, in order; at most so many."""
+    with pooled_connection(database) as connection:
+        rows = connection.execute(
+            """SELECT month FROM companies c WHERE account_number = %s AND NOT EXISTS
+               (SELECT FROM ledger_periods p WHERE p.month = c.month AND p.status = 'closed')
+               ORDER BY month DESC LIMIT %s""",
+            [account, most],
+        ).fetchall()
+    return sorted(month for (month,) in rows)
+
+
+def accounts_of_record(database: Database, table: str, record_id: int) -> Sequence[str]:
+    """The companies that a device (`assets`) or a person (`contacts`) stands under in any open month's snapshot."""
+    query = {
+        "assets": "SELECT DISTINCT account_number FROM assets WHERE id = %s ORDER BY 1",
+        "contacts": "SELECT DISTINCT account_number FROM contacts WHERE id = %s ORDER BY 1",
+    }[table]
+    with pooled_connection(database) as connection:
+        return [account for (account,) in connection.execute(query, [record_id]).fetchall()]

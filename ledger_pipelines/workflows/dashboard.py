@@ -1,0 +1,96 @@
+"""A month as the dashboard shows it: its statements beside those of the month before, and what is missing of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import add_months, describe_months, format_month, parse_month
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.queries.dashboard import (
+    CurrencyTotal,
+    LedgerMonth,
+    Obstacles,
+    Unbilled,
+    currency_totals,
+    expiring_contracts,
+    ledger_months,
+    obstacles,
+    plans_and_terms,
+    unbilled_companies,
+)
+from ledger_pipelines.workflows.statements import companies_edited_since_run
+
+
+class UnknownMonthError(LedgerError):
+    """The ledger has no such month."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthAtAGlance:
+    """A month with its totals by currency, what is missing, and what its list can be filtered by.
+
+    `edited` are the companies with an edit that their statement does not have yet.
+    """
+
+    month: date
+    is_closed: bool
+    totals: Sequence[CurrencyTotal]
+    unbilled: Sequence[Unbilled]
+    obstacles: Obstacles
+    expiring: int
+    edited: frozenset[str]
+    plans: Sequence[str]
+    terms: Sequence[str]
+
+    @property
+    def before(self) -> date:
+        """The month before, whether or not it has statements."""
+        return add_months(self.month, -1)
+
+
+def months_of_ledger(database: Database) -> list[LedgerMonth]:
+    """The ledger's months, the latest first."""
+    with pooled_connection(database) as connection:
+        return ledger_months(connection)
+
+
+def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth | None:
+    """The month that `text` (`YYYY-MM`) names, or without one the latest that has statements, None where none has.
+
+    Raises LedgerError where the text is no month, UnknownMonthError where it is none of these.
+    """
+    if not text:
+        return next((one for one in months if one.has_statements), None)
+    asked = parse_month(text)
+    for one in months:
+        if one.month == asked:
+            return one
+    known = describe_months(one.month for one in months) or "none"
+    raise UnknownMonthError(f"{format_month(asked)} is no month of the ledger, whose months are {known}.")
+
+
+def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
+    """What the dashboard says of a month."""
+    month, before = shown.month, add_months(shown.month, -1)
+    with pooled_connection(database) as connection:
+        plans, terms = plans_and_terms(connection, month)
+        return MonthAtAGlance(
+            month,
+            shown.is_closed,
+            currency_totals(connection, month, before),
+            unbilled_companies(connection, month, before),
+            obstacles(connection, month),
+            expiring_contracts(connection, month),
+            edited_since_run(database, month),
+            plans,
+            terms,
+        )
+
+
+def edited_since_run(database: Database, month: date) -> frozenset[str]:
+    """The companies of an open month whose stored statement an edit is not on yet."""
+    return companies_edited_since_run(database, [month])[month]

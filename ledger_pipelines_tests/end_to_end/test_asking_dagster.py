@@ -1,0 +1,165 @@
+"""What the console asks of a running Dagster: runs that end well, in the queue, and by being killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ledger_pipelines.runs.console_closing import begin_close, finish_close
+from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, wait_for
+from ledger_pipelines.runs.schedules import list_runs, list_schedules
+from ledger_pipelines.runs.starting import follow_edits, stop_run
+from ledger_pipelines.runs.webserver import DagsterRefusedError, Webserver
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines.store.queries.executions import ListedExecution
+from ledger_pipelines_tests.end_to_end.harness import eventually, fetch
+from ledger_pipelines_tests.end_to_end.running_up import Up, running_up
+
+pytestmark = pytest.mark.timeout(300)
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running_up(
+        server, "asking_dagster", tmp_path_factory.mktemp("asking"), "2025-01", school=True
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def webserver(up: Up) -> Webserver:
+    return Webserver(up.pages.url)
+
+
+def _services(up: Up, webserver: Webserver, month: date) -> AskedRun:
+    wanted = WantedRun(
+        job="import_steps", months=[month], person="ida", steps=["services"], assets=["services"]
+    )
+    return ask_for_run(up.database, webserver, wanted, today=TODAY)
+
+
+def _end(up: Up, webserver: Webserver, asked: AskedRun, seconds: float = 100) -> ListedExecution:
+    (found,) = wait_for(up.database, webserver, asked, until=time.monotonic() + seconds)
+    assert found.has_ended, found
+    return found
+
+
+def test_a_step_is_taken_over_by_its_run_once_however_often_it_is_asked_for(
+    up: Up, webserver: Webserver
+) -> None:
+    asked = _services(up, webserver, date(2025, 1, 1))
+    again = _services(up, webserver, date(2025, 1, 1))
+    assert (asked.is_new, again.is_new, again.executions) == (True, False, asked.executions)
+    found = _end(up, webserver, asked)
+    assert (found.status, found.error_message, found.person) == ("completed", None, "ida")
+    assert found.result is not None
+    assert found.result["services_processed"] > 0
+    assert up.steps(found.run_id or "") == [("services", "completed")]
+    run = eventually(lambda: _ended_run(webserver, found.run_id or ""), seconds=60, what="the run's end")
+    assert (run.person, run.tags["user"], run.months) == ("ida", "ida", [date(2025, 1, 1)])
+    lines = webserver.log(run.run_id).lines
+    assert any(line.kind == "STEP_SUCCESS" for line in lines)
+
+
+def _ended_run(webserver: Webserver, run_id: str):  # type: ignore[no-untyped-def]
+    run = webserver.run(run_id)
+    return run if run is not None and run.has_ended else None
+
+
+def test_a_run_that_is_stopped_in_the_queue_leaves_no_row_pending(up: Up, webserver: Webserver) -> None:
+    asked = _services(up, webserver, date(2025, 2, 1))
+    assert asked.request.run_id is not None
+    stop_run(webserver, asked.request.run_id)
+    found = _end(up, webserver, asked)
+    assert (found.status, found.started_at) == ("failed", None)
+    assert found.error_message == "The run was cancelled before this step began."
+    with pytest.raises(DagsterRefusedError, match="has ended already"):
+        stop_run(webserver, asked.request.run_id)
+
+
+def test_a_run_that_is_killed_at_its_step_ends_as_failed(up: Up, webserver: Webserver) -> None:
+    with up.database.connect(application_name="the test") as connection, connection.transaction():
+        connection.execute("LOCK TABLE services IN SHARE MODE")
+        asked = _services(up, webserver, date(2025, 3, 1))
+        eventually(up.waits_for_a_lock, seconds=90, what="the step's writing")
+        ((pid,),) = fetch(
+            up.database, "SELECT pid FROM run_processes WHERE run_id = %s", asked.request.run_id
+        )
+        os.kill(pid, signal.SIGKILL)
+        found = _end(up, webserver, asked)
+    assert found.status == "failed"
+    assert "killed" in (found.error_message or "")
+
+
+def test_edits_ask_for_one_run_that_waits(up: Up, webserver: Webserver) -> None:
+    months = [date(2025, 1, 1)]
+    (first,) = follow_edits(up.database, webserver, months, person="ida", today=TODAY)
+    (second,) = follow_edits(up.database, webserver, months, person="bo", today=TODAY)
+    assert second.request.id == first.request.id or second.request.request_key.startswith(
+        "month_close statements after"
+    )
+    assert first.request.run_id is not None
+    eventually(lambda: _ended_run(webserver, first.request.run_id or ""), seconds=100, what="the run's end")
+    assert up.steps(first.request.run_id) == [("billing", "completed")]
+
+
+def test_schedules_and_runs_are_told_in_words_and_switched(up: Up, webserver: Webserver) -> None:
+    schedules = {one.schedule.name: one for one in list_schedules(up.database, webserver)}
+    assert schedules["tickets_every_six_hours"].words == "every 6 hours, on the hour (UTC)"
+    assert schedules["month_close_monthly"].words == "on the 2nd of each month at 04:00 (UTC)"
+    assert not schedules["backup_daily"].schedule.is_on
+    webserver.start_schedule("backup_daily")
+    assert {one.name: one.is_on for one in webserver.schedules()}["backup_daily"]
+    webserver.stop_schedule("backup_daily")
+    assert not {one.name: one.is_on for one in webserver.schedules()}["backup_daily"]
+    webserver.stop_sensor("paid_invoices")
+    assert not {one.name: one.is_on for one in webserver.sensors()}["paid_invoices"]
+    webserver.start_sensor("paid_invoices")
+    assert {one.name: one.is_on for one in webserver.sensors()}["paid_invoices"]
+    runs = list_runs(up.database, webserver, job="month_close")
+    assert runs[-1].status == "SUCCESS"
+    assert (runs[-1].rows_changed or 0) > 0
+
+
+def test_what_dagster_does_not_have_is_refused_in_a_sentence(webserver: Webserver) -> None:
+    with pytest.raises(DagsterRefusedError, match="backup_hourly"):
+        webserver.stop_schedule("backup_hourly")
+    with pytest.raises(DagsterRefusedError):
+        webserver.launch("no_job", {})
+    with pytest.raises(DagsterRefusedError):
+        webserver.launch("month_close", {}, config={"codex": {"strange": 1}})
+    with pytest.raises(DagsterRefusedError):
+        webserver.terminate("7c2f7a0e-0000-4000-8000-000000000000")
+    assert webserver.run("7c2f7a0e-0000-4000-8000-000000000000") is None
+
+
+def test_a_month_is_closed_as_its_run_checked_it(
+    up: Up, webserver: Webserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in up.ledger.environment().items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.read(up.ledger.home)
+    asked = begin_close(
+        up.database, webserver, [date(2024, 1, 1)], settings=settings, person="ida", today=TODAY
+    )
+    assert (
+        finish_close(up.database, webserver, asked.request.id, settings=settings, person="ida").state
+        == "running"
+    )
+
+    def ended():  # type: ignore[no-untyped-def]
+        state = finish_close(up.database, webserver, asked.request.id, settings=settings, person="ida")
+        return None if state.state == "running" else state
+
+    state = eventually(ended, seconds=150, what="the end of the close", pause=1)
+    assert state.state in ("closed", "refused"), state
+    status = fetch(up.database, "SELECT status, closed_by FROM ledger_periods WHERE month = '2024-01-01'")
+    assert status == ([("closed", "ida")] if state.state == "closed" else [("open", None)]), state.message
+    assert state.message

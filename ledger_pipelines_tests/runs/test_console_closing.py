@@ -1,0 +1,153 @@
+"""Closing in the console: nothing closes but what its run checked, and whatever stands against it is said."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import uuid4
+
+import pytest
+
+from ledger_pipelines.errors import LedgerError, Problem
+from ledger_pipelines.runs import closing
+from ledger_pipelines.runs.console_closing import CloseState, begin_close, finish_close
+from ledger_pipelines.runs.requests import AskedRun
+from ledger_pipelines.settings import Settings
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.executions import recorded_execution
+from ledger_pipelines.store.integration_errors import record_problems
+from ledger_pipelines.store.queries.check_results import CheckResult, record_check_results
+from ledger_pipelines.store.writes import record_writes
+from ledger_pipelines.workflows.closing import what_stands_against
+from ledger_pipelines_tests.end_to_end.harness import fetch
+from ledger_pipelines_tests.runs.standing_in import StandIn
+
+TODAY = date(2026, 3, 15)
+MARCH = date(2025, 3, 1)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Codex alone is configured."""
+    for name in ("HOLDED_API_KEY", "FOURGEEKS_TOKEN", "NOTION_TOKEN", "NOTION_DATABASE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("CODEX_URL", "CORE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    return Settings()
+
+
+@pytest.fixture
+def dagster() -> StandIn:
+    return StandIn()
+
+
+def _begin(database: Database, dagster: StandIn, settings: Settings) -> AskedRun:
+    return begin_close(database, dagster, [MARCH], settings=settings, person="ida", today=TODAY)
+
+
+def _finish(database: Database, dagster: StandIn, settings: Settings, asked: AskedRun) -> CloseState:
+    return finish_close(database, dagster, asked.request.id, settings=settings, person="ida")
+
+
+def _execute(database: Database, step: str, error: str | None = None, run_id: str = "run-1") -> None:
+    try:
+        with recorded_execution(database, step, {"months": ["2025-03"], "dagster_run_id": run_id}):
+            if error is not None:
+                raise LedgerError(error)
+    except LedgerError:
+        return
+
+
+def _broken(database: Database, run_id: str, *, is_error: bool = True) -> None:
+    result = CheckResult(MARCH, "billing_statements", "adds_up", 2, is_error, "Two do not add up.")
+    with database.connect() as connection:
+        record_check_results(connection, [result], run_id=run_id)
+
+
+def _status(database: Database) -> list[tuple[str, str | None]]:
+    return fetch(database, "SELECT status, closed_by FROM ledger_periods WHERE month = '2025-03-01'")
+
+
+def test_a_month_closes_once_its_run_has_ended_well(
+    database: Database, dagster: StandIn, settings: Settings
+) -> None:
+    asked = _begin(database, dagster, settings)
+    assert _finish(database, dagster, settings, asked).state == "running"
+    assert dagster.asked[0]["config"] == {"codex": {"refresh_snapshots": False, "ask_for_undated": True}}
+    # A failing check of another run, a warning, and the CFO's step stand against nothing.
+    _broken(database, "another")
+    _broken(database, "run-1", is_error=False)
+    _execute(database, "billing")
+    _execute(database, "cfo-sync", "The CFO's database is away.")
+    dagster.become("run-1", "SUCCESS")
+    for _ in range(2):
+        state = _finish(database, dagster, settings, asked)
+        assert (state.state, state.reasons) == ("closed", []), state.message
+    assert _status(database) == [("closed", "ida")]
+    assert fetch(database, "SELECT action, person FROM ledger_period_events") == [("closed", "ida")]
+
+
+def test_what_the_run_found_keeps_the_month_open(
+    database: Database, dagster: StandIn, settings: Settings
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _broken(database, "run-1")
+    _execute(database, "billing", "No plan.")
+    with database.connect() as connection:
+        problem = Problem("codex", "read", "ticket", "T1", "It has no hours.", month="2025-03")
+        record_problems(connection, "codex", "read", [problem], months=[MARCH])
+    dagster.become("run-1", "FAILURE")
+    state = _finish(database, dagster, settings, asked)
+    assert state.state == "refused"
+    assert [(one.kind, one.message) for one in state.reasons] == [
+        ("step", "No plan."),
+        ("step", "Holded refused the key."),
+        ("invariant", "billing_statements breaks adds_up: 2025-03: Two do not add up."),
+        ("error", "It has no hours."),
+    ]
+    assert _status(database) in ([], [("open", None)])
+    assert [one.kind for one in what_stands_against(database, [MARCH])] == ["invariant", "error"]
+
+
+def test_a_run_that_failed_for_a_reason_in_no_table_closes_nothing(
+    database: Database, dagster: StandIn, settings: Settings
+) -> None:
+    for status in ("FAILURE", "CANCELED"):
+        asked = _begin(database, dagster, settings)
+        dagster.become(asked.request.run_id or "", status)
+        state = _finish(database, dagster, settings, asked)
+        assert (state.state, bool(state.message)) == ("refused", True)
+    assert _status(database) in ([], [("open", None)])
+
+
+def test_what_another_run_changed_meanwhile_is_not_closed(
+    database: Database, dagster: StandIn, settings: Settings
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing")
+    with database.connect() as connection:
+        connection.execute("INSERT INTO ledger_periods (month) VALUES (%s)", [MARCH])
+        record_writes(connection, "tickets", [MARCH], written_by="another")
+    dagster.become("run-1", "SUCCESS")
+    state = _finish(database, dagster, settings, asked)
+    assert (state.state, "another run changed tickets" in state.message) == ("refused", True)
+
+
+def test_a_month_whose_statements_lack_an_edit_is_not_closed(
+    database: Database, dagster: StandIn, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing")
+    dagster.become("run-1", "SUCCESS")
+    edited = {MARCH: frozenset({"620547"})}
+    monkeypatch.setattr(closing, "companies_edited_since_run", lambda *_: edited)
+    state = _finish(database, dagster, settings, asked)
+    assert (state.state, "of 620547 lacks what was edited" in state.message) == ("refused", True)
+
+
+def test_what_cannot_be_closed_is_not_begun(database: Database, dagster: StandIn, settings: Settings) -> None:
+    for month in (date(2026, 3, 1), date(2023, 12, 1)):
+        with pytest.raises(LedgerError):
+            begin_close(database, dagster, [month], settings=settings, person="ida", today=TODAY)
+    with pytest.raises(LedgerError, match="no such close"):
+        finish_close(database, dagster, uuid4(), settings=settings, person="ida")
+    assert dagster.asked == []
