@@ -38,8 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     _ledgers.router,
     _periods.router,
     _pullers.router,
-    _settings.router,
     _search.router,
+    _settings.router,
     _sign_in.router,
     _sync.router,
 )
