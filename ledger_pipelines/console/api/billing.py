@@ -12,7 +12,7 @@ import orjson
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ledger_pipelines.console.access import Reader, Writer
+from ledger_pipelines.console.access import Reader
 from ledger_pipelines.console.api.asked import Account, Month, number
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, Number, answer
@@ -219,7 +219,7 @@ def check_archived(console: ConsoleDep, _: Reader, account: Account, month: Mont
 
 
 @router.post("/api/bill/accept", status_code=409, response_model=None, responses=problems(401, 403, 409, 503))
-def accept(_: Writer) -> Response:
+def accept(_: Reader) -> Response:
     """Refused: months are closed, not bills."""
     raise Refused(409, "Bills are not accepted one by one: a month is closed as a whole, on /periods.")
 
