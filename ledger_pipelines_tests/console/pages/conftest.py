@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """A billed book that pages show: `book` for those that only read, `own_book` for those that also write."""
 
 from __future__ import annotations
@@ -25,10 +26,31 @@ def book(server: EmbeddedServer) -> Iterator[Database]:
     """Companies billed in three months of 2025, the first one closed: nobody writes to it."""
     with copied(server, server.database("template_ledger")) as database:
         fill(database)
+=======
+"""A billed book behind a console, made once for each worker and copied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
+from ledger_pipelines_tests.runs.standing_in import StandIn
+
+
+@pytest.fixture(scope="session")
+def filled(server: EmbeddedServer) -> Iterator[Database]:
+    """The book as it is billed, to be copied."""
+    with a_book(server) as database:
+>>>>>>> pages2
         yield database
 
 
 @pytest.fixture
+<<<<<<< HEAD
 def own_book(server: EmbeddedServer, book: Database) -> Iterator[Database]:
     """The same, for one test alone."""
     with copied(server, book) as database:
@@ -52,3 +74,9 @@ def asking(dagster: StandIn) -> Asking:
         return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
 
     return client
+=======
+def book(server: EmbeddedServer, filled: Database) -> Iterator[tuple[Database, StandIn, Clients]]:
+    """A copy of it, its Dagster, and clients by permission."""
+    with console_on(server, filled) as made:
+        yield made
+>>>>>>> pages2
