@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """A billed book that pages show: `book` for those that only read, `own_book` for those that also write."""
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
+from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
 from ledger_pipelines_tests.runs.standing_in import StandIn
 from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
@@ -26,31 +26,10 @@ def book(server: EmbeddedServer) -> Iterator[Database]:
     """Companies billed in three months of 2025, the first one closed: nobody writes to it."""
     with copied(server, server.database("template_ledger")) as database:
         fill(database)
-=======
-"""A billed book behind a console, made once for each worker and copied for each test."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-import pytest
-
-from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
-from ledger_pipelines_tests.runs.standing_in import StandIn
-
-
-@pytest.fixture(scope="session")
-def filled(server: EmbeddedServer) -> Iterator[Database]:
-    """The book as it is billed, to be copied."""
-    with a_book(server) as database:
->>>>>>> pages2
         yield database
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def own_book(server: EmbeddedServer, book: Database) -> Iterator[Database]:
     """The same, for one test alone."""
     with copied(server, book) as database:
@@ -74,9 +53,17 @@ def asking(dagster: StandIn) -> Asking:
         return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
 
     return client
-=======
-def book(server: EmbeddedServer, filled: Database) -> Iterator[tuple[Database, StandIn, Clients]]:
+
+
+@pytest.fixture(scope="session")
+def edited_book(server: EmbeddedServer) -> Iterator[Database]:
+    """A book as it is billed, with everything that people edit, to be copied."""
+    with a_book(server) as database:
+        yield database
+
+
+@pytest.fixture
+def editing(server: EmbeddedServer, edited_book: Database) -> Iterator[tuple[Database, StandIn, Clients]]:
     """A copy of it, its Dagster, and clients by permission."""
-    with console_on(server, filled) as made:
+    with console_on(server, edited_book) as made:
         yield made
->>>>>>> pages2
