@@ -23,7 +23,8 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import Series, constant, mapped, place_among, records_of, trimmed
 from ledger_pipelines.money import RATE
 
-_INACTIVE = "inactive"
+#: The plan, in any case, of companies that are billed nothing.
+INACTIVE = "inactive"
 _TERMS = [
     *KEY,
     *("company_name", "billing_plan", "contract_term", "support_level"),
@@ -59,7 +60,7 @@ def agree_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, l
     plans, choices = plans_of(inputs.frame("plans"), inputs.frame("billing_plans"), months)
     companies = _with_plan_keys(inputs, months).merge(plans, on=PLAN_KEY, how="left", indicator="plan")
     has_account = trimmed(companies["account_number"]).notna()
-    is_inactive = (companies["plan_name"].str.casefold() == _INACTIVE).fillna(False)
+    is_inactive = (companies["plan_name"].str.casefold() == INACTIVE).fillna(False)
     has_plan = companies["plan"] == "both"
     unbilled = companies[~is_inactive & ~(has_account & has_plan)]
     problems = [

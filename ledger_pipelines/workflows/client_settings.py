@@ -203,10 +203,10 @@ def features_of_plan(
     with pooled_connection(database) as connection:
         terms = codex_features(connection, month, plan)
     of_term = [one for one in terms if normalise_term(one[0]) == term] or terms
-    return (_texts(of_term[0][1]), _texts(of_term[0][2])) if of_term else ({}, {})
+    return (texts_by_name(of_term[0][1]), texts_by_name(of_term[0][2])) if of_term else ({}, {})
 
 
-def _texts(text: str | None) -> dict[str, str]:
+def texts_by_name(text: str | None) -> dict[str, str]:
     """Texts by name from Codex's JSON; none where it is no object."""
     try:
         found = json.loads(text or "{}")

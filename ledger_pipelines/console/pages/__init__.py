@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ledger_pipelines.console.pages import accruals as _accruals
+from ledger_pipelines.console.pages import admin_features as _admin_features
+from ledger_pipelines.console.pages import admin_plans as _admin_plans
 from ledger_pipelines.console.pages import cfo as _cfo
 from ledger_pipelines.console.pages import cfo_mappings as _cfo_mappings
 from ledger_pipelines.console.pages import client as _client
@@ -23,6 +25,8 @@ from ledger_pipelines.console.pages import sync as _sync
 
 ROUTERS: tuple[APIRouter, ...] = (
     _accruals.router,
+    _admin_features.router,
+    _admin_plans.router,
     _cfo.router,
     _cfo_mappings.router,
     _client.router,
@@ -34,8 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     _ledgers.router,
     _periods.router,
     _pullers.router,
-    _settings.router,
     _search.router,
+    _settings.router,
     _sign_in.router,
     _sync.router,
 )

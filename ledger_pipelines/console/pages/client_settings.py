@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -18,22 +17,20 @@ from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.pages import previews
 from ledger_pipelines.console.pages.client_lists import device_list, people_list
+from ledger_pipelines.console.pages.edit_actions import EditPage, act
 from ledger_pipelines.console.pages.edit_forms import (
     MONTHS_NAMED,
     EditForm,
-    change_of,
     month_text,
     parsed_month,
     row_fields,
-    row_of,
-    with_sent,
 )
 from ledger_pipelines.console.pages.edit_words import told_changes, told_row
 from ledger_pipelines.console.pages.forms import FormDep, Submitted
-from ledger_pipelines.console.pages.rendering import is_partial, page, part
-from ledger_pipelines.console.pages.saving import back_to, saved_of
+from ledger_pipelines.console.pages.rendering import page
+from ledger_pipelines.console.pages.saving import saved_of
 from ledger_pipelines.console.problems import Refused
-from ledger_pipelines.errors import ConflictError, LedgerError
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, unbroken_spans
 from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import list_rows
@@ -95,37 +92,19 @@ def edit_settings(
     if kind not in KINDS:
         raise Refused(404, f"There is nothing called {kind[:40]!r} to edit.")
     settings = _settings(console, account)
-    before = last_edit_id(console.database)
-    shown: EditForm | None = None
     try:
         shown = _form(console, settings, kind, form)
-        change = change_of(shown.editable, shown.names, shown.fields, form)
-        _refuse_others_record(console, settings, kind, form["name"])
-        if form["do"].startswith("preview"):
-            is_removal = form["do"] == "preview-removal"
-            row = row_of(shown.editable, shown.names, form)
-            proposal = row.removal(console.database) if is_removal else change.proposal(console.database)
-            proposals = [proposal] if is_removal or change.fields else []
-            previewed = previews.of_company(console, account, proposals)
-            return _previewed(request, console, person, settings, _as_sent(shown, form), previewed)
-        by = form.editor(person)
-        if form["do"] == "remove":
-            row_of(shown.editable, shown.names, form).remove(console.database, by)
-        elif change.fields:
-            change.save(console.database, by)
     except LedgerError as error:
-        is_stale = isinstance(error, ConflictError)
-        if shown is None:
-            raise Refused(422, str(error)) from None
-        failed = replace(_as_sent(shown, form, is_stale=is_stale), problem=str(error))
-        if is_partial(request):
-            return part(request, "edit_preview.html", person, form=failed, currency=console.settings.currency)
-        return _page(request, console, person, settings, failed, status=409 if is_stale else 422)
+        raise Refused(422, str(error)) from None
     part_name = _PARTS.get(kind)
-    chosen = {} if part_name is None else {"part": part_name}
-    return back_to(
-        request, console, dagster, person, f"/client/{quote(account, safe='')}/settings", before, **chosen
+    page_of = EditPage(
+        preview=lambda proposals: previews.of_company(console, account, proposals),
+        show=lambda one, status: _page(request, console, person, settings, one, status=status),
+        path=f"/client/{quote(account, safe='')}/settings",
+        query={} if part_name is None else {"part": part_name},
+        refuse=lambda _: _refuse_others_record(console, settings, kind, form["name"]),
     )
+    return act(request, console, dagster, person, form, shown, page_of)
 
 
 def _settings(console: Console, account: str) -> ClientSettings:
@@ -173,17 +152,6 @@ def _proposed(console: Console, kind: str, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def _as_sent(shown: EditForm, form: Submitted, *, is_stale: bool = False) -> EditForm:
-    """The form as its person sent it; the edits that they have seen are those of then, or of now where they were told."""
-    return replace(
-        shown,
-        fields=with_sent(shown.fields, form, is_stale=is_stale),
-        from_month=form["from_month"],
-        reason=form["reason"],
-        seen=shown.seen if is_stale else form.number("seen") or 0,
-    )
-
-
 def _refuse_others_record(console: Console, settings: ClientSettings, kind: str, name: str) -> None:
     table = _SNAPSHOTS.get(kind)
     if table is None:
@@ -195,21 +163,6 @@ def _refuse_others_record(console: Console, settings: ClientSettings, kind: str,
             raise LedgerError(
                 f"The newest snapshot of {settings.company.account_number} has no {kind} {name!r}."
             )
-
-
-def _previewed(
-    request: Request,
-    console: Console,
-    person: Person,
-    settings: ClientSettings,
-    form: EditForm,
-    previewed: previews.Previewed,
-) -> HTMLResponse:
-    """The preview: alone where it is put beside the form, else with the whole page."""
-    shown = replace(form, previewed=previewed)
-    if is_partial(request):
-        return part(request, "edit_preview.html", person, form=shown, currency=console.settings.currency)
-    return _page(request, console, person, settings, shown)
 
 
 def _page(

@@ -1,16 +1,39 @@
-"""What the pages' tests share: a stand-in of Dagster behind the console, and the books as they are."""
+"""A billed book that pages show: `book` for those that only read, `own_book` for those that also write."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from psycopg import sql
 from starlette.testclient import TestClient
 
+from ledger_pipelines.console.app import create_app
+from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.dagster import dagster_of
+from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
 from ledger_pipelines_tests.console.pages.dagster import Scheduler
+from ledger_pipelines_tests.console.pages.looking import beside
+from ledger_pipelines_tests.workflows.billed_books import copied, fill
+
+Asking = Callable[[Database, str], TestClient]
+
+
+@pytest.fixture(scope="session")
+def book(server: EmbeddedServer) -> Iterator[Database]:
+    """Companies billed in three months of 2025, the first one closed: nobody writes to it."""
+    with copied(server, server.database("template_ledger")) as database:
+        fill(database)
+        yield database
+
+
+@pytest.fixture
+def own_book(server: EmbeddedServer, book: Database) -> Iterator[Database]:
+    """The same, for one test alone."""
+    with copied(server, book) as database:
+        yield database
 
 
 @pytest.fixture
@@ -31,23 +54,14 @@ def admin(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> 
     return beside(client_of("admin"), dagster)
 
 
-def beside(client: TestClient, dagster: Scheduler) -> TestClient:
-    """The client, whose console asks this Dagster."""
-    client.app.dependency_overrides[dagster_of] = lambda: dagster  # type: ignore[attr-defined]
+@pytest.fixture
+def asking(dagster: Scheduler) -> Asking:
+    """Gives a client that asks a console on a database, with a permission."""
+
+    def client(database: Database, permission: str = "billing") -> TestClient:
+        app = create_app(Console(Settings(), database, KnownPeople(), now=lambda: NOW))
+        app.dependency_overrides[dagster_of] = lambda: dagster
+        headers = {"Authorization": f"Bearer {permission}", "Accept": "text/html"}
+        return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
+
     return client
-
-
-def all_rows(database: Database) -> dict[str, str | None]:
-    """A digest of each table's rows, to see that nothing was written."""
-    with database.connect() as connection:
-        names = connection.execute(
-            """SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
-               AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1"""
-        ).fetchall()
-        each = [
-            sql.SQL("SELECT {}, md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {} t").format(
-                sql.Literal(name), sql.Identifier(name)
-            )
-            for (name,) in names
-        ]
-        return dict(connection.execute(sql.SQL(" UNION ALL ").join(each)).fetchall())

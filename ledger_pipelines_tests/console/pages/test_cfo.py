@@ -15,8 +15,8 @@ from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.workflows.cfo.sync import correct_months
 from ledger_pipelines_tests.cfo_sync.building import DELTA, Books
-from ledger_pipelines_tests.console.pages.conftest import all_rows, beside
 from ledger_pipelines_tests.console.pages.dagster import AWAY, Scheduler
+from ledger_pipelines_tests.console.pages.looking import all_rows, beside
 
 HOSTILE = "<script>alert(1)</script>"
 MAPPING = {

@@ -17,8 +17,8 @@ from ledger_pipelines.runs.webserver import LogLine
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import recorded_execution
-from ledger_pipelines_tests.console.pages.conftest import all_rows, beside
 from ledger_pipelines_tests.console.pages.dagster import AWAY, Scheduler
+from ledger_pipelines_tests.console.pages.looking import all_rows, beside
 
 HOSTILE = "<script>alert(1)</script>"
 POSTS = (

@@ -12,8 +12,8 @@ from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines_tests.console.pages.conftest import all_rows, beside
 from ledger_pipelines_tests.console.pages.dagster import AWAY, Scheduler
+from ledger_pipelines_tests.console.pages.looking import all_rows, beside
 
 SECRET = "s3cr3t-s3cr3t"
 HOSTILE = "<script>alert(1)</script>"

@@ -15,8 +15,8 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import recorded_execution
 from ledger_pipelines.workflows.run_tags import REQUEST_TAG
-from ledger_pipelines_tests.console.pages.conftest import all_rows, beside
 from ledger_pipelines_tests.console.pages.dagster import AWAY, Scheduler
+from ledger_pipelines_tests.console.pages.looking import all_rows, beside
 
 HOSTILE = "<script>alert(1)</script>"
 RANGE = {"from_step": "services", "start": "2025-03", "end": "2025-07"}
