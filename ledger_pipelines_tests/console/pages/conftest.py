@@ -14,8 +14,13 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
+<<<<<<< HEAD
 from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
 from ledger_pipelines_tests.runs.standing_in import StandIn
+=======
+from ledger_pipelines_tests.console.pages.dagster import Scheduler
+from ledger_pipelines_tests.console.pages.looking import beside
+>>>>>>> pages3
 from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
 Asking = Callable[[Database, str], TestClient]
@@ -37,13 +42,25 @@ def own_book(server: EmbeddedServer, book: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def dagster() -> StandIn:
-    """Dagster, as far as launching goes."""
-    return StandIn()
+def dagster() -> Scheduler:
+    """A Dagster with nothing in its queue."""
+    return Scheduler()
 
 
 @pytest.fixture
-def asking(dagster: StandIn) -> Asking:
+def clerk(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> TestClient:
+    """Somebody of billing, in front of a console beside this Dagster."""
+    return beside(client_of("billing"), dagster)
+
+
+@pytest.fixture
+def admin(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> TestClient:
+    """An admin, in front of a console beside this Dagster."""
+    return beside(client_of("admin"), dagster)
+
+
+@pytest.fixture
+def asking(dagster: Scheduler) -> Asking:
     """Gives a client that asks a console on a database, with a permission."""
 
     def client(database: Database, permission: str = "billing") -> TestClient:
