@@ -14,13 +14,10 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
-<<<<<<< HEAD
-from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
-from ledger_pipelines_tests.runs.standing_in import StandIn
-=======
 from ledger_pipelines_tests.console.pages.dagster import Scheduler
+from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
 from ledger_pipelines_tests.console.pages.looking import beside
->>>>>>> pages3
+from ledger_pipelines_tests.runs.standing_in import StandIn
 from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
 Asking = Callable[[Database, str], TestClient]
