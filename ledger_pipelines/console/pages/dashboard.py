@@ -34,6 +34,7 @@ from ledger_pipelines.workflows.dashboard import (
     months_of_ledger,
     shown_month,
 )
+from ledger_pipelines.workflows.documents import PART
 
 router = APIRouter()
 
@@ -83,6 +84,7 @@ def show_dashboard(request: Request, console: ConsoleDep, person: Clerk) -> HTML
         plans=[(plan, plan) for plan in glance.plans],
         terms=[(term, term) for term in glance.terms],
         choices=SHOWN,
+        pdf_parts=-(-sum(one.statements for one in glance.totals) // PART),
     )
 
 

@@ -183,6 +183,7 @@ def test_a_page_stays_small_with_many_companies(own_book: Database, asking: Aski
     accounts = listed_accounts(first.text)
     assert len(accounts) == 100
     assert "of 2,003" in first.text
+    assert "of 21</label>" in first.text
     assert set(accounts).isdisjoint(listed_accounts(asked.get("/?sort=account_number&page=2").text))
 
 
