@@ -154,7 +154,7 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
 
 def _no_longer_counting(database: Database, editable: Editable, row: Row) -> Iterator[str]:
     """What the row before sets and a new one does not: from its month on it holds alone and whole."""
-    since = row["from_month"]
+    since = row.get("from_month")
     if since is None:
         return
     named = {name: row[name] for name in editable.key}

@@ -22,8 +22,7 @@ from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import list_rows
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.tables import FEATURES, OVERRIDES, PLANS, Editable
-from ledger_pipelines.store.queries.plan_use import CompanyOnPlan, companies_on_plans
-from ledger_pipelines.store.snapshots import newest_snapshot
+from ledger_pipelines.store.queries.plan_use import CompanyOnPlan, companies_on_plans, newest_plans
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.client_settings import texts_by_name
@@ -62,7 +61,7 @@ class PlanTerm:
 def plan_terms(database: Database, today: date) -> list[PlanTerm]:
     """Every plan in every term that it is in, by name and term; also those that only companies name."""
     with pooled_connection(database) as connection:
-        month = newest_snapshot(connection, "plans") or newest_snapshot(connection, "companies")
+        month = newest_plans(connection)
         plans = (
             SCHEMAS["plans"].empty_table()
             if month is None
@@ -150,7 +149,7 @@ def feature_use(database: Database) -> dict[tuple[str, str], FeatureUse]:
             companies.setdefault((row["feature_type"], row["value"]), []).append(row["account_number"])
     plans: dict[tuple[str, str], list[str]] = {}
     with pooled_connection(database) as connection:
-        month = newest_snapshot(connection, "plans")
+        month = newest_plans(connection)
         rows = connection.execute(
             "SELECT DISTINCT btrim(plan_name), features FROM plans WHERE month = %s ORDER BY 1", [month]
         ).fetchall()

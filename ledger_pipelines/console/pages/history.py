@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
@@ -126,7 +127,7 @@ def _path_back(asked: str) -> str:
     """Where to go after putting back: a client's settings, else the history. Never out of the console."""
     parts = asked.split("/")
     is_settings = len(parts) == 4 and parts[:2] == ["", "client"] and parts[3] == "settings"
-    return asked if is_settings and parts[2].isalnum() else "/history"
+    return f"/client/{quote(parts[2], safe='')}/settings" if is_settings and parts[2] else "/history"
 
 
 def _edit_page(

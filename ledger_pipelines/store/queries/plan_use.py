@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import psycopg
 
@@ -16,6 +17,12 @@ class CompanyOnPlan:
     plan: str
     term: str | None
     is_override: bool
+
+
+def newest_plans(connection: psycopg.Connection) -> date | None:
+    """The latest month that has plans of Codex; None where none has."""
+    row = connection.execute("SELECT max(month) FROM plans").fetchone()
+    return None if row is None else row[0]
 
 
 def companies_on_plans(connection: psycopg.Connection) -> list[CompanyOnPlan]:

@@ -14,6 +14,9 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
+from ledger_pipelines_tests.console.pages.dagster import Scheduler
+from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
+from ledger_pipelines_tests.console.pages.looking import beside
 from ledger_pipelines_tests.runs.standing_in import StandIn
 from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
@@ -36,13 +39,25 @@ def own_book(server: EmbeddedServer, book: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def dagster() -> StandIn:
-    """Dagster, as far as launching goes."""
-    return StandIn()
+def dagster() -> Scheduler:
+    """A Dagster with nothing in its queue."""
+    return Scheduler()
 
 
 @pytest.fixture
-def asking(dagster: StandIn) -> Asking:
+def clerk(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> TestClient:
+    """Somebody of billing, in front of a console beside this Dagster."""
+    return beside(client_of("billing"), dagster)
+
+
+@pytest.fixture
+def admin(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> TestClient:
+    """An admin, in front of a console beside this Dagster."""
+    return beside(client_of("admin"), dagster)
+
+
+@pytest.fixture
+def asking(dagster: Scheduler) -> Asking:
     """Gives a client that asks a console on a database, with a permission."""
 
     def client(database: Database, permission: str = "billing") -> TestClient:
@@ -52,3 +67,17 @@ def asking(dagster: StandIn) -> Asking:
         return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
 
     return client
+
+
+@pytest.fixture(scope="session")
+def edited_book(server: EmbeddedServer) -> Iterator[Database]:
+    """A book as it is billed, with everything that people edit, to be copied."""
+    with a_book(server) as database:
+        yield database
+
+
+@pytest.fixture
+def editing(server: EmbeddedServer, edited_book: Database) -> Iterator[tuple[Database, StandIn, Clients]]:
+    """A copy of it, its Dagster, and clients by permission."""
+    with console_on(server, edited_book) as made:
+        yield made
