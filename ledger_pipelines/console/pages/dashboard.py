@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse
 
+from ledger_pipelines.closing.readiness import Reason
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.listing import Heading, State, all_rows, fetch, read_state, searched
@@ -24,6 +26,7 @@ from ledger_pipelines.store.queries.dashboard import (
     LedgerMonth,
     companies_query,
 )
+from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.dashboard import (
     UnknownMonthError,
     edited_since_run,
@@ -81,8 +84,16 @@ def show_dashboard(request: Request, console: ConsoleDep, person: Clerk) -> HTML
         plans=[(plan, plan) for plan in glance.plans],
         terms=[(term, term) for term in glance.terms],
         choices=SHOWN,
+        reasons=_kinds(glance.reasons),
         pdf_parts=-(-sum(one.statements for one in glance.totals) // PART),
     )
+
+
+def _kinds(reasons: Sequence[Reason]) -> str:
+    """How many reasons there are of each kind: `3 open errors, 1 failed check`."""
+    names = {"error": "open error", "invariant": "failed check", "step": "failed step", "month": "matter"}
+    counts: Counter[str] = Counter(reason.kind for reason in reasons)
+    return ", ".join(counted(counts[kind], name) for kind, name in names.items() if counts[kind])
 
 
 @router.get("/dashboard.csv")
