@@ -8,18 +8,22 @@ from ledger_pipelines.console.context import Console
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.runs.starting import draft_months, follow_edits
 from ledger_pipelines.runs.webserver import Webserver
+from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 _LOG = logging.getLogger(__name__)
 
 
 def follow(console: Console, dagster: Webserver, person: str) -> None:
-    """Asks Dagster for the statements of the open months; to be called after the answer is sent, for it may take seconds.
+    """Asks Dagster for the statements of the open months that an edit is not on yet.
 
+    To be called after the answer is sent, for it may take seconds.
     Where Dagster is away the edit is saved all the same, and the dashboard marks whose statement waits for the next run.
     """
     try:
         months = draft_months(console.database)
-        if months:
-            follow_edits(console.database, dagster, months, person=person, today=console.today)
+        edited = companies_edited_since_run(console.database, months)
+        waiting = [month for month in months if edited[month]]
+        if waiting:
+            follow_edits(console.database, dagster, waiting, person=person, today=console.today)
     except LedgerError as error:
         _LOG.warning("The statements do not follow an edit of %s yet: %s", person, error)

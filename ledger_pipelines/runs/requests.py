@@ -9,7 +9,13 @@ from uuid import UUID
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, refuse_strange_months
-from ledger_pipelines.runs.webserver import DagsterAwayError, DagsterRun, DagsterSilentError, Webserver
+from ledger_pipelines.runs.webserver import (
+    DagsterAwayError,
+    DagsterRefusedError,
+    DagsterRun,
+    DagsterSilentError,
+    Webserver,
+)
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import fail_abandoned
 from ledger_pipelines.store.migrations import read_first_month
@@ -102,7 +108,7 @@ def settle(database: Database, webserver: Webserver, requests: Sequence[RunReque
             end_requests(
                 connection, lambda one: _state_of(webserver, one), now=datetime.now(UTC), requests=requests
             )
-        except DagsterAwayError:
+        except (DagsterAwayError, DagsterRefusedError):
             return
 
 

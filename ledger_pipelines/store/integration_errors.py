@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -120,40 +120,6 @@ def resolve_error(connection: psycopg.Connection, error_id: int, note: str) -> s
         error_id,
         note,
     )
-
-
-Decision = Literal["resolve", "ignore", "heed"]
-_DECISIONS: dict[Decision, LiteralString] = {
-    "resolve": """UPDATE integration_errors SET is_resolved = true, resolved_at = now(), resolution_notes = %(note)s
-                  WHERE id = ANY (%(ids)s) AND NOT is_resolved""",
-    "ignore": """UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = %(note)s
-                 WHERE id = ANY (%(ids)s) AND NOT is_ignored""",
-    "heed": """UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL
-               WHERE id = ANY (%(ids)s) AND is_ignored""",
-}
-
-
-def decide_errors(
-    connection: psycopg.Connection, ids: Sequence[int], decision: Decision, note: str, *, person: str
-) -> int:
-    """Resolves, ignores or heeds these errors, all or none; how many were not so before.
-
-    The note is kept with who wrote it. Raises LedgerError where a note is missing, or an id is none.
-    """
-    if decision != "heed" and not note.strip():
-        raise LedgerError("Write a note: why is it resolved, or may be ignored? It is kept with the error.")
-    wanted = sorted(set(ids))
-    if not wanted:
-        raise LedgerError("Choose at least one error first.")
-    with connection.transaction():
-        known = connection.execute(
-            "SELECT id FROM integration_errors WHERE id = ANY (%s) ORDER BY id FOR UPDATE", [wanted]
-        ).fetchall()
-        missing = sorted(set(wanted) - {number for (number,) in known})
-        if missing:
-            raise LedgerError(f"There is no integration error {missing[0]}: nothing was changed.")
-        values = {"ids": wanted, "note": f"{note.strip()} ({person})"}
-        return connection.execute(_DECISIONS[decision], values).rowcount
 
 
 def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -114,7 +114,7 @@ class ClientStatement:
 @dataclass(frozen=True, slots=True)
 class Background:
     """What stands beside a statement. `hours`, `backup` and `rates` are of the statement, None where there is none;
-    `charged` are the stored statements up to its month.
+    `charged` are the stored statements of the months before its month, and that one.
     """
 
     hours: HoursReckoning | None
@@ -159,7 +159,9 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
             if statement is None
             else {name: rate_of_statement(connection, statement, name) for name in _RATES},
             tickets=ticket_hours_of(connection, account, month),
-            charged=charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month),
+            charged=_charged(
+                charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month), statement
+            ),
             edits=list_edits(database, EditFilter(account=account), limit=_EDITS),
             errors=open_errors_of(connection, account),
         )
@@ -172,7 +174,7 @@ def add_one_off(
 
     Returns the edit as it is kept, None where nothing was another than before. Raises LedgerError for what cannot be.
     """
-    fields = {
+    values = {
         "one_off_fee": amount,
         "one_off_year": str(month.year),
         "one_off_month": str(month.month),
@@ -181,7 +183,7 @@ def add_one_off(
         database,
         ITEMS["charge"],
         {"account_number": account, "name": name},
-        fields,
+        values,
         from_month=None,
         row_id=None,
         by=Editor(person, reason),
@@ -215,6 +217,14 @@ def charged_series(
         for words, name in kinds.items()
     }
     return months, {words: amounts for words, amounts in series.items() if any(amounts)}
+
+
+def _charged(stored: Sequence[ChargedMonth], statement: Row | None) -> list[ChargedMonth]:
+    """What was charged, with the statement as it is in place of what is stored of its month."""
+    if statement is None:
+        return list(stored)
+    present = ChargedMonth(*(statement[one.name] for one in fields(ChargedMonth)))
+    return [*(one for one in stored if one.month < present.month), present]
 
 
 def _hours(statement: Row) -> HoursReckoning:

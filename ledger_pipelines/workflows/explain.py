@@ -156,6 +156,8 @@ def _type_of(
         "ticket": "Its hours came to be known after its own month was closed: that month's rate and allowances hold.",
     }
     reasons = [added.get(source, "")]
+    if source in ("manual_asset", "manual_user") and record is not None:
+        reasons += _price(line, record)
     if record is None and source in RECORDS:
         reasons.append("What it was made of has been removed since.")
     return [*filter(None, reasons)], []
@@ -175,7 +177,7 @@ def _device(line: Row, record: Row | None, override: Row | None) -> list[str]:
     else:
         hardware = " / ".join(filter(None, (record["hardware_type"], record["device_type"]))) or "nothing"
         reason = f"Nobody says a billing type, and its hardware ({hardware}) makes it a {derived}."
-    return [reason, *_price(line), *_otherwise(DEVICE_TYPES.rates, found, line)]
+    return [reason, *_price(line, override), *_otherwise(DEVICE_TYPES.rates, found, line)]
 
 
 def _person(line: Row, record: Row | None, override: Row | None) -> list[str]:
@@ -189,12 +191,15 @@ def _person(line: Row, record: Row | None, override: Row | None) -> list[str]:
         found = "Paid" if record["active"] is not False else "Free"
         state = "is active" if found == "Paid" else "is not active"
         reason = f"The person {state} in Codex, so {'is paid for' if found == 'Paid' else 'is free'}."
-    return [reason, *_price(line), *_otherwise(USER_TYPES.rates, found, line)]
+    return [reason, *_price(line, override), *_otherwise(USER_TYPES.rates, found, line)]
 
 
-def _price(line: Row) -> list[str]:
+def _price(line: Row, priced: Row | None) -> list[str]:
+    """What is to be said of a price that is none of the statement's rates; `priced` is what says it."""
     if line["type"] == CUSTOM:
-        return ["It has a price of its own."]
+        present = (priced and priced["custom_cost"]) or Decimal(0)
+        edited = f", which is {present:,.2f} now: that was edited since" if present != line["rate"] else ""
+        return [f"It has a price of its own{edited}."]
     if line["type"] == UNKNOWN:
         return ["No such type is known, so nothing is charged: correct it."]
     return []

@@ -14,6 +14,7 @@ from ledger_pipelines.console.access import Writer
 from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
 from ledger_pipelines.console.problems import Refused, problems
+from ledger_pipelines.months import parse_month
 from ledger_pipelines.store.queries.integration_errors import ErrorFilter, count_errors, find_errors
 from ledger_pipelines.workflows.integration_errors import errors_csv, ignore, resolve
 
@@ -73,6 +74,9 @@ class Kind(BaseModel):
     entity_type: str
     status: Status
     count: int
+    healed: int = Field(description="Of the resolved ones those that a run found to be gone.")
+    blocking: int = Field(description="Of the open ones those that hold a month open.")
+    last_seen_at: datetime
 
 
 class Summary(BaseModel):
@@ -121,9 +125,25 @@ def _which(
     integration_name: _Name = None,
     operation_type: _Name = None,
     entity_type: _Name = None,
-    status: Status | None = None,
+    status: Annotated[
+        Literal["open", "resolved", "ignored", "healed"] | None,
+        Query(description="`healed`: resolved, for a run found it to be gone."),
+    ] = None,
+    blocking: Annotated[bool | None, Query(description="Whether a month stays open because of it.")] = None,
+    month: Annotated[str | None, Query(max_length=10, description="YYYY-MM, one that it troubles.")] = None,
+    text: Annotated[
+        str | None, Query(alias="q", max_length=200, description="In the message, the record's id or a note.")
+    ] = None,
 ) -> ErrorFilter:
-    return ErrorFilter(integration_name, operation_type, entity_type, status)
+    return ErrorFilter(
+        integration_name,
+        operation_type,
+        entity_type,
+        status,
+        blocking,
+        None if month is None else parse_month(month),
+        text,
+    )
 
 
 Which = Annotated[ErrorFilter, Depends(_which)]
@@ -139,8 +159,7 @@ def list_errors(
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> ExactJSONResponse:
     """The errors that the filter shows."""
-    with console.database.connect() as connection:
-        total, page = find_errors(connection, which, limit=limit, offset=offset)
+    total, page = find_errors(console.database, which, limit=limit, offset=offset)
     return answer({"errors": [asdict(one) for one in page], "total": total})
 
 

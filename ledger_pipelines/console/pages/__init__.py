@@ -19,6 +19,7 @@ from ledger_pipelines.console.pages import ledgers as _ledgers
 from ledger_pipelines.console.pages import periods as _periods
 from ledger_pipelines.console.pages import pullers as _pullers
 from ledger_pipelines.console.pages import search as _search
+from ledger_pipelines.console.pages import settings as _settings
 from ledger_pipelines.console.pages import sign_in as _sign_in
 from ledger_pipelines.console.pages import sync as _sync
 
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     _periods.router,
     _pullers.router,
     _search.router,
+    _settings.router,
     _sign_in.router,
     _sync.router,
 )

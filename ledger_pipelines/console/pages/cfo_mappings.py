@@ -122,7 +122,7 @@ def save_mapping(
 @router.post("/correct")
 def correct(request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk) -> Response:
     """Gives the transactions of open months the entities that the mappings say now, as a run."""
-    open_ = [one.group.month for one in preview_corrections(console.database) if not one.group.is_closed]
+    open_ = [one.month for one in preview_corrections(console.database) if not one.is_closed]
     if not open_:
         return back(request, "/cfo", did="nothing")
     try:

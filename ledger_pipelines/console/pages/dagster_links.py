@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import quote
 
 from fastapi import Request
 
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.identity.person import Person
+from ledger_pipelines.same_origin import is_loopback
 
 
 def dagster_address(request: Request, console: Console, person: Person) -> str | None:
@@ -20,7 +20,7 @@ def dagster_address(request: Request, console: Console, person: Person) -> str |
         return None
     if console.settings.dagster_public_url is not None:
         return console.settings.dagster_public_url.rstrip("/")
-    if _is_loopback(request.url.hostname or "") and not request.scope.get("root_path"):
+    if is_loopback(request.url.hostname or "") and not request.scope.get("root_path"):
         return console.settings.dagster_webserver_url.rstrip("/")
     return None
 
@@ -28,12 +28,3 @@ def dagster_address(request: Request, console: Console, person: Person) -> str |
 def run_address(address: str | None, run_id: str) -> str | None:
     """Dagster's page of a run."""
     return None if address is None else f"{address}/runs/{quote(run_id, safe='')}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Form, Request
@@ -21,10 +21,10 @@ from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import parse_month
 from ledger_pipelines.sources.http.redaction import redact, redact_text
-from ledger_pipelines.store.integration_errors import Decision, decide_errors
-from ledger_pipelines.store.queries import error_pages as stored
+from ledger_pipelines.store.queries import integration_errors as stored
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.cures import cure_of
+from ledger_pipelines.workflows.integration_errors import heed, ignore, resolve
 
 router = APIRouter()
 
@@ -49,6 +49,7 @@ STATUSES = (
     ("healed", "Healed by themselves"),
     ("ignored", "Ignored"),
 )
+_STATUSES = ("open", "resolved", "healed", "ignored")
 _DONE = {"resolve": "resolved", "ignore": "ignored from now on", "heed": "counting again"}
 #: Characters of a payload that a page shows.
 _LONGEST_PAYLOAD = 20_000
@@ -73,12 +74,10 @@ def decide(
     note: Annotated[str, Form()] = "",
     query: Annotated[str, Form()] = "",
 ) -> Response:
-    """Resolves, ignores or heeds the chosen errors, all or none."""
-    chosen = {number for text in ids or [] if (number := number_of_record(text)) > 0}
+    """Resolves, ignores or heeds the chosen errors."""
+    chosen = sorted({number for text in ids or [] if (number := number_of_record(text)) > 0})
     try:
-        wanted = _decision_of(decision)
-        with console.database.connect() as connection:
-            count = decide_errors(connection, sorted(chosen), wanted, plain(note), person=person.name)
+        count = _decide(console, person, decision, chosen, plain(note))
     except LedgerError as error:
         return _shown(
             request,
@@ -90,13 +89,13 @@ def decide(
             note=note,
             status=422,
         )
-    return back(request, "/errors", query, did=wanted, count=count)
+    return back(request, "/errors", query, did=decision, count=count)
 
 
 def read_filter(state: State) -> stored.ErrorFilter:
     """What a list's state narrows the errors to. A month that is none narrows nothing."""
     given = state.filters
-    status = given.get("status", _DEFAULT_STATUS)
+    status = status_of(state)
     try:
         month = parse_month(given["month"]) if "month" in given else None
     except LedgerError:
@@ -105,11 +104,16 @@ def read_filter(state: State) -> stored.ErrorFilter:
         integration_name=given.get("integration_name"),
         operation_type=given.get("operation_type"),
         entity_type=given.get("entity_type"),
-        status=status if status in stored.STATUSES else None,
+        status=status if status in _STATUSES else None,
         is_blocking={"yes": True, "no": False}.get(given.get("blocking", "")),
         month=month,
         text=state.search,
     )
+
+
+def status_of(state: State) -> str:
+    """The status that is looked for: open ones where the address does not say."""
+    return state.filters.get("status", _DEFAULT_STATUS)
 
 
 def number_of_record(text: str) -> int:
@@ -141,7 +145,7 @@ def _shown(
     *,
     news: str | None = None,
     refusal: str | None = None,
-    chosen: Collection[int] = (),
+    chosen: Sequence[int] = (),
     note: str = "",
     status: int = 200,
 ) -> HTMLResponse:
@@ -149,12 +153,10 @@ def _shown(
     found = stored.found_errors(read_filter(state))
     listing = fetch(console.database, found, HEADINGS, state, found.selected_columns.id)
     with console.database.connect() as connection:
-        counts = stored.count_errors(connection)
-        healed = stored.healed_by(
-            connection, [row["id"] for row in listing.rows if row["status"] == "healed"]
-        )
+        kinds = _kinds(stored.count_errors(connection))
+        healed = stored.healed_by(connection, [row["id"] for row in listing.rows if row["is_healed"]])
     for row in listing.rows:
-        details, row["shown_payload"] = payload_of(row["payload"])
+        details, row["shown_payload"] = payload_of(row["error_details"])
         row["cure"] = cure_of(
             row["integration_name"], row["operation_type"], row["entity_type"], row["external_id"], details
         )
@@ -165,15 +167,12 @@ def _shown(
         person,
         status=status,
         listing=listing,
-        counts=counts,
-        totals={
-            name: sum(getattr(one, name) for one in counts)
-            for name in ("open", "blocking", "ignored", "healed")
-        },
-        choices={name: sorted({(value := getattr(one, name), value) for one in counts}) for name in _NAMES},
+        counts=kinds,
+        totals={name: sum(one[name] for one in kinds) for name in ("open", "blocking", "ignored", "healed")},
+        choices={name: sorted({(one[name], one[name]) for one in kinds}) for name in _NAMES},
         statuses=STATUSES,
         shown_query=state.query(page=state.page),
-        export_query=state.query(status=state.filters.get("status", _DEFAULT_STATUS)),
+        export_query=state.query(status="" if status_of(state) == "all" else status_of(state)),
         news=news,
         refusal=refusal,
         chosen=chosen,
@@ -181,11 +180,35 @@ def _shown(
     )
 
 
-def _decision_of(word: str) -> Decision:
-    for decision in get_args(Decision):
-        if word == decision:
-            return decision  # type: ignore[no-any-return]
-    raise LedgerError("Choose what becomes of the errors: resolve, ignore or heed.")
+def _decide(console: Console, person: Person, decision: str, chosen: Sequence[int], note: str) -> int:
+    if decision not in _DONE:
+        raise LedgerError("Choose what becomes of the errors: resolve, ignore or heed.")
+    if not chosen:
+        raise LedgerError("Choose at least one error first.")
+    if decision == "heed":
+        return heed(console.database, chosen)
+    act = resolve if decision == "resolve" else ignore
+    return act(console.database, chosen, note, person=person.name)
+
+
+def _kinds(counts: Sequence[stored.ErrorCount]) -> list[dict[str, Any]]:
+    """The counts by kind, with those of each status beside each other; what holds months open comes first."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for one in counts:
+        key = (one.integration_name, one.operation_type, one.entity_type)
+        kind = found.setdefault(
+            key,
+            {
+                **dict(zip(_NAMES, key, strict=True)),
+                **dict.fromkeys(("open", "blocking", "ignored", "resolved", "healed"), 0),
+                "last_seen_at": one.last_seen_at,
+            },
+        )
+        kind[one.status] += one.count
+        kind["blocking"] += one.blocking
+        kind["healed"] += one.healed
+        kind["last_seen_at"] = max(kind["last_seen_at"], one.last_seen_at)
+    return sorted(found.values(), key=lambda kind: (-kind["blocking"], -kind["open"]))
 
 
 def _digits(value: Any) -> Any:

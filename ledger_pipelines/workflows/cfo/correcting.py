@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -19,22 +21,41 @@ from ledger_pipelines.store.queries.cfo_pages import HandedGroup, handed_groups
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Handed-over invoices whose transactions would get another entity; those of closed months stay as they are."""
+    """Handed-over invoices of a month whose transactions would get another entity; those of a closed month stay."""
 
-    group: HandedGroup
+    month: date
+    is_closed: bool
+    before: str | None
     entity: str
+    currency: str
+    clients: list[str]
+    invoices: int
+    amount: Decimal
 
 
 def preview_corrections(database: Database, mappings: Sequence[Row] | None = None) -> list[Correction]:
-    """The corrections that these mappings call for, or those that there are."""
+    """The corrections that these mappings call for, or those that there are; by month, entities and currency."""
     rows = list_mappings(database, ENTITIES) if mappings is None else mappings
     with database.connect() as connection:
         groups = handed_groups(connection)
     table = pa.Table.from_pylist([dict(row) for row in rows], ENTITY_MAPPINGS)
     clients = pa.array([one.client_name for one in groups], pa.string())
     entities = entity_of(clients, table).to_pylist()
+    changed: dict[tuple[date, str, str, str], list[HandedGroup]] = {}
+    for group, entity in zip(groups, entities, strict=True):
+        if entity not in (None, group.entity):
+            key = (group.month, group.entity or "", str(entity), group.currency)
+            changed.setdefault(key, []).append(group)
     return [
-        Correction(group, entity)
-        for group, entity in zip(groups, entities, strict=True)
-        if entity not in (None, group.entity)
+        Correction(
+            month,
+            of[0].is_closed,
+            before or None,
+            entity,
+            currency,
+            [one.client_name for one in of],
+            sum(one.invoices for one in of),
+            sum((one.amount for one in of), Decimal(0)),
+        )
+        for (month, before, entity, currency), of in sorted(changed.items())
     ]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -10,7 +14,7 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.integration_errors import decide_errors, record_problems
+from ledger_pipelines.store.integration_errors import record_problems
 
 ClientOf = Callable[[str | None], TestClient]
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}"
@@ -114,12 +118,8 @@ def test_nothing_is_decided_without_a_note_a_choice_or_all_of_the_records(
     before = state_of(database)
     number = str(errors["F1"])
     for form, said in (
-        ({"id": [number], "note": " ", "decision": "resolve"}, "Write a note"),
+        ({"id": [number], "note": " ", "decision": "resolve"}, "Say why"),
         ({"note": "why", "decision": "ignore"}, "Choose at least one"),
-        (
-            {"id": [number, "999999"], "note": "why", "decision": "ignore"},
-            "There is no integration error 999999",
-        ),
         ({"id": [number, "9" * 30], "note": "why", "decision": "delete"}, "Choose what becomes"),
         ({"id": [number], "note": "a\0b", "decision": "ignore"}, "signs that no record has"),
     ):
@@ -161,8 +161,19 @@ def test_the_page_is_for_clerks_and_looking_writes_nothing(
     assert state_of(database) == before
 
 
-def test_deciding_again_keeps_the_first_note(errors: dict[str, int], database: Database) -> None:
-    with database.connect() as connection:
-        assert decide_errors(connection, [errors["F1"]], "ignore", "first", person="ana") == 1
-        assert decide_errors(connection, [errors["F1"]], "ignore", "second", person="ben") == 0
-    assert ("F1", False, None, True, "first (ana)") in state_of(database)
+def test_the_export_has_what_the_page_shows(client_of: ClientOf, errors: dict[str, int]) -> None:
+    client = client_of("billing")
+    for query, rows in (
+        ("", 4),
+        ("?q=no+contact&status=all", 1),
+        ("?month=2026-02&blocking=yes", 1),
+        ("?status=healed", 0),
+    ):
+        found = re.search(r'href="(/api/integration-errors.csv[^"]*)"', client.get(f"/errors{query}").text)
+        if rows == 0:
+            assert found is None
+            continue
+        assert found is not None
+        exported = client.get(html.unescape(found[1]))
+        assert exported.status_code == 200
+        assert len(list(csv.reader(io.StringIO(exported.text)))) == rows + 1

@@ -1,0 +1,197 @@
+"""The bodies that the override routes take and give."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from ledger_pipelines.console.exact import Number
+from ledger_pipelines.tables.rates import PREPAID, RATES
+
+Amount = Decimal | str | None
+
+
+class Given(BaseModel):
+    """A body of which what is given is set, what is absent stays, and what is not known is ignored."""
+
+    # Kept, to tell a body with nothing but unknown members from one with none.
+    model_config = ConfigDict(extra="allow")
+
+    reason: str | None = Field(None, description="Why; kept with the edit, as X-Edit-Reason is.")
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of these members that are given."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+class Message(BaseModel):
+    """What was done."""
+
+    message: str
+
+
+class Added(Message):
+    """What was done, and the row's id."""
+
+    id: int
+
+
+_amount: Any = (Amount, None)
+ClientOverride = create_model(
+    "ClientOverride",
+    __base__=Given,
+    __doc__="What is agreed with a company in place of its plan; null takes it off.",
+    billing_plan=(str | None, None),
+    support_level=(str | None, None),
+    **dict.fromkeys((*RATES, *PREPAID), _amount),
+)
+_number: Any = (Number | None, None)
+ClientOverrides = create_model(
+    "ClientOverrides",
+    __doc__="What is overridden, and only that.",
+    company_account_number=(str, ...),
+    billing_plan=(str | None, None),
+    support_level=(str | None, None),
+    **dict.fromkeys((*RATES, *PREPAID), _number),
+)
+
+
+class ClientAnswer(BaseModel):
+    """A company's overrides; null where there are none."""
+
+    overrides: ClientOverrides | None
+    message: str | None = None
+
+
+class RecordOverride(Given):
+    """How a device or person is billed; without `custom_cost` it has none."""
+
+    billing_type: str | None = None
+    custom_cost: Amount = None
+
+
+class AssetOverride(BaseModel):
+    """How a device is billed in place of what it is."""
+
+    asset_id: int
+    billing_type: str | None
+    custom_cost: Number | None
+
+
+class UserOverride(BaseModel):
+    """How a person is billed."""
+
+    user_id: int
+    billing_type: str | None
+    custom_cost: Number | None
+
+
+class AssetAnswer(BaseModel):
+    """A device's override; null where there is none."""
+
+    override: AssetOverride | None
+
+
+class UserAnswer(BaseModel):
+    """A person's override; null where there is none."""
+
+    override: UserOverride | None
+
+
+class NewAsset(Given):
+    """A device to bill that Codex does not have."""
+
+    hostname: str | None = None
+    billing_type: str | None = None
+    custom_cost: Amount = None
+    notes: str | None = None
+
+
+class NewUser(Given):
+    """A person to bill whom Codex does not have."""
+
+    full_name: str | None = None
+    billing_type: str | None = None
+    custom_cost: Amount = None
+    notes: str | None = None
+
+
+class ManualAsset(BaseModel):
+    """A device that is billed and that Codex does not have."""
+
+    id: int
+    hostname: str
+    billing_type: str
+    custom_cost: Number | None
+    notes: str | None
+
+
+class ManualUser(BaseModel):
+    """A person who is billed and whom Codex does not have."""
+
+    id: int
+    full_name: str
+    billing_type: str
+    custom_cost: Number | None
+    notes: str | None
+
+
+class ManualAssets(BaseModel):
+    """A company's."""
+
+    manual_assets: list[ManualAsset]
+
+
+class ManualUsers(BaseModel):
+    """A company's."""
+
+    manual_users: list[ManualUser]
+
+
+class LineItemGiven(Given):
+    """A charge of one kind: each month, once, or each year."""
+
+    name: str | None = None
+    description: str | None = None
+    monthly_fee: Amount = None
+    one_off_fee: Amount = None
+    one_off_year: int | None = None
+    one_off_month: int | None = None
+    yearly_fee: Amount = None
+    yearly_bill_month: int | None = None
+
+
+class LineItem(BaseModel):
+    """A charge on a company's statements."""
+
+    id: int
+    name: str
+    description: str | None
+    monthly_fee: Number | None
+    one_off_fee: Number | None
+    one_off_year: int | None
+    one_off_month: int | None
+    yearly_fee: Number | None
+    yearly_bill_month: int | None
+
+
+class LineItems(BaseModel):
+    """A company's."""
+
+    line_items: list[LineItem]
+
+
+class FeatureOverride(BaseModel):
+    """A feature that a company has in place of its plan's."""
+
+    feature_type: str
+    override_enabled: bool
+    value: str | None
+
+
+class FeatureOverrides(BaseModel):
+    """A company's."""
+
+    feature_overrides: list[FeatureOverride]

@@ -1,0 +1,298 @@
+"""What is agreed with one company, device or person in place of the plan, as HiveMatrix's services edit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+from fastapi import APIRouter, Body
+
+from ledger_pipelines.console.access import Writer
+from ledger_pipelines.console.api.asked import (
+    Account,
+    Editing,
+    FromMonth,
+    RecordId,
+    after_editing,
+    number,
+    with_reason,
+)
+from ledger_pipelines.console.api.override_bodies import (
+    AssetAnswer,
+    AssetOverride,
+    ClientAnswer,
+    ClientOverride,
+    ClientOverrides,
+    FeatureOverride,
+    FeatureOverrides,
+    Given,
+    Message,
+    RecordOverride,
+    UserAnswer,
+    UserOverride,
+)
+from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
+from ledger_pipelines.console.problems import Refused, problems
+from ledger_pipelines.store.edits.changes import Row
+from ledger_pipelines.store.edits.editing import Editor, list_rows
+from ledger_pipelines.store.edits.tables import OVERRIDES, Editable
+from ledger_pipelines.store.edits.values import parsed_key
+from ledger_pipelines.tables.rates import PREPAID, RATES
+from ledger_pipelines.workflows.company_pages import feature_types
+from ledger_pipelines.workflows.edits import counting_fields, remove_edit, set_edit
+
+G = TypeVar("G", bound=Given)
+
+router = APIRouter(
+    prefix="/api/overrides", route_class=ExactRoute, tags=["overrides"], dependencies=[after_editing]
+)
+READ = problems(401, 403, 422, 503)
+WRITTEN = problems(400, 401, 403, 422, 503)
+_CLIENT, _FEATURE = OVERRIDES["client"], OVERRIDES["feature"]
+_OF_CLIENT = ("billing_plan", "support_level", *RATES, *PREPAID)
+#: HiveMatrix's word for a person who costs nothing.
+_FREE = {"no charge": "Free"}
+
+
+@router.get(
+    "/client/{account}", response_model=ClientAnswer, response_model_exclude_unset=True, responses=READ
+)
+def client_overrides(
+    console: ConsoleDep, _: Writer, account: Account, from_month: FromMonth
+) -> ExactJSONResponse:
+    """What is agreed with a company in place of its plan."""
+    row = row_of(console, _CLIENT, {"account_number": account}, from_month)
+    names = [] if row is None else counting_fields(_CLIENT, row)
+    if row is None or not names:
+        return answer({"overrides": None, "message": "No overrides configured"})
+    found = ClientOverrides(company_account_number=account, **{name: shown(row[name]) for name in names})
+    return answer({"overrides": found.model_dump(exclude_unset=True)})
+
+
+@router.put("/client/{account}", response_model=Message, responses=WRITTEN)
+@router.post("/client/{account}", response_model=Message, responses=WRITTEN)
+def set_client_overrides(
+    console: ConsoleDep,
+    by: Editing,
+    account: Account,
+    from_month: FromMonth,
+    body: ClientOverride | None = None,
+) -> ExactJSONResponse:
+    """Sets what is given; what is absent stays, null takes it off, what is not known is ignored."""
+    body = filled(body)
+    values = body.given(*_OF_CLIENT)
+    names = {"account_number": account}
+    is_there = row_of(console, _CLIENT, names, from_month) is not None
+    if values and (is_there or any(value is not None for value in values.values())):
+        save(console, _CLIENT, names, values, from_month, with_reason(by, body.reason))
+    return answer(Message(message="Overrides updated successfully"))
+
+
+@router.delete("/client/{account}", response_model=Message, responses=READ)
+def remove_client_overrides(
+    console: ConsoleDep, by: Editing, account: Account, from_month: FromMonth
+) -> ExactJSONResponse:
+    """Takes off all that is agreed with a company."""
+    is_removed = remove(console, _CLIENT, {"account_number": account}, from_month, by)
+    return answer(
+        Message(message="Overrides deleted successfully" if is_removed else "No overrides to delete")
+    )
+
+
+@router.get("/asset/{asset_id}", response_model=AssetAnswer, responses=READ)
+def asset_override(
+    console: ConsoleDep, _: Writer, asset_id: RecordId, from_month: FromMonth
+) -> ExactJSONResponse:
+    """How a device is billed in place of what it is."""
+    row = row_of(console, OVERRIDES["asset"], {"asset_id": asset_id}, from_month)
+    found = row and AssetOverride(
+        asset_id=asset_id, billing_type=row["billing_type"], custom_cost=shown(row["custom_cost"])
+    )
+    return answer(AssetAnswer(override=found or None))
+
+
+@router.put("/asset/{asset_id}", response_model=Message, responses=WRITTEN)
+@router.post("/asset/{asset_id}", response_model=Message, responses=WRITTEN)
+def set_asset_override(
+    console: ConsoleDep,
+    by: Editing,
+    asset_id: RecordId,
+    from_month: FromMonth,
+    body: RecordOverride | None = None,
+) -> ExactJSONResponse:
+    """Sets as what a device is billed; without `custom_cost` it has none."""
+    return _set_record(console, "asset", asset_id, body, from_month, by)
+
+
+@router.delete("/asset/{asset_id}", response_model=Message, responses=READ)
+def remove_asset_override(
+    console: ConsoleDep, by: Editing, asset_id: RecordId, from_month: FromMonth
+) -> ExactJSONResponse:
+    """Has a device billed as what it is."""
+    return _remove_record(console, "asset", asset_id, from_month, by)
+
+
+@router.get("/user/{user_id}", response_model=UserAnswer, responses=READ)
+def user_override(
+    console: ConsoleDep, _: Writer, user_id: RecordId, from_month: FromMonth
+) -> ExactJSONResponse:
+    """How a person is billed."""
+    row = row_of(console, OVERRIDES["user"], {"user_id": user_id}, from_month)
+    found = row and UserOverride(
+        user_id=user_id, billing_type=row["payment_type"], custom_cost=shown(row["custom_cost"])
+    )
+    return answer(UserAnswer(override=found or None))
+
+
+@router.put("/user/{user_id}", response_model=Message, responses=WRITTEN)
+@router.post("/user/{user_id}", response_model=Message, responses=WRITTEN)
+def set_user_override(
+    console: ConsoleDep,
+    by: Editing,
+    user_id: RecordId,
+    from_month: FromMonth,
+    body: RecordOverride | None = None,
+) -> ExactJSONResponse:
+    """Sets how a person is billed: Paid, Free (also `No Charge`) or Custom, which needs `custom_cost`."""
+    return _set_record(console, "user", user_id, body, from_month, by)
+
+
+@router.delete("/user/{user_id}", response_model=Message, responses=READ)
+def remove_user_override(
+    console: ConsoleDep, by: Editing, user_id: RecordId, from_month: FromMonth
+) -> ExactJSONResponse:
+    """Has a person billed like others."""
+    return _remove_record(console, "user", user_id, from_month, by)
+
+
+@router.get("/features/{account}", response_model=FeatureOverrides, responses=READ)
+def features(console: ConsoleDep, _: Writer, account: Account, from_month: FromMonth) -> ExactJSONResponse:
+    """The features that a company has in place of its plan's."""
+    rows = list_rows(console.database, _FEATURE, account_number=account, from_month=from_month)
+    found = [
+        FeatureOverride(feature_type=row["feature_type"], override_enabled=row["enabled"], value=row["value"])
+        for row in rows
+    ]
+    return answer(FeatureOverrides(feature_overrides=found))
+
+
+@router.put("/features/{account}", response_model=Message, responses=WRITTEN)
+@router.post("/features/{account}", response_model=Message, responses=WRITTEN)
+def set_features(
+    console: ConsoleDep,
+    by: Editing,
+    account: Account,
+    from_month: FromMonth,
+    body: dict[str, Any] | None = Body(None, examples=[{"antivirus": "SentinelOne"}]),  # noqa: B008
+) -> ExactJSONResponse:
+    """Sets features by their type; null takes one off, types that there are not are ignored."""
+    if not body:
+        raise Refused(400, "No data provided")
+    known = feature_types(console.database)
+    given = {name: value for name, value in body.items() if name in known}
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise Refused(422, f"The value of {name} is no text.")
+    for name, value in given.items():
+        names = {"account_number": account, "feature_type": name}
+        if value is None or not value.strip():
+            remove(console, _FEATURE, names, from_month, by)
+        else:
+            save(console, _FEATURE, names, {"value": value, "enabled": True}, from_month, by)
+    return answer(Message(message=f"Feature overrides updated: {', '.join(given) or 'none is known'}"))
+
+
+@router.delete("/features/{account}/{feature_type}", response_model=Message, responses=READ)
+def remove_feature(
+    console: ConsoleDep, by: Editing, account: Account, feature_type: str, from_month: FromMonth
+) -> ExactJSONResponse:
+    """Gives a company its plan's feature."""
+    names = {"account_number": account, "feature_type": feature_type}
+    is_removed = remove(console, _FEATURE, names, from_month, by)
+    message = (
+        f"Feature override for {feature_type} deleted" if is_removed else "No feature override to delete"
+    )
+    return answer(Message(message=message))
+
+
+def _set_record(
+    console: Console,
+    kind: Literal["asset", "user"],
+    record_id: int,
+    body: RecordOverride | None,
+    from_month: date | None,
+    by: Editor,
+) -> ExactJSONResponse:
+    body = filled(body)
+    if not (body.billing_type or "").strip():
+        raise Refused(400, "billing_type is required")
+    column = "billing_type" if kind == "asset" else "payment_type"
+    values = {column: type_of(kind, body.billing_type), "custom_cost": body.custom_cost}
+    names = {f"{kind}_id": str(record_id)}
+    save(console, OVERRIDES[kind], names, values, from_month, with_reason(by, body.reason))
+    return answer(Message(message=f"{kind.capitalize()} override updated successfully"))
+
+
+def _remove_record(
+    console: Console,
+    kind: Literal["asset", "user"],
+    record_id: int,
+    from_month: date | None,
+    by: Editor,
+) -> ExactJSONResponse:
+    is_removed = remove(console, OVERRIDES[kind], {f"{kind}_id": str(record_id)}, from_month, by)
+    message = f"{kind.capitalize()} override deleted successfully" if is_removed else "No override to delete"
+    return answer(Message(message=message))
+
+
+def filled(body: G | None) -> G:
+    """The body. Raises Refused (400) where there is none, or nothing in it."""
+    if body is None or not body.model_fields_set:
+        raise Refused(400, "No data provided")
+    return body
+
+
+def type_of(kind: str, written: str | None) -> str | None:
+    """A billing type as our tables name it."""
+    return _FREE.get((written or "").strip().casefold(), written) if kind == "user" else written
+
+
+def shown(value: Any) -> Any:
+    """A value as the API gives it."""
+    return number(value) if isinstance(value, Decimal) else value
+
+
+def row_of(
+    console: Console, editable: Editable, names: Mapping[str, Any], from_month: date | None
+) -> Row | None:
+    """The row of these names that holds from this month on."""
+    key = parsed_key(editable, {name: str(value) for name, value in names.items()}, from_month)
+    return next(iter(list_rows(console.database, editable, **key)), None)
+
+
+def save(
+    console: Console,
+    editable: Editable,
+    names: Mapping[str, str],
+    values: Mapping[str, Any],
+    from_month: date | None,
+    by: Editor,
+    row_id: int | None = None,
+) -> Row:
+    """Sets these values, which are as JSON has them, and gives the row."""
+    fields = {name: "" if value is None else str(value) for name, value in values.items()}
+    edited = set_edit(console.database, editable, names, fields, from_month=from_month, row_id=row_id, by=by)
+    return edited.edit.after or {}
+
+
+def remove(
+    console: Console, editable: Editable, names: Mapping[str, str], from_month: date | None, by: Editor
+) -> bool:
+    """Removes the row of these names; says whether there was one."""
+    if row_of(console, editable, names, from_month) is None:
+        return False
+    remove_edit(console.database, editable, names, from_month=from_month, row_id=None, by=by)
+    return True
