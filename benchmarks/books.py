@@ -21,7 +21,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import replace_month
 
 ASSETS, CONTACTS, TICKETS = 25, 20, 30
-_PLANS = ("Essential Care", "Complete & Secure", "Hourly")
+PLANS = ("Essential Care", "Complete & Secure", "Hourly")
 _TERMS = ("Month to Month", "1 Year", "2 Year", "3 Year")
 _HARDWARE = ("Desktop", "Laptop", "Laptop", "Server", "ESXi Host", "Network Device", "Printer", "Unknown")
 _RATES = {
@@ -76,7 +76,7 @@ def _companies(accounts: pa.Array) -> pa.Table:
         {
             "account_number": accounts,
             "name": pc.binary_join_element_wise("Company", accounts, " "),
-            "billing_plan": pa.array(np.array(_PLANS)[index % 3]),
+            "billing_plan": pa.array(np.array(PLANS)[index % 3]),
             "contract_term_length": pa.array(np.array(_TERMS)[index % 4]),
             "contract_start_date": pa.repeat(pa.scalar(date(2023, 6, 1)), len(accounts)),
             "support_level": pa.repeat("All Inclusive", len(accounts)),
@@ -85,7 +85,7 @@ def _companies(accounts: pa.Array) -> pa.Table:
 
 
 def _plans() -> pa.Table:
-    keys = [(plan, term) for plan in _PLANS for term in _TERMS]
+    keys = [(plan, term) for plan in PLANS for term in _TERMS]
     rates = {
         name: pa.array([Decimal(rate)] * len(keys), pa.decimal128(14, 4)) for name, rate in _RATES.items()
     }

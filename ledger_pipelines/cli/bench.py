@@ -13,6 +13,7 @@ from ledger_pipelines.errors import LedgerError
 if TYPE_CHECKING:
     from benchmarks.accrual_run import Figures as AccrualFigures
     from benchmarks.cfo_run import Figures as CfoFigures
+    from benchmarks.console_run import Figures as ConsoleFigures
     from benchmarks.document_run import Figures as DocumentFigures
     from benchmarks.posting_run import Figures as PostingFigures
     from benchmarks.saft_run import Figures as SaftFigures
@@ -34,9 +35,12 @@ def bench(
     saft_lines: Annotated[
         int, typer.Option(min=0, help="Of a SAF-T file that is imported; 0 leaves it out.")
     ] = 300_000,
+    console_companies: Annotated[
+        int, typer.Option(min=0, help="Of the book that the console is asked about; 0 leaves it out.")
+    ] = 10_000,
     months: Annotated[int, typer.Option(min=1, max=12, help="Length of the range that is compared.")] = 12,
 ) -> None:
-    """Measures a SAF-T import, statements, their posting and documents, accruals and the CFO sync."""
+    """Measures a SAF-T import, statements, their posting and documents, accruals, the CFO sync and the console."""
     try:
         from benchmarks import accrual_run, cfo_run, document_run, posting_run, saft_run, statement_run
     except ModuleNotFoundError:
@@ -55,6 +59,11 @@ def bench(
             console.print(_accrual_seconds(accruals), _accrual_ratios(accruals))
         if invoices:
             console.print(_cfo_table(cfo_run.measure(invoices, status.update)))
+        if console_companies:
+            from benchmarks import console_run
+
+            of_console = console_run.measure(console_companies, status.update)
+            console.print(_console_table(of_console), _readings_table(of_console))
 
 
 def _accrual_seconds(figures: AccrualFigures) -> Table:
@@ -105,6 +114,41 @@ def _document_table(figures: DocumentFigures) -> Table:
         table.add_row(f"ZIP of {kind}{read}, seconds", f"{archive.seconds:.1f}", "")
         table.add_row(f"ZIP of {kind}{read}, MB", f"{archive.megabytes:.1f}", "")
         _add(table, f"ZIP of {kind}, growth of memory, MB", archive.growth, 100, "under 100")
+    return table
+
+
+def _console_table(figures: ConsoleFigures) -> Table:
+    title = f"Console on a book of {figures.companies:,} companies"
+    table = Table("What", "Measured", "Promised", title=title, title_justify="left")
+    _add(table, "From its start to its first answer, median, seconds", figures.start, 2, "under 2")
+    table.add_row("  of these the processor's, seconds", f"{figures.start_cpu:.2f}", "")
+    _add(table, "Memory at its first answer, MB", figures.start_megabytes, 250, "under 250")
+    health = 1000 * max(figures.health.seconds)
+    _add(table, "/health, Core and Dagster hanging, slowest, ms", health, 200, "under 200")
+    _add(table, "Preview of twelve open months, median, ms", 1000 * figures.preview_year, 500, "under 500")
+    _add(table, "Preview of all plans, median, seconds", figures.preview_plan, 5, "under 5")
+    _add(table, "PDF, median, ms", 1000 * figures.pdf.median, 300, "under 300")
+    _add(table, "PDF, p95, ms", 1000 * figures.pdf.p95, 300, "under 300")
+    _add(table, "ZIP of CSV, first byte, seconds", figures.archive_first_byte, 2, "under 2")
+    table.add_row("ZIP of CSV, seconds", f"{figures.archive_seconds:.1f}", "")
+    _add(table, "ZIP of CSV, growth of memory, MB", figures.archive_growth, 100, "under 100")
+    table.add_row("Memory at the end, MB", f"{figures.megabytes:.0f}", "")
+    return table
+
+
+def _readings_table(figures: ConsoleFigures) -> Table:
+    from benchmarks.console_run import DASHBOARD, PAGE, READERS, STATEMENT
+
+    closed = f"a month was billed and posted {figures.closed_meanwhile} times meanwhile"
+    table = Table("What", "Measured", "Promised", title=f"{READERS} readers; {closed}", title_justify="left")
+    limits = {PAGE: 1_000, DASHBOARD: 300, STATEMENT: 150}
+    for name, times in figures.readings.items():
+        limit = limits.get(name)
+        table.add_row(f"{name}, requests", f"{len(times.seconds):,}", "")
+        table.add_row(f"{name}, median, ms", f"{1000 * times.median:,.0f}", "")
+        _add(table, f"{name}, p95, ms", 1000 * times.p95, limit, "" if limit is None else f"under {limit:,}")
+        largest = (300, "under 300") if name == PAGE else (None, "")
+        _add(table, f"{name}, largest, KB", times.largest / 1000, *largest)
     return table
 
 

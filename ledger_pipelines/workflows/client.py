@@ -114,7 +114,8 @@ class ClientStatement:
 @dataclass(frozen=True, slots=True)
 class Background:
     """What stands beside a statement. `hours`, `backup` and `rates` are of the statement, None where there is none;
-    `charged` are the stored statements of the months before its month, and that one.
+    `charged` are the stored statements of the months before its month, and that one; `stored_total` is what the last run
+    wrote for its month, None where it wrote none.
     """
 
     hours: HoursReckoning | None
@@ -122,6 +123,7 @@ class Background:
     rates: Mapping[str, Rate]
     tickets: Sequence[TicketHours]
     charged: Sequence[ChargedMonth]
+    stored_total: Decimal | None
     edits: Sequence[RecordedEdit]
     errors: Sequence[ClientError]
 
@@ -152,6 +154,7 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
     """What a company's page shows beside its statement of a month."""
     account, statement = client.account_number, client.statement
     with pooled_connection(database) as connection:
+        stored = charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month)
         return Background(
             hours=None if statement is None else _hours(statement),
             backup=None if statement is None else _backup(statement),
@@ -159,40 +162,25 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
             if statement is None
             else {name: rate_of_statement(connection, statement, name) for name in _RATES},
             tickets=ticket_hours_of(connection, account, month),
-            charged=_charged(
-                charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month), statement
-            ),
+            charged=_charged(stored, statement),
+            stored_total=next((one.total for one in stored if one.month == month), None),
             edits=list_edits(database, EditFilter(account=account), limit=_EDITS),
             errors=open_errors_of(connection, account),
         )
 
 
-def add_one_off(
-    database: Database, account: str, month: date, name: str, amount: str, *, person: str, reason: str | None
-) -> RecordedEdit | None:
+def add_one_off(database: Database, account: str, month: date, name: str, amount: str, *, by: Editor) -> None:
     """Charges something once, in an open month; one of the same name in that month gets the new amount.
 
-    Returns the edit as it is kept, None where nothing was another than before. Raises LedgerError for what cannot be.
+    Raises LedgerError for what cannot be.
     """
     values = {
         "one_off_fee": amount,
         "one_off_year": str(month.year),
         "one_off_month": str(month.month),
     }
-    edited = set_edit(
-        database,
-        ITEMS["charge"],
-        {"account_number": account, "name": name},
-        values,
-        from_month=None,
-        row_id=None,
-        by=Editor(person, reason),
-    )
-    row = edited.edit.after or {}
-    if edited.edit.before == row:
-        return None
-    which = EditFilter(tables=(ITEMS["charge"].name,), row={"id": row["id"]})
-    return next(iter(list_edits(database, which, limit=1)), None)
+    key = {"account_number": account, "name": name}
+    set_edit(database, ITEMS["charge"], key, values, from_month=None, row_id=None, by=by)
 
 
 def charged_series(

@@ -34,8 +34,8 @@ from ledger_pipelines.store.queries.client import (
 )
 
 Row = Mapping[str, Any]
-#: How many edits of one thing are told.
-_EDITS = 5
+#: How many edits are told, and how many are looked through for them.
+_EDITS, _READ = 5, 100
 _BACKUP_RATES = {
     "base_workstation": "backup_base_fee_workstation",
     "base_server": "backup_base_fee_server",
@@ -45,6 +45,23 @@ _OVERRIDES = {
     "asset": ("asset_billing_overrides", "asset_id"),
     "contact": ("user_billing_overrides", "user_id"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """Edits that may be behind a line: those found, of which one of `fields` changed, if any are named, of plans of
+    this normalised `term`.
+    """
+
+    found: EditFilter
+    fields: tuple[str, ...] = ()
+    term: str | None = None
+
+    def holds(self, edit: RecordedEdit) -> bool:
+        """Whether the edit is one of them."""
+        if self.term is not None and normalise_term(edit.row.get("term_length")) != self.term:
+            return False
+        return not self.fields or any(change.field in self.fields for change in edit.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +106,10 @@ def explain(database: Database, statement: Row, line: Row) -> Why:
         tickets = _tickets(connection, statement, line)
         read_from = "tickets" if source == "tickets" else "assets" if source == "backup" else table
         snapshot_at = read_snapshot_time(connection, month, read_from) if read_from else None
-    which = [*override_edits, *_edits_of_rate(statement, rate)]
+    behind = [*override_edits, *_edits_of_rate(statement, rate)]
     if table is not None and source in ("manual_asset", "manual_user", "line_item"):
-        which.append((EditFilter(tables=(table,), row={"id": int(line["source_id"])}), ()))
-    return Why(line, record, snapshot_at, reasons, rate, _edits(database, which), tickets)
+        behind.append(_Behind(EditFilter(tables=(table,), row={"id": int(line["source_id"])})))
+    return Why(line, record, snapshot_at, reasons, rate, _edits(database, behind), tickets)
 
 
 def rate_of_statement(connection: psycopg.Connection, statement: Row, name: str) -> Rate:
@@ -134,7 +151,7 @@ def _rate_of(connection: psycopg.Connection, statement: Row, line: Row) -> Rate 
 
 def _type_of(
     connection: psycopg.Connection, month: date, line: Row, record: Row | None
-) -> tuple[list[str], list[tuple[EditFilter, tuple[str, ...]]]]:
+) -> tuple[list[str], list[_Behind]]:
     """Sentences on how the line came to be, and which edits are behind that."""
     source = line["source_type"]
     if source in _OVERRIDES:
@@ -142,7 +159,7 @@ def _type_of(
         number = int(line["source_id"])
         override = override_in_force(connection, table, key, number, month)
         reasons = _device(line, record, override) if source == "asset" else _person(line, record, override)
-        return reasons, [(EditFilter(tables=(table,), row={key: number}), ())]
+        return reasons, [_Behind(EditFilter(tables=(table,), row={key: number}))]
     added = {
         "manual_asset": "The device was added by hand.",
         "manual_user": "The person was added by hand.",
@@ -225,26 +242,25 @@ def _tickets(connection: psycopg.Connection, statement: Row, line: Row) -> list[
     return ticket_hours_of(connection, account, month) if line["source_type"] == "tickets" else []
 
 
-def _edits_of_rate(statement: Row, rate: Rate | None) -> list[tuple[EditFilter, tuple[str, ...]]]:
-    """The edits that may have set a rate, and the fields that they have to have changed."""
+def _edits_of_rate(statement: Row, rate: Rate | None) -> list[_Behind]:
+    """The edits that may have set a rate, or the plan that it is of."""
     if rate is None:
         return []
-    of_company = EditFilter(
-        tables=("client_billing_overrides",), row={"account_number": statement["account_number"]}
-    )
-    of_plan = EditFilter(tables=("billing_plans",), row={"billing_plan": statement["billing_plan"]})
+    account, plan = statement["account_number"], statement["billing_plan"]
+    of_company = EditFilter(tables=("client_billing_overrides",), row={"account_number": account})
+    of_plan = EditFilter(tables=("billing_plans",), row={"billing_plan": plan})
     return [
-        (of_company, (rate.name, f"{rate.name}_enabled", "billing_plan", "billing_plan_enabled")),
-        (of_plan, (rate.name,)),
+        _Behind(of_company, (rate.name, f"{rate.name}_enabled", "billing_plan", "billing_plan_enabled")),
+        _Behind(of_plan, (rate.name,), statement["contract_term"]),
     ]
 
 
-def _edits(database: Database, which: Sequence[tuple[EditFilter, tuple[str, ...]]]) -> list[RecordedEdit]:
-    """The last edits of each, the latest first."""
+def _edits(database: Database, behind: Sequence[_Behind]) -> list[RecordedEdit]:
+    """The last of these edits, the latest first."""
     found = {
         edit.id: edit
-        for one, fields in which
-        for edit in list_edits(database, one, limit=_EDITS if not fields else 100)
-        if not fields or any(change.field in fields for change in edit.changes)
+        for one in behind
+        for edit in list_edits(database, one.found, limit=_READ)
+        if one.holds(edit)
     }
     return sorted(found.values(), key=lambda edit: -edit.id)[:_EDITS]

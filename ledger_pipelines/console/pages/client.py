@@ -8,20 +8,21 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
-from starlette.background import BackgroundTask
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.charts import stacked
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.exact import is_storable
-from ledger_pipelines.console.following import follow
+from ledger_pipelines.console.pages.edit_words import told_changes, told_row
 from ledger_pipelines.console.pages.rendering import is_partial, page
+from ledger_pipelines.console.pages.saving import back_to, saved_of
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
-from ledger_pipelines.store.edits.history import EditFilter, list_edits
+from ledger_pipelines.store.edits.editing import Editor
+from ledger_pipelines.store.edits.history import last_edit_id
 from ledger_pipelines.store.queries.dashboard import LedgerMonth
 from ledger_pipelines.workflows.client import (
     ClientStatement,
@@ -37,6 +38,8 @@ from ledger_pipelines.workflows.statement_changes import statement_changes
 
 router = APIRouter()
 
+#: How edits are told in templates.
+WORDS: dict[str, Any] = {"told_row": told_row, "told_changes": told_changes}
 _KINDS = {
     "user": "People",
     "asset": "Devices",
@@ -65,7 +68,7 @@ def show_why(request: Request, account: str, console: ConsoleDep, person: Clerk)
         raise Refused(404, f"The statement of {account} for {format_month(shown.month)} has no such line.")
     why = explain(console.database, client.statement, line)
     template = "why_part.html" if is_partial(request) else "why.html"
-    return page(request, template, person, client=client, month=shown.month, why=why)
+    return page(request, template, person, client=client, month=shown.month, why=why, **WORDS)
 
 
 @router.get("/client/{account}/changes")
@@ -102,15 +105,9 @@ def save_one_off(
             raise LedgerError("A text has signs that no record can have: leave them out.")
         if not given["name"] or not given["amount"]:
             raise LedgerError("Say what is charged, and how much.")
-        saved = add_one_off(
-            console.database,
-            account,
-            asked,
-            given["name"],
-            given["amount"],
-            person=person.name,
-            reason=given["reason"] or None,
-        )
+        before = last_edit_id(console.database)
+        by = Editor(person.name, given["reason"] or None)
+        add_one_off(console.database, account, asked, given["name"], given["amount"], by=by)
     except Refused:
         raise
     except LedgerError as error:
@@ -118,15 +115,8 @@ def save_one_off(
             raise Refused(422, str(error)) from None
         client = _client(console, account, shown)
         return _page(request, console, person, months, shown, client, given=given, refusal=str(error))
-    root = request.scope.get("root_path", "")
-    number = f"&saved={saved.id}" if saved else ""
-    place = f"{root}/client/{quote(account, safe='')}?month={format_month(asked)}{number}"
-    return RedirectResponse(
-        place,
-        303,
-        headers={"Cache-Control": "no-store"},
-        background=BackgroundTask(follow, console, dagster, person.name),
-    )
+    path = f"/client/{quote(account, safe='')}"
+    return back_to(request, console, dagster, person, path, before, month=format_month(asked))
 
 
 def _page(
@@ -162,9 +152,10 @@ def _page(
         open_months=[one.month for one in months if not one.is_closed],
         parts=parts,
         chart=chart,
-        saved=_saved(request, console, client.account_number),
+        saved=saved_of(console.database, request.query_params),
         given=given or {},
         refusal=refusal,
+        **WORDS,
     )
 
 
@@ -196,14 +187,3 @@ def _open_month(months: list[LedgerMonth], text: str) -> date:
     if any(one.month == asked and not one.is_closed for one in months):
         return asked
     raise LedgerError(f"{format_month(asked)} is not open: a charge is added to an open month of the ledger.")
-
-
-def _saved(request: Request, console: Console, account: str) -> Any:
-    """The edit that the address says was saved just now, if it is this company's."""
-    number = request.query_params.get("saved", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 18):
-        return None
-    for edit in list_edits(console.database, EditFilter(account=account), limit=50):
-        if edit.id == int(number):
-            return edit
-    return None

@@ -26,6 +26,7 @@ from ledger_pipelines.runs.console_closing import begin_close, finish_close
 from ledger_pipelines.runs.starting import MONTH_CLOSE, start_job
 from ledger_pipelines.store.queries.month_overview import month_overviews
 from ledger_pipelines.store.queries.periods import changed_since_closed, read_checks, read_events
+from ledger_pipelines.store.run_requests import read_request
 from ledger_pipelines.workflows.closing import reopen, what_stands_against
 
 router = APIRouter()
@@ -123,8 +124,13 @@ def begin_closing(
 
 
 @router.get("/periods/closing/{request_id}")
-def show_closing(request: Request, person: Clerk, request_id: RequestPath) -> HTMLResponse:
+def show_closing(
+    request: Request, console: ConsoleDep, person: Clerk, request_id: RequestPath
+) -> HTMLResponse:
     """Waits for the run that checks the month; what it found is asked for by POST, because that may close it."""
+    with console.database.connect() as connection:
+        if read_request(connection, request_id) is None:
+            raise Refused(404, "There is no such close: begin it anew.")
     return page(request, "closing.html", person, request_id=request_id, state=None)
 
 

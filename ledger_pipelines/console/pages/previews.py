@@ -22,7 +22,10 @@ _RECORDS = {
 
 @dataclass(frozen=True, slots=True)
 class CompanyPreview:
-    """A company's open months before and after, the latest first; closed ones are not among them. `is_all` is false where it has more."""
+    """A company's open months before and after, the latest first; closed ones are not among them.
+
+    `is_all` is false where it has more.
+    """
 
     account: str
     months: Sequence[PreviewedMonth]

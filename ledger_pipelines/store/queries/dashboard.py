@@ -186,7 +186,8 @@ def unbilled_companies(connection: psycopg.Connection, month: date, before: date
                FROM client_billing_overrides o
                WHERE o.account_number = c.account_number AND coalesce(from_month <= %(month)s, true)
                ORDER BY from_month DESC NULLS LAST LIMIT 1) o ON true
-           LEFT JOIN integration_errors e ON e.integration_name = 'billing' AND e.entity_type = 'company'
+           LEFT JOIN integration_errors e ON e.integration_name = 'billing' AND e.operation_type = 'statements'
+               AND e.entity_type = 'company'
                AND e.external_id = account_number AND NOT e.is_resolved AND %(month)s = ANY(e.months)
            WHERE NOT EXISTS (SELECT FROM billing_statements s
                              WHERE s.month = %(month)s

@@ -14,7 +14,9 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
+from ledger_pipelines_tests.console.pages.dagster import Scheduler
 from ledger_pipelines_tests.console.pages.editing import Clients, clients_of
+from ledger_pipelines_tests.console.pages.looking import beside
 from ledger_pipelines_tests.runs.standing_in import StandIn
 from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
@@ -37,13 +39,25 @@ def own_book(server: EmbeddedServer, book: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def dagster() -> StandIn:
-    """Dagster, as far as launching goes."""
-    return StandIn()
+def dagster() -> Scheduler:
+    """A Dagster with nothing in its queue."""
+    return Scheduler()
 
 
 @pytest.fixture
-def asking(dagster: StandIn) -> Asking:
+def clerk(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> TestClient:
+    """Somebody of billing, in front of a console beside this Dagster."""
+    return beside(client_of("billing"), dagster)
+
+
+@pytest.fixture
+def admin(client_of: Callable[[str | None], TestClient], dagster: Scheduler) -> TestClient:
+    """An admin, in front of a console beside this Dagster."""
+    return beside(client_of("admin"), dagster)
+
+
+@pytest.fixture
+def asking(dagster: Scheduler) -> Asking:
     """Gives a client that asks a console on a database, with a permission."""
 
     def client(database: Database, permission: str = "billing") -> TestClient:
@@ -56,6 +70,7 @@ def asking(dagster: StandIn) -> Asking:
 
 
 @pytest.fixture
-def edited(own_book: Database, dagster: StandIn) -> tuple[Database, StandIn, Clients]:
+def editing(own_book: Database) -> tuple[Database, StandIn, Clients]:
     """A book of one's own, its Dagster, and clients of one console by permission."""
+    dagster = StandIn()
     return own_book, dagster, clients_of(own_book, dagster)

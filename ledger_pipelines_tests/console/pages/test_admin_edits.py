@@ -16,8 +16,8 @@ PLANS, FEATURES = "/admin/plans", "/admin/features"
 AGREEMENT = f"{SETTINGS}/agreement"
 
 
-def test_plans_show_whose_they_are_and_who_is_on_them(edited: tuple[Database, StandIn, Clients]) -> None:
-    admin = edited[2]("admin")
+def test_plans_show_whose_they_are_and_who_is_on_them(editing: tuple[Database, StandIn, Clients]) -> None:
+    admin = editing[2]("admin")
     listed = admin.get(PLANS).text
     assert "in place of Codex" in listed
     assert "not billed" in listed  # Inactive
@@ -29,9 +29,9 @@ def test_plans_show_whose_they_are_and_who_is_on_them(edited: tuple[Database, St
 
 
 def test_a_plan_is_copied_previewed_over_its_companies_and_saved(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     admin = clients("admin")
     copied = sent_by(admin.get(f"{PLANS}?plan=Gold&copy=same&name=Gold&term=1+Year").text, PLANS)
     assert (copied["name"], copied["term"], copied["is_row"]) == ("Gold", "1 Year", "")
@@ -55,9 +55,9 @@ def test_a_plan_is_copied_previewed_over_its_companies_and_saved(
 
 
 def test_a_plan_in_use_is_not_removed_and_who_is_on_it_is_told(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     admin = clients("admin")
     number, since = one(database, "SELECT id FROM billing_plans"), "2025-03"
     row = {"name": "Silver", "term": "1 year", "is_row": "1", "was_from": since, "row_id": str(number)}
@@ -80,8 +80,8 @@ def test_a_plan_in_use_is_not_removed_and_who_is_on_it_is_told(
     assert one(database, "SELECT count(*) FROM billing_plans") == 1
 
 
-def test_a_feature_in_use_is_not_removed(edited: tuple[Database, StandIn, Clients]) -> None:
-    database, _, clients = edited
+def test_a_feature_in_use_is_not_removed(editing: tuple[Database, StandIn, Clients]) -> None:
+    database, _, clients = editing
     admin = clients("admin")
     option = {"name": "soc", "term": "Huntress", "display_name": "SOC", "do": "save"}
     assert admin.post(FEATURES, data=option).status_code == 303
@@ -98,8 +98,8 @@ def test_a_feature_in_use_is_not_removed(edited: tuple[Database, StandIn, Client
     assert one(database, "SELECT count(*) FROM feature_options") == 0
 
 
-def test_an_edit_is_found_previewed_and_put_back(edited: tuple[Database, StandIn, Clients]) -> None:
-    database, _, clients = edited
+def test_an_edit_is_found_previewed_and_put_back(editing: tuple[Database, StandIn, Clients]) -> None:
+    database, _, clients = editing
     clerk = clients("billing")
     override = "SELECT per_user_cost::text FROM client_billing_overrides WHERE account_number = '620500'"
     sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
@@ -134,8 +134,8 @@ def test_an_edit_is_found_previewed_and_put_back(edited: tuple[Database, StandIn
     assert clerk.get("/history/x").status_code == 404
 
 
-def test_plans_are_put_back_by_an_administrator(edited: tuple[Database, StandIn, Clients]) -> None:
-    database, _, clients = edited
+def test_plans_are_put_back_by_an_administrator(editing: tuple[Database, StandIn, Clients]) -> None:
+    database, _, clients = editing
     admin, clerk = clients("admin"), clients("billing")
     admin.post(PLANS, data={"name": "Gold", "term": "1 Year", "per_user_cost": "2", "do": "save"})
     number = one(database, "SELECT max(id) FROM billing_plans")

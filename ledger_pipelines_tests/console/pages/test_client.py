@@ -15,7 +15,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.editing import Editor, set_row
 from ledger_pipelines.store.edits.history import EditFilter, list_edits
-from ledger_pipelines.store.edits.tables import OVERRIDES
+from ledger_pipelines.store.edits.tables import OVERRIDES, PLANS
 from ledger_pipelines.workflows.client import background, client_statement
 from ledger_pipelines.workflows.explain import explain
 from ledger_pipelines.workflows.statement_changes import statement_changes
@@ -63,7 +63,8 @@ def test_the_page_is_the_statement(book: Database, asking: Asking, account: str)
             month,
         )
         assert (
-            f'<tfoot><tr><th scope="row" colspan="4">Total</th><td class="number">{total:,.2f}</td>' in table
+            f'>Total</th><td class="type"></td><td></td><td></td><td class="number">{total:,.2f}</td>'
+            in table
         )
 
 
@@ -158,13 +159,13 @@ def test_a_one_off_is_saved_with_who_and_why_and_the_drafts_follow(
     saved = asked.post("/client/620521/one-offs", data=ONE_OFF)
     assert saved.status_code == 303
     shown = asked.get(saved.headers["location"]).text
-    assert "Saved: one-off Move." in shown
+    assert "charge Move of 620521" in shown
     assert "120.50" in shown
     [edit] = list_edits(own_book, EditFilter(tables=("custom_line_items",), person="billing"))
     assert (edit.person, edit.reason) == ("billing", "They moved")
     assert [run.tags["user"] for run in dagster.launched] == ["billing"]
     # The same again changes nothing, another amount replaces it.
-    assert "saved=" not in asked.post("/client/620521/one-offs", data=ONE_OFF).headers["location"]
+    assert "saved=unchanged" in asked.post("/client/620521/one-offs", data=ONE_OFF).headers["location"]
     asked.post("/client/620521/one-offs", data=ONE_OFF | {"amount": "-3"})
     fees = rows(own_book, "SELECT one_off_fee FROM custom_line_items WHERE name = 'Move'")
     assert fees == [(Decimal("-3"),)]
@@ -239,3 +240,23 @@ def test_names_are_text_wherever_they_stand(own_book: Database, asking: Asking) 
         shown = asked.get(f"/client/620521{place}").text
         assert "<script>alert" not in shown
         assert "&lt;script&gt;alert(1)&lt;/script&gt;{{ 7*7 }}" in shown, place
+
+
+def test_an_edit_of_another_term_or_rate_is_not_behind_a_line(own_book: Database) -> None:
+    plan = {"billing_plan": "Gold", "term_length": "1 year", "from_month": None}
+    for key, values in (
+        (plan | {"term_length": "3 Year"}, {"per_user_cost": Decimal(9)}),
+        (plan, {"per_hour_ticket_cost": Decimal(8)}),
+        (plan, {"per_workstation_cost": Decimal(7)}),
+    ):
+        set_row(own_book, PLANS, key, values, by=ADA)
+    client = client_statement(own_book, Settings(), "6205 ÅØ", MONTHS[2])
+    assert client.statement is not None
+    line = next(one for one in client.lines if one["type"] == "Workstation")
+    why = explain(own_book, client.statement, line)
+    assert why.rate is not None
+    assert "our own plan Gold for 1 Year" in why.rate.source
+    assert line["rate"] == Decimal(7)
+    # The row that was new said all its rates; what later edits left alone is not theirs.
+    assert [edit.changes[-1].after for edit in why.edits][:1] == [Decimal(7)]
+    assert all(edit.row["term_length"] != "3 Year" for edit in why.edits)

@@ -19,9 +19,9 @@ EVIL = "<script>alert(1)</script>{{ 7 * 7 }}'\" --"
 
 
 def test_the_page_shows_the_plan_the_override_and_what_is_billed(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    shown = edited[2]("billing").get(SETTINGS).text
+    shown = editing[2]("billing").get(SETTINGS).text
     for words in ("Gold", "1 Year", "Prepaid hours a year", "in all months", "SW", "2025-01, stay"):
         assert words in shown
     sent = sent_by(shown, AGREEMENT)
@@ -30,9 +30,9 @@ def test_the_page_shows_the_plan_the_override_and_what_is_billed(
 
 
 def test_an_override_is_set_kept_at_0_and_taken_off_and_a_run_is_asked_for_once(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, dagster, clients = edited
+    database, dagster, clients = editing
     clerk = clients("billing")
     sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
     changed = {
@@ -63,8 +63,8 @@ def test_an_override_is_set_kept_at_0_and_taken_off_and_a_run_is_asked_for_once(
     assert "Nothing was changed" in clerk.get(unchanged.headers["location"]).text
 
 
-def test_what_is_saved_stays_saved_where_dagster_is_away(edited: tuple[Database, StandIn, Clients]) -> None:
-    database, dagster, clients = edited
+def test_what_is_saved_stays_saved_where_dagster_is_away(editing: tuple[Database, StandIn, Clients]) -> None:
+    database, dagster, clients = editing
     dagster.trouble.append(DagsterAwayError("Dagster does not answer."))
     clerk = clients("billing")
     sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
@@ -74,9 +74,9 @@ def test_what_is_saved_stays_saved_where_dagster_is_away(edited: tuple[Database,
 
 
 def test_a_preview_writes_nothing_and_shows_what_saving_makes(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     clerk = clients("billing")
     sent = {**sent_by(clerk.get(SETTINGS).text, AGREEMENT), "per_user_cost": "5.25"}
     before = everything(database)
@@ -96,9 +96,9 @@ def test_a_preview_writes_nothing_and_shows_what_saving_makes(
 
 
 def test_of_two_who_edit_one_thing_the_second_is_told_and_loses_nothing(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     first, second = clients("admin"), clients("billing")
     theirs = sent_by(first.get(SETTINGS).text, AGREEMENT)
     mine = sent_by(second.get(SETTINGS).text, AGREEMENT)
@@ -121,9 +121,9 @@ def test_of_two_who_edit_one_thing_the_second_is_told_and_loses_nothing(
 
 
 def test_another_month_makes_a_new_agreement_and_leaves_the_one_before(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     clerk = clients("billing")
     sent = {
         **sent_by(clerk.get(SETTINGS).text, AGREEMENT),
@@ -148,9 +148,9 @@ def test_another_month_makes_a_new_agreement_and_leaves_the_one_before(
 
 
 def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     clerk = clients("billing")
     sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
     before = everything(database)
@@ -188,9 +188,9 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
 
 
 def test_charges_devices_people_and_features_are_edited_in_place(
-    edited: tuple[Database, StandIn, Clients],
+    editing: tuple[Database, StandIn, Clients],
 ) -> None:
-    database, _, clients = edited
+    database, _, clients = editing
     clerk = clients("billing")
     charge = sent_by(clerk.get(f"{SETTINGS}?edit=charge").text, CHARGE)
     saved = clerk.post(
@@ -230,8 +230,8 @@ def test_charges_devices_people_and_features_are_edited_in_place(
     )
 
 
-def test_what_people_write_comes_out_as_text(edited: tuple[Database, StandIn, Clients]) -> None:
-    database, _, clients = edited
+def test_what_people_write_comes_out_as_text(editing: tuple[Database, StandIn, Clients]) -> None:
+    database, _, clients = editing
     clerk = clients("billing")
     charge = {"name": EVIL, "kind": "monthly", "fee": "1", "description": EVIL, "reason": EVIL, "do": "save"}
     assert clerk.post(CHARGE, data=charge).status_code == 303
@@ -250,8 +250,8 @@ def test_what_people_write_comes_out_as_text(edited: tuple[Database, StandIn, Cl
     assert number is not None
 
 
-def test_who_may(edited: tuple[Database, StandIn, Clients]) -> None:
-    database, _, clients = edited
+def test_who_may(editing: tuple[Database, StandIn, Clients]) -> None:
+    database, _, clients = editing
     before = everything(database)
     for permission in ("technician", "client", "service", "nobody"):
         wanted = 401 if permission == "nobody" else 403
