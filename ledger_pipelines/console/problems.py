@@ -20,7 +20,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
 from ledger_pipelines.console.identity.errors import CoreUnavailableError, NotSignedInError
-from ledger_pipelines.errors import ConfigurationError, DatabaseUnavailableError, LedgerError
+from ledger_pipelines.errors import (
+    ConfigurationError,
+    ConflictError,
+    DatabaseUnavailableError,
+    LedgerError,
+)
 from ledger_pipelines.printable import one_line
 
 PROBLEM = "application/problem+json"
@@ -145,6 +150,8 @@ def _refused(request: Request, error: Exception) -> Response:
         return problem(request, 503, str(error), {"Retry-After": "5"})
     if isinstance(error, ConfigurationError):
         return problem(request, 503, str(error))
+    if isinstance(error, ConflictError):
+        return problem(request, 409, str(error))
     return problem(request, 422, str(error))
 
 

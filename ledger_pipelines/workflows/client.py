@@ -153,6 +153,8 @@ def client_statement(database: Database, settings: Settings, account: str, month
 def background(database: Database, client: ClientStatement, month: date) -> Background:
     """What a company's page shows beside its statement of a month."""
     account, statement = client.account_number, client.statement
+    # Before a connection is held: who holds one and waits for another makes others wait who do the same.
+    edits = list_edits(database, EditFilter(account=account), limit=_EDITS)
     with pooled_connection(database) as connection:
         stored = charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month)
         return Background(
@@ -164,7 +166,7 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
             tickets=ticket_hours_of(connection, account, month),
             charged=_charged(stored, statement),
             stored_total=next((one.total for one in stored if one.month == month), None),
-            edits=list_edits(database, EditFilter(account=account), limit=_EDITS),
+            edits=edits,
             errors=open_errors_of(connection, account),
         )
 

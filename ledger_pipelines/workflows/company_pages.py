@@ -22,11 +22,25 @@ _STATEMENTS = """SELECT s.account_number, s.company_name, s.billing_plan, s.supp
     s.hours_used + s.hours_earlier_in_year AS hours
 FROM billing_statements s WHERE s.month = %s ORDER BY s.account_number"""
 _VERSION = """SELECT (SELECT array_agg(version) FROM month_writes WHERE month = %(month)s
-                      AND table_name = ANY('{billing_statements,companies,assets,contacts}')),
-    (SELECT max(id) FROM edits), (SELECT read_at FROM billing_runs WHERE month = %(month)s),
+                      AND table_name = 'billing_statements'),
+    (SELECT array_agg(version ORDER BY table_name) FROM month_writes WHERE month = %(month)s
+     AND table_name = ANY('{companies,assets,contacts}')),
+    (SELECT read_at FROM billing_runs WHERE month = %(month)s),
+    -- Not the last id: a transaction that began earlier may end later.
+    (SELECT count(*) FROM edits
+     WHERE edited_at >= coalesce((SELECT read_at FROM billing_runs WHERE month = %(month)s), '-infinity')
+     OR transaction_id >= (SELECT pg_snapshot_xmin(snapshot) FROM billing_runs WHERE month = %(month)s)),
     (SELECT status FROM ledger_periods WHERE month = %(month)s)"""
 _PLANS = """SELECT NULL::bigint AS id, p.plan_name AS billing_plan, p.* FROM plans p
 WHERE month = (SELECT max(month) FROM plans) ORDER BY plan_name, term_length"""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementsVersion:
+    """What changes with a month's statements (`written`), and with whether something was edited since (`edited`)."""
+
+    written: tuple[int, ...]
+    edited: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +87,13 @@ def statement_list(database: Database, month: date) -> list[dict[str, Any]]:
         return _rows(connection, _STATEMENTS, [month])
 
 
-def statements_version(database: Database, month: date) -> tuple[Any, ...]:
-    """What changes with the month's statements, and with whether something was edited since they were written."""
+def statements_version(database: Database, month: date) -> StatementsVersion:
+    """The version of a month's statements as they are now."""
     with pooled_connection(database) as connection:
         row = connection.execute(_VERSION, {"month": month}).fetchone()
     assert row is not None  # noqa: S101 - it asks for one row
-    return tuple(tuple(part) if isinstance(part, list) else part for part in row)
+    written, records, *others = row
+    return StatementsVersion(tuple(written or ()), (tuple(records or ()), *others))
 
 
 def codex_plans(database: Database) -> list[dict[str, Any]]:

@@ -79,6 +79,8 @@ def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth 
 def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
     """What the dashboard says of a month."""
     month, before = shown.month, add_months(shown.month, -1)
+    # Before a connection is held: who holds one and waits for another makes others wait who do the same.
+    edited = edited_since_run(database, month)
     with pooled_connection(database) as connection:
         plans, terms = plans_and_terms(connection, month)
         return MonthAtAGlance(
@@ -89,7 +91,7 @@ def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
             [] if shown.is_closed else what_stands_against(database, [month]),
             incomplete_statements(connection, month),
             expiring_contracts(connection, month),
-            edited_since_run(database, month),
+            edited,
             plans,
             terms,
         )

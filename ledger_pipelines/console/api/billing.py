@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import orjson
@@ -20,7 +21,12 @@ from ledger_pipelines.console.problems import Refused, problems
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.tables.rates import PREPAID, RATES
-from ledger_pipelines.workflows.company_pages import features_of, statement_list, statements_version
+from ledger_pipelines.workflows.company_pages import (
+    StatementsVersion,
+    features_of,
+    statement_list,
+    statements_version,
+)
 from ledger_pipelines.workflows.statements import (
     PresentStatement,
     UnknownCompanyError,
@@ -31,8 +37,10 @@ from ledger_pipelines.workflows.statements import (
 router = APIRouter(route_class=ExactRoute, tags=["billing"])
 _TERABYTE = Decimal(2**40)
 _ITEM_TYPES = {"recurring": "Recurring", "one_off": "One-Off", "yearly": "Yearly"}
-#: How many months' lists are kept as they were written last.
-_KEPT = 12
+#: How many months' lists are kept as they were written last: of ten thousand companies one has four megabytes.
+_KEPT = 4
+#: Whose turn it is to write a month's list: readers who come together would each write it.
+_turns: dict[tuple[Database, date], Lock] = {}
 
 
 class Billed(BaseModel):
@@ -170,7 +178,9 @@ class Archived(BaseModel):
 @router.get("/api/billing/dashboard", response_model=Dashboard, responses=problems(401, 403, 404, 422, 503))
 def dashboard(console: ConsoleDep, _: Reader, month: Month) -> Response:
     """The statements of a month, by account; `edited_since_run` where an edit is not on the stored one yet."""
-    body = _dashboard(console.database, month, statements_version(console.database, month))
+    version = statements_version(console.database, month)
+    with _turns.setdefault((console.database, month), Lock()):
+        body = _dashboard(console.database, month, version)
     return Response(body, media_type="application/json")
 
 
@@ -311,28 +321,40 @@ def _name(line: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def _dashboard(database: Database, month: date, _version: tuple[Any, ...]) -> bytes:
+def _dashboard(database: Database, month: date, version: StatementsVersion) -> bytes:
     edited = companies_edited_since_run(database, [month])[month]
-    companies = [
-        {
-            "account_number": row["account_number"],
-            "name": row["company_name"],
-            "billing_plan": row["billing_plan"],
-            "support_level": row["support_level"],
-            "contract_term_length": row["contract_term"],
-            "contract_end_date": _contract_end(row),
-            "total_bill": _fragment(number(row["total"])),
-            "workstations": row["workstations"],
-            "servers": row["servers"],
-            "vms": row["vms"],
-            "users": row["regular_users"],
-            "backup": _fragment(_terabytes(Decimal(row["backup_bytes"]))),
-            "hours": _fragment(number(row["hours"])),
-            "edited_since_run": row["account_number"] in edited,
-        }
+    companies = b",".join(
+        beginning + (b"true}" if account in edited else b"false}")
+        for account, beginning in _listed(database, month, version.written)
+    )
+    return b'{"billing_period":"%s","companies":[%s]}' % (format_month(month).encode(), companies)
+
+
+@lru_cache(maxsize=_KEPT)
+def _listed(database: Database, month: date, _written: tuple[int, ...]) -> list[tuple[str, bytes]]:
+    """The list's entries by account, each up to whether it was edited: edits come often, runs do not."""
+    return [
+        (row["account_number"], orjson.dumps(_entry(row)).removesuffix(b"}") + b',"edited_since_run":')
         for row in statement_list(database, month)
     ]
-    return orjson.dumps({"billing_period": format_month(month), "companies": companies})
+
+
+def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "account_number": row["account_number"],
+        "name": row["company_name"],
+        "billing_plan": row["billing_plan"],
+        "support_level": row["support_level"],
+        "contract_term_length": row["contract_term"],
+        "contract_end_date": _contract_end(row),
+        "total_bill": _fragment(number(row["total"])),
+        "workstations": row["workstations"],
+        "servers": row["servers"],
+        "vms": row["vms"],
+        "users": row["regular_users"],
+        "backup": _fragment(_terabytes(Decimal(row["backup_bytes"]))),
+        "hours": _fragment(number(row["hours"])),
+    }
 
 
 def _contract_end(row: Mapping[str, Any]) -> str:

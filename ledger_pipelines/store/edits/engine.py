@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from ledger_pipelines.store.database import Database
 
-#: Connections that a process keeps, and how many more it may open.
-_KEPT, _MORE = 2, 8
+#: Connections that a process keeps once it needed them, and how many more it may open: in all at least as many as the
+#: console's requests that are worked on at once. To make one costs more than most of what it is for.
+_KEPT, _MORE = 10, 20
 
 
 @lru_cache
