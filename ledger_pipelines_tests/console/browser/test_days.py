@@ -134,14 +134,14 @@ def test_all_is_read_and_saved_without_scripts(site: Site, person_at: Callable[.
     page = person_at(None, java_script_enabled=False).new_page()
     days.sign_in(page, site.direct, "clerk", f"/client/{account}?month={days.MONTH}")
     page.get_by_role("link", name=re.compile("^Why")).first.click()
-    expect(page.get_by_role("main")).to_contain_text("2025-03")
+    expect(page.get_by_role("main")).to_contain_text("March 2025")
     days.find_client(page, site.direct, account)
     days.override_a_rate(page, "Workstation", "41.15")
     days.add_a_one_off(page, site.direct, account, "Without scripts", "5")
     page.goto(f"{site.direct}/?month={days.MONTH}")
     page.get_by_role("searchbox", name="Account or company").fill(account)
     page.get_by_role("button", name="Show").last.click()
-    expect(page.get_by_role("table", name="Companies").get_by_role("row")).to_have_count(3)
+    expect(page.get_by_role("table", name="Companies").get_by_role("row")).to_have_count(2)
     assert len(_edits(site, "client_billing_overrides")) == 1
 
 
@@ -153,7 +153,7 @@ def test_an_admins_day(site: Site, person_at: Callable[..., BrowserContext], doo
     if door == "direct":
         days.sign_in(page, base, "admin")
     page.goto(f"{base}/admin/plans?plan=House")
-    page.get_by_role("link", name="Edit 1 Year").click()
+    page.get_by_role("link", name=re.compile("^Edit")).first.click()
     page.get_by_label("User", exact=True).fill("23.45")
     page.get_by_role("button", name="Preview").first.click()
     expect(page.locator(".beside").first).to_contain_text("Total difference")
