@@ -6,14 +6,16 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Path, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Admin, Clerk
 from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.listing import Heading, listed, read_state
-from ledger_pipelines.console.pages.rendering import page, with_query
+from ledger_pipelines.console.pages.acting import back
+from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import (
     add_months,
     describe_months,
@@ -41,6 +43,8 @@ HEADINGS = (
 )
 MonthField = Annotated[str, Form(max_length=10)]
 MonthPath = Annotated[str, Path(max_length=10)]
+#: What was done with months, by the word in the address.
+_DONE = {"run": "{} is being run.", "goes-on": "{} was being run already: that run goes on."}
 RequestPath = Annotated[UUID, Path()]
 
 
@@ -59,7 +63,7 @@ def show_periods(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRe
         listing=listed(months, HEADINGS, state),
         differing=differing,
         events=events,
-        said=request.query_params.get("said", "")[:300],
+        said=_said(request),
         latest=add_months(month_of(console.today), -1),
     )
 
@@ -83,7 +87,7 @@ def show_period(request: Request, console: ConsoleDep, person: Clerk, month: Mon
         has_ended=asked < month_of(console.today),
         checks=checks,
         events=events,
-        said=request.query_params.get("said", "")[:300],
+        said=_said(request),
     )
 
 
@@ -100,11 +104,10 @@ def run_months(
     first = parse_month(month)
     months = month_range(first, add_months(parse_month(until) if until.strip() else first, 1))
     asked = start_job(console.database, dagster, MONTH_CLOSE, months, person=person.name, today=console.today)
-    named = describe_months(months)
-    said = f"{named} is being run." if asked.is_new else f"{named} was being run already: that run goes on."
-    if asked.request.ended_at is not None:
-        said = f"{named} was not run: {asked.request.message}"
-    return _back(request, "/periods", said)
+    if asked.request.outcome == "REFUSED":
+        raise Refused(503, f"{describe_months(months)} was not run: {asked.request.message}")
+    did = "run" if asked.is_new else "goes-on"
+    return back(request, "/periods", did=did, month=format_month(months[0]), until=format_month(months[-1]))
 
 
 @router.post("/periods/close")
@@ -120,7 +123,7 @@ def begin_closing(
         person=person.name,
         today=console.today,
     )
-    return _back(request, f"/periods/closing/{asked.request.id}")
+    return back(request, f"/periods/closing/{asked.request.id}")
 
 
 @router.get("/periods/closing/{request_id}")
@@ -153,12 +156,19 @@ def reopen_period(
 ) -> Response:
     """Reopens a closed month, with a reason."""
     asked = parse_month(month)
-    later = reopen(console.database, asked, person=person.name, reason=reason)
-    said = f"{format_month(asked)} is open."
-    if later:
-        said += f" Still closed: {describe_months(later)}."
-    return _back(request, f"/periods/{format_month(asked)}", said)
+    reopen(console.database, asked, person=person.name, reason=reason)
+    return back(request, f"/periods/{format_month(asked)}", did="reopened")
 
 
-def _back(request: Request, path: str, said: str | None = None) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{with_query(path, {'said': said})}", 303)
+def _said(request: Request) -> str:
+    """What was done, as a sentence: made of what the address names, and of no text that it brings."""
+    asked = request.query_params
+    if asked.get("did") == "reopened":
+        return "The month is open."
+    if asked.get("did") not in _DONE:
+        return ""
+    try:
+        months = month_range(parse_month(asked["month"]), add_months(parse_month(asked["until"]), 1))
+    except (KeyError, LedgerError):
+        return ""
+    return _DONE[asked["did"]].format(describe_months(months))

@@ -69,6 +69,19 @@ def test_a_closed_month_that_would_differ_now_is_named(
     assert "2 rows. two tickets" in after
 
 
+def test_no_link_puts_words_on_a_page(client_of: Callable[[str | None], TestClient]) -> None:
+    asked = client_of("billing")
+    for query in (
+        "said=Pay+Eve",
+        "did=Pay+Eve&month=2026-01&until=2026-02",
+        "did=run&month=Pay+Eve&until=2026-02",
+    ):
+        assert "Pay Eve" not in asked.get(f"/periods?{query}").text.replace("q=Pay Eve", "")
+    assert (
+        "2026-01 to 2026-02 is being run." in asked.get("/periods?did=run&month=2026-01&until=2026-02").text
+    )
+
+
 def test_nobody_else_sees_or_does_anything(client_of: Callable[[str | None], TestClient]) -> None:
     for permission, status in ((None, 401), ("client", 403), ("technician", 403), ("service", 403)):
         asked = client_of(permission)
