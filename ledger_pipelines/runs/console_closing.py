@@ -20,6 +20,7 @@ from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, req
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.queries.periods import read_events
 from ledger_pipelines.store.run_requests import RunRequest
 from ledger_pipelines.workflows.closing import Closed, NotClosedError
 
@@ -72,8 +73,8 @@ def finish_close(
 ) -> CloseState:
     """Closes the months of a close that was begun, once its run has ended and nothing stands against it.
 
-    Called again it says the same. Raises LedgerError where there is no such close, and DagsterAwayError where how the run
-    ended cannot be known now.
+    Called again it says the same; where a month was reopened meanwhile, it closes nothing. Raises LedgerError where there
+    is no such close, and DagsterAwayError where how the run ended cannot be known now.
     """
     request = request_now(database, webserver, request_id)
     if request is None or not request.details.get(_FINALISE):
@@ -82,6 +83,9 @@ def finish_close(
         return CloseState("running", request, "The months are being read, billed and checked.")
     if request.run_id is None or request.outcome not in ("SUCCESS", "FAILURE"):
         return CloseState("refused", request, f"Nothing was closed: {request.message}")
+    if reopened := _reopened_since(database, request):
+        # Whoever comes back to an old page must not undo what an administrator has decided since.
+        return CloseState("refused", request, f"{reopened} Begin closing anew.")
     failures = [] if request.outcome == "SUCCESS" else _failures(webserver, request)
     try:
         closed = close_for_good(
@@ -104,6 +108,24 @@ def _failures(webserver: Webserver, request: RunRequest) -> list[FailedStep]:
     assert request.run_id is not None  # noqa: S101 - whoever calls this has looked
     found = [FailedStep(one.step or "run", one.message) for one in webserver.failures(request.run_id)]
     return found or [FailedStep("run", request.message or "The run failed.")]
+
+
+def _reopened_since(database: Database, request: RunRequest) -> str | None:
+    """A sentence on the one of the months that was reopened last after the close was begun; None where none was."""
+    with database.connect() as connection:
+        found = [
+            event
+            for month in request.months
+            for event in read_events(connection, month)
+            if event.action == "reopened" and event.happened_at > request.requested_at
+        ]
+    if not found:
+        return None
+    last = max(found, key=lambda event: event.happened_at)
+    return (
+        f"{format_month(last.month)} was reopened by {last.person} on {last.happened_at:%Y-%m-%d at %H:%M} UTC, after "
+        "this close was begun."
+    )
 
 
 def _versions(kept: Sequence[Sequence[Any]]) -> dict[tuple[date, str], int]:

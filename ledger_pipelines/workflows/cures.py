@@ -65,6 +65,18 @@ def _of_billing(entity_type: str, external_id: str, details: Details) -> Cure:
     )
 
 
+def _of_posting(entity_type: str, _id: str, _details: Details) -> Cure:
+    if entity_type == "vat_rate":
+        return Cure(
+            "Give the rate an account of its own in the table accounts; until then nothing is missing."
+        )
+    return Cure(
+        "Correct the document in Holded, sync again from the invoices on, then run the month again.",
+        "/sync?from_step=invoices",
+        "Sync",
+    )
+
+
 def _of_step(source: str, step: str, what: str) -> Cure:
     return Cure(f"{what} in {source}, then sync again from this step.", f"/sync?from_step={step}", "Sync")
 
@@ -85,11 +97,7 @@ _CURES: Mapping[tuple[str, str | None], Cure | Callable[[str, str, Details], Cur
         "Give the ticket the day on which it was worked in Codex, or ignore this with a note if it is not to be billed.",
     ),
     ("codex", None): Cure("Correct the record in Codex, then run the month again.", "/periods", "Periods"),
-    ("ledger", "posting"): Cure(
-        "Correct the document or the account that it is to be posted to, then run the month again.",
-        "/ledgers",
-        "Ledgers",
-    ),
+    ("ledger", "posting"): _of_posting,
     ("ledger", "matching"): Cure(
         "Match the settlement with what it settles, or leave it on account with a note.",
         "/ledgers",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ledger_pipelines.closing.readiness import Reason
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, describe_months, format_month, parse_month
 from ledger_pipelines.store.database import Database
@@ -13,15 +14,15 @@ from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.queries.dashboard import (
     CurrencyTotal,
     LedgerMonth,
-    Obstacles,
     Unbilled,
     currency_totals,
     expiring_contracts,
+    incomplete_statements,
     ledger_months,
-    obstacles,
     plans_and_terms,
     unbilled_companies,
 )
+from ledger_pipelines.workflows.closing import what_stands_against
 from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 
@@ -33,14 +34,16 @@ class UnknownMonthError(LedgerError):
 class MonthAtAGlance:
     """A month with its totals by currency, what is missing, and what its list can be filtered by.
 
-    `edited` are the companies with an edit that their statement does not have yet.
+    `reasons` are what is known to stand against closing it, `incomplete` its statements of companies that were read in
+    part. `edited` are the companies with an edit that their statement does not have yet.
     """
 
     month: date
     is_closed: bool
     totals: Sequence[CurrencyTotal]
     unbilled: Sequence[Unbilled]
-    obstacles: Obstacles
+    reasons: Sequence[Reason]
+    incomplete: int
     expiring: int
     edited: frozenset[str]
     plans: Sequence[str]
@@ -85,7 +88,8 @@ def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
             shown.is_closed,
             currency_totals(connection, month, before),
             unbilled_companies(connection, month, before),
-            obstacles(connection, month),
+            [] if shown.is_closed else what_stands_against(database, [month]),
+            incomplete_statements(connection, month),
             expiring_contracts(connection, month),
             edited,
             plans,

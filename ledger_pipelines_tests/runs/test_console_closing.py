@@ -17,7 +17,7 @@ from ledger_pipelines.store.executions import recorded_execution
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.queries.check_results import CheckResult, record_check_results
 from ledger_pipelines.store.writes import record_writes
-from ledger_pipelines.workflows.closing import what_stands_against
+from ledger_pipelines.workflows.closing import reopen, what_stands_against
 from ledger_pipelines_tests.end_to_end.harness import fetch
 from ledger_pipelines_tests.runs.standing_in import StandIn
 
@@ -84,6 +84,19 @@ def test_a_month_closes_once_its_run_has_ended_well(
         assert (state.state, state.reasons) == ("closed", []), state.message
     assert _status(database) == [("closed", "ida")]
     assert fetch(database, "SELECT action, person FROM ledger_period_events") == [("closed", "ida")]
+
+
+def test_an_old_close_does_not_close_what_was_reopened_since(
+    database: Database, dagster: StandIn, settings: Settings
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing")
+    dagster.become("run-1", "SUCCESS")
+    assert _finish(database, dagster, settings, asked).state == "closed"
+    reopen(database, MARCH, person="ada", reason="a wrong rate")
+    state = _finish(database, dagster, settings, asked)
+    assert (state.state, "reopened by ada" in state.message) == ("refused", True)
+    assert _status(database) == [("open", None)]
 
 
 def test_what_the_run_found_keeps_the_month_open(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -10,18 +9,16 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Depends, Header, Path, Query, Request
 
 from ledger_pipelines.console.access import Writer
-from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.following import follow
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import parse_month
 from ledger_pipelines.printable import one_line
-from ledger_pipelines.runs.starting import draft_months, follow_edits
-from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.edits.editing import Editor
-from ledger_pipelines.workflows.statements import companies_edited_since_run, latest_month
+from ledger_pipelines.workflows.statements import latest_month
 
-_LOG = logging.getLogger(__name__)
 _LONGEST_REASON = 2_000
 #: The largest id of a record.
 LARGEST_ID = 2**63 - 1
@@ -63,21 +60,6 @@ def editor_of(
 ) -> Editor:
     """Who edits, and why."""
     return Editor(person.name, None if reason is None else one_line(reason)[:_LONGEST_REASON] or None)
-
-
-def follow(console: Console, dagster: Webserver, person: str) -> None:
-    """Asks for the statements of the open months anew where an edit is not on them, once however many edits wait.
-
-    Where Dagster is away the edit is saved all the same: the next run reads it, and until then reads show it.
-    """
-    try:
-        months = draft_months(console.database)
-        edited = companies_edited_since_run(console.database, months)
-        waiting = [month for month in months if edited[month]]
-        if waiting:
-            follow_edits(console.database, dagster, waiting, person=person, today=console.today)
-    except LedgerError as error:
-        _LOG.warning("No run was asked for after an edit: %s", error)
 
 
 def _follow_afterwards(

@@ -20,7 +20,6 @@ from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.months import add_months, format_month, month_of, month_range, parse_month
 from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries import accrual_pages as stored
-from ledger_pipelines.workflows.dashboard import months_of_ledger
 from ledger_pipelines.workflows.exports import export_accruals
 
 router = APIRouter()
@@ -79,7 +78,7 @@ def show_accruals(
         request,
         "accruals.html",
         person,
-        months=[one for one in months_of_ledger(console.database) if one.month in months],
+        months=months,
         month=chosen,
         totals=[row for row in rows if row["month"] == chosen],
         figures=Markup("").join(waterfall(currency, of) for currency, of in _by_currency(rows).items()),

@@ -35,7 +35,7 @@ HEADINGS = (
     Heading("description", "Description", is_sortable=False),
     Heading("companies", "Companies that override it", is_sortable=False),
     Heading("plans", "Codex's plans that have it", is_sortable=False),
-    Heading("edit", "", is_sortable=False),
+    Heading("edit", "Edit", is_sortable=False),
 )
 _NOBODY = FeatureUse([], [])
 

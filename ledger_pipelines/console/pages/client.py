@@ -114,7 +114,9 @@ def save_one_off(
         if shown is None:
             raise Refused(422, str(error)) from None
         client = _client(console, account, shown)
-        return _page(request, console, person, months, shown, client, given=given, refusal=str(error))
+        # The form calls the column so.
+        refusal = str(error).replace("one_off_fee", "The amount")
+        return _page(request, console, person, months, shown, client, given=given, refusal=refusal)
     path = f"/client/{quote(account, safe='')}"
     return back_to(request, console, dagster, person, path, before, month=format_month(asked))
 

@@ -29,7 +29,7 @@ DEVICES = (
     Heading("device_type", "Kind"),
     Heading("detected", "Detected as", is_sortable=False, line="as what it is billed where nothing is set"),
     Heading("set", "Set", is_sortable=False, line="as what people have said it is billed"),
-    Heading("edit", "", is_sortable=False),
+    Heading("edit", "Edit", is_sortable=False),
 )
 PEOPLE = (
     Heading("name", "Person"),
@@ -40,7 +40,7 @@ PEOPLE = (
         "detected", "Detected as", is_sortable=False, line="whether they are billed where nothing is set"
     ),
     Heading("set", "Set", is_sortable=False, line="how people have said they are billed"),
-    Heading("edit", "", is_sortable=False),
+    Heading("edit", "Edit", is_sortable=False),
 )
 
 

@@ -39,7 +39,7 @@ from ledger_pipelines.store.edits.history import EditFilter, last_edit_id, list_
 from ledger_pipelines.store.edits.tables import FEATURES, ITEMS, OVERRIDES, Editable
 from ledger_pipelines.store.edits.values import parsed
 from ledger_pipelines.store.queries.client_records import has_record, plan_names
-from ledger_pipelines.store.queries.month_states import month_states, open_months_of
+from ledger_pipelines.store.queries.month_states import month_states
 from ledger_pipelines.workflows.client_settings import (
     ClientSettings,
     UnknownAccountError,
@@ -186,7 +186,6 @@ def _page(
         "form": None if is_agreement else form,
         "part": shown_part if shown_part in _PARTS.values() else "",
         "agreement": form if is_agreement else _agreement(request, console, settings),
-        "open_months": open_months_of(database, account, most=previews.MOST_MONTHS),
         "closed_months": closed,
         "months_named": MONTHS_NAMED,
         "told_months": _told_months,

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse
 
+from ledger_pipelines.closing.readiness import Reason
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
-from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.listing import Heading, State, all_rows, fetch, read_state, searched
-from ledger_pipelines.console.pages.acting import back
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.exports.spreadsheets import Cell, Money, csv_text, write_workbook
 from ledger_pipelines.months import add_months, format_month
-from ledger_pipelines.runs.starting import MONTH_CLOSE, start_job
 from ledger_pipelines.store.queries.dashboard import (
     EXPIRING,
     CompanyFilter,
     LedgerMonth,
     companies_query,
 )
+from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.dashboard import (
     UnknownMonthError,
     edited_since_run,
@@ -34,6 +34,7 @@ from ledger_pipelines.workflows.dashboard import (
     months_of_ledger,
     shown_month,
 )
+from ledger_pipelines.workflows.documents import PART
 
 router = APIRouter()
 
@@ -83,28 +84,16 @@ def show_dashboard(request: Request, console: ConsoleDep, person: Clerk) -> HTML
         plans=[(plan, plan) for plan in glance.plans],
         terms=[(term, term) for term in glance.terms],
         choices=SHOWN,
+        reasons=_kinds(glance.reasons),
+        pdf_parts=-(-sum(one.statements for one in glance.totals) // PART),
     )
 
 
-@router.post("/run")
-def run_month(
-    request: Request,
-    console: ConsoleDep,
-    dagster: DagsterDep,
-    person: Clerk,
-    month: Annotated[str, Form(max_length=10)],
-) -> Response:
-    """Has an open month read, billed and checked anew, and shows how that goes."""
-    try:
-        shown = shown_month(months_of_ledger(console.database), month)
-    except UnknownMonthError as error:
-        raise Refused(404, str(error)) from None
-    if shown is None or shown.is_closed:
-        raise Refused(409, f"{month} is closed, and its statements are final: reopen it first, on /periods.")
-    asked = start_job(
-        console.database, dagster, MONTH_CLOSE, [shown.month], person=person.name, today=console.today
-    )
-    return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
+def _kinds(reasons: Sequence[Reason]) -> str:
+    """How many reasons there are of each kind: `3 open errors, 1 failed check`."""
+    names = {"error": "open error", "invariant": "failed check", "step": "failed step", "month": "matter"}
+    counts: Counter[str] = Counter(reason.kind for reason in reasons)
+    return ", ".join(counted(counts[kind], name) for kind, name in names.items() if counts[kind])
 
 
 @router.get("/dashboard.csv")

@@ -50,7 +50,7 @@ HEADINGS = (
     Heading("what", "What", is_sortable=False),
     Heading("changes", "Before and after", is_sortable=False),
     Heading("reason", "Why", is_sortable=False),
-    Heading("back", "", is_sortable=False),
+    Heading("back", "Put back", is_sortable=False),
 )
 _FILTERS = ("table", "account", "person", "from", "to")
 _WORDS: dict[str, Any] = {"told_row": told_row, "told_changes": told_changes}

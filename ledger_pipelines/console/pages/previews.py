@@ -22,10 +22,14 @@ _RECORDS = {
 
 @dataclass(frozen=True, slots=True)
 class CompanyPreview:
-    """A company's open months before and after, the latest first; closed ones are not among them."""
+    """A company's open months before and after, the latest first; closed ones are not among them.
+
+    `is_all` is false where it has more.
+    """
 
     account: str
     months: Sequence[PreviewedMonth]
+    is_all: bool = True
 
     @property
     def difference(self) -> Decimal:
@@ -43,9 +47,10 @@ class Previewed:
 
 def of_company(console: Console, account: str, proposals: Sequence[Proposal]) -> Previewed:
     """What these edits would make of a company's latest open months. Raises LedgerError where they would be refused."""
-    months = open_months_of(console.database, account, most=MOST_MONTHS)
+    open_months = open_months_of(console.database, account, most=MOST_MONTHS + 1)
+    months = open_months[-MOST_MONTHS:]
     found = preview(console.database, console.settings, account, months, proposals) if months else []
-    return Previewed([CompanyPreview(account, found[::-1])])
+    return Previewed([CompanyPreview(account, found[::-1], months == open_months)])
 
 
 def of_plans(console: Console, plans: Sequence[str], proposals: Sequence[Proposal]) -> Previewed:

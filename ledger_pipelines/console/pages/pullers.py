@@ -116,8 +116,9 @@ def show_run(
     person: Admin,
     run_id: _RunId,
     after: Annotated[str | None, Query(max_length=500)] = None,
+    with_all: Annotated[bool, Query(alias="all")] = False,
 ) -> HTMLResponse:
-    """A run, what its steps recorded, and its log."""
+    """A run, what its steps recorded, and its log; with Dagster's own details where all is asked for."""
     run, away = _asked(lambda: dagster.run(run_id))
     if run is None and away is None:
         raise Refused(404, f"Dagster has no run {run_id}.")
@@ -135,6 +136,7 @@ def show_run(
         has_ended=run is None or run.has_ended,
         executions=executions,
         log=log,
+        with_all=with_all,
         away=away or log_away,
         states=STATES,
         address=run_address(dagster_address(request, console, person), run_id),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
 from fastapi import Request
+from starlette.background import BackgroundTask
 from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse
 
 from ledger_pipelines.console.context import Console
+from ledger_pipelines.console.following import follow
 from ledger_pipelines.console.identity.person import Person
-from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.runs.starting import draft_months, follow_edits
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.billing_runs import BILLED_EDITS
 from ledger_pipelines.store.database import Database
@@ -28,12 +27,6 @@ from ledger_pipelines.store.queries.month_states import month_states
 from ledger_pipelines.workflows.edits import consequences
 
 _EDITABLE = {editable.name: editable for editable in ALL}
-#: What is told of the open months' drafts, by whether a run was asked for.
-_FOLLOWING = {
-    "1": "A run that makes the open months' drafts anew was asked for; until it ends they are shown as they will be.",
-    "0": "No run could be asked for: the open months' drafts are shown as they will be, and follow with their next run.",
-}
-_LOG = logging.getLogger(__name__)
 _UNCHANGED = "unchanged"
 
 
@@ -57,23 +50,14 @@ def back_to(
     """Has the drafts follow what this person saved after the edit of this number, and leads to a page that says so."""
     mine = list_edits(console.database, EditFilter(person=person.name), limit=1)
     saved = mine[0] if mine and mine[0].id > before else None
-    told = {"saved": _UNCHANGED if saved is None else str(saved.id)}
-    if saved is not None and saved.table_name in BILLED_EDITS:
-        told["follows"] = "1" if _follow(console, dagster, person) else "0"
+    told = _UNCHANGED if saved is None else str(saved.id)
     root = request.scope.get("root_path", "")
-    return RedirectResponse(f"{root}{path}?{urlencode({**query, **told})}", 303)
-
-
-def _follow(console: Console, dagster: Webserver, person: Person) -> bool:
-    """Whether a run that makes the drafts anew was asked for, or waits already."""
-    months = draft_months(console.database)
-    try:
-        asked = follow_edits(console.database, dagster, months, person=person.name, today=console.today)
-    except LedgerError as error:
-        # It is saved: what is edited since a run is marked, and read by the next one.
-        _LOG.warning("No run follows the edit of %s: %s", person.name, error)
-        return False
-    return all(one.request.ended_at is None for one in asked)
+    is_billed = saved is not None and saved.table_name in BILLED_EDITS
+    return RedirectResponse(
+        f"{root}{path}?{urlencode({**query, 'saved': told})}",
+        303,
+        background=BackgroundTask(follow, console, dagster, person.name) if is_billed else None,
+    )
 
 
 def saved_of(database: Database, query: QueryParams) -> Saved | None:
@@ -85,10 +69,10 @@ def saved_of(database: Database, query: QueryParams) -> Saved | None:
         return None
     with engine_of(database).connect() as connection:
         edit = find_edit(connection, int(number))
-    return None if edit is None else Saved(edit, _notes(database, edit, query.get("follows", "")))
+    return None if edit is None else Saved(edit, _notes(database, edit))
 
 
-def _notes(database: Database, edit: RecordedEdit, follows: str) -> list[str]:
+def _notes(database: Database, edit: RecordedEdit) -> list[str]:
     editable = _EDITABLE.get(edit.table_name)
     if editable is None:
         return []
@@ -96,10 +80,14 @@ def _notes(database: Database, edit: RecordedEdit, follows: str) -> list[str]:
     if edit.table_name not in BILLED_EDITS:
         return notes
     open_months, closed_months = month_states(database)
-    notes.append(_FOLLOWING.get(follows, "") if open_months else "No month is open: no statement follows.")
+    notes.append(
+        "The open months' drafts are shown as they will be at once, and a run writes them."
+        if open_months
+        else "No month is open: no statement follows."
+    )
     if closed_months:
         notes.append("Closed months stay as they are.")
-    return list(filter(None, notes))
+    return notes
 
 
 def _dated(row: Row | None) -> Row | None:

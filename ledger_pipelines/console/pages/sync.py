@@ -27,7 +27,7 @@ from ledger_pipelines.runs.starting import start_steps, stop_run
 from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.queries import execution_pages as stored
-from ledger_pipelines.store.queries.executions import last_successes, read_executions
+from ledger_pipelines.store.queries.executions import executions_of_run, last_successes, read_executions
 from ledger_pipelines.store.run_requests import RunRequest, executions_of, read_request
 from ledger_pipelines.workflows.sync_steps import (
     ACCRUAL_STEP,
@@ -262,7 +262,11 @@ def _watched(
         found: RunRequest | None = read_request(connection, request_id)
         if found is None:
             raise Refused(404, "There is no such run: see the history of executions.")
+        # Those that the request made, and those that its run executed beside them.
         executions = read_executions(connection, executions_of(connection, request_id))
+        if found.run_id is not None:
+            known = {one.id for one in executions}
+            executions += [one for one in executions_of_run(connection, found.run_id) if one.id not in known]
     return page(
         request,
         "sync_request.html",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ledger_pipelines.console.api import asked
+from ledger_pipelines.console import following
 from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.settings import Settings
@@ -45,7 +45,7 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The months of each run that was asked for after an edit."""
     runs: list[Any] = []
     monkeypatch.setattr(
-        asked, "follow_edits", lambda _, __, months, **more: runs.append([months, more["person"]])
+        following, "follow_edits", lambda _, __, months, **more: runs.append([months, more["person"]])
     )
     return runs
 

@@ -58,7 +58,7 @@ def paths() -> Iterator[str]:
 
 def addresses(database: Database) -> list[str]:
     """The address of every page of a book. Fails where a route has none."""
-    known = _records(database)
+    known = records(database)
     found: list[str] = []
     for path in paths():
         assert "{" not in path or path in _ASKED, f"the pages of {path} have no address here"
@@ -66,7 +66,8 @@ def addresses(database: Database) -> list[str]:
     return found
 
 
-def _records(database: Database) -> dict[str, str]:
+def records(database: Database) -> dict[str, str]:
+    """Something of the book for each parameter of an address."""
     with database.connect() as connection:
 
         def one(query: str) -> str:

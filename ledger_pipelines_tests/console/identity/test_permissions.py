@@ -138,7 +138,6 @@ _CLERKS_MAY = (
     "POST /periods/closing/{request_id}",
     "POST /periods/run",
     "GET /periods/{month}",
-    "POST /run",
     "GET /search",
     "GET /sync",
     "POST /sync",

@@ -14,13 +14,10 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import NOW, KnownPeople
-<<<<<<< HEAD
-from ledger_pipelines_tests.console.pages.editing import Clients, a_book, console_on
-from ledger_pipelines_tests.runs.standing_in import StandIn
-=======
 from ledger_pipelines_tests.console.pages.dagster import Scheduler
+from ledger_pipelines_tests.console.pages.editing import Clients, clients_of
 from ledger_pipelines_tests.console.pages.looking import beside
->>>>>>> pages3
+from ledger_pipelines_tests.runs.standing_in import StandIn
 from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
 Asking = Callable[[Database, str], TestClient]
@@ -72,15 +69,8 @@ def asking(dagster: Scheduler) -> Asking:
     return client
 
 
-@pytest.fixture(scope="session")
-def edited_book(server: EmbeddedServer) -> Iterator[Database]:
-    """A book as it is billed, with everything that people edit, to be copied."""
-    with a_book(server) as database:
-        yield database
-
-
 @pytest.fixture
-def editing(server: EmbeddedServer, edited_book: Database) -> Iterator[tuple[Database, StandIn, Clients]]:
-    """A copy of it, its Dagster, and clients by permission."""
-    with console_on(server, edited_book) as made:
-        yield made
+def editing(own_book: Database) -> tuple[Database, StandIn, Clients]:
+    """A book of one's own, its Dagster, and clients of one console by permission."""
+    dagster = StandIn()
+    return own_book, dagster, clients_of(own_book, dagster)

@@ -1,11 +1,10 @@
-"""A billed book behind a console whose Dagster is a stand-in, and what its pages' tests ask of it."""
+"""What tests of pages that edit ask of a console: clients, forms as a browser sends them, and all that is stored."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +15,8 @@ from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.conftest import KnownPeople
 from ledger_pipelines_tests.runs.standing_in import StandIn
-from ledger_pipelines_tests.workflows.billed_books import copied, fill
 
 #: The day of the book's last open month.
 NOW = datetime(2025, 3, 20, 12, tzinfo=UTC)
@@ -27,27 +24,16 @@ SETTINGS = "/client/620500/settings"
 Clients = Callable[[str], TestClient]
 
 
-@contextmanager
-def a_book(server: EmbeddedServer) -> Iterator[Database]:
-    """The billed book, to be copied."""
-    with copied(server, server.database("template_ledger")) as database:
-        fill(database)
-        yield database
+def clients_of(database: Database, dagster: StandIn) -> Clients:
+    """Clients by permission of a console on this database, with this Dagster."""
+    app = create_app(Console(Settings(), database, KnownPeople(), now=lambda: NOW))
+    app.dependency_overrides[dagster_of] = lambda: dagster
 
+    def client(permission: str) -> TestClient:
+        headers = {"Authorization": f"Bearer {permission}", "Accept": "text/html"}
+        return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
 
-@contextmanager
-def console_on(server: EmbeddedServer, filled: Database) -> Iterator[tuple[Database, StandIn, Clients]]:
-    """A console on a copy of the book: the copy, its Dagster, and clients by permission."""
-    with copied(server, filled) as database:
-        app = create_app(Console(Settings(), database, KnownPeople(), now=lambda: NOW))
-        dagster = StandIn()
-        app.dependency_overrides[dagster_of] = lambda: dagster
-
-        def client(permission: str) -> TestClient:
-            headers = {"Authorization": f"Bearer {permission}", "Accept": "text/html"}
-            return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
-
-        yield database, dagster, client
+    return client
 
 
 def sent_by(page: str, action: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ def test_each_schedule_is_told_in_words(admin: TestClient, dagster: Scheduler) -
         "1,2 3 * * * (Europe/Madrid)",
         "2026-03-16 03:00",
         '<span class="mark bad">2</span>',
-        "import_steps_daily</td><td>2026-02</td>",
+        "by import_steps_daily, 2026-02</span>",
         "every 10 seconds",
         "&lt;b&gt;nothing&lt;/b&gt; is ready",
     ):
@@ -86,6 +86,9 @@ def test_a_run_s_log_is_text_in_pages(admin: TestClient, dagster: Scheduler) -> 
     assert f'href="{path}?after=500"' in shown
     assert admin.get(f"{path}?after=500").text.count("alert(1)") == 1
     assert admin.get("/admin/pullers/runs/none").status_code == 404
+    dagster.lines[:] = [LogLine(at, "DEBUG", None, None, "a detail"), LogLine(at, "INFO", None, None, "news")]
+    shown, whole = admin.get(path).text, admin.get(f"{path}?all=true").text
+    assert ("news" in shown, "a detail" in shown, "a detail" in whole) == (True, False, True)
 
 
 def test_dagster_away_is_said_and_the_rest_works(
