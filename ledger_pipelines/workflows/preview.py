@@ -35,6 +35,8 @@ CHARGED = (
 )
 _LINE = ("source_type", "source_id")
 _NOTHING = Decimal(0)
+#: So many companies are longer to name in each query than all are to read.
+_MANY = 1_000
 #: How many of the companies whose total a plan's edit changes are named.
 _LARGEST = 10
 
@@ -187,14 +189,12 @@ def preview_plans(
         inputs = _read(connection, [month], closed, accounts)
         waiting = bool(edited_since_run(connection, [month]))
         columns = ["account_number", "company_name", "total"]
-        stored = read_months(
-            connection, "billing_statements", [month], columns, only={"account_number": accounts}
-        )
+        stored = read_months(connection, "billing_statements", [month], columns)
     is_on_them = pc.field("account_number").isin(accounts)
     changed = bill(with_proposals(inputs, proposals), [month], currency=settings.currency)
     after = changed.statements.filter(is_on_them)
-    before = (
-        bill(inputs, [month], currency=settings.currency).statements.filter(is_on_them) if waiting else stored
+    before = (bill(inputs, [month], currency=settings.currency).statements if waiting else stored).filter(
+        is_on_them
     )
     differences = [one for one in _differences(before, after) if one.before != one.after]
     return PlanPreview(
@@ -243,6 +243,9 @@ def _open_only(connection: psycopg.Connection, months: Sequence[date]) -> frozen
 def _read(
     connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date], accounts: Sequence[str]
 ) -> BillingInputs:
+    """What bills these companies, with others' records beside theirs."""
+    if len(accounts) > _MANY:
+        return read_inputs(connection, months, closed, read_hours(connection, months, closed))
     hours = read_hours(connection, months, closed, accounts)
     # Whose a ticket is now says whose its billed hours are: who shares one with them is read, too.
     sharing: list[Any] = pc.unique(hours.tickets["account_number"]).to_pylist()
