@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.downloads import Format, download
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages.rendering import page, with_query
 from ledger_pipelines.console.problems import Refused
@@ -22,7 +23,7 @@ from ledger_pipelines.workflows.general_ledger import exports, ledgers
 from ledger_pipelines.workflows.general_ledger.payment_matches import add_match, list_matches, undo_match
 from ledger_pipelines.workflows.general_ledger.verification import verify
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 _AGES = (
     ("not_due", "Not due"),

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from ledger_pipelines.console.access import Admin, Clerk
 from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages.rendering import page, with_query
 from ledger_pipelines.console.problems import Refused
@@ -29,7 +30,7 @@ from ledger_pipelines.store.queries.periods import changed_since_closed, read_ch
 from ledger_pipelines.store.run_requests import read_request
 from ledger_pipelines.workflows.closing import reopen, what_stands_against
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 HEADINGS = (
     Heading("month", "Month"),
