@@ -41,7 +41,7 @@ HEADINGS = (
 )
 #: As the API calls them, so that the export has the same address.
 _NAMES = ("integration_name", "operation_type", "entity_type")
-FILTERS = (*_NAMES, "status", "blocking", "month")
+FILTERS = (*_NAMES, "status", "blocking", "month", "id")
 #: What the page shows where the address says nothing.
 _DEFAULT_STATUS = "open"
 STATUSES = (
@@ -109,12 +109,13 @@ def read_filter(state: State) -> stored.ErrorFilter:
         is_blocking={"yes": True, "no": False}.get(given.get("blocking", "")),
         month=month,
         text=state.search,
+        number=number_of_record(given["id"]) if "id" in given else None,
     )
 
 
 def status_of(state: State) -> str:
-    """The status that is looked for: open ones where the address does not say."""
-    return state.filters.get("status", _DEFAULT_STATUS)
+    """The status that is looked for: open ones where the address says neither it nor which error."""
+    return state.filters.get("status", "all" if "id" in state.filters else _DEFAULT_STATUS)
 
 
 def number_of_record(text: str) -> int:
