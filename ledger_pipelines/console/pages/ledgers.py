@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.downloads import Format, download
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages.acting import back, number_of
 from ledger_pipelines.console.pages.rendering import page
@@ -23,7 +24,7 @@ from ledger_pipelines.workflows.general_ledger import exports, ledgers
 from ledger_pipelines.workflows.general_ledger.payment_matches import add_match, list_matches, undo_match
 from ledger_pipelines.workflows.general_ledger.verification import verify
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 _AGES = (
     ("not_due", "Not due"),
@@ -111,7 +112,7 @@ def show_party(
     party: Annotated[str, Query(max_length=400)],
     as_of: Annotated[str | None, Query(max_length=10)] = None,
 ) -> HTMLResponse:
-    """A party's open items on a day and what moved its balance."""
+    """A party's open items on a day and what moved its balance; `match` is the number of one that was kept just now."""
     day = _day(console, as_of)
     if day is None:
         raise Refused(404, "The sub-ledgers were never reckoned: close a month first.")
@@ -119,10 +120,8 @@ def show_party(
         found = ledgers.party_ledger(console.database, party, day)
     except LedgerError as error:
         raise Refused(404, str(error)) from None
-    matched = (
-        number_of(request.query_params.get("count")) if request.query_params.get("did") == "matched" else 0
-    )
-    return page(request, "ledgers_party.html", person, found=found, day=day, matched=matched)
+    match = number_of(request.query_params.get("match"))
+    return page(request, "ledgers_party.html", person, found=found, day=day, match=match, error=None)
 
 
 @router.post("/ledgers/match")
@@ -145,7 +144,7 @@ def match_items(
         person=person.name,
         note=note.strip() or None,
     )
-    return back(request, "/ledgers/party", party=party, did="matched", count=match.id)
+    return back(request, "/ledgers/party", party=party, match=match.id)
 
 
 @router.post("/ledgers/unmatch")

@@ -11,14 +11,13 @@ from starlette.responses import HTMLResponse, Response
 from ledger_pipelines.console.access import Admin, Clerk
 from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages.acting import back
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
-from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import (
     add_months,
-    describe_months,
     format_month,
     month_of,
     month_range,
@@ -31,7 +30,9 @@ from ledger_pipelines.store.queries.periods import changed_since_closed, read_ch
 from ledger_pipelines.store.run_requests import read_request
 from ledger_pipelines.workflows.closing import reopen, what_stands_against
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
+#: Seconds that reopening waits for a run that reads the month: the gateway gives up after thirty.
+_PATIENCE = 20.0
 
 HEADINGS = (
     Heading("month", "Month"),
@@ -43,8 +44,6 @@ HEADINGS = (
 )
 MonthField = Annotated[str, Form(max_length=10)]
 MonthPath = Annotated[str, Path(max_length=10)]
-#: What was done with months, by the word in the address.
-_DONE = {"run": "{} is being run.", "goes-on": "{} was being run already: that run goes on."}
 RequestPath = Annotated[UUID, Path()]
 
 
@@ -63,7 +62,6 @@ def show_periods(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRe
         listing=listed(months, HEADINGS, state),
         differing=differing,
         events=events,
-        said=_said(request),
         latest=add_months(month_of(console.today), -1),
     )
 
@@ -73,8 +71,10 @@ def show_period(request: Request, console: ConsoleDep, person: Clerk, month: Mon
     """One month: what stands between it and closing, its checks, its events."""
     asked = parse_month(month)
     with console.database.connect() as connection:
-        found = [one for one in month_overviews(connection) if one.month == asked]
+        overviews = month_overviews(connection)
         checks, events = read_checks(connection, asked), read_events(connection, asked)
+    found = [one for one in overviews if one.month == asked]
+    still_closed = [one.month for one in overviews if one.is_closed and one.month > asked]
     if not found:
         raise Refused(404, f"{format_month(asked)} is none of the ledger's months, or was never run.")
     reasons = [] if found[0].is_closed else what_stands_against(console.database, [asked])
@@ -87,7 +87,8 @@ def show_period(request: Request, console: ConsoleDep, person: Clerk, month: Mon
         has_ended=asked < month_of(console.today),
         checks=checks,
         events=events,
-        said=_said(request),
+        is_reopened=request.query_params.get("did") == "reopened" and not found[0].is_closed,
+        still_closed=still_closed,
     )
 
 
@@ -104,10 +105,8 @@ def run_months(
     first = parse_month(month)
     months = month_range(first, add_months(parse_month(until) if until.strip() else first, 1))
     asked = start_job(console.database, dagster, MONTH_CLOSE, months, person=person.name, today=console.today)
-    if asked.request.outcome == "REFUSED":
-        raise Refused(503, f"{describe_months(months)} was not run: {asked.request.message}")
-    did = "run" if asked.is_new else "goes-on"
-    return back(request, "/periods", did=did, month=format_month(months[0]), until=format_month(months[-1]))
+    # How it goes is shown there, also where Dagster did not take it.
+    return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
 
 
 @router.post("/periods/close")
@@ -156,19 +155,5 @@ def reopen_period(
 ) -> Response:
     """Reopens a closed month, with a reason."""
     asked = parse_month(month)
-    reopen(console.database, asked, person=person.name, reason=reason)
+    reopen(console.database, asked, person=person.name, reason=reason, patience=_PATIENCE)
     return back(request, f"/periods/{format_month(asked)}", did="reopened")
-
-
-def _said(request: Request) -> str:
-    """What was done, as a sentence: made of what the address names, and of no text that it brings."""
-    asked = request.query_params
-    if asked.get("did") == "reopened":
-        return "The month is open."
-    if asked.get("did") not in _DONE:
-        return ""
-    try:
-        months = month_range(parse_month(asked["month"]), add_months(parse_month(asked["until"]), 1))
-    except (KeyError, LedgerError):
-        return ""
-    return _DONE[asked["did"]].format(describe_months(months))

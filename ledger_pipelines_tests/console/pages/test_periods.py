@@ -49,6 +49,9 @@ def test_reopening_takes_an_admin_and_a_reason_and_is_told(
     answered = client_of("admin").post("/periods/reopen", data=asked)
     assert (answered.status_code, answered.headers["location"].partition("?")[0]) == (303, "/periods/2026-02")
     assert connection.execute("SELECT status FROM ledger_periods").fetchall() == [("open",)]
+    assert "2026-02 is open." in client_of("billing").get(answered.headers["location"]).text
+    for path in ("/periods", "/periods/2026-02"):
+        assert "Call us" not in client_of("billing").get(f"{path}?said=Call+us").text
     told = client_of("billing").get("/periods").text
     assert "a wrong rate" in told
     assert "reopened" in told
