@@ -23,6 +23,10 @@ from ledger_pipelines.store.migrations import migrate
 hypothesis.settings.register_profile("ledger", deadline=None)
 hypothesis.settings.load_profile("ledger")
 
+# Collecting loads every test, and with them all that the project uses: looking through these objects again and again
+# for garbage is a quarter of it. Switched on before the first test, by `months_of_the_definitions`.
+gc.disable()
+
 FIRST_MONTH = date(2024, 1, 1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -78,6 +82,7 @@ def months_of_the_definitions() -> None:
     # Loading Dagster makes objects by the hundred thousand; looking through them again and again takes a tenth of a test.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
