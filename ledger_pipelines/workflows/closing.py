@@ -128,13 +128,16 @@ def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Ver
     return Closed(closed, len(months) - len(closed), warnings_of(known))
 
 
-def reopen(database: Database, month: date, *, person: str, reason: str) -> list[date]:
+def reopen(
+    database: Database, month: date, *, person: str, reason: str, patience: float = 60.0
+) -> list[date]:
     """Reopens a closed month, and returns the later ones that stay closed.
 
-    Raises LedgerError without a reason, where the month is not closed, or where a closed one has taken news of it.
+    A run that reads it is waited for, up to `patience` seconds. Raises LedgerError where that was too long, without a
+    reason, where the month is not closed, or where a closed one has taken news of it.
     """
     with database.connect() as connection:
-        reopen_month(connection, month, person=person, reason=reason)
+        reopen_month(connection, month, person=person, reason=reason, patience=patience)
         return sorted(closed for closed in closed_months(connection) if closed > month)
 
 

@@ -25,6 +25,7 @@ from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.workflows.billing import read_hours, read_inputs
 from ledger_pipelines.workflows.proposals import Proposal, with_proposals
 
@@ -136,7 +137,7 @@ def preview(
 
     Raises ClosedMonthError where a month is closed, LedgerError where an edit would be refused.
     """
-    with pooled_connection(database) as connection:
+    with pooled_connection(database) as connection, one_view(connection):
         closed = _open_only(connection, months)
         inputs = _read(connection, months, closed, [account])
         waiting = edited_since_run(connection, months, account)
@@ -156,12 +157,17 @@ def preview(
 
 
 def computed_statements(
-    database: Database, settings: Settings, account: str, months: Sequence[date]
+    connection: psycopg.Connection, settings: Settings, account: str, months: Sequence[date]
 ) -> dict[date, Statement]:
     """A company's statements of these open months by all that is saved, whether or not a run has written them."""
-    with pooled_connection(database) as connection:
-        inputs = _read(connection, months, closed_months(connection), [account])
+    inputs = _read(connection, months, closed_months(connection), [account])
     return statements_of(bill(inputs, months, currency=settings.currency), account)
+
+
+def why_unbilled(connection: psycopg.Connection, settings: Settings, account: str, month: date) -> list[str]:
+    """Sentences on why a company has no statement of an open month by all that is saved; none where it is inactive."""
+    inputs = _read(connection, [month], closed_months(connection), [account])
+    return _sentences(bill(inputs, [month], currency=settings.currency), account, month)
 
 
 def computed_frames(
@@ -181,7 +187,7 @@ def preview_plans(
 
     Raises ClosedMonthError where it is closed, LedgerError where an edit would be refused.
     """
-    with pooled_connection(database) as connection:
+    with pooled_connection(database) as connection, one_view(connection):
         closed = _open_only(connection, [month])
         accounts = _on_plans(connection, month, plans)
         if not accounts:

@@ -49,8 +49,8 @@ _AT_A_TIME = 500
 class ErrorFilter:
     """Which errors; null is any.
 
-    `number` is the id of one. The status `healed` is of those resolved ones that a run found to be gone. `month` is one that
-    the error troubles, and `text` stands in its message, its record's id or a note, in any case.
+    `number` is the id of one. The status `healed` is of those resolved ones that a run found to be gone. `month` is one
+    that the error troubles, and `text` stands in its message, its record's id or a note, in any case.
     """
 
     integration_name: str | None = None
