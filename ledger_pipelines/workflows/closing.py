@@ -22,6 +22,7 @@ from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.periods import close_months, closed_months, make_partitions, reopen_month
@@ -78,7 +79,7 @@ def facts_of_run(
 
 def what_stands_against(database: Database, months: Sequence[date]) -> list[Reason]:
     """What is known to stand against closing the months now, before their run: open errors, and checks as found last."""
-    with database.connect() as connection:
+    with pooled_connection(database) as connection:
         return reasons_against(
             Facts(
                 months,
