@@ -19,10 +19,11 @@ from ledger_pipelines.closing.readiness import (
     warnings_of,
 )
 from ledger_pipelines.errors import ConfigurationError, LedgerError
-from ledger_pipelines.months import describe_months
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.edits.editing import hold_edits
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.periods import close_months, closed_months, make_partitions, reopen_month
@@ -30,6 +31,10 @@ from ledger_pipelines.store.queries.check_results import broken_checks
 from ledger_pipelines.store.queries.executions import executions_of_run
 from ledger_pipelines.store.writes import Versions, changed_by_others
 from ledger_pipelines.wording import counted
+from ledger_pipelines.workflows.statements import companies_edited_since_run
+
+#: How many companies a refusal names.
+_NAMED = 3
 
 
 class NotClosedError(LedgerError):
@@ -111,8 +116,8 @@ def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Ver
     """Closes the months of these facts where nothing stands against it.
 
     The facts are of the run that has just checked them; open errors are looked up here. `before` is how often the
-    months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where
-    another run wrote, or may have written, what was checked.
+    months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where a
+    statement lacks an edit, or another run wrote, or may have written, what was checked.
     """
     months = list(facts.months)
     with database.connect() as connection:
@@ -120,6 +125,9 @@ def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Ver
         with connection.transaction():
             # From here on nobody else writes to the months: what is looked at now is what stays.
             closed = close_months(connection, months, person=person)
+            # Nor does anybody edit: an edit that is saved now is on no statement of a month that is closed without it.
+            hold_edits(connection)
+            _refuse_edited(database, closed)
             known = replace(facts, months=closed, errors=_open_errors(connection))
             reasons = reasons_against(known)
             if reasons:
@@ -148,6 +156,20 @@ def _open_errors(connection: psycopg.Connection) -> list[OpenError]:
             connection
         )
     ]
+
+
+def _refuse_edited(database: Database, months: Sequence[date]) -> None:
+    """Raises LedgerError where a statement lacks what somebody edited: closed, it would lack it for good.
+
+    On a connection of its own, for which the months are still open.
+    """
+    for month, accounts in companies_edited_since_run(database, months).items():
+        if accounts:
+            named = ", ".join(sorted(accounts)[:_NAMED]) + (" and others" if len(accounts) > _NAMED else "")
+            raise LedgerError(
+                f"{format_month(month)} was not closed, its statement of {named} lacks what was edited since it was "
+                "billed: run it again."
+            )
 
 
 def _refuse_changed(
