@@ -22,8 +22,8 @@ from ledger_pipelines.errors import ConfigurationError, LedgerError
 from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.editing import hold_edits
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.periods import close_months, closed_months, make_partitions, reopen_month
