@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -95,6 +96,7 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(LedgerError, _refused)
     app.add_exception_handler(OperationalError, _database_gone)
+    app.add_exception_handler(psycopg.OperationalError, _database_gone)
     app.add_exception_handler(PoolExhausted, _busy)
     app.add_exception_handler(Exception, _defect)
 

@@ -14,7 +14,6 @@ from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
-from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.listing import Heading, State, fetch, read_state
 from ledger_pipelines.console.pages.acting import back, number_of, plain
@@ -27,7 +26,7 @@ from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.cures import cure_of
 from ledger_pipelines.workflows.integration_errors import heed, ignore, resolve
 
-router = APIRouter(route_class=ExactRoute)
+router = APIRouter()
 
 HEADINGS = (
     Heading("chosen", "Choose", is_sortable=False),
