@@ -14,10 +14,9 @@ from psycopg.rows import dict_row
 from ledger_pipelines.billing.contract_terms import normalise_term
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.queries.features import own_features
 from ledger_pipelines.store.writes import writes_of
 
-_IN_FORCE = """SELECT DISTINCT ON (feature_type) feature_type, value, enabled FROM client_feature_overrides
-WHERE account_number = %s AND coalesce(from_month <= %s, true) ORDER BY feature_type, from_month DESC NULLS LAST"""
 _STATEMENTS = """SELECT s.account_number, s.company_name, s.billing_plan, s.support_level, s.contract_term,
     s.contract_end_date, s.total, s.workstations, s.servers, s.vms, s.regular_users, s.backup_bytes,
     s.hours_used + s.hours_earlier_in_year AS hours
@@ -52,19 +51,18 @@ class Features:
 
 
 def features_of(database: Database, account: str, month: date, plan: str, term: str) -> Features:
-    """The features of a company that is billed by this plan and term in the month."""
+    """The features of a company that is billed by this plan and term in the month; of a closed one as it was closed."""
     with pooled_connection(database) as connection:
         rows = connection.execute(
             "SELECT term_length, features FROM plans WHERE month = %s AND btrim(plan_name) = %s ORDER BY 1",
             [month, plan],
         ).fetchall()
-        overrides = connection.execute(_IN_FORCE, [account, month]).fetchall()
+        own = own_features(connection, account, month)
         company = connection.execute(
             "SELECT compliance_level FROM companies WHERE month = %s AND account_number = %s",
             [month, account],
         ).fetchone()
     of_plan = next((_features(text) for written, text in rows if normalise_term(written) == term), {})
-    own = {name: value for name, value, enabled in overrides if enabled and value is not None}
     return Features({**of_plan, **own}, dict.fromkeys(own, True), None if company is None else company[0])
 
 
