@@ -18,7 +18,8 @@ def test_the_latest_that_has_begun_counts_and_a_closed_month_keeps_its_own(
     connection.execute(
         """INSERT INTO client_feature_overrides (account_number, feature_type, value, enabled, from_month) VALUES
            ('1', 'soc', 'old', true, NULL), ('1', 'soc', 'new', true, '2026-02-01'),
-           ('1', 'sat', 'KnowBe4', true, NULL), ('1', 'antivirus', 'off', false, NULL), ('2', 'soc', 'other', true, NULL)"""
+           ('1', 'sat', 'KnowBe4', true, NULL), ('1', 'antivirus', 'off', false, NULL),
+           ('2', 'soc', 'other', true, NULL)"""
     )
     assert own_features(connection, "1", JANUARY) == {"sat": "KnowBe4", "soc": "old"}
     assert own_features(connection, "1", FEBRUARY) == {"sat": "KnowBe4", "soc": "new"}
