@@ -51,9 +51,9 @@ def plan_close(
     if finalise:
         refuse_unfinished(months, today)
     settings = read_settings() if settings is None else settings
-    closing.refuse_unconfigured(settings)
     with database.connect() as connection:
         refuse_strange_months(months, read_first_month(connection), today)
+        closing.refuse_unconfigured(settings)
         before = read_versions(connection)
     return ClosePlan(list(months), history_to_read(database, settings, months), before)
 

@@ -27,7 +27,11 @@ from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, free_ports
         ),
         (
             ("export", "statements", "--month", "2025-03", "--format", "pdf"),
-            "'pdf' is no format: choose csv or xlsx.",
+            "A pdf needs a file: name it with -o.",
+        ),
+        (
+            ("export", "statements", "--month", "2025-03", "--format", "doc"),
+            "'doc' is no format: choose csv, xlsx, pdf or zip.",
         ),
         (
             ("export", "statements", "--month", "2025-03", "--format", "xlsx"),

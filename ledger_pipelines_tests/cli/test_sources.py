@@ -86,7 +86,7 @@ def test_a_token_is_what_the_sandbox_s_core_signed(ledger: Ledger, sandbox: Sand
     token = done.out.removesuffix("\n")
     key = jwt.PyJWKClient(f"{sandbox.core_url}/.well-known/jwks.json").get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key.key, algorithms=["RS256"], issuer="hivematrix-core")
-    assert (claims["sub"], claims["permission_level"]) == ("ada", "admin")
+    assert (claims["preferred_username"], claims["permission_level"]) == ("ada", "admin")
 
 
 @pytest.mark.parametrize(
