@@ -55,7 +55,7 @@ bench: setup
 
 # By name only: a checkout gives its files any order of times, and a newcomer must get the versions as they are locked.
 lock: setup
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --no-header -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --all-extras --no-header -o requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .ledger
