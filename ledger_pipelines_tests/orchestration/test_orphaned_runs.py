@@ -17,7 +17,7 @@ from ledger_pipelines.orchestration.orphaned_runs import settle_abandoned_runs
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.process_identity import this_process
 from ledger_pipelines.store.run_processes import held_run, register_process
-from ledger_pipelines_tests.end_to_end.harness import fetch
+from ledger_pipelines_tests.end_to_end.harness import eventually, fetch
 
 Status = dg.DagsterRunStatus
 DEAD = replace(this_process(), started="0")
@@ -123,12 +123,22 @@ def test_a_run_that_waits_in_a_broker_has_no_process_yet(
 def test_a_run_that_two_find_killed_is_ended_once(
     instance: dg.DagsterInstance, database: Database, connection: psycopg.Connection
 ) -> None:
-    """Else it would be tried again twice."""
+    """Else it would be tried again twice: whoever comes second waits, and finds that it has ended."""
     run_id = _run(instance, Status.STARTED)
     register_process(connection, run_id, DEAD)
-    with ThreadPoolExecutor(4) as pool:
-        settled = [
-            ids for ids in pool.map(lambda _: settle_abandoned_runs(instance, database), range(4)) if ids
-        ]
-    assert settled == [[run_id]]
+    with ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"ledger.settle:{run_id}"]
+            )
+            second = pool.submit(settle_abandoned_runs, instance, database)
+            eventually(lambda: _waits(database), seconds=20, what="waiting for who came first")
+            run = instance.get_run_by_id(run_id)
+            assert run is not None
+            instance.report_run_failed(run, "The first has found it.")
+        assert second.result(20) == []
     assert len(instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)) == 1
+
+
+def _waits(database: Database) -> bool:
+    return bool(fetch(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
