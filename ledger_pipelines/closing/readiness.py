@@ -122,8 +122,9 @@ def refusal(months: Sequence[date], reasons: Sequence[Reason]) -> str:
     count = "one thing stands" if len(reasons) == 1 else f"{len(reasons):,} things stand"
     more = f" And {len(reasons) - _NAMED:,} more." if len(reasons) > _NAMED else ""
     return (
-        f"{describe_months(months)} was not closed, {count} against it: {named}{more} Mend it and run again with "
-        "--refresh-snapshots, or where it may stay so, `ledger errors ignore ID --note …`."
+        f"{describe_months(months)} was not closed, {count} against it: {named}{more} Mend it and close again with "
+        "fresh snapshots (`ledger close … --refresh-snapshots`), or where it may stay so, ignore it with a note (`ledger "
+        "errors ignore ID --note …`)."
     )
 
 
@@ -132,7 +133,7 @@ def refuse_unfinished(months: Sequence[date], today: date) -> None:
     unfinished = [month for month in months if month >= month_of(today)]
     if unfinished:
         raise LedgerError(
-            f"{describe_months(unfinished)} cannot be closed before it has ended: leave --finalise out until then."
+            f"{describe_months(unfinished)} cannot be closed before it has ended: wait until then."
         )
 
 

@@ -67,7 +67,7 @@ def reopen_month(
     the month is not closed, or there is no reason.
     """
     if not reason.strip():
-        raise LedgerError("Reopening a month takes a reason: say why with --reason.")
+        raise LedgerError("Reopening a month takes a reason: say why.")
     end = time.monotonic() + patience
     while True:
         try:
