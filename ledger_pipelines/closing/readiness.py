@@ -16,7 +16,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month, month_of
 
 #: Whose present state the books are made of: an error of theirs that names no month troubles every open one.
-_SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
+SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
 #: Assets and steps that hand the books on, and make none of them.
 _OUTSIDE = frozenset({"cfo_transactions", "cfo-sync"})
 _NAMED = 3
@@ -113,7 +113,7 @@ def troubles(error: OpenError, months: Iterable[date]) -> bool:
     """Whether the books of one of these months may lack what an error names."""
     if not error.is_blocking:
         return False
-    return not error.months.isdisjoint(months) if error.months else error.integration in _SOURCES
+    return not error.months.isdisjoint(months) if error.months else error.integration in SOURCES
 
 
 def refusal(months: Sequence[date], reasons: Sequence[Reason]) -> str:
