@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page
 from ledger_pipelines_tests.console.browser.addresses import addresses, records
 from ledger_pipelines_tests.console.browser.site import Site
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 _TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 _ALL = {"runOnly": {"type": "tag", "values": list(_TAGS)}}
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
