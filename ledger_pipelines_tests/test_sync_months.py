@@ -36,7 +36,7 @@ def test_dates_win_over_the_year_and_the_end_is_not_included() -> None:
     [
         ((2023, None, None), "2023 is outside the ledger: its months are 2024-06 to 2026-04."),
         ((None, "2024-07-02", "2024-10-01"), "is not the first day of a month"),
-        ((None, "2024-07-01", None), "Say both --start-date"),
+        ((None, "2024-07-01", None), "Say both the start date"),
         ((None, "2024-07-01", "2024-07-01"), "has no month"),
     ],
 )

@@ -138,7 +138,7 @@ def _list(kinds: Mapping[str, Editable], account: str | None) -> None:
             since = row["from_month"]
             number = f" (id {row['id']})" if "id" in row else ""
             of = " / ".join(str(row[name]) for name in editable.key) + number
-            sets = ", ".join(f"{name} {_label(row[name])}" for name in counting_fields(editable, row))
+            sets = ", ".join(f"{name} {label(row[name])}" for name in counting_fields(editable, row))
             table.add_row(kind, escape(of), "" if since is None else format_month(since), escape(sets))
     if table.row_count:
         console.print(table)
@@ -205,11 +205,12 @@ def _print(editable: Editable, edited: Edited) -> None:
         was, is_ = ((row or {}).get(name) for row in (before, after))
         is_default = before is None and not is_ and editable.switch_of(name) is None
         if was != is_ and not is_default:
-            lines.append(f"  {name}: {_label(was)} → {_label(is_)}")
+            lines.append(f"  {name}: {label(was)} → {label(is_)}")
     console.print(escape("\n".join([*lines, *edited.notes, _NEXT])), highlight=False, soft_wrap=True)
 
 
-def _label(value: object) -> str:
+def label(value: object) -> str:
+    """A value as a line of text has it."""
     if value is None:
         return "nothing"
     if isinstance(value, Decimal):

@@ -16,7 +16,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month, month_of
 
 #: Whose present state the books are made of: an error of theirs that names no month troubles every open one.
-_SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
+SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
 #: Assets and steps that hand the books on, and make none of them.
 _OUTSIDE = frozenset({"cfo_transactions", "cfo-sync"})
 _NAMED = 3
@@ -113,7 +113,7 @@ def troubles(error: OpenError, months: Iterable[date]) -> bool:
     """Whether the books of one of these months may lack what an error names."""
     if not error.is_blocking:
         return False
-    return not error.months.isdisjoint(months) if error.months else error.integration in _SOURCES
+    return not error.months.isdisjoint(months) if error.months else error.integration in SOURCES
 
 
 def refusal(months: Sequence[date], reasons: Sequence[Reason]) -> str:
@@ -122,8 +122,9 @@ def refusal(months: Sequence[date], reasons: Sequence[Reason]) -> str:
     count = "one thing stands" if len(reasons) == 1 else f"{len(reasons):,} things stand"
     more = f" And {len(reasons) - _NAMED:,} more." if len(reasons) > _NAMED else ""
     return (
-        f"{describe_months(months)} was not closed, {count} against it: {named}{more} Mend it and run again with "
-        "--refresh-snapshots, or where it may stay so, `ledger errors ignore ID --note …`."
+        f"{describe_months(months)} was not closed, {count} against it: {named}{more} Mend it and close again with "
+        "fresh snapshots (`ledger close … --refresh-snapshots`), or where it may stay so, ignore it with a note (`ledger "
+        "errors ignore ID --note …`)."
     )
 
 
@@ -132,7 +133,7 @@ def refuse_unfinished(months: Sequence[date], today: date) -> None:
     unfinished = [month for month in months if month >= month_of(today)]
     if unfinished:
         raise LedgerError(
-            f"{describe_months(unfinished)} cannot be closed before it has ended: leave --finalise out until then."
+            f"{describe_months(unfinished)} cannot be closed before it has ended: wait until then."
         )
 
 

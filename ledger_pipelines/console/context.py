@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers
 
 from ledger_pipelines.console.identity.person import Person
+from ledger_pipelines.console.pulses import Pulses
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 
@@ -41,12 +42,16 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """A running console: its settings, the ledger's database, who knows who asks, and the clock (UTC)."""
+    """A running console: its settings, the ledger's database, who knows who asks, and the clock (UTC).
+
+    `pulses` are what it knows of whether others answer, by their names.
+    """
 
     settings: Settings
     database: Database
     identity: KnowsPeople
     now: Callable[[], datetime] = field(default=_now)
+    pulses: Pulses = field(default_factory=Pulses, compare=False)
 
     @property
     def today(self) -> date:

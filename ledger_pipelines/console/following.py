@@ -6,8 +6,9 @@ import logging
 
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.runs.starting import draft_months, follow_edits
+from ledger_pipelines.runs.starting import follow_edits
 from ledger_pipelines.runs.webserver import Webserver
+from ledger_pipelines.store.queries.month_states import draft_months
 from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 _LOG = logging.getLogger(__name__)

@@ -56,7 +56,7 @@ class KnownHosts:
         if scope["type"] == "http":
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or not is_ours(hosts[0], self.names, any_address=self.any_address):
-                message = "The console is not at this address: start `ledger console` with --public-url if it should be."
+                message = "The console is not at this address: start `ledger console --public-url …` if it should be."
                 await _problem(scope, HTTPStatus.MISDIRECTED_REQUEST, message)(scope, receive, send)
                 return
         await self.app(scope, receive, send)

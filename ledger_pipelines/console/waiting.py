@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Annotated, TypeVar
 
 from fastapi import Query, Request
+
+from ledger_pipelines.errors import LedgerError
 
 #: Seconds: the gateway gives up after thirty without a byte.
 _DEFAULT_SECONDS, _MOST_SECONDS = 20, 25
 #: How many requests may wait at once: each holds one of the console's threads.
 _WAITING = threading.BoundedSemaphore(10)
+#: How much may be done aside at once, of what asks systems that may hang.
+_ASIDE = threading.BoundedSemaphore(10)
+#: Seconds that a page waits for such a system.
+PATIENCE = 20.0
 
 T = TypeVar("T")
 
@@ -41,6 +48,39 @@ def waited(until: float, work: Callable[[float], T]) -> T:
         return work(until)
     finally:
         _WAITING.release()
+
+
+class StillAtWorkError(LedgerError):
+    """What was asked for goes on, and its end is not waited for."""
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What the work gives, done in a thread of its own, for it asks a database that may hang.
+
+    Raises what it raises, and StillAtWorkError where it takes longer, or too much of the kind is under way: in the first
+    case the work goes on.
+    """
+    if not _ASIDE.acquire(blocking=False):
+        raise StillAtWorkError("Too much waits for another system already: try again in a minute.")
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+        finally:
+            _ASIDE.release()
+
+    threading.Thread(target=run, name="aside", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        if done.done():
+            raise
+        raise StillAtWorkError(
+            f"That takes longer than {seconds:.0f} seconds and goes on: look again in some minutes."
+        ) from None
 
 
 def location(request: Request, path: str) -> dict[str, str]:

@@ -107,9 +107,9 @@ def _refusal(state: Mapping[str, Any], now: datetime, *, force: bool) -> str | N
     ready_at = state.get("ready_at")
     ready = None if ready_at is None else datetime.fromisoformat(ready_at)
     if status == "failed" and not force and ready is None:
-        return f"has failed: mend it, then add --force. {state['sync_error']}"
+        return f"has failed: mend it, then force it. {state['sync_error']}"
     if status == "retry" and not force and ready is not None and ready > now:
-        return f"is tried again by itself at {ready:%Y-%m-%d %H:%M} UTC, or now with --force. {state['sync_error']}"
+        return f"is tried again by itself at {ready:%Y-%m-%d %H:%M} UTC, or now where it is forced. {state['sync_error']}"
     if status == "pending" and ready is not None and ready > now:
         return (
             f"is being handed over by another sync; if that was killed, take it after {ready:%H:%M:%S} UTC."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -56,7 +57,8 @@ class WantedRun:
     @property
     def key(self) -> str:
         """What makes two of them the same."""
-        what = [self.job, *self.steps, self.purpose, describe_months(self.months)]
+        config = json.dumps(self.config, sort_keys=True, default=str) if self.config else ""
+        what = [self.job, *self.steps, self.purpose, describe_months(self.months), config]
         return " ".join(filter(None, what))
 
 

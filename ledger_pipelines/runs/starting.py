@@ -14,7 +14,13 @@ from ledger_pipelines.runs.webserver import WAITING, DagsterRefusedError, Webser
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import read_first_month
-from ledger_pipelines.store.run_requests import RunRequest, begin_request, end_request, unended_requests
+from ledger_pipelines.store.run_requests import (
+    RunRequest,
+    begin_request,
+    end_request,
+    executions_of,
+    unended_requests,
+)
 from ledger_pipelines.workflows.sync_steps import SyncStep
 
 MONTH_CLOSE, CFO_SYNC = "month_close", "cfo_sync"
@@ -145,16 +151,6 @@ def _following(database: Database, webserver: Webserver, months: Sequence[date])
     return unended()
 
 
-def draft_months(database: Database) -> list[date]:
-    """The open months that have statements, in order."""
-    with database.connect() as connection:
-        rows = connection.execute(
-            """SELECT DISTINCT s.month FROM billing_statements s JOIN ledger_periods p USING (month)
-               WHERE p.status = 'open' ORDER BY 1"""
-        ).fetchall()
-    return [month for (month,) in rows]
-
-
 def stop_run(webserver: Webserver, run_id: str) -> None:
     """Stops a run. Raises DagsterRefusedError where there is none, or it has ended."""
     run = webserver.run(run_id)
@@ -182,7 +178,4 @@ def _failed(
         if request is None:
             raise LedgerError(message)
         end_request(connection, request.id, "REFUSED", message)
-        rows = connection.execute(
-            "SELECT id FROM sync_executions WHERE request_id = %s", [request.id]
-        ).fetchall()
-    return AskedRun(request, [number for (number,) in rows], is_new=True)
+        return AskedRun(request, executions_of(connection, request.id), is_new=True)

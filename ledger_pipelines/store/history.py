@@ -41,9 +41,7 @@ def start_history(connection: psycopg.Connection, month: date, *, person: str, r
     Raises LedgerError without a reason, and where the ledger itself holds documents or service periods before it.
     """
     if not reason.strip():
-        raise LedgerError(
-            "Saying that there is nothing before a month takes a reason: give it with --reason."
-        )
+        raise LedgerError("Saying that there is nothing before a month takes a reason: give a reason.")
     rows = connection.execute(
         """SELECT month FROM invoices WHERE month < %(month)s UNION SELECT month FROM enrollments WHERE month < %(month)s
            ORDER BY 1""",

@@ -171,7 +171,7 @@ def _decide(
     connection: psycopg.Connection, update: LiteralString, error_id: int, note: str | None = None
 ) -> str:
     if note is not None and not note.strip():
-        raise LedgerError("Say why with --note: it is kept with the error.")
+        raise LedgerError("Say why in a note: it is kept with the error.")
     query = update + " WHERE id = %(id)s RETURNING error_message"
     row = connection.execute(query, {"id": error_id, "note": note}).fetchone()
     if row is None:

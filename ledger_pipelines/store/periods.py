@@ -11,8 +11,11 @@ from psycopg.pq import TransactionStatus
 
 from ledger_pipelines.closing.readiness import reasons_against_reopening
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.store.months import ensure_months
+
+#: Seconds that closing waits for a run: the gateway gives up after thirty, and what follows takes some, too.
+_PATIENCE = 15.0
 
 
 def closed_months(connection: psycopg.Connection) -> frozenset[date]:
@@ -21,35 +24,62 @@ def closed_months(connection: psycopg.Connection) -> frozenset[date]:
     return frozenset(month for (month,) in rows)
 
 
-def close_months(connection: psycopg.Connection, months: Sequence[date], *, person: str) -> list[date]:
+def close_months(
+    connection: psycopg.Connection, months: Sequence[date], *, person: str, patience: float = _PATIENCE
+) -> list[date]:
     """Closes these months, all or none, and returns those that were open.
 
     From then on the database itself refuses every change to their rows. Within a transaction of the caller's, no other
-    one can write to them until that ends.
+    one can write to them until that ends. Runs that write them are waited for, up to `patience` seconds at each. Raises
+    LedgerError, with nothing closed, when that was too long.
     """
     if connection.info.transaction_status == TransactionStatus.IDLE:
         make_partitions(connection, months)
-    with connection.transaction():
-        for month in sorted(months):
-            connection.execute(
-                "INSERT INTO ledger_periods (month) VALUES (%s) ON CONFLICT DO NOTHING", [month]
-            )
-        # Waits for runs that are writing one of the months, in the order in which they lock them, and keeps later
-        # ones out.
-        connection.execute(
-            "SELECT FROM ledger_periods WHERE month = ANY(%s) ORDER BY month FOR UPDATE", [list(months)]
-        )
-        rows = connection.execute(
-            """UPDATE ledger_periods SET status = 'closed', closed_at = now(), closed_by = %s
-               WHERE month = ANY(%s) AND status = 'open' RETURNING month""",
-            [person, list(months)],
-        ).fetchall()
-        newly_closed = sorted(month for (month,) in rows)
-        for month in newly_closed:
-            connection.execute("SELECT post_month(%s)", [month])
-            connection.execute("SELECT freeze_month(%s)", [month])
-            _record(connection, month, "closed", person, None)
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience * 1000:.0f}ms"])
+            newly_closed = _close(connection, months, person=person)
+            # What else the caller's transaction waits for is its own matter.
+            connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except psycopg.errors.LockNotAvailable:
+        raise LedgerError(
+            f"{describe_months(months)} was not closed: {_writer_of(connection, months)}. Close again when that has "
+            "ended."
+        ) from None
     return newly_closed
+
+
+def _close(connection: psycopg.Connection, months: Sequence[date], *, person: str) -> list[date]:
+    for month in sorted(months):
+        connection.execute("INSERT INTO ledger_periods (month) VALUES (%s) ON CONFLICT DO NOTHING", [month])
+    # Waits for runs that are writing one of the months, in the order in which they lock them, and keeps later ones out.
+    connection.execute(
+        "SELECT FROM ledger_periods WHERE month = ANY(%s) ORDER BY month FOR UPDATE", [list(months)]
+    )
+    rows = connection.execute(
+        """UPDATE ledger_periods SET status = 'closed', closed_at = now(), closed_by = %s
+           WHERE month = ANY(%s) AND status = 'open' RETURNING month""",
+        [person, list(months)],
+    ).fetchall()
+    newly_closed = sorted(month for (month,) in rows)
+    for month in newly_closed:
+        connection.execute("SELECT post_month(%s)", [month])
+        connection.execute("SELECT freeze_month(%s)", [month])
+        _record(connection, month, "closed", person, None)
+    return newly_closed
+
+
+def _writer_of(connection: psycopg.Connection, months: Sequence[date]) -> str:
+    """Which step of which run writes one of these months, for a sentence."""
+    row = connection.execute(
+        """SELECT step_name, metadata->>'dagster_run_id' FROM sync_executions
+           WHERE status = 'running' AND metadata->'months' ?| %s ORDER BY started_at, id LIMIT 1""",
+        [[format_month(month) for month in months]],
+    ).fetchone()
+    if row is None:
+        return "somebody has been writing it for too long, and no run says so"
+    step, run_id = row
+    return f"the step {step}{f' of the run {run_id[:8]}' if run_id else ''} is writing it"
 
 
 def make_partitions(connection: psycopg.Connection, months: Sequence[date]) -> None:
@@ -67,7 +97,7 @@ def reopen_month(
     the month is not closed, or there is no reason.
     """
     if not reason.strip():
-        raise LedgerError("Reopening a month takes a reason: say why with --reason.")
+        raise LedgerError("Reopening a month takes a reason: say why.")
     end = time.monotonic() + patience
     while True:
         try:

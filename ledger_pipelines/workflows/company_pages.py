@@ -8,27 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
-
 from ledger_pipelines.billing.contract_terms import normalise_term
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
-from ledger_pipelines.store.queries.features import own_features
+from ledger_pipelines.store.queries import statement_lists
+from ledger_pipelines.store.queries.client import Row, read_company
+from ledger_pipelines.store.queries.client_records import codex_features
+from ledger_pipelines.store.queries.features import known_features, own_features
+from ledger_pipelines.store.queries.statement_lists import edits_version, listed_statements
 from ledger_pipelines.store.writes import writes_of
-
-_STATEMENTS = """SELECT s.account_number, s.company_name, s.billing_plan, s.support_level, s.contract_term,
-    s.contract_end_date, s.total, s.workstations, s.servers, s.vms, s.regular_users, s.backup_bytes,
-    s.hours_used + s.hours_earlier_in_year AS hours
-FROM billing_statements s WHERE s.month = %s ORDER BY s.account_number"""
-_VERSION = """SELECT (SELECT read_at FROM billing_runs WHERE month = %(month)s),
-    -- Not the last id: a transaction that began earlier may end later.
-    (SELECT count(*) FROM edits
-     WHERE edited_at >= coalesce((SELECT read_at FROM billing_runs WHERE month = %(month)s), '-infinity')
-     OR transaction_id >= (SELECT pg_snapshot_xmin(snapshot) FROM billing_runs WHERE month = %(month)s)),
-    (SELECT status FROM ledger_periods WHERE month = %(month)s)"""
-_PLANS = """SELECT NULL::bigint AS id, p.plan_name AS billing_plan, p.* FROM plans p
-WHERE month = (SELECT max(month) FROM plans) ORDER BY plan_name, term_length"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +41,26 @@ class Features:
 def features_of(database: Database, account: str, month: date, plan: str, term: str) -> Features:
     """The features of a company that is billed by this plan and term in the month; of a closed one as it was closed."""
     with pooled_connection(database) as connection:
-        rows = connection.execute(
-            "SELECT term_length, features FROM plans WHERE month = %s AND btrim(plan_name) = %s ORDER BY 1",
-            [month, plan],
-        ).fetchall()
+        terms = codex_features(connection, month, plan)
         own = own_features(connection, account, month)
-        company = connection.execute(
-            "SELECT compliance_level FROM companies WHERE month = %s AND account_number = %s",
-            [month, account],
-        ).fetchone()
-    of_plan = next((_features(text) for written, text in rows if normalise_term(written) == term), {})
-    return Features({**of_plan, **own}, dict.fromkeys(own, True), None if company is None else company[0])
+        company = read_company(connection, account, month)
+    of_plan = next((_features(text) for written, text, _ in terms if normalise_term(written) == term), {})
+    return Features(
+        {**of_plan, **own}, dict.fromkeys(own, True), None if company is None else company["compliance_level"]
+    )
 
 
 def feature_types(database: Database) -> set[str]:
     """The features that there are: those of plans, and of the options that people entered."""
     with pooled_connection(database) as connection:
-        plans = connection.execute(
-            "SELECT DISTINCT features FROM plans WHERE features IS NOT NULL"
-        ).fetchall()
-        options = connection.execute("SELECT feature_type FROM feature_options").fetchall()
-    return {name for (text,) in plans for name in _features(text)} | {name for (name,) in options}
+        plans, options = known_features(connection)
+    return {name for text in plans for name in _features(text)} | set(options)
 
 
-def statement_list(database: Database, month: date) -> list[dict[str, Any]]:
+def statement_list(database: Database, month: date) -> list[Row]:
     """A month's statements as they are stored, by account."""
     with pooled_connection(database) as connection:
-        return _rows(connection, _STATEMENTS, [month])
+        return listed_statements(connection, month)
 
 
 def statements_version(database: Database, month: date) -> StatementsVersion:
@@ -87,20 +68,13 @@ def statements_version(database: Database, month: date) -> StatementsVersion:
     with pooled_connection(database) as connection:
         written = writes_of(connection, [month], ["billing_statements"])
         records = writes_of(connection, [month], ["companies", "assets", "contacts"])
-        row = connection.execute(_VERSION, {"month": month}).fetchone()
-    assert row is not None  # noqa: S101 - it asks for one row
-    return StatementsVersion(written, (records, *row))
+        return StatementsVersion(written, (records, *edits_version(connection, month)))
 
 
-def codex_plans(database: Database) -> list[dict[str, Any]]:
+def codex_plans(database: Database) -> list[Row]:
     """Codex's plans as they were read last."""
     with pooled_connection(database) as connection:
-        return _rows(connection, _PLANS, [])
-
-
-def _rows(connection: psycopg.Connection, query: str, values: list[Any]) -> list[dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode(), values).fetchall()
+        return statement_lists.codex_plans(connection)
 
 
 def _features(text: str | None) -> dict[str, str]:

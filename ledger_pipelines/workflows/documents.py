@@ -42,16 +42,45 @@ PART = 100
 _CHUNK = 100
 
 Format = Literal["csv", "pdf"]
-#: How a month's statements of some companies and their lines are read.
-Reads = Callable[[psycopg.Connection, date, Sequence[str]], tuple[pa.Table, pa.Table]]
 
 
 class NoStatementError(LedgerError):
     """There is no such statement, or none of the month."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """How documents read: which companies have a statement of a month, and the statements of some with their lines.
+
+    As it is, what the last run wrote.
+    """
+
+    accounts: Callable[[psycopg.Connection, date], list[str]] = statement_accounts
+    statements: Callable[[psycopg.Connection, date, Sequence[str]], tuple[pa.Table, pa.Table]] = (
+        read_statements_of
+    )
+
+
+STORED = Reads()
+
+
 def present_statements(settings: Settings) -> Reads:
-    """Reads the stored statements, and in their place what the rule makes of those that were edited since the run."""
+    """Reads the stored statements, and in their place what the rule makes of those that were edited since the run.
+
+    A company whose first statement comes of such an edit has one, too.
+    """
+
+    def accounts(connection: psycopg.Connection, month: date) -> list[str]:
+        stored = statement_accounts(connection, month)
+        if not stored:
+            # A month that was never billed is not one that was edited since.
+            return []
+        waiting = {account for _, account in edited_since_run(connection, [month])}
+        new = sorted(waiting.difference(stored))
+        if not new:
+            return stored
+        present, _ = computed_frames(connection, settings, month, new)
+        return sorted([*stored, *map(str, present["account_number"].to_pylist())])
 
     def read(
         connection: psycopg.Connection, month: date, accounts: Sequence[str]
@@ -68,7 +97,7 @@ def present_statements(settings: Settings) -> Reads:
         )
         return statements, lines
 
-    return read
+    return Reads(accounts, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +130,7 @@ def statement_document(
     account: str,
     month: date | None,
     kind: Literal["csv", "pdf", "quickbooks"],
-    read: Reads = read_statements_of,
+    read: Reads = STORED,
 ) -> Document:
     """A company's statement of a month, of the latest with statements where none is said.
 
@@ -109,7 +138,7 @@ def statement_document(
     """
     with database.connect() as connection, reading_long(connection):
         asked = month or latest_month(connection)
-        statements, lines = read(connection, asked, [account]) if asked else (None, None)
+        statements, lines = read.statements(connection, asked, [account]) if asked else (None, None)
         closed = closed_months(connection)
     if asked is None or statements is None or lines is None or not statements.num_rows:
         when = f" of {format_month(asked)}" if asked else ""
@@ -124,9 +153,7 @@ def statement_document(
     return Document(f"{stem}{suffix}.csv", text(statement_rows(lines, statements)).encode())
 
 
-def statement_archive(
-    database: Database, month: date | None, kind: Format, read: Reads = read_statements_of
-) -> Download:
+def statement_archive(database: Database, month: date | None, kind: Format, read: Reads = STORED) -> Download:
     """All statements of a month, a CSV or PDF each, as a ZIP that is made while it is read: some are in memory at once.
 
     It shows the month (where none is said, the latest with statements) as it is when this is called.
@@ -142,9 +169,9 @@ def statement_archive(
 
 def _archive(database: Database, month: date, kind: Format, read: Reads) -> Iterator[bytes]:
     with database.connect() as connection, reading_long(connection):
-        accounts = _accounts(connection, month)
+        accounts = _accounts(connection, month, read)
         is_final = month in closed_months(connection)
-        frames = (read(connection, month, part) for part in _parts(accounts, _CHUNK))
+        frames = (read.statements(connection, month, part) for part in _parts(accounts, _CHUNK))
         files = (file for statements, lines in frames for file in _files(statements, lines, kind, is_final))
         names = FileNames()
         yield from zipped(((names.take(stem, kind), content) for stem, content in files), last_day(month))
@@ -165,21 +192,19 @@ def _files(
         yield _stem(statement), rows_csv(rows.get(statement["statement_number"], [])).encode()
 
 
-def statement_book(
-    database: Database, month: date | None, part: int = 1, read: Reads = read_statements_of
-) -> Part:
+def statement_book(database: Database, month: date | None, part: int = 1, read: Reads = STORED) -> Part:
     """All statements of a month in one PDF, or where they are more than PART, the part of that number, from 1.
 
     Raises NoStatementError where the month has no statement, or not that many parts.
     """
     month = _asked(database, month)
     with database.connect() as connection, reading_long(connection):
-        parts = _parts(_accounts(connection, month), PART)
+        parts = _parts(_accounts(connection, month, read), PART)
         if not 1 <= part <= len(parts):
             raise NoStatementError(
                 f"The statements of {format_month(month)} have the parts 1 to {len(parts)}, not {part}."
             )
-        statements, lines = read(connection, month, parts[part - 1])
+        statements, lines = read.statements(connection, month, parts[part - 1])
         is_final = month in closed_months(connection)
     content = statement_pdf(_papers(statements, lines, is_final))
     return Part(
@@ -230,8 +255,8 @@ def _part_name(stem: str, part: int, parts: Sequence[Any]) -> str:
     return f"{stem}.pdf" if len(parts) == 1 else f"{stem}-{part:03}-of-{len(parts):03}.pdf"
 
 
-def _accounts(connection: psycopg.Connection, month: date) -> list[str]:
-    accounts = statement_accounts(connection, month)
+def _accounts(connection: psycopg.Connection, month: date, read: Reads) -> list[str]:
+    accounts = read.accounts(connection, month)
     if not accounts:
         raise NoStatementError(
             f"{format_month(month)} has no statement: run `ledger close {format_month(month)}`."

@@ -15,14 +15,23 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.changes import Row
-from ledger_pipelines.store.edits.editing import Edit, Editor, list_rows, remove_row, set_row
+from ledger_pipelines.store.edits.editing import (
+    Edit,
+    Editor,
+    delete_row,
+    editing,
+    list_rows,
+    read_rows,
+    write_row,
+)
 from ledger_pipelines.store.edits.putting_back import PutBack, put_back
-from ledger_pipelines.store.edits.tables import PLANS, Editable
+from ledger_pipelines.store.edits.tables import ALL, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
 from ledger_pipelines.store.queries.client import last_term, plans_named
 from ledger_pipelines.store.queries.month_states import is_closed
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
+from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
 
 #: The snapshot that has the records which a column names, and its column there.
 _NAMED = {
@@ -58,14 +67,39 @@ def set_edit(
     from_month: date | None,
     row_id: int | None,
     by: Editor,
+    is_partial: bool = False,
 ) -> Edited:
     """Sets fields of the row of these names, all given as people write them.
 
-    Raises LedgerError for a mistake, ConflictError where somebody edited it after the person looked.
+    A new row is whole, or, where `is_partial`, has what is not given as it was in effect for its month. Raises
+    LedgerError for a mistake, ConflictError where somebody edited it after the person looked.
     """
     key = key_of(database, editable, names, from_month)
-    edit = set_row(database, editable, key, parsed_fields(editable, fields), by=by, row_id=row_id)
+    values = parsed_fields(editable, fields)
+    with editing(database, by) as connection:
+        edit = write_row(connection, editable, key, values, by=by, row_id=row_id, is_partial=is_partial)
     return Edited(edit, consequences(database, editable, edit))
+
+
+def set_features(
+    database: Database, account: str, given: Mapping[str, str | None], *, from_month: date | None, by: Editor
+) -> list[str]:
+    """Sets features of a company by their type, all or none; without a value one is taken off.
+
+    Returns sentences on what follows. Raises LedgerError for a value that cannot be.
+    """
+    editable = OVERRIDES["feature"]
+    edits = []
+    with editing(database, by) as connection:
+        for name, value in given.items():
+            key = parsed_key(editable, {"account_number": account, "feature_type": name}, from_month)
+            if value is not None and value.strip():
+                values = parsed_fields(editable, {"value": value, "enabled": "true"})
+                edits.append(write_row(connection, editable, key, values, by=by))
+            elif read_rows(connection, editable, **key):
+                delete_row(connection, editable, key, by=by)
+    notes = (note for edit in edits for note in consequences(database, editable, edit))
+    return list(dict.fromkeys(notes))
 
 
 def remove_edit(
@@ -77,18 +111,34 @@ def remove_edit(
     row_id: int | None,
     by: Editor,
 ) -> Edited:
-    """Removes the row of these names. Raises LedgerError where there is none."""
+    """Removes the row of these names. Raises LedgerError where there is none, or a plan or feature option is in use."""
     key = key_of(database, editable, names, from_month)
-    edit = remove_row(database, editable, key, by=by, row_id=row_id)
+    with editing(database, by) as connection:
+        edit = delete_row(connection, editable, key, by=by, row_id=row_id)
+        # Once it is gone, and before anybody sees that: nobody is put on it meanwhile, for edits are made one at a time.
+        refuse_removal_in_use(connection, editable, edit.before or {})
     return Edited(edit, consequences(database, editable, edit))
 
 
 def put_back_edit(database: Database, edit_id: int, by: Editor) -> PutBack:
     """Makes a row what it was before an edit, by an edit of its own: what others changed of it since stays.
 
-    Raises LedgerError where that cannot be, ConflictError where somebody edited it after the person looked.
+    Raises LedgerError where that cannot be, or would remove a plan or feature option in use, ConflictError where somebody
+    edited it after the person looked.
     """
-    return put_back(database, edit_id, by)
+    with editing(database, by) as connection:
+        done = put_back(connection, edit_id, by)
+        editable = next((one for one in ALL if one.name == done.edit.table_name), None)
+        if editable is not None and done.then is None:
+            # What was added goes.
+            refuse_removal_in_use(connection, editable, dated(done.edit.row))
+        return done
+
+
+def dated(row: Row) -> Row:
+    """A row of JSON, such as an edit's, with its month as a date."""
+    since = row.get("from_month")
+    return {**row, "from_month": date.fromisoformat(since)} if since else row
 
 
 def changed_since(put_back: PutBack) -> list[str]:

@@ -1,8 +1,8 @@
 """Why a line is on a statement and costs what it does: the record, its type, the rate and where it is from, the edits
 (rules/billing.md).
 
-What people edit is told as it is now: where that gives another rate than the statement has, it was edited since, and
-that is said, too.
+An open month's overrides are told as they are now, a closed one's as they were when it was closed; plans as they are now:
+where that gives another rate than the statement has, it was edited since, and that is said, too.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
+import sqlalchemy as sa
 
 from ledger_pipelines.billing.catalogue import plans_of
 from ledger_pipelines.billing.contract_terms import normalise_term
@@ -19,11 +20,16 @@ from ledger_pipelines.months import month_of
 from ledger_pipelines.store.copy import read_months, read_table
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.changes import Row
-from ledger_pipelines.store.edits.editing import list_rows
-from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.edits.editing import list_rows, read_rows
+from ledger_pipelines.store.edits.engine import driver_of, engine_of, pooled_connection
 from ledger_pipelines.store.edits.tables import FEATURES, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.queries.client import plans_named
-from ledger_pipelines.store.queries.plan_use import CompanyOnPlan, companies_on_plans, newest_plans
+from ledger_pipelines.store.queries.plan_use import (
+    CompanyOnPlan,
+    companies_on_plans,
+    newest_features,
+    newest_plans,
+)
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.client_settings import texts_by_name
@@ -88,7 +94,10 @@ def plan_terms(database: Database, today: date) -> list[PlanTerm]:
 def companies_by_plan(database: Database) -> dict[tuple[str, str], list[CompanyOnPlan]]:
     """The companies of the newest snapshot by plan and term; one on an override's plan is on that."""
     with pooled_connection(database) as connection:
-        found = companies_on_plans(connection)
+        return _by_plan(companies_on_plans(connection))
+
+
+def _by_plan(found: Sequence[CompanyOnPlan]) -> dict[tuple[str, str], list[CompanyOnPlan]]:
     used: dict[tuple[str, str], list[CompanyOnPlan]] = {}
     for one in found:
         used.setdefault((one.plan, normalise_term(one.term)), []).append(one)
@@ -105,19 +114,22 @@ def place_of_term(term: str) -> tuple[int, str]:
     return (_TERMS_FIRST.index(term) if term in _TERMS_FIRST else len(_TERMS_FIRST), term)
 
 
-def refuse_removal_in_use(database: Database, editable: Editable, row: Mapping[str, Any]) -> None:
-    """Raises LedgerError, naming who uses it, where a plan's only row, or a feature option, is in use."""
+def refuse_removal_in_use(connection: sa.Connection, editable: Editable, removed: Mapping[str, Any]) -> None:
+    """Raises LedgerError, naming who uses it, where a plan's row or a feature option that was just removed is in use.
+
+    A plan's row is not where another of ours, or Codex's, holds in its months.
+    """
     if editable is PLANS:
-        _refuse_plan(database, row)
+        _refuse_plan(connection, removed)
     elif editable is FEATURES:
-        _refuse_feature(database, row)
+        _refuse_feature(connection, removed)
 
 
-def _refuse_plan(database: Database, row: Mapping[str, Any]) -> None:
-    key = plan_key(row)
-    ours = [one for one in list_rows(database, PLANS) if plan_key(one) == key]
-    users = companies_by_plan(database).get(key, [])
-    if users and (len(ours) == 1 or not _is_covered(database, ours, row)):
+def _refuse_plan(connection: sa.Connection, removed: Mapping[str, Any]) -> None:
+    key = plan_key(removed)
+    ours = [one for one in read_rows(connection, PLANS) if plan_key(one) == key]
+    users = _by_plan(companies_on_plans(driver_of(connection))).get(key, [])
+    if users and not (ours and _is_covered(connection, ours, removed)):
         who = _named([f"{one.name or one.account_number} ({one.account_number})" for one in users])
         raise LedgerError(
             f"The plan {key[0]} ({key[1]}) is in use by {counted(len(users), 'company', 'companies')}: {who}. "
@@ -125,26 +137,24 @@ def _refuse_plan(database: Database, row: Mapping[str, Any]) -> None:
         )
 
 
-def _is_covered(database: Database, ours: Sequence[Row], removed: Mapping[str, Any]) -> bool:
+def _is_covered(connection: sa.Connection, ours: Sequence[Row], removed: Mapping[str, Any]) -> bool:
     """Whether the plan has rates without this row in the months in which it holds: by a row of ours that began earlier,
     or by Codex's.
     """
     since = removed["from_month"]
-    begun = [one["from_month"] for one in ours if one["from_month"] != since]
-    if since is not None and any(one is None or one < since for one in begun):
+    if since is not None and any(one["from_month"] is None or one["from_month"] < since for one in ours):
         return True
-    with pooled_connection(database) as connection:
-        month = newest_plans(connection)
-        codex = [] if month is None else plans_named(connection, plan_key(removed)[0], month)[1]
+    month = newest_plans(driver_of(connection))
+    codex = [] if month is None else plans_named(driver_of(connection), plan_key(removed)[0], month)[1]
     return any(normalise_term(one["term_length"]) == plan_key(removed)[1] for one in codex)
 
 
-def _refuse_feature(database: Database, row: Mapping[str, Any]) -> None:
-    use = feature_use(database).get((row["feature_type"], row["value"]))
+def _refuse_feature(connection: sa.Connection, removed: Mapping[str, Any]) -> None:
+    use = _feature_use(connection).get((removed["feature_type"], removed["value"]))
     if use is not None:
         who = _named([*use.companies, *(f"plan {plan}" for plan in use.plans)])
         raise LedgerError(
-            f"{row['value']} ({row['feature_type']}) is in use by {who}: give them another value first."
+            f"{removed['value']} ({removed['feature_type']}) is in use by {who}: give them another value first."
         )
 
 
@@ -158,16 +168,17 @@ class FeatureUse:
 
 def feature_use(database: Database) -> dict[tuple[str, str], FeatureUse]:
     """Who uses each value of each feature."""
+    with engine_of(database).connect() as connection:
+        return _feature_use(connection)
+
+
+def _feature_use(connection: sa.Connection) -> dict[tuple[str, str], FeatureUse]:
     companies: dict[tuple[str, str], list[str]] = {}
-    for row in list_rows(database, OVERRIDES["feature"]):
+    for row in read_rows(connection, OVERRIDES["feature"]):
         if row["value"] is not None:
             companies.setdefault((row["feature_type"], row["value"]), []).append(row["account_number"])
     plans: dict[tuple[str, str], list[str]] = {}
-    with pooled_connection(database) as connection:
-        month = newest_plans(connection)
-        rows = connection.execute(
-            "SELECT DISTINCT btrim(plan_name), features FROM plans WHERE month = %s ORDER BY 1", [month]
-        ).fetchall()
+    rows = newest_features(driver_of(connection))
     for name, features in rows:
         for feature in texts_by_name(features).items():
             plans.setdefault(feature, []).append(name)

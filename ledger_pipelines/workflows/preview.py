@@ -25,6 +25,7 @@ from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.queries.statement_lists import companies_on
 from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.workflows.billing import read_hours, read_inputs
 from ledger_pipelines.workflows.proposals import Proposal, with_proposals
@@ -189,7 +190,7 @@ def preview_plans(
     """
     with pooled_connection(database) as connection, one_view(connection):
         closed = _open_only(connection, [month])
-        accounts = _on_plans(connection, month, plans)
+        accounts = companies_on(connection, month, plans)
         if not accounts:
             return PlanPreview(month, 0, 0, _NOTHING, [])
         inputs = _read(connection, [month], closed, accounts)
@@ -256,17 +257,6 @@ def _read(
     # Whose a ticket is now says whose its billed hours are: who shares one with them is read, too.
     sharing: list[Any] = pc.unique(hours.tickets["account_number"]).to_pylist()
     return read_inputs(connection, months, closed, hours, sorted({*accounts, *sharing}))
-
-
-def _on_plans(connection: psycopg.Connection, month: date, plans: Sequence[str]) -> list[str]:
-    """The companies of a month that are on these plans, by Codex or by an override of any month."""
-    rows = connection.execute(
-        """SELECT account_number FROM companies c WHERE month = %(month)s AND (btrim(billing_plan) = ANY(%(plans)s)
-           OR EXISTS (SELECT FROM client_billing_overrides o WHERE o.account_number = c.account_number
-                      AND o.billing_plan_enabled AND btrim(o.billing_plan) = ANY(%(plans)s))) ORDER BY 1""",
-        {"month": month, "plans": [plan.strip() for plan in plans]},
-    ).fetchall()
-    return [account for (account,) in rows]
 
 
 def _differences(before: pa.Table, after: pa.Table) -> list[CompanyDifference]:

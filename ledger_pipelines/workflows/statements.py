@@ -14,6 +14,9 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.billing_runs import edited_since_run
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.queries import documents
+from ledger_pipelines.store.queries.client import read_company
 from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.workflows.preview import (
     Statement,
@@ -43,10 +46,7 @@ def statement_of(database: Database, settings: Settings, account: str, month: da
     """
     # What a run writes meanwhile must not give the lines of one statement and the total of another.
     with pooled_connection(database) as connection, one_view(connection):
-        row = connection.execute(
-            "SELECT status = 'closed' FROM ledger_periods WHERE month = %s", [month]
-        ).fetchone()
-        is_final = row is not None and bool(row[0])
+        is_final = month in closed_months(connection)
         waits = not is_final and bool(edited_since_run(connection, [month], account))
         found = (
             computed_statements(connection, settings, account, [month])
@@ -55,10 +55,7 @@ def statement_of(database: Database, settings: Settings, account: str, month: da
         )
         if month in found:
             return PresentStatement(found[month], is_final, waits)
-        company = connection.execute(
-            "SELECT FROM companies WHERE month = %s AND account_number = %s", [month, account]
-        ).fetchone()
-        if company is None:
+        if read_company(connection, account, month) is None:
             raise UnknownCompanyError(f"There is no company {account!r} in {format_month(month)}.")
         why = [] if is_final else why_unbilled(connection, settings, account, month)
     raise LedgerError(
@@ -70,8 +67,7 @@ def statement_of(database: Database, settings: Settings, account: str, month: da
 def latest_month(database: Database) -> date | None:
     """The latest month that has statements; None where none has."""
     with pooled_connection(database) as connection:
-        row = connection.execute("SELECT max(month) FROM billing_statements").fetchone()
-    return None if row is None else row[0]
+        return documents.latest_month(connection)
 
 
 def companies_edited_since_run(database: Database, months: Sequence[date]) -> dict[date, frozenset[str]]:

@@ -96,7 +96,7 @@ def sync_months(
     if start is not None or end is not None:
         if start is None or end is None:
             raise LedgerError(
-                "Say both --start-date (included) and --end-date (not included), or only --year."
+                "Say both the start date (included) and the end date (not included), or only a year."
             )
         months = month_range(parse_month(start), parse_month(end))
         if not months:

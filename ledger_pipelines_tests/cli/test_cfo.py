@@ -76,9 +76,7 @@ def test_one_invoice_that_cannot_be_handed_over_says_why(ledger: Ledger, books: 
     failing = ledger("cfo", "sync", "--invoice", "BAD")
     assert failing.code == 1
     assert "Invoice BAD has failed: It cannot be handed to the CFO: it has no currency" in words(failing.err)
-    with pytest.raises(
-        LedgerError, match=r"Invoice BAD has failed: mend it, then add --force\. It cannot be"
-    ):
+    with pytest.raises(LedgerError, match=r"Invoice BAD has failed: mend it, then force it\. It cannot be"):
         refused_now(books, "BAD")
 
 
@@ -114,7 +112,7 @@ def test_what_is_tried_again_or_claimed_by_another_says_when_it_can_be_taken(boo
     )
     with pytest.raises(
         LedgerError,
-        match=r"is tried again by itself at 2200-01-01 10:30 UTC, or now with --force\. nobody listens",
+        match=r"is tried again by itself at 2200-01-01 10:30 UTC, or now where it is forced\. nobody listens",
     ):
         refused_now(books, "DPY-1")
     assert "01-01 10:30" in shown(lambda console: print_pending(books.ledger, console, limit=1))

@@ -48,6 +48,11 @@ def test_a_company_is_given_a_plan_an_override_and_a_charge_and_is_billed_by_the
         assert (removed.code, removed.out.startswith("Removed ")) == (0, True)
     assert ledger("overrides", "list", account).out.strip() == f"Nothing is edited for {account}."
     assert fetch(database, "SELECT DISTINCT person FROM edits") == [(getpass.getuser(),)]
+    told = ledger("edits", "--account", account, "--person", getpass.getuser(), "--limit", "3").out
+    assert f"{getpass.getuser()} removed charge Monitoring of {account} (edit 5)" in told
+    assert "monthly_fee: nothing → 49" in told
+    assert "And 1 before these" in told
+    assert ledger("edits", "--since", "2999-01-01").out.strip() == "Nothing was edited."
 
 
 def test_a_mistake_is_one_sentence(ledger: Ledger, database: Database) -> None:
@@ -60,6 +65,7 @@ def test_a_mistake_is_one_sentence(ledger: Ledger, database: Database) -> None:
         (("items", "remove", "charge", "620547", "X", "monthly_fee=1"), "is no part of the charge's name"),
         (("items", "set", "charge", "620547", "monthly_fee=49"), "Name the charge by account_number and name."),
         (("items", "set", "charge", "1", "X", "monthly_fee=4", "--id", str(2**70)), "no charge X of 1 with the id"),
+        (("edits", "--since", "2025-02-30"), "'2025-02-30' is no day"),
         (("overrides", "list", "6\x07"), "account_number has signs that cannot be printed"),
     ):  # fmt: skip
         refused = ledger(*words)

@@ -50,7 +50,7 @@ from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, free_ports
             ("errors", "ignore", "7", "--note", "sold"),
             "There is no integration error 7: see `ledger errors list`.",
         ),
-        (("errors", "resolve", "7", "--note", " "), "Say why with --note: it is kept with the error."),
+        (("errors", "resolve", "7", "--note", " "), "Say why in a note: it is kept with the error."),
         (("doctor",), "set CODEX_URL and CORE_URL"),
         (("close", "2025-03"), "No source is configured, so there is nothing to close"),
         (("sync",), "HOLDED_API_KEY is not set: without it Holded cannot be read."),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
 
+from ledger_pipelines.console.api import cfo
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.dagster import dagster_of
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines_tests.runs.standing_in import StandIn
 
 Clients = Callable[[str | None], TestClient]
@@ -155,3 +158,26 @@ def test_handing_over_is_a_run_and_what_it_came_to_is_the_answer(
         "complete",
     )
     assert service.get("/api/cfo-sync/pending").json()["count"] == 0
+
+
+def test_a_cfo_that_hangs_is_not_waited_for_longer_than_the_gateway_waits(
+    service: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _told(service)
+    service.post(f"{path}/payments", json=PAYMENT | {"amount": "100"})
+    over, began = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        began.set()
+        over.wait(30)
+        raise LedgerError("It is too late.")
+
+    monkeypatch.setattr(cfo, "plan_cfo_sync", hang)
+    monkeypatch.setattr(cfo, "_LOOK_SECONDS", 0.05)
+    answered = service.post(f"{path}/sync-to-cfo?wait=false")
+    assert (answered.status_code, answered.headers["location"]) == (202, f"{path}/sync-status")
+    assert answered.json()["sync_status"] == "pending"
+    assert began.wait(10)
+    over.set()
+    refused = service.post(f"{path}/sync-to-cfo")
+    assert (refused.status_code, refused.json()["error"]) == (409, "It is too late.")

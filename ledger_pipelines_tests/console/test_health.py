@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from starlette.testclient import TestClient
 
-from ledger_pipelines.console.api.health import Pulse
 from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
+from ledger_pipelines.console.pulses import Pulse, Pulses
 from ledger_pipelines.store.database import Database
 
 
@@ -24,7 +24,9 @@ def test_anyone_is_told_that_the_database_answers(client_of: Callable[[str | Non
 
 
 def test_a_database_that_is_not_there_is_named(console: Console) -> None:
-    away = replace(console, database=Database("postgresql://nobody@127.0.0.1:1/none"))
+    assert TestClient(create_app(console)).get("/health").status_code == 200
+    # What one console knows is none of another's.
+    away = replace(console, database=Database("postgresql://nobody@127.0.0.1:1/none"), pulses=Pulses())
     answered = TestClient(create_app(away)).get("/health")
     assert (answered.status_code, answered.json()["status"], answered.json()["down"][0]) == (
         503,

@@ -8,26 +8,45 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.server import running_sandbox
+from ledger_pipelines.sandbox.hivematrix.sign_in import PEOPLE
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
-from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports
+from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports, processes_of
 
 SCHOOL = SandboxConfig(until=date(2025, 12, 31), companies=3, students=8, invoices=16, rate_limit=None)
+_OF_DAGSTER = ("local.webserver", "local.daemon", "orchestration.run_worker")
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """A running `ledger up`, with one month closed by a command before anybody looks."""
+    """A running `ledger up`, with one month closed by a command before anybody looks; `console` is its address."""
 
     ledger: Ledger
     database: Database
     pages: DagsterPages
+    console: str
+    sandbox: Sandbox
+
+    def token(self, user: str) -> str:
+        """A token of Core's for one of the sandbox's people."""
+        return self.sandbox.signer.user_token(user, PEOPLE[user])
+
+    def dagster_processes(self) -> dict[str, psutil.Process]:
+        """Dagster's webserver, its daemon and the process of the run at work, by their names."""
+        names = {f"ledger_pipelines.{name}": name.rpartition(".")[2] for name in _OF_DAGSTER}
+        return {
+            names[argument]: process
+            for process in processes_of(self.ledger.home)
+            for argument in process.cmdline()
+            if argument in names
+        }
 
     def ends(self, run_id: str, *, seconds: float = 150) -> str:
         """The status with which a run ends."""
@@ -82,4 +101,4 @@ def running_up(
             )
         )
         eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
-        yield Up(ledger, database, pages)
+        yield Up(ledger, database, pages, f"http://127.0.0.1:{console}", sandbox)

@@ -1,23 +1,31 @@
-"""What the console asks of a running Dagster: runs that end well, in the queue, and by being killed."""
+"""What the console asks of a running Dagster: runs that end well, in the queue, by being killed, and by its restart; and
+closing, reopening and a puller as people see them in a browser.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
+import requests
+from playwright.sync_api import expect
 
-from ledger_pipelines.runs.console_closing import begin_close, finish_close
 from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, wait_for
 from ledger_pipelines.runs.schedules import list_runs, list_schedules
 from ledger_pipelines.runs.starting import follow_edits, stop_run
 from ledger_pipelines.runs.webserver import DagsterRefusedError, Webserver
-from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.queries.executions import ListedExecution
+from ledger_pipelines_tests.console.browser import days
+from ledger_pipelines_tests.console.gateway import PREFIX, gateway_app, served
+from ledger_pipelines_tests.end_to_end.dagster_pages import browser_page
 from ledger_pipelines_tests.end_to_end.harness import eventually, fetch
 from ledger_pipelines_tests.end_to_end.running_up import Up, running_up
 
@@ -140,26 +148,80 @@ def test_what_dagster_does_not_have_is_refused_in_a_sentence(webserver: Webserve
     assert webserver.run("7c2f7a0e-0000-4000-8000-000000000000") is None
 
 
-def test_a_month_is_closed_as_its_run_checked_it(
-    up: Up, webserver: Webserver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in up.ledger.environment().items():
-        monkeypatch.setenv(name, value)
-    settings = Settings.read(up.ledger.home)
-    asked = begin_close(
-        up.database, webserver, [date(2024, 1, 1)], settings=settings, person="ida", today=TODAY
-    )
-    assert (
-        finish_close(up.database, webserver, asked.request.id, settings=settings, person="ida").state
-        == "running"
-    )
+def test_a_month_is_finalised_and_reopened_and_a_puller_watched_at_both_doors_and_by_keyboard(up: Up) -> None:
+    month, after = "2025-01", "2025-02"
+    with ExitStack() as stack:
+        first = stack.enter_context(browser_page())
+        at_gateway = {"user": "clerk"}
+        door = stack.enter_context(
+            served(gateway_app(up.console, lambda: up.token(at_gateway["user"]), theme="light"))
+        )
+        gateway = f"{door}{PREFIX}"
+        assert first.context.browser is not None
+        clerk, at_the_gateway, by_keyboard, admin = (first.context.browser.new_page() for _ in range(4))
+        for page in (clerk, at_the_gateway, by_keyboard, admin):
+            page.set_default_timeout(45_000)
+        days.sign_in(clerk, up.console, "clerk", f"/periods/{month}")
+        expect(clerk.get_by_role("main")).to_contain_text("See the error")
+        days.ignore_what_may_stay(clerk, up.console, "membership", "known to the school")
+        # Whoever asks for the same meanwhile watches the same run.
+        days.begin_to_close(clerk, up.console, month)
+        days.begin_to_close(at_the_gateway, gateway, month)
+        days.sign_in(by_keyboard, up.console, "clerk", f"/periods/{month}")
+        by_keyboard.once("dialog", lambda dialog: dialog.accept())
+        days.press_at(by_keyboard, by_keyboard.get_by_role("button", name="Run and close for good"))
+        by_keyboard.wait_for_url("**/periods/closing/*")
+        for page in (clerk, at_the_gateway, by_keyboard):
+            days.see_it_closed(page, month)
+        closes = "SELECT count(*), max(person) FROM ledger_period_events WHERE action = 'closed'"
+        assert fetch(up.database, closes)[0][0] == 1
 
-    def ended():  # type: ignore[no-untyped-def]
-        state = finish_close(up.database, webserver, asked.request.id, settings=settings, person="ida")
-        return None if state.state == "running" else state
+        days.sign_in(admin, up.console, "admin", "/admin/pullers")
+        at_gateway["user"] = "admin"
+        days.run_a_puller(admin, up.console, "codex_tickets", after)
+        days.run_a_puller(at_the_gateway, gateway, "codex_tickets", after)
+        for page in (admin, at_the_gateway):
+            days.see_it_done(page)
+        days.reopen(admin, up.console, month, "a wrong rate")
+        assert fetch(up.database, "SELECT status FROM ledger_periods WHERE month = '2025-01-01'") == [
+            ("open",)
+        ]
 
-    state = eventually(ended, seconds=150, what="the end of the close", pause=1)
-    assert state.state in ("closed", "refused"), state
-    status = fetch(up.database, "SELECT status, closed_by FROM ledger_periods WHERE month = '2024-01-01'")
-    assert status == ([("closed", "ida")] if state.state == "closed" else [("open", None)]), state.message
-    assert state.message
+
+def test_a_run_that_a_restart_of_dagster_cuts_off_has_failed_and_the_next_completes(up: Up) -> None:
+    wanted = {"step": "services", "start_date": "2025-05-01", "end_date": "2025-06-01"}
+    with up.database.connect(application_name="the test") as connection, connection.transaction():
+        connection.execute("LOCK TABLE services IN SHARE MODE")
+        begun = _ask_the_api(up, "POST", "/api/sync/execute-step?wait=false", wanted)
+        assert begun.status_code == 202
+        address = begun.headers["Location"]
+        eventually(up.waits_for_a_lock, seconds=90, what="the step's writing")
+        assert _ask_the_api(up, "GET", address).json()["status"] == "running"
+        processes = up.dagster_processes()
+        assert set(processes) == {"webserver", "daemon", "run_worker"}
+        for process in processes.values():
+            process.kill()
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = _ask_the_api(up, "GET", address).json()
+        return found if found["status"] in ("completed", "failed") else None
+
+    # `ledger up` starts them again; what the run left is ended by whoever of them looks first.
+    cut_off = eventually(ended, seconds=120, what="the end of the execution")
+    assert cut_off["status"] == "failed"
+    assert "killed" in cut_off["error_message"]
+    eventually(lambda: _is_up(up), seconds=90, what="Dagster's start")
+    next_one = _ask_the_api(up, "POST", "/api/sync/execute-step?wait=false", wanted)
+    address = next_one.headers["Location"]
+    assert eventually(ended, seconds=120, what="the end of the next")["status"] == "completed"
+
+
+def _ask_the_api(up: Up, method: str, path: str, body: dict[str, object] | None = None) -> requests.Response:
+    headers = {"Authorization": f"Bearer {up.token('admin')}"}
+    return requests.request(method, f"{up.console}{path}", json=body, headers=headers, timeout=30)
+
+
+def _is_up(up: Up) -> bool:
+    with contextlib.suppress(requests.RequestException):
+        return requests.get(f"{up.pages.url}/server_info", timeout=5).ok
+    return False

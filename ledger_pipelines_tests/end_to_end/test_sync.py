@@ -90,7 +90,10 @@ def test_from_a_step_on_over_a_range_and_the_accruals_alone(
     [
         (("--start-date", "2024-03-15", "--end-date", "2024-07-01"), "is not the first day of a month"),
         (("--start-date", "2024-07-01", "--end-date", "2024-03-01"), "its end is not included"),
-        (("--start-date", "2024-03-01"), "Say both --start-date (included) and --end-date (not included)"),
+        (
+            ("--start-date", "2024-03-01"),
+            "Say both the start date (included) and the end date (not included)",
+        ),
         (("--year", "2019"), "2019 is outside the ledger: its months are 2024-01 to "),
         (("--from-step", "payments"), "'payments' is no step: choose services, invoices, crm-clients, "),
         (("--year", "2024", "--from-step", "services"), "HOLDED_API_KEY is not set"),

@@ -230,3 +230,17 @@ def test_whoever_settles_killed_runs_ends_the_requests_too(
     (found,) = _now(database, asked)
     assert (found.status, found.error_message) == ("failed", "The run was cancelled before this step began.")
     assert datetime.now(UTC) >= found.created_at
+
+
+def test_the_same_with_other_options_is_another_run(database: Database, dagster: StandIn) -> None:
+    def ask(**options: object) -> AskedRun:
+        config = {"codex": options} if options else {}
+        wanted = WantedRun(job="month_close", months=[MARCH], person="ida", config=config)
+        return ask_for_run(database, dagster, wanted, today=TODAY)
+
+    asked = [ask(), ask(refresh_snapshots=True, ask=1), ask(ask=1, refresh_snapshots=True), ask()]
+    assert [one.is_new for one in asked] == [True, True, False, False]
+    assert [one["config"] for one in dagster.asked] == [
+        {},
+        {"codex": {"refresh_snapshots": True, "ask": 1}},
+    ]

@@ -13,8 +13,9 @@ from ledger_pipelines.errors import ConflictError, LedgerError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.editing import Editor, list_rows, remove_row, set_row
 from ledger_pipelines.store.edits.history import EditFilter, count_edits, last_edit_id, list_edits
-from ledger_pipelines.store.edits.putting_back import foresee, put_back
+from ledger_pipelines.store.edits.putting_back import foresee
 from ledger_pipelines.store.edits.tables import ALL, FEATURES, ITEMS, OVERRIDES, PLANS, Editable
+from ledger_pipelines.workflows.edits import put_back_edit
 
 CLIENT, DEVICE, CHARGE, MANUAL = OVERRIDES["client"], OVERRIDES["asset"], ITEMS["charge"], ITEMS["asset"]
 ADA, BO = Editor("Ada", "agreed by phone"), Editor("Bo")
@@ -71,7 +72,7 @@ def test_emptying_a_table_is_an_edit_of_each_row(database: Database, connection:
     assert {one.table_name for one in removed} == {"client_billing_overrides", "feature_options"}
     assert [one.after for one in removed] == [None, None]
     for one in removed:
-        put_back(database, one.id, BO)
+        put_back_edit(database, one.id, BO)
     assert len(list_rows(database, CLIENT)) == len(list_rows(database, FEATURES)) == 1
 
 
@@ -142,9 +143,9 @@ def test_each_edit_is_put_back_and_putting_back_is_put_back(
     remove_row(database, editable, key, by=ADA)
     for number in (3, 2, 1):
         foreseen = foresee(database, number)
-        assert put_back(database, number, BO) == foreseen
+        assert put_back_edit(database, number, BO) == foreseen
         assert list_rows(database, editable) == states[number - 1]
-    put_back(database, newest(database), BO)
+    put_back_edit(database, newest(database), BO)
     assert list_rows(database, editable) == states[1]
     last = list_edits(database, EditFilter())[0]
     assert (last.person, last.before, count_edits(database, EditFilter())) == ("Bo", None, 7)
@@ -154,7 +155,7 @@ def test_what_others_changed_since_stays_but_for_what_is_put_back(database: Data
     rate(database, "12")
     rate(database, "14", BO)
     rate(database, "15", BO, per_vm_cost=Decimal(3))
-    back = put_back(database, newest(database) - 1, ADA)
+    back = put_back_edit(database, newest(database) - 1, ADA)
     assert [one.id for one in back.since] == [newest(database) - 1]
     (row,) = list_rows(database, CLIENT)
     assert (row["per_user_cost"], row["per_vm_cost"]) == (12, 3)
@@ -164,19 +165,19 @@ def test_what_cannot_be_put_back_is_a_sentence(database: Database, connection: p
     rate(database, "12")
     rate(database, "13")
     with pytest.raises(LedgerError, match=r"There is no edit 77\."):
-        put_back(database, 77, BO)
-    put_back(database, 2, BO)
+        put_back_edit(database, 77, BO)
+    put_back_edit(database, 2, BO)
     with pytest.raises(LedgerError, match=r"as it was before that edit already, by Bo on .* UTC\."):
-        put_back(database, 2, BO)
+        put_back_edit(database, 2, BO)
     remove_row(database, CLIENT, ACME, by=ADA)
     with pytest.raises(LedgerError, match=r"It was removed since, by Ada on .*: put that edit back instead"):
-        put_back(database, 1, BO)
+        put_back_edit(database, 1, BO)
     rate(database, "14", BO)
     with pytest.raises(LedgerError, match="It was entered again since, by Bo"):
-        put_back(database, 4, BO)
+        put_back_edit(database, 4, BO)
     connection.execute("INSERT INTO edits (table_name, person, before) VALUES ('ledger_periods', 'x', '{}')")
     with pytest.raises(LedgerError, match="ledger_periods is no table that people edit"):
-        put_back(database, newest(database), BO)
+        put_back_edit(database, newest(database), BO)
 
 
 def test_the_second_of_two_is_told_what_the_first_did_and_nothing_is_lost(database: Database) -> None:
@@ -191,7 +192,7 @@ def test_the_second_of_two_is_told_what_the_first_did_and_nothing_is_lost(databa
     with pytest.raises(ConflictError):
         remove_row(database, CLIENT, ACME, by=Editor("Ada", seen=seen))
     with pytest.raises(ConflictError):
-        put_back(database, seen, Editor("Ada", seen=seen))
+        put_back_edit(database, seen, Editor("Ada", seen=seen))
     assert list_rows(database, CLIENT)[0]["per_user_cost"] == 14
     # What was edited is another row.
     key = {"account_number": "620500", "from_month": None}

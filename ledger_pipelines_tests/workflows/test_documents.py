@@ -202,6 +202,14 @@ def test_a_draft_says_what_was_edited_since_the_run(
         io.BytesIO(b"".join(statement_archive(database, month, "csv", read).content))
     ) as archive:
         assert edited.content in [archive.read(name) for name in archive.namelist()]
+        names = archive.namelist()
+    # A company that had no plan that there is gets its first statement.
+    connection.execute("INSERT INTO billing_plans (billing_plan, term_length) VALUES ('Lead', '1 Year')")
+    with zipfile.ZipFile(
+        io.BytesIO(b"".join(statement_archive(database, month, "csv", read).content))
+    ) as archive:
+        assert set(archive.namelist()) - set(names) == {f"no-plan-{month:%Y-%m}-Company_4.csv"}
+    assert statement_book(database, month, 1, read).document.content.startswith(b"%PDF-")
 
 
 def test_what_customers_owe(database: Database, connection: psycopg.Connection) -> None:

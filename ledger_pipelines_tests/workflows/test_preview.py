@@ -17,10 +17,10 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.editing import Editor, remove_row, set_row
 from ledger_pipelines.store.edits.history import EditFilter, list_edits
-from ledger_pipelines.store.edits.putting_back import put_back
 from ledger_pipelines.store.edits.tables import ITEMS, OVERRIDES, PLANS
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.workflows import preview as workflow
+from ledger_pipelines.workflows.edits import put_back_edit
 from ledger_pipelines.workflows.preview import Statement, computed_statements, preview, preview_plans
 from ledger_pipelines.workflows.proposals import Proposal, RemoveRow, SetRow, putting_back
 from ledger_pipelines.workflows.statements import (
@@ -273,7 +273,7 @@ def test_putting_an_edit_back_is_previewed(book: Database) -> None:
     previewed = preview(book, Settings(), "620500", OPEN, putting_back(book, edit.id))
     assert {one.month: one.after for one in previewed} == before
     assert all(one.difference < 0 for one in previewed)
-    put_back(book, edit.id, ADA)
+    put_back_edit(book, edit.id, ADA)
     with book.connect() as connection:
         assert computed_statements(connection, Settings(), "620500", OPEN) == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -14,17 +15,29 @@ from ledger_pipelines.console.access import Writer
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, Number, answer
+from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.problems import Refused, problems
-from ledger_pipelines.console.waiting import DEFAULT_WAIT, Wait, deadline, location, waited
+from ledger_pipelines.console.waiting import (
+    DEFAULT_WAIT,
+    StillAtWorkError,
+    Wait,
+    deadline,
+    location,
+    waited,
+    within,
+)
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
 from ledger_pipelines.runs.cfo_sync import plan_cfo_sync
-from ledger_pipelines.runs.requests import wait_for
+from ledger_pipelines.runs.requests import AskedRun, wait_for
 from ledger_pipelines.runs.starting import start_cfo_sync
+from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.cfo.metrics import sync_metrics, waiting_invoices
 from ledger_pipelines.store.queries.cfo_invoices import InvoiceSync, read_invoice_sync
 
 router = APIRouter(route_class=ExactRoute, tags=["CFO sync"])
 
+#: Seconds for which the CFO's database is waited for at least, so that what cannot be is said at once.
+_LOOK_SECONDS = 5.0
 InvoiceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SyncStatus = Literal["pending", "synced", "failed", "retry"]
 
@@ -118,33 +131,28 @@ def sync_to_cfo(
 ) -> ExactJSONResponse:
     """Hands a paid invoice over now; one that is handed over already stays as it is."""
     until = deadline(wait)
+    where = location(request, f"/api/invoice/{invoice_id}/sync-status")
     found = _invoice(console, invoice_id)
     if not found.is_paid:
         raise Refused(
             409, f"Invoice {_shown(found)} is {found.invoice_status}, not paid: the CFO hears of paid ones."
         )
+    seconds = max(until - time.monotonic(), _LOOK_SECONDS)
     try:
-        plan = plan_cfo_sync(console.database, f"#{invoice_id}", force=force, now=console.now())
+        asked = within(seconds, lambda: _begin(console, dagster, person, invoice_id, force=force))
+    except StillAtWorkError:
+        # The CFO's database hangs: the run is asked for when it answers, or does not.
+        return answer(_synced(found, None), 202, where)
     except DatabaseUnavailableError:
         raise
     except LedgerError as error:
         raise Refused(409, str(error)) from None
     found = _invoice(console, invoice_id)
-    if plan.transaction is not None:
+    if asked is None:
         return answer(_synced(found, found.error))
-    asked = start_cfo_sync(
-        console.database,
-        dagster,
-        plan.months,
-        config=plan.config,
-        purpose=f"invoice {invoice_id}{' by force' if force else ''}",
-        person=person.name,
-        today=console.today,
-    )
     (execution,) = waited(until, lambda end: wait_for(console.database, dagster, asked, until=end))
     found = _invoice(console, invoice_id)
     if not execution.has_ended:
-        where = location(request, f"/api/invoice/{invoice_id}/sync-status")
         return answer(_synced(found, None), 202, where)
     return answer(_synced(found, execution.error_message))
 
@@ -217,6 +225,24 @@ def metrics(console: ConsoleDep, _: Writer) -> ExactJSONResponse:
             exhausted=measures.exhausted,
             alerts=[Alert(kind=one.kind, message=one.message) for one in due_alerts(measures)],
         )
+    )
+
+
+def _begin(
+    console: Console, dagster: Webserver, person: Person, invoice_id: int, *, force: bool
+) -> AskedRun | None:
+    """Starts the run that hands the invoice over; None where it is handed over already."""
+    plan = plan_cfo_sync(console.database, f"#{invoice_id}", force=force, now=console.now())
+    if plan.transaction is not None:
+        return None
+    return start_cfo_sync(
+        console.database,
+        dagster,
+        plan.months,
+        config=plan.config,
+        purpose=f"invoice {invoice_id}{' by force' if force else ''}",
+        person=person.name,
+        today=console.today,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -15,14 +14,19 @@ from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
 from ledger_pipelines.console.problems import Refused, problems
 from ledger_pipelines.months import parse_month
-from ledger_pipelines.store.queries.integration_errors import ErrorFilter, count_errors, find_errors
+from ledger_pipelines.store.queries.integration_errors import (
+    ErrorCount,
+    ErrorFilter,
+    FoundError,
+    count_errors,
+    find_errors,
+)
 from ledger_pipelines.workflows.integration_errors import errors_csv, ignore, resolve
 
 router = APIRouter(route_class=ExactRoute, tags=["integration errors"])
 
 _MOST_ID = 2**63 - 1
 ErrorId = Annotated[int, Path(ge=1, le=_MOST_ID)]
-Status = Literal["open", "resolved", "ignored"]
 _Name = Annotated[str | None, Query(max_length=200)]
 _READ, _WRITTEN = problems(401, 403, 422, 503), problems(401, 403, 404, 413, 422, 503)
 
@@ -35,48 +39,11 @@ _CSV: dict[int | str, dict[str, Any]] = {
 }
 
 
-class IntegrationError(BaseModel):
-    """A record that could not be used; `error_details` is the record without secrets."""
-
-    id: int
-    integration_name: str
-    operation_type: str
-    entity_type: str
-    external_id: str
-    error_message: str
-    error_details: Any
-    months: list[date]
-    first_seen_at: datetime
-    last_seen_at: datetime
-    occurrences: int
-    is_blocking: bool = Field(description="Whether a month stays open because of it.")
-    is_resolved: bool
-    resolved_at: datetime | None
-    resolution_notes: str | None
-    is_ignored: bool
-    ignored_at: datetime | None
-    ignore_notes: str | None
-    status: Status
-
-
 class IntegrationErrors(BaseModel):
     """One page of errors, the newest first, and how many there are."""
 
-    errors: list[IntegrationError]
+    errors: list[FoundError]
     total: int
-
-
-class Kind(BaseModel):
-    """How many errors there are of one kind."""
-
-    integration_name: str
-    operation_type: str
-    entity_type: str
-    status: Status
-    count: int
-    healed: int = Field(description="Of the resolved ones those that a run found to be gone.")
-    blocking: int = Field(description="Of the open ones those that hold a month open.")
-    last_seen_at: datetime
 
 
 class Summary(BaseModel):
@@ -86,7 +53,7 @@ class Summary(BaseModel):
     open: int
     resolved: int
     ignored: int
-    kinds: list[Kind]
+    kinds: list[ErrorCount]
 
 
 class Note(BaseModel):

@@ -6,10 +6,7 @@ what is said of them is what was found last.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import requests
@@ -19,13 +16,14 @@ from pydantic import BaseModel, Field
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
+from ledger_pipelines.console.pulses import Pulse, State
 from ledger_pipelines.sources.codex.settings import CodexSettings
+from ledger_pipelines.store.queries.table_counts import answers
 
 router = APIRouter(route_class=ExactRoute, tags=["health"])
 
-#: For how long the database is waited for; how long what was found last counts; how often others are asked.
-_WAIT_SECONDS, _KNOWN_SECONDS, _ASK_SECONDS = 0.12, 10.0, 10.0
-State = Literal["up", "down", "unknown"]
+#: For how long the database is waited for.
+_WAIT_SECONDS = 0.12
 
 
 class Health(BaseModel):
@@ -46,7 +44,7 @@ _UNHEALTHY: dict[int | str, dict[str, Any]] = {
 @router.get("/health", response_model=Health, responses=_UNHEALTHY)
 def health(console: ConsoleDep) -> ExactJSONResponse:
     """What is up and what is not. Anyone may ask."""
-    pulses = _pulses(console.database.url, console)
+    pulses = _pulses(console)
     states: dict[str, State] = {
         "database": pulses["database"].state(wait=_WAIT_SECONDS, fresh=0.0),
         "dagster": pulses["dagster"].state(),
@@ -58,63 +56,18 @@ def health(console: ConsoleDep) -> ExactJSONResponse:
     return answer({"status": "degraded" if down else "healthy", **states, "down": down})
 
 
-@dataclass(slots=True)
-class Pulse:
-    """Whether something answers: asked in a thread of its own, one at a time, and kept.
-
-    `ask` raises where it does not, and gives False where there is nothing to ask.
-    """
-
-    ask: Callable[[], bool]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _done: threading.Event = field(default_factory=threading.Event)
-    _is_asking: bool = False
-    _found: State = "unknown"
-    _found_at: float = float("-inf")
-
-    def state(self, *, wait: float = 0.0, fresh: float = _ASK_SECONDS) -> State:
-        """What is known after waiting so many seconds; asked anew where what is known is older than `fresh` seconds."""
-        with self._lock:
-            if not self._is_asking and time.monotonic() - self._found_at >= fresh:
-                self._is_asking = True
-                self._done.clear()
-                threading.Thread(target=self._look, name="health", daemon=True).start()
-        if wait and not self._done.wait(wait):
-            # It hangs now; what answered a moment ago may only be busy.
-            is_recent = time.monotonic() - self._found_at < _KNOWN_SECONDS
-            return self._found if is_recent else "down"
-        return self._found
-
-    def _look(self) -> None:
-        try:
-            found: State = "up" if self.ask() else "unknown"
-        except Exception:
-            found = "down"
-        with self._lock:
-            self._found, self._found_at, self._is_asking = found, time.monotonic(), False
-        self._done.set()
-
-
-_known: dict[str, dict[str, Pulse]] = {}
-
-
-def _pulses(url: str, console: Console) -> dict[str, Pulse]:
-    """The pulses of a console, by its database."""
-    return _known.setdefault(
-        url,
-        {
-            "database": Pulse(lambda: _database_answers(console)),
-            "dagster": Pulse(lambda: bool(dagster_of(console).version())),
-            "core": Pulse(lambda: _core_answers(console)),
-        },
-    )
+def _pulses(console: Console) -> dict[str, Pulse]:
+    """Those of this console."""
+    asks: dict[str, Callable[[], bool]] = {
+        "database": lambda: _database_answers(console),
+        "dagster": lambda: bool(dagster_of(console).version()),
+        "core": lambda: _core_answers(console),
+    }
+    return {name: console.pulses.of(name, ask) for name, ask in asks.items()}
 
 
 def _database_answers(console: Console) -> bool:
-    with console.database.connect(application_name="ledger health") as connection:
-        connection.execute("SET statement_timeout = '2s'")
-        connection.execute("SELECT FROM schema_migrations LIMIT 1")
-    return True
+    return answers(console.database)
 
 
 def _core_answers(console: Console) -> bool:

@@ -40,10 +40,16 @@ from ledger_pipelines.console.problems import Refused, problems
 from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import Editor, list_rows
 from ledger_pipelines.store.edits.tables import OVERRIDES, Editable
-from ledger_pipelines.store.edits.values import parsed_fields, parsed_key
+from ledger_pipelines.store.edits.values import parsed_key
 from ledger_pipelines.tables.rates import PREPAID, RATES
 from ledger_pipelines.workflows.company_pages import feature_types
-from ledger_pipelines.workflows.edits import Edited, counting_fields, remove_edit, set_edit
+from ledger_pipelines.workflows.edits import (
+    Edited,
+    counting_fields,
+    remove_edit,
+    set_edit,
+)
+from ledger_pipelines.workflows.edits import set_features as set_features_of
 
 G = TypeVar("G", bound=Given)
 
@@ -86,9 +92,10 @@ def set_client_overrides(
     body = filled(body)
     values = body.given(*_OF_CLIENT)
     names = {"account_number": account}
-    is_there = row_of(console, _CLIENT, names, from_month) is not None
     notes: list[str] = []
-    if values and (is_there or any(value is not None for value in values.values())):
+    # Of a company with nothing agreed there is nothing to take off.
+    has_any = bool(list_rows(console.database, _CLIENT, account_number=account))
+    if values and (has_any or any(value is not None for value in values.values())):
         notes = save(console, _CLIENT, names, values, from_month, with_reason(by, body.reason)).notes
     return answer(done("Overrides updated successfully", notes))
 
@@ -193,20 +200,10 @@ def set_features(
         raise Refused(400, "No data provided")
     known = feature_types(console.database)
     given = {name: value for name, value in body.items() if name in known}
-    # All are looked at before one is saved.
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise Refused(422, f"The value of {name} is no text.")
-        parsed_key(_FEATURE, {"account_number": account, "feature_type": name}, from_month)
-        parsed_fields(_FEATURE, {"value": value or ""})
-    notes: list[str] = []
-    for name, value in given.items():
-        names = {"account_number": account, "feature_type": name}
-        if value is None or not value.strip():
-            remove(console, _FEATURE, names, from_month, by)
-        else:
-            saved = save(console, _FEATURE, names, {"value": value, "enabled": True}, from_month, by)
-            notes += [note for note in saved.notes if note not in notes]
+    notes = set_features_of(console.database, account, given, from_month=from_month, by=by)
     return answer(done(f"Feature overrides updated: {', '.join(given) or 'none is known'}", notes))
 
 
@@ -289,7 +286,16 @@ def save(
 ) -> Edited:
     """Sets these values, which are as JSON has them."""
     fields = {name: "" if value is None else str(value) for name, value in values.items()}
-    return set_edit(console.database, editable, names, fields, from_month=from_month, row_id=row_id, by=by)
+    return set_edit(
+        console.database,
+        editable,
+        names,
+        fields,
+        from_month=from_month,
+        row_id=row_id,
+        by=by,
+        is_partial=True,
+    )
 
 
 def remove(

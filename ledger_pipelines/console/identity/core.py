@@ -29,6 +29,7 @@ class Core:
         self._verify: str | bool = ca_file or True
         self._lock = Lock()
         self._asked_at: dict[bytes, datetime] = {}
+        self._revoked: set[bytes] = set()
         self._silent_until: datetime | None = None
 
     @property
@@ -37,7 +38,11 @@ class Core:
         return None if self._url is None else f"{self._url}/login"
 
     def has_revoked(self, token: str, now: datetime) -> bool:
-        """Whether Core says that the token was signed out or is not good. Each token is asked of once a minute."""
+        """Whether Core says that the token was signed out or is not good. Each token is asked of once a minute, and what
+        was signed out stays so.
+        """
+        if _digest(token) in self._revoked:
+            return True
         if self._url is None or not self._is_due(token, now):
             return False
         answer = self._post("/api/token/validate", token)
@@ -48,7 +53,10 @@ class Core:
         if answer != HTTPStatus.UNAUTHORIZED:
             return False
         with self._lock:
-            # Its next use must not pass for the minute.
+            if len(self._revoked) >= _MOST_TOKENS:
+                self._revoked.clear()
+            self._revoked.add(_digest(token))
+            # Where it was forgotten, its next use must not pass for the minute.
             self._asked_at.pop(_digest(token), None)
         return True
 

@@ -20,6 +20,7 @@ from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.months import add_months, format_month, month_of, month_range, parse_month
 from ledger_pipelines.store.migrations import read_first_month
+from ledger_pipelines.store.periods import closed_months
 from ledger_pipelines.store.queries import accrual_pages as stored
 from ledger_pipelines.workflows.exports import export_accruals
 
@@ -65,7 +66,7 @@ def show_accruals(
 ) -> HTMLResponse:
     """The waterfall, and the month's contracts and notices; `show=notices` lists the latter."""
     with console.database.connect() as connection:
-        months = stored.months_of_accruals(connection)
+        months, closed = stored.months_of_accruals(connection), closed_months(connection)
         chosen = chosen_month(month, months)
         rows = [] if chosen is None else stored.waterfall_until(connection, chosen)
         waiting = [] if chosen is None else stored.stalled_money(connection, chosen)
@@ -80,6 +81,7 @@ def show_accruals(
         "accruals.html",
         person,
         months=months,
+        closed=closed,
         month=chosen,
         totals=[row for row in rows if row["month"] == chosen],
         figures=Markup("").join(waterfall(currency, of) for currency, of in _by_currency(rows).items()),

@@ -23,7 +23,7 @@ from ledger_pipelines.console.pages.saving import saved_of
 from ledger_pipelines.store.edits.editing import list_rows
 from ledger_pipelines.store.edits.history import last_edit_id
 from ledger_pipelines.store.edits.tables import FEATURES
-from ledger_pipelines.workflows.plan_book import FeatureUse, feature_use, refuse_removal_in_use
+from ledger_pipelines.workflows.plan_book import FeatureUse, feature_use
 
 router = APIRouter(route_class=ExactRoute)
 
@@ -58,7 +58,6 @@ def edit_feature(
         show=lambda one, status: _page(request, console, person, one, status=status),
         path=PATH,
         query={},
-        refuse_removal=lambda row: refuse_removal_in_use(console.database, FEATURES, row.names),
     )
     return act(request, console, dagster, person, form, _form(console, form), page_of)
 

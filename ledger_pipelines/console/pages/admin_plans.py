@@ -27,7 +27,7 @@ from ledger_pipelines.store.edits.editing import list_rows
 from ledger_pipelines.store.edits.history import EditFilter, last_edit_id, list_edits
 from ledger_pipelines.store.edits.tables import PLANS
 from ledger_pipelines.tables.rates import RATES
-from ledger_pipelines.workflows.plan_book import PlanTerm, place_of_term, plan_terms, refuse_removal_in_use
+from ledger_pipelines.workflows.plan_book import PlanTerm, place_of_term, plan_terms
 
 router = APIRouter(route_class=ExactRoute)
 
@@ -63,9 +63,6 @@ def edit_plan(
         show=lambda one, status: _page(request, console, person, one, form["plan"], status=status),
         path=PATH,
         query={"plan": name},
-        refuse_removal=lambda row: refuse_removal_in_use(
-            console.database, PLANS, {**row.names, "from_month": row.from_month}
-        ),
     )
     return act(request, console, dagster, person, form, shown, page_of)
 

@@ -16,6 +16,7 @@ from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.listing import Heading, fetch, read_state
 from ledger_pipelines.console.pages.acting import back, plain
 from ledger_pipelines.console.pages.rendering import page
+from ledger_pipelines.console.waiting import PATIENCE, StillAtWorkError, within
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.runs.cfo_sync import plan_cfo_sync
 from ledger_pipelines.runs.starting import start_cfo_sync
@@ -85,8 +86,9 @@ def retry(
 @router.post("/verify")
 def compare(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """Compares all that was handed over with the CFO's transactions."""
+    cfo = cfo_database_beside(console.database, console.settings)
     try:
-        found = verify(console.database, cfo_database_beside(console.database, console.settings))
+        found = within(PATIENCE, lambda: verify(console.database, cfo))
     except LedgerError as error:
         return _shown(request, console, person, refusal=str(error), status=503)
     return _shown(request, console, person, differences=found)
@@ -96,9 +98,14 @@ def compare(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRespons
 def mend(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """Mends what can be mended in the rows that came from here, and says what there was and what is left."""
     cfo = cfo_database_beside(console.database, console.settings)
+
+    def work() -> tuple[list[Difference], list[Difference]]:
+        return repair(console.database, cfo, clock=console.now), verify(console.database, cfo)
+
     try:
-        mended = repair(console.database, cfo, clock=console.now)
-        left = verify(console.database, cfo)
+        mended, left = within(PATIENCE, work)
+    except StillAtWorkError as error:
+        return _shown(request, console, person, news=str(error), status=202)
     except LedgerError as error:
         return _shown(request, console, person, refusal=str(error), status=503)
     return _shown(request, console, person, differences=left, mended=mended)
@@ -132,7 +139,9 @@ def _handed_over(
     force: bool,
 ) -> Response:
     try:
-        plan = plan_cfo_sync(console.database, invoice, force=force, now=console.now())
+        plan = within(
+            PATIENCE, lambda: plan_cfo_sync(console.database, invoice, force=force, now=console.now())
+        )
         if plan.transaction is not None or not plan.months:
             return back(request, "/cfo", did="nothing" if plan.transaction is None else "there")
         asked = start_cfo_sync(

@@ -29,7 +29,7 @@ def _allow(_: Change) -> None:
 class EditPage:
     """A page that edits: how it previews proposals, shows itself with a form, and where one is after saving.
 
-    `refuse` and `refuse_removal` raise LedgerError for what this page does not save, or remove.
+    `refuse` raises LedgerError for what this page does not save.
     """
 
     preview: Callable[[Sequence[Proposal]], Previewed]
@@ -37,7 +37,6 @@ class EditPage:
     path: str
     query: dict[str, str]
     refuse: Callable[[Change], None] = _allow
-    refuse_removal: Callable[[Change], None] = _allow
 
 
 def act(
@@ -69,9 +68,7 @@ def act(
 def _write(console: Console, person: Person, form: Submitted, shown: EditForm, page: EditPage) -> None:
     by = form.editor(person)
     if form["do"] == "remove":
-        row = row_of(shown.editable, shown.names, form)
-        page.refuse_removal(row)
-        row.remove(console.database, by)
+        row_of(shown.editable, shown.names, form).remove(console.database, by)
         return
     change = change_of(shown.editable, shown.names, shown.fields, form)
     page.refuse(change)

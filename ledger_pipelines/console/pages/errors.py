@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, Response
 
+from ledger_pipelines.closing.readiness import SOURCES
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.identity.person import Person
@@ -172,6 +173,7 @@ def _shown(
         totals={name: sum(one[name] for one in kinds) for name in ("open", "blocking", "ignored", "healed")},
         choices={name: sorted({(one[name], one[name]) for one in kinds}) for name in _NAMES},
         statuses=STATUSES,
+        sources=SOURCES,
         shown_query=state.query(page=state.page),
         export_query=state.query(status="" if status_of(state) == "all" else status_of(state)),
         news=news,

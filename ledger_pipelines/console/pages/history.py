@@ -40,7 +40,6 @@ from ledger_pipelines.store.edits.history import (
 )
 from ledger_pipelines.store.edits.putting_back import foresee
 from ledger_pipelines.workflows.edits import changed_since, put_back_edit
-from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
 
 router = APIRouter(route_class=ExactRoute)
 
@@ -106,9 +105,6 @@ def put_edit_back(
         raise Refused(403, "Plans and feature options are put back by an administrator.")
     before = last_edit_id(console.database)
     try:
-        if (editable := editable_of(edit)) is not None and edit.before is None:
-            # What was added goes.
-            refuse_removal_in_use(console.database, editable, edit.row)
         put_back_edit(console.database, edit.id, form.editor(person))
     except LedgerError as error:
         status = 409 if isinstance(error, ConflictError) else 422

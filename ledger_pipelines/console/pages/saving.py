@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -18,13 +17,12 @@ from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.billing_runs import BILLED_EDITS
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import Edit
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.edits.history import EditFilter, RecordedEdit, find_edit, list_edits
 from ledger_pipelines.store.edits.tables import ALL
 from ledger_pipelines.store.queries.month_states import month_states
-from ledger_pipelines.workflows.edits import consequences
+from ledger_pipelines.workflows.edits import consequences, dated
 
 _EDITABLE = {editable.name: editable for editable in ALL}
 _UNCHANGED = "unchanged"
@@ -76,7 +74,9 @@ def _notes(database: Database, edit: RecordedEdit) -> list[str]:
     editable = _EDITABLE.get(edit.table_name)
     if editable is None:
         return []
-    notes = consequences(database, editable, Edit(_dated(edit.before), _dated(edit.after)))
+    notes = consequences(
+        database, editable, Edit(edit.before and dated(edit.before), edit.after and dated(edit.after))
+    )
     if edit.table_name not in BILLED_EDITS:
         return notes
     open_months, closed_months = month_states(database)
@@ -88,9 +88,3 @@ def _notes(database: Database, edit: RecordedEdit) -> list[str]:
     if closed_months:
         notes.append("Closed months stay as they are.")
     return notes
-
-
-def _dated(row: Row | None) -> Row | None:
-    """A row of JSON with its month as a date."""
-    since = row and row.get("from_month")
-    return {**row, "from_month": date.fromisoformat(since)} if row and since else row

@@ -32,7 +32,7 @@ def row_meant(
     if len(found) > 1:
         ids = ", ".join(str(row["id"]) for row in found)
         raise LedgerError(
-            f"There are {len(found)} of {told_key(editable, key)}: say which with --id ({ids})."
+            f"There are {len(found)} of {told_key(editable, key)}: say which by its id ({ids})."
         )
     return found[0] if found else None
 
@@ -43,6 +43,20 @@ def row_to_remove(editable: Editable, rows: Sequence[Row], key: Row, row_id: int
     if found is None:
         raise LedgerError(f"There is no {told_key(editable, key)} to remove.")
     return found
+
+
+def carried_over(editable: Editable, earlier: Sequence[Row], values: Row) -> dict[str, Any]:
+    """What a new row takes of the last of these earlier ones that is of the values' kind: the fields that count there."""
+    found = [row for row in earlier if _fits(editable, row, values)]
+    if not found:
+        return {}
+    return {
+        name: found[-1][name]
+        for name in editable.fields
+        if (
+            found[-1][name] is not None if (switch := editable.switch_of(name)) is None else found[-1][switch]
+        )
+    }
 
 
 def columns_to_set(editable: Editable, before: Row | None, key: Row, values: Row) -> dict[str, Any]:
@@ -118,7 +132,7 @@ def _refuse_broken(editable: Editable, row: Row) -> None:
         if (number := row.get(name)) is not None and not least <= number <= most:
             raise LedgerError(f"{name} is {number}: write a whole number from {least} to {most}.")
     if row.get("one_off_fee") is not None and row.get("from_month") is not None:
-        raise LedgerError("A one-off charge is of its own month: leave --from-month out.")
+        raise LedgerError("A one-off charge is of its own month: leave from_month out.")
     for name in editable.fields:
         column = editable.table.columns[name]
         if not column.nullable and column.server_default is None and row.get(name) is None:

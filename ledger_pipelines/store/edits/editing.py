@@ -13,7 +13,14 @@ import sqlalchemy as sa
 
 from ledger_pipelines.errors import ConflictError, LedgerError
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.changes import Row, columns_to_set, row_meant, row_to_remove, told_key
+from ledger_pipelines.store.edits.changes import (
+    Row,
+    carried_over,
+    columns_to_set,
+    row_meant,
+    row_to_remove,
+    told_key,
+)
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.edits.history import RecordedEdit, last_edit_of
 from ledger_pipelines.store.edits.tables import Editable
@@ -69,36 +76,59 @@ def set_row(
     by: Editor,
     row_id: int | None = None,
 ) -> Edit:
+    """Sets these values of the row with this key in a transaction of its own: see `write_row`."""
+    with editing(database, by) as connection:
+        return write_row(connection, editable, key, values, by=by, row_id=row_id)
+
+
+def write_row(
+    connection: sa.Connection,
+    editable: Editable,
+    key: Row,
+    values: Row,
+    *,
+    by: Editor,
+    row_id: int | None = None,
+    is_partial: bool = False,
+) -> Edit:
     """Sets these values of the row with this key, and makes it where there is none; what is not given stays.
 
     Of rows that hold side by side the one of the values' kind and occasion is meant. `row_id` says which of several is
-    meant, and may make it one of another kind. Raises LedgerError, with nothing changed, when nothing is
-    given, when several rows have the key, or when the row would break a rule of its table; ConflictError when somebody
-    edited it meanwhile.
+    meant, and may make it one of another kind. A new row is whole; where `is_partial`, what is not given is as in the row
+    that was in effect for its month. Raises LedgerError, with nothing changed, when nothing is given, when several rows
+    have the key, or when the row would break a rule of its table; ConflictError when somebody edited it meanwhile.
     """
-    with editing(database, by) as connection:
-        before = row_meant(editable, _rows(connection, editable, key), key, row_id, values)
-        written = columns_to_set(editable, before, key, values)
-        _refuse_edited(connection, editable, before or key, by)
-        if before is None:
-            statement: Any = sa.insert(editable.table).values(written)
-        else:
-            statement = sa.update(editable.table).where(*_is(editable, before)).values(written)
-        after = connection.execute(statement.returning(*editable.table.columns)).mappings().one()
-        return Edit(before, dict(after))
+    before = row_meant(editable, _rows(connection, editable, key), key, row_id, values)
+    if before is None and is_partial:
+        values = {**_in_effect(connection, editable, key, values), **values}
+    written = columns_to_set(editable, before, key, values)
+    _refuse_edited(connection, editable, before or key, by)
+    if before is None:
+        statement: Any = sa.insert(editable.table).values(written)
+    else:
+        statement = sa.update(editable.table).where(*_is(editable, before)).values(written)
+    after = connection.execute(statement.returning(*editable.table.columns)).mappings().one()
+    return Edit(before, dict(after))
 
 
 def remove_row(
     database: Database, editable: Editable, key: Row, *, by: Editor, row_id: int | None = None
 ) -> Edit:
+    """Removes the row with this key in a transaction of its own: see `delete_row`."""
+    with editing(database, by) as connection:
+        return delete_row(connection, editable, key, by=by, row_id=row_id)
+
+
+def delete_row(
+    connection: sa.Connection, editable: Editable, key: Row, *, by: Editor, row_id: int | None = None
+) -> Edit:
     """Removes the row with this key. Raises LedgerError when there is none, or several and no `row_id`, ConflictError
     when somebody edited it meanwhile.
     """
-    with editing(database, by) as connection:
-        before = row_to_remove(editable, _rows(connection, editable, key), key, row_id)
-        _refuse_edited(connection, editable, before, by)
-        connection.execute(sa.delete(editable.table).where(*_is(editable, before)))
-        return Edit(before, None)
+    before = row_to_remove(editable, _rows(connection, editable, key), key, row_id)
+    _refuse_edited(connection, editable, before, by)
+    connection.execute(sa.delete(editable.table).where(*_is(editable, before)))
+    return Edit(before, None)
 
 
 @contextmanager
@@ -152,6 +182,18 @@ def _rows(connection: sa.Connection, editable: Editable, key: Row) -> list[Row]:
         *(columns[name].is_not_distinct_from(value) for name, value in key.items())
     )
     return [dict(row) for row in connection.execute(query.with_for_update()).mappings()]
+
+
+def _in_effect(connection: sa.Connection, editable: Editable, key: Row, values: Row) -> Row:
+    """What a person has filled of the row that holds in the key's month before there is one of that month itself."""
+    since = key.get("from_month")
+    named = {name: value for name, value in key.items() if name != "from_month"}
+    rows = [
+        row
+        for row in read_rows(connection, editable, **named)
+        if since is not None and (row["from_month"] is None or row["from_month"] < since)
+    ]
+    return carried_over(editable, rows, values)
 
 
 def _is(editable: Editable, row: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -33,6 +33,13 @@ def engine_of(database: Database) -> sa.Engine:
     )
 
 
+def driver_of(connection: sa.Connection) -> psycopg.Connection:
+    """The same connection as psycopg's own, in the same transaction: for queries that are written for that."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - `engine_of` makes no others
+    return driver
+
+
 @contextmanager
 def pooled_connection(database: Database) -> Iterator[psycopg.Connection]:
     """One of these connections as `Database.connect` makes them, in autocommit mode, without making a new one."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.editing import Editor, editing, refuse_conflict
+from ledger_pipelines.store.edits.editing import Editor, refuse_conflict
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.edits.history import RecordedEdit, edits_of_row, find_edit
 
@@ -49,17 +49,16 @@ def foresee(database: Database, edit_id: int) -> PutBack:
         return _foreseen(connection, edit_id)
 
 
-def put_back(database: Database, edit_id: int, by: Editor) -> PutBack:
-    """Makes the row what it was before the edit.
+def put_back(connection: sa.Connection, edit_id: int, by: Editor) -> PutBack:
+    """Makes the row what it was before the edit, in a transaction of `editing`.
 
     Raises LedgerError where there is no such edit, where the row is so already, or is gone or there again meanwhile, and
     ConflictError where it was edited after the person looked.
     """
-    with editing(database, by) as connection:
-        foreseen = _foreseen(connection, edit_id)
-        refuse_conflict(next(iter(foreseen.since), None), "row", by)
-        _write(connection, foreseen)
-        return foreseen
+    foreseen = _foreseen(connection, edit_id)
+    refuse_conflict(next(iter(foreseen.since), None), "row", by)
+    _write(connection, foreseen)
+    return foreseen
 
 
 def _foreseen(connection: sa.Connection, edit_id: int) -> PutBack:

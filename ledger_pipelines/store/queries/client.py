@@ -178,11 +178,24 @@ def read_snapshot_time(connection: psycopg.Connection, month: date, table: str) 
 def override_in_force(
     connection: psycopg.Connection, table: str, key: str, value: Any, month: date
 ) -> Row | None:
-    """Of one thing's overrides the one that counts in a month: that which began latest."""
+    """Of one thing's overrides the one that counts in a month, that which began latest: of a closed month as it was when
+    that was closed.
+    """
     query = sql.SQL(
-        "SELECT * FROM {} WHERE {} = %s AND coalesce(from_month <= %s, true) ORDER BY from_month DESC NULLS LAST LIMIT 1"
-    ).format(sql.Identifier(table), sql.Identifier(key))
-    found = rows_of(connection, query, [value, month])
+        """WITH undone AS (
+               -- What the first edit since the closing found is what there was then.
+               SELECT DISTINCT ON (coalesce(after, before)->>'from_month')
+                      coalesce(after, before)->>'from_month' AS since, before
+               FROM edits JOIN ledger_periods p ON p.month = %s AND p.status = 'closed' AND edited_at > p.closed_at
+               WHERE table_name = %s AND coalesce(after, before)->>%s::text = %s::text ORDER BY 1, id),
+           held AS (
+               SELECT t.* FROM {table} t WHERE {key} = %s
+               AND NOT EXISTS (SELECT FROM undone u WHERE u.since IS NOT DISTINCT FROM t.from_month::text)
+               UNION ALL SELECT r.* FROM undone u CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, u.before) r
+               WHERE u.before IS NOT NULL)
+           SELECT * FROM held WHERE coalesce(from_month <= %s, true) ORDER BY from_month DESC NULLS LAST LIMIT 1"""
+    ).format(table=sql.Identifier(table), key=sql.Identifier(key))
+    found = rows_of(connection, query, [month, table, key, value, value, month])
     return found[0] if found else None
 
 

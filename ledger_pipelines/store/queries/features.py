@@ -39,6 +39,13 @@ def own_features(connection: psycopg.Connection, account: str, month: date) -> d
     }
 
 
+def known_features(connection: psycopg.Connection) -> tuple[list[str], list[str]]:
+    """The features of Codex's plans, each a JSON object by type, and the types of the options that people entered."""
+    plans = connection.execute("SELECT DISTINCT features FROM plans WHERE features IS NOT NULL").fetchall()
+    options = connection.execute("SELECT DISTINCT feature_type FROM feature_options").fetchall()
+    return [text for (text,) in plans], [name for (name,) in options]
+
+
 def _key(row: dict[str, Any]) -> tuple[str, date | None]:
     since = row["from_month"]
     return row["feature_type"], None if since is None else date.fromisoformat(since)

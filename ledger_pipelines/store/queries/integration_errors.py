@@ -7,17 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.rows import class_row
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from ledger_pipelines.closing.readiness import SOURCES
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.integration_errors import HEALED
 
+#: How an error stands.
+Status = Literal["open", "resolved", "ignored"]
 _ERRORS = sa.table(
     "integration_errors",
     sa.column("id", sa.BigInteger()),
@@ -50,7 +53,8 @@ class ErrorFilter:
     """Which errors; null is any.
 
     `number` is the id of one. The status `healed` is of those resolved ones that a run found to be gone. `month` is one
-    that the error troubles, and `text` stands in its message, its record's id or a note, in any case.
+    that the error troubles, also where it names none because a source's present is wrong, and `text` stands in its
+    message, its record's id or a note, in any case.
     """
 
     integration_name: str | None = None
@@ -65,7 +69,10 @@ class ErrorFilter:
 
 @dataclass(frozen=True, slots=True)
 class FoundError:
-    """An integration error with all that is known of it; numbers in `error_details` are exact."""
+    """A record that could not be used.
+
+    `error_details` is the record as it came, its numbers exact; a month stays open because of it where `is_blocking`.
+    """
 
     id: int
     integration_name: str
@@ -85,20 +92,19 @@ class FoundError:
     is_ignored: bool
     ignored_at: datetime | None
     ignore_notes: str | None
-    status: str
+    status: Status
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorCount:
-    """How many errors there are of an integration, operation and entity type with a status.
-
-    `healed` of them were found to be gone by a run, `blocking` hold a month open while they are.
+    """How many errors there are of one kind with a status: `healed` of the resolved ones were found to be gone by a run,
+    `blocking` of the open ones hold a month open.
     """
 
     integration_name: str
     operation_type: str
     entity_type: str
-    status: str
+    status: Status
     count: int
     healed: int
     blocking: int
@@ -224,7 +230,9 @@ def _conditions(which: ErrorFilter) -> list[sa.ColumnElement[bool]]:
     if which.number is not None:
         found.append(_C.id == which.number)
     if which.month is not None:
-        found.append(_C.months.contains([which.month]))
+        # What is wrong with a source's present troubles every month that is made of it (`closing.readiness.troubles`).
+        is_of_all = sa.and_(sa.func.cardinality(_C.months) == 0, _C.integration_name.in_(sorted(SOURCES)))
+        found.append(sa.or_(_C.months.contains([which.month]), is_of_all))
     if which.text:
         texts = (_C.error_message, _C.external_id, _C.resolution_notes, _C.ignore_notes)
         found.append(sa.or_(*(text.icontains(which.text, autoescape=True) for text in texts)))

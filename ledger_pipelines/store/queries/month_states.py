@@ -26,6 +26,16 @@ def is_closed(database: Database, month: date) -> bool:
     return row == ("closed",)
 
 
+def draft_months(database: Database) -> list[date]:
+    """The open months that have statements, in order."""
+    with pooled_connection(database) as connection:
+        rows = connection.execute(
+            """SELECT DISTINCT s.month FROM billing_statements s JOIN ledger_periods p USING (month)
+               WHERE p.status = 'open' ORDER BY 1"""
+        ).fetchall()
+    return [month for (month,) in rows]
+
+
 def open_months_of(database: Database, account: str, *, most: int) -> list[date]:
     """The latest open months in which the newest snapshots have the company, in order; at most so many."""
     with pooled_connection(database) as connection:

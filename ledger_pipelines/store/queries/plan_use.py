@@ -50,3 +50,11 @@ def companies_on_plans(connection: psycopg.Connection) -> list[CompanyOnPlan]:
            WHERE p.plan <> '' ORDER BY 1, 3"""
     ).fetchall()
     return [CompanyOnPlan(*row) for row in rows]
+
+
+def newest_features(connection: psycopg.Connection) -> list[tuple[str, str | None]]:
+    """Each plan of the newest snapshot by name, with its features as Codex has them."""
+    return connection.execute(
+        """SELECT DISTINCT btrim(plan_name), features FROM plans
+           WHERE month = (SELECT max(month) FROM plans) ORDER BY 1"""
+    ).fetchall()

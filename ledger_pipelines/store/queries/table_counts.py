@@ -8,6 +8,8 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
+from ledger_pipelines.store.database import Database
+
 #: Bytes up to which a table's rows are counted one by one; of a larger one the server's estimate is told.
 _COUNTED_UP_TO = 48 * 2**20
 
@@ -29,6 +31,14 @@ class AppliedMigration:
     version: int
     name: str
     applied_at: datetime | None
+
+
+def answers(database: Database) -> bool:
+    """Whether the database answers, within two seconds, and is a ledger's. Raises where it does not."""
+    with database.connect(application_name="ledger health") as connection:
+        connection.execute("SET statement_timeout = '2s'")
+        connection.execute("SELECT FROM schema_migrations LIMIT 1")
+    return True
 
 
 def count_tables(connection: psycopg.Connection) -> list[TableCount]:

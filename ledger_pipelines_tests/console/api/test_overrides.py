@@ -313,7 +313,49 @@ def test_what_an_edit_does_not_bill_is_said(client: TestClient, book: Database) 
     client.put(ACME, json={"billing_plan": "Nowhere"})
     assert "is on the plan 'Nowhere'" in exactly(client.get("/api/billing/620500"), 422)["error"]
     later = exactly(client.put(f"{ACME}?from_month=2025-03", json={"per_user_cost": 7}))
-    assert "holds alone" in later["notes"][0]
+    # The plan of the row that held until then goes on.
+    assert ["no plan 'Nowhere'" in note for note in later["notes"]] == [True]
+
+
+def test_what_a_later_month_does_not_say_stays_as_it_was_in_effect_then(client: TestClient) -> None:
+    exactly(client.put(ACME, json={"per_user_cost": 7, "per_vm_cost": 0, "prepaid_hours_monthly": 2}))
+    exactly(client.put(f"{ACME}?from_month=2025-02", json={"per_user_cost": 8}))
+    exactly(client.put(f"{ACME}?from_month=2025-03", json={"per_user_cost": None, "per_server_cost": 90}))
+    rows = [
+        exactly(client.get(f"{ACME}?from_month={month}"))["overrides"] for month in ("2025-02", "2025-03")
+    ]
+    shared = {
+        "company_account_number": "620500",
+        "per_vm_cost": Decimal(0),
+        "prepaid_hours_monthly": Decimal(2),
+        "prepaid_hours_yearly": Decimal(0),
+    }
+    assert rows == [shared | {"per_user_cost": Decimal(8)}, shared | {"per_server_cost": Decimal(90)}]
+    billed = exactly(client.get("/api/billing/620500?year=2025&month=3"))["effective_rates"]
+    assert (billed["per_vm_cost"], billed["per_server_cost"]) == (Decimal(0), Decimal(90))
+    path = "/api/overrides/manual-assets/620547"
+    device = {"hostname": "spare", "billing_type": "Custom", "custom_cost": 5, "notes": "cellar"}
+    exactly(client.post(path, json=device), 201)
+    exactly(
+        client.post(f"{path}?from_month=2025-03", json={"hostname": "spare", "billing_type": "Custom"}), 201
+    )
+    listed = exactly(client.get(path))["manual_assets"]
+    assert [(one["custom_cost"], one["notes"]) for one in listed] == [(Decimal(5), "cellar")] * 2
+
+
+def test_of_features_none_is_half_written(client: TestClient, book: Database) -> None:
+    path = "/api/overrides/features/620500"
+    with book.connect() as connection:
+        connection.execute(
+            """UPDATE plans SET features = '{"soc": "x", "sat": "y"}' WHERE month > '2025-01-01'"""
+        )
+    refused = client.put(path, json={"sat": "A", "soc": "x" * 10_001})
+    assert refused.status_code == 422
+    assert exactly(client.get(path)) == {"feature_overrides": []}
+    with book.connect() as connection:
+        connection.execute("""ALTER TABLE client_feature_overrides ADD CHECK (value <> 'B')""")
+    assert client.put(path, json={"sat": "A", "soc": "B"}).status_code == 422
+    assert exactly(client.get(path)) == {"feature_overrides": []}
 
 
 @pytest.mark.parametrize(

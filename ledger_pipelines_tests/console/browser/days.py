@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from zipfile import ZipFile
 
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import Download, Locator, Page, expect
 
 MONTH = "2025-03"
 
@@ -66,3 +66,70 @@ def names_in(archive: Path) -> list[str]:
     with ZipFile(archive) as opened:
         assert opened.testzip() is None
         return opened.namelist()
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Goes on with the Tab key until this is in focus, and one sees it."""
+    expect(wanted).to_have_count(1)
+    for _ in range(250):
+        if wanted.evaluate("element => element === document.activeElement"):
+            expect(wanted).to_be_in_viewport()
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key never comes to {wanted}")
+
+
+def press_at(page: Page, wanted: Locator) -> None:
+    """Goes there with the Tab key, and presses Enter."""
+    tab_to(page, wanted)
+    page.keyboard.press("Enter")
+
+
+def ignore_what_may_stay(page: Page, base: str, text: str, why: str) -> None:
+    """Ignores all open errors with this text, with a note."""
+    page.goto(f"{base}/errors?q={text}")
+    page.get_by_role("button", name="Choose all shown").click()
+    page.get_by_label("Note").fill(why)
+    page.get_by_role("button", name="Ignore chosen").click()
+    expect(page.locator("#news")).to_contain_text("gnored")
+
+
+def begin_to_close(page: Page, base: str, month: str) -> None:
+    """Has a month run and closed for good, and is asked whether one means it."""
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{base}/periods/{month}")
+    page.get_by_role("button", name="Run and close for good").click()
+    page.wait_for_url("**/periods/closing/*")
+
+
+def see_it_closed(page: Page, month: str) -> None:
+    """Waits, without touching anything, until the page says that the month is closed."""
+    expect(page.locator("#closing .notice")).to_contain_text("closed for good", timeout=150_000)
+    page.get_by_role("link", name=month, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("closed")
+
+
+def run_a_puller(page: Page, base: str, job: str, month: str) -> None:
+    """Runs a job for a month from the page of the pullers."""
+    page.goto(f"{base}/admin/pullers?job={job}#run")
+    form = page.locator("form[action$='/admin/pullers/run']")
+    form.get_by_label("Month", exact=True).fill(month)
+    form.get_by_role("button", name="Run").click()
+    page.wait_for_url("**/sync/requests/*")
+    expect(page.locator("#watch")).to_contain_text("under way")
+
+
+def see_it_done(page: Page) -> None:
+    """Waits, without touching anything, until the page says that the run is done; then looks at its log."""
+    expect(page.locator("#watch .mark.good").first).to_have_text("done", timeout=150_000)
+    page.get_by_role("link", name="its log").click()
+    expect(page.get_by_role("region", name="Log")).to_contain_text("Process for run exited")
+
+
+def reopen(page: Page, base: str, month: str, why: str) -> None:
+    """Reopens a closed month with a reason."""
+    page.goto(f"{base}/periods/{month}")
+    page.get_by_text(f"Reopen {month}").click()
+    page.get_by_label(re.compile("^Why")).fill(why)
+    page.get_by_role("button", name="Reopen").click()
+    expect(page.get_by_role("main")).to_contain_text(why)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from ledger_pipelines_tests.console.browser import days
 from ledger_pipelines_tests.console.browser.site import Book, Site, site_on
@@ -80,7 +80,7 @@ def test_a_clerks_day_by_keyboard(site: Site, person_at: Callable[..., BrowserCo
     account = _account(site)
     page = person_at(None).new_page()
     page.goto(f"{site.direct}/")
-    _press_at(page, page.get_by_role("link", name="clerk"))
+    days.press_at(page, page.get_by_role("link", name="clerk"))
     page.wait_for_url(f"{site.direct}/")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -90,18 +90,18 @@ def test_a_clerks_day_by_keyboard(site: Site, person_at: Callable[..., BrowserCo
     page.keyboard.type(account)
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/client/{account}*")
-    _press_at(page, page.get_by_role("navigation", name="Documents").get_by_role("link", name="Settings"))
+    days.press_at(page, page.get_by_role("navigation", name="Documents").get_by_role("link", name="Settings"))
     page.wait_for_url("**/settings*")
-    _tab_to(page, page.get_by_label("Server", exact=True))
+    days.tab_to(page, page.get_by_label("Server", exact=True))
     page.keyboard.type("77.75")
-    _tab_to(page, page.get_by_label(re.compile("^Why")).first)
+    days.tab_to(page, page.get_by_label(re.compile("^Why")).first)
     page.keyboard.type("by hand")
-    _press_at(page, page.get_by_role("button", name="Preview").first)
+    days.press_at(page, page.get_by_role("button", name="Preview").first)
     expect(page.locator(".beside").first).to_contain_text(days.MONTH)
     page.keyboard.press("Control+s")
     expect(page.locator("#news")).to_contain_text("aved")
     page.goto(f"{site.direct}/client/{account}?month={days.MONTH}")
-    _tab_to(page, page.locator("#one-off").get_by_label("What"))
+    days.tab_to(page, page.locator("#one-off").get_by_label("What"))
     page.keyboard.type("Typed")
     page.keyboard.press("Tab")
     page.keyboard.type("12.10")
@@ -111,22 +111,6 @@ def test_a_clerks_day_by_keyboard(site: Site, person_at: Callable[..., BrowserCo
     page.locator("body").press("g")
     page.keyboard.press("p")
     page.wait_for_url("**/periods")
-
-
-def _tab_to(page: Page, wanted: Locator) -> None:
-    """Goes on with the Tab key until this is in focus, and one sees it."""
-    expect(wanted).to_have_count(1)
-    for _ in range(250):
-        if wanted.evaluate("element => element === document.activeElement"):
-            expect(wanted).to_be_in_viewport()
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the Tab key never comes to {wanted}")
-
-
-def _press_at(page: Page, wanted: Locator) -> None:
-    _tab_to(page, wanted)
-    page.keyboard.press("Enter")
 
 
 def test_all_is_read_and_saved_without_scripts(site: Site, person_at: Callable[..., BrowserContext]) -> None:
@@ -168,9 +152,5 @@ def test_an_admins_day(site: Site, person_at: Callable[..., BrowserContext], doo
     assert _one(
         site, "SELECT resolution_notes FROM integration_errors WHERE external_id = '4711'"
     ).startswith("has a plan now")
-    page.goto(f"{base}/periods/2025-01")
-    page.get_by_text("Reopen 2025-01").click()
-    page.get_by_label(re.compile("^Why")).fill("a wrong rate")
-    page.get_by_role("button", name="Reopen").click()
-    expect(page.get_by_role("main")).to_contain_text("a wrong rate")
+    days.reopen(page, base, "2025-01", "a wrong rate")
     assert _one(site, "SELECT status FROM ledger_periods WHERE month = '2025-01-01'") == "open"

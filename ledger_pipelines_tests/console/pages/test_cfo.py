@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from ledger_pipelines.console.pages import cfo as page
 from ledger_pipelines.destinations.cfo.table import CFO_SCHEMA
 from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.store.database import Database
@@ -92,12 +94,21 @@ def test_dagster_away_is_said(clerk: TestClient, books: Books, dagster: Schedule
     assert "Dagster does not answer" in clerk.get(asked.headers["location"]).text
 
 
-def test_what_was_handed_over_is_compared_and_mended(clerk: TestClient, books: Books) -> None:
+def test_what_was_handed_over_is_compared_and_mended(
+    clerk: TestClient, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "INV-4" in clerk.post("/cfo/verify").text
     books.theirs("UPDATE transactions SET amount = 1 WHERE identifier = 'INV-1' RETURNING id")
     found = clerk.post("/cfo/verify").text
     assert "its amount is &#39;1.00&#39; there" in found
     assert HOSTILE not in found
+    over = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "PATIENCE", 0.05)
+        patch.setattr(page, "repair", lambda *_, **__: over.wait(30))
+        hanging = clerk.post("/cfo/repair")
+        assert (hanging.status_code, "goes on" in hanging.text) == (202, True)
+        over.set()
     mended = clerk.post("/cfo/repair").text
     assert "before the repair" in mended
     assert "its amount is" not in mended

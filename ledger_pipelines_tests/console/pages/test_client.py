@@ -105,7 +105,7 @@ def test_every_line_is_explained_by_what_was_billed(book: Database) -> None:
     assert {"asset", "contact", "manual_asset", "line_item", "backup", "tickets", "ticket"} <= told
 
 
-def test_a_why_names_the_edit_behind_it_and_says_what_was_edited_since(
+def test_a_why_names_the_edit_behind_it_and_of_a_closed_month_what_held_then(
     own_book: Database, asking: Asking
 ) -> None:
     key = {"account_number": "620521", "from_month": None}
@@ -125,8 +125,10 @@ def test_a_why_names_the_edit_behind_it_and_says_what_was_edited_since(
     assert "Ada &lt;b&gt;" in draft
     assert "agreed &amp; signed" in draft
     assert "edited since</span>" not in draft
-    # The closed month was billed without them, and stays.
-    assert "edited since</span>" in final or "that was edited since" in final
+    # The closed month was billed without them, and is explained as it was then.
+    assert "edited since" not in final
+    assert "people have set" not in final
+    assert "own rate" not in final
     shown = asked.get("/client/620521?month=2025-03").text
     assert "edited since its run" in shown
     stored = rows(

@@ -33,7 +33,7 @@ def test_figures_are_the_databases(book: Database, asking: Asking) -> None:
     now, before = totals[MONTHS[2]], totals[MONTHS[1]]
     assert "<h1>March 2025</h1>" in shown
     assert f"{now:,.2f} <small>USD</small>" in shown
-    assert f"{now - before:+,.2f} <small>{100 * (now - before) / before:+.1f} %</small>" in shown
+    assert f"{now - before:+,.2f} <small>{100 * (now - before) / before:+.1f}&nbsp;%</small>" in shown
     for account, total in found(
         book, "SELECT account_number, total FROM billing_statements WHERE month = %s", MONTHS[2]
     ):

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import record_problems
+from ledger_pipelines.workflows.closing import what_stands_against
 
 ClientOf = Callable[[str | None], TestClient]
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}"
@@ -76,7 +77,9 @@ def test_the_open_errors_are_shown_with_their_cure_as_text(
         ("operation_type=invoices&entity_type=list", {"invoices of 20"}),
         ("q=NO%20CONTACT", {"F1"}),
         ("q=%25", set()),
-        ("month=2026-02", {"620547"}),
+        # What is wrong with a source's present troubles each month that is made of it.
+        ("month=2026-02", {"F1", "invoices of 20", HOSTILE, "620547"}),
+        ("month=2026-01", {"F1", "invoices of 20", HOSTILE}),
         ("month=2026-13", {"F1", "invoices of 20", HOSTILE, "620547"}),
         ("blocking=no", set()),
         ("status=ignored", set()),
@@ -166,7 +169,7 @@ def test_the_export_has_what_the_page_shows(client_of: ClientOf, errors: dict[st
     for query, rows in (
         ("", 4),
         ("?q=no+contact&status=all", 1),
-        ("?month=2026-02&blocking=yes", 1),
+        ("?month=2026-02&blocking=yes", 4),
         ("?status=healed", 0),
     ):
         found = re.search(r'href="(/api/integration-errors.csv[^"]*)"', client.get(f"/errors{query}").text)
@@ -187,3 +190,16 @@ def test_a_link_from_elsewhere_shows_its_error_alone_whatever_became_of_it(
     shown = client_of("billing").get(f"/errors?id={errors['F1']}", headers={"Accept": "text/html"}).text
     assert "F1 has no contact" in shown
     assert "Company 620547 has no plan" not in shown
+
+
+def test_the_list_of_a_month_has_what_stands_against_closing_it(
+    client_of: ClientOf, database: Database, errors: dict[str, int]
+) -> None:
+    with database.connect() as connection:
+        connection.execute("UPDATE integration_errors SET is_blocking = false WHERE external_id = 'F1'")
+    month = date(2026, 2, 1)
+    against = {one.error_id for one in what_stands_against(database, [month])}
+    shown = client_of("admin").get("/errors?status=open&blocking=yes&month=2026-02").text
+    assert {number for number in errors.values() if f'name="id" value="{number}"' in shown} == against
+    assert len(against) == 3
+    assert "Troubles every open month" in shown
