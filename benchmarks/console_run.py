@@ -123,7 +123,7 @@ def _measure_starts(database: Database, figures: Figures) -> None:
                 client = Client(server.port)
                 for _ in range(_HEALTH // _STARTS):
                     _note(figures.health, client, "/health")
-                    # Over more seconds than a state counts, so that both are asked again meanwhile.
+                    # Since the first answer both are being asked, and hang.
                     time.sleep(0.1)
     figures.start, figures.start_cpu = statistics.median(found), statistics.median(processor)
     figures.start_megabytes = max(memory)

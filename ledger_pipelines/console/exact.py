@@ -22,6 +22,7 @@ from ledger_pipelines.console.problems import Refused
 _DEEPEST = 64
 #: How many digits a number may have.
 _LONGEST_NUMBER = 40
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class ExactJSONResponse(JSONResponse):
@@ -60,7 +61,13 @@ class ExactRoute(APIRoute):
                     raise Refused(
                         422, f"{name!r} of the address has signs that no record has: leave them out."
                     )
-            return await handle(ExactRequest(request.scope, request.receive))
+            exact_request = ExactRequest(request.scope, request.receive)
+            if request.headers.get("content-type", "").startswith(_FORMS):
+                # It is kept with the request, for whoever asks for it again.
+                for name, sent in (await exact_request.form(max_files=0)).multi_items():
+                    if not is_storable(name) or (isinstance(sent, str) and not is_storable(sent)):
+                        raise Refused(422, "The form has signs that no record has: write them anew.")
+            return await handle(exact_request)
 
         return exact
 

@@ -10,19 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger_pipelines.closing.readiness import FailedStep, refuse_unfinished
-from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, refuse_strange_months
+from ledger_pipelines.months import refuse_strange_months
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.writes import Versions, read_versions
 from ledger_pipelines.workflows import closing
 from ledger_pipelines.workflows.history import history_to_read, refuse_unread
-from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 #: The job that closes months.
 JOB = "month_close"
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +73,6 @@ def close_for_good(
     NotClosedError with all reasons where something of the months' books stands against it.
     """
     refuse_unread(database, read_settings() if settings is None else settings, plan.months)
-    _refuse_edited(database, plan.months)
     with database.connect() as connection:
         facts = closing.facts_of_run(connection, plan.months, run_id, failures)
     return closing.close_for_good(database, facts, run_id=run_id, before=plan.before, person=person)
-
-
-def _refuse_edited(database: Database, months: Sequence[date]) -> None:
-    """Raises LedgerError where a statement lacks what somebody edited: closed, it would lack it for good."""
-    for month, accounts in companies_edited_since_run(database, months).items():
-        if accounts:
-            named = ", ".join(sorted(accounts)[:_NAMED]) + (" and others" if len(accounts) > _NAMED else "")
-            raise LedgerError(
-                f"{format_month(month)} was not closed, its statement of {named} lacks what was edited since it was "
-                "billed: run it again."
-            )

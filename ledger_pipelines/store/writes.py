@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import psycopg
 
@@ -28,6 +29,21 @@ def read_versions(connection: psycopg.Connection) -> dict[tuple[date, str], int]
     """How often the rows of every month and table were changed so far."""
     rows = connection.execute("SELECT month, table_name, version FROM month_writes").fetchall()
     return {(month, table): version for month, table, version in rows}
+
+
+def writes_of(
+    connection: psycopg.Connection, months: Sequence[date], tables: Sequence[str]
+) -> tuple[tuple[Any, ...], ...]:
+    """What is another whenever the rows of these months and tables are, also in a ledger that was restored.
+
+    Empty where no run has written any: then nothing says whether they are the same.
+    """
+    rows = connection.execute(
+        """SELECT month, table_name, version, xmin::text FROM month_writes
+           WHERE month = ANY(%s) AND table_name = ANY(%s) ORDER BY month, table_name""",
+        [list(months), list(tables)],
+    )
+    return tuple(rows.fetchall())
 
 
 def changed_by_others(

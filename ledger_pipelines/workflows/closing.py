@@ -19,9 +19,11 @@ from ledger_pipelines.closing.readiness import (
     warnings_of,
 )
 from ledger_pipelines.errors import ConfigurationError, LedgerError
-from ledger_pipelines.months import describe_months
+from ledger_pipelines.months import describe_months, format_month
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.edits.editing import hold_edits
+from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.executions import others_meanwhile
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.periods import close_months, closed_months, make_partitions, reopen_month
@@ -29,6 +31,10 @@ from ledger_pipelines.store.queries.check_results import broken_checks
 from ledger_pipelines.store.queries.executions import executions_of_run
 from ledger_pipelines.store.writes import Versions, changed_by_others
 from ledger_pipelines.wording import counted
+from ledger_pipelines.workflows.statements import companies_edited_since_run
+
+#: How many companies a refusal names.
+_NAMED = 3
 
 
 class NotClosedError(LedgerError):
@@ -78,7 +84,7 @@ def facts_of_run(
 
 def what_stands_against(database: Database, months: Sequence[date]) -> list[Reason]:
     """What is known to stand against closing the months now, before their run: open errors, and checks as found last."""
-    with database.connect() as connection:
+    with pooled_connection(database) as connection:
         return reasons_against(
             Facts(
                 months,
@@ -110,8 +116,8 @@ def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Ver
     """Closes the months of these facts where nothing stands against it.
 
     The facts are of the run that has just checked them; open errors are looked up here. `before` is how often the
-    months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where
-    another run wrote, or may have written, what was checked.
+    months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where a
+    statement lacks an edit, or another run wrote, or may have written, what was checked.
     """
     months = list(facts.months)
     with database.connect() as connection:
@@ -119,6 +125,9 @@ def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Ver
         with connection.transaction():
             # From here on nobody else writes to the months: what is looked at now is what stays.
             closed = close_months(connection, months, person=person)
+            # Nor does anybody edit: an edit that is saved now is on no statement of a month that is closed without it.
+            hold_edits(connection)
+            _refuse_edited(database, closed)
             known = replace(facts, months=closed, errors=_open_errors(connection))
             reasons = reasons_against(known)
             if reasons:
@@ -127,13 +136,16 @@ def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Ver
     return Closed(closed, len(months) - len(closed), warnings_of(known))
 
 
-def reopen(database: Database, month: date, *, person: str, reason: str) -> list[date]:
+def reopen(
+    database: Database, month: date, *, person: str, reason: str, patience: float = 60.0
+) -> list[date]:
     """Reopens a closed month, and returns the later ones that stay closed.
 
-    Raises LedgerError without a reason, where the month is not closed, or where a closed one has taken news of it.
+    A run that reads it is waited for, up to `patience` seconds. Raises LedgerError where that was too long, without a
+    reason, where the month is not closed, or where a closed one has taken news of it.
     """
     with database.connect() as connection:
-        reopen_month(connection, month, person=person, reason=reason)
+        reopen_month(connection, month, person=person, reason=reason, patience=patience)
         return sorted(closed for closed in closed_months(connection) if closed > month)
 
 
@@ -144,6 +156,20 @@ def _open_errors(connection: psycopg.Connection) -> list[OpenError]:
             connection
         )
     ]
+
+
+def _refuse_edited(database: Database, months: Sequence[date]) -> None:
+    """Raises LedgerError where a statement lacks what somebody edited: closed, it would lack it for good.
+
+    On a connection of its own, for which the months are still open.
+    """
+    for month, accounts in companies_edited_since_run(database, months).items():
+        if accounts:
+            named = ", ".join(sorted(accounts)[:_NAMED]) + (" and others" if len(accounts) > _NAMED else "")
+            raise LedgerError(
+                f"{format_month(month)} was not closed, its statement of {named} lacks what was edited since it was "
+                "billed: run it again."
+            )
 
 
 def _refuse_changed(

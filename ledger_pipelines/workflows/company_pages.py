@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from ledger_pipelines.billing.contract_terms import normalise_term
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.writes import writes_of
 
 _IN_FORCE = """SELECT DISTINCT ON (feature_type) feature_type, value, enabled FROM client_feature_overrides
 WHERE account_number = %s AND coalesce(from_month <= %s, true) ORDER BY feature_type, from_month DESC NULLS LAST"""
@@ -21,11 +22,7 @@ _STATEMENTS = """SELECT s.account_number, s.company_name, s.billing_plan, s.supp
     s.contract_end_date, s.total, s.workstations, s.servers, s.vms, s.regular_users, s.backup_bytes,
     s.hours_used + s.hours_earlier_in_year AS hours
 FROM billing_statements s WHERE s.month = %s ORDER BY s.account_number"""
-_VERSION = """SELECT (SELECT array_agg(version) FROM month_writes WHERE month = %(month)s
-                      AND table_name = 'billing_statements'),
-    (SELECT array_agg(version ORDER BY table_name) FROM month_writes WHERE month = %(month)s
-     AND table_name = ANY('{companies,assets,contacts}')),
-    (SELECT read_at FROM billing_runs WHERE month = %(month)s),
+_VERSION = """SELECT (SELECT read_at FROM billing_runs WHERE month = %(month)s),
     -- Not the last id: a transaction that began earlier may end later.
     (SELECT count(*) FROM edits
      WHERE edited_at >= coalesce((SELECT read_at FROM billing_runs WHERE month = %(month)s), '-infinity')
@@ -39,7 +36,7 @@ WHERE month = (SELECT max(month) FROM plans) ORDER BY plan_name, term_length"""
 class StatementsVersion:
     """What changes with a month's statements (`written`), and with whether something was edited since (`edited`)."""
 
-    written: tuple[int, ...]
+    written: tuple[Any, ...]
     edited: tuple[Any, ...]
 
 
@@ -90,10 +87,11 @@ def statement_list(database: Database, month: date) -> list[dict[str, Any]]:
 def statements_version(database: Database, month: date) -> StatementsVersion:
     """The version of a month's statements as they are now."""
     with pooled_connection(database) as connection:
+        written = writes_of(connection, [month], ["billing_statements"])
+        records = writes_of(connection, [month], ["companies", "assets", "contacts"])
         row = connection.execute(_VERSION, {"month": month}).fetchone()
     assert row is not None  # noqa: S101 - it asks for one row
-    written, records, *others = row
-    return StatementsVersion(tuple(written or ()), (tuple(records or ()), *others))
+    return StatementsVersion(written, (records, *row))
 
 
 def codex_plans(database: Database) -> list[dict[str, Any]]:

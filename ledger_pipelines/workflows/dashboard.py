@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
 from ledger_pipelines.closing.readiness import Reason
 from ledger_pipelines.errors import LedgerError
@@ -15,6 +17,7 @@ from ledger_pipelines.store.queries.dashboard import (
     CurrencyTotal,
     LedgerMonth,
     Unbilled,
+    companies_without_statement,
     currency_totals,
     expiring_contracts,
     incomplete_statements,
@@ -22,8 +25,12 @@ from ledger_pipelines.store.queries.dashboard import (
     plans_and_terms,
     unbilled_companies,
 )
+from ledger_pipelines.store.writes import writes_of
 from ledger_pipelines.workflows.closing import what_stands_against
 from ledger_pipelines.workflows.statements import companies_edited_since_run
+
+#: Of how many months it is kept what their statements come to.
+_KEPT = 24
 
 
 class UnknownMonthError(LedgerError):
@@ -81,17 +88,49 @@ def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
     month, before = shown.month, add_months(shown.month, -1)
     # Before a connection is held: who holds one and waits for another makes others wait who do the same.
     edited = edited_since_run(database, month)
+    reasons = [] if shown.is_closed else what_stands_against(database, [month])
     with pooled_connection(database) as connection:
-        plans, terms = plans_and_terms(connection, month)
+        written = writes_of(connection, [month, before], ["billing_statements", "companies"])
+    if not written:
+        _reckoned.cache_clear()
+    reckoned = _reckoned(database, month, before, written)
+    with pooled_connection(database) as connection:
         return MonthAtAGlance(
             month,
             shown.is_closed,
+            reckoned.totals,
+            unbilled_companies(connection, month, before, reckoned.missing) if reckoned.missing else [],
+            reasons,
+            reckoned.incomplete,
+            reckoned.expiring,
+            edited,
+            reckoned.plans,
+            reckoned.terms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reckoned:
+    """What of a month only changes with its statements, those of the month before, and its companies."""
+
+    totals: Sequence[CurrencyTotal]
+    missing: Sequence[str]
+    incomplete: int
+    expiring: int
+    plans: Sequence[str]
+    terms: Sequence[str]
+
+
+@lru_cache(maxsize=_KEPT)
+def _reckoned(database: Database, month: date, before: date, _written: tuple[Any, ...]) -> _Reckoned:
+    """It reads all statements of both months, and is asked for by each look at the dashboard."""
+    with pooled_connection(database) as connection:
+        plans, terms = plans_and_terms(connection, month)
+        return _Reckoned(
             currency_totals(connection, month, before),
-            unbilled_companies(connection, month, before),
-            [] if shown.is_closed else what_stands_against(database, [month]),
+            companies_without_statement(connection, month, before),
             incomplete_statements(connection, month),
             expiring_contracts(connection, month),
-            edited,
             plans,
             terms,
         )

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from ledger_pipelines.billing.contract_terms import MONTH_TO_MONTH, normalise_term
+from ledger_pipelines.billing.plans import INACTIVE
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
@@ -18,6 +19,8 @@ from ledger_pipelines.store.edits.editing import Edit, Editor, list_rows, remove
 from ledger_pipelines.store.edits.putting_back import PutBack, put_back
 from ledger_pipelines.store.edits.tables import PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
+from ledger_pipelines.store.queries.client import last_term, plans_named
+from ledger_pipelines.store.queries.month_states import is_closed
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
 
@@ -150,6 +153,35 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     if edit.before is None and not editable.alternatives:
         yield from _no_longer_counting(database, editable, row)
     yield from _unknown_names(database, editable, row)
+    if edit.after is not None:
+        yield from _billing_nothing(database, edit.after)
+
+
+def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
+    """What a row asks for and no statement will have: a one-off charge of a closed month, a plan that there is not."""
+    year, month = row.get("one_off_year"), row.get("one_off_month")
+    if row.get("one_off_fee") is not None and year and month and is_closed(database, date(year, month, 1)):
+        yield (
+            f"{format_month(date(year, month, 1))} is closed: the charge is on no statement, unless the month is "
+            "reopened; give it an open month."
+        )
+    plan = (row.get("billing_plan") or "").strip() if row.get("billing_plan_enabled") else ""
+    if plan and plan.casefold() != INACTIVE:
+        yield from _no_such_plan(database, row["account_number"], plan, row["from_month"])
+
+
+def _no_such_plan(database: Database, account: str, plan: str, since: date | None) -> Iterator[str]:
+    with database.connect() as connection:
+        last = last_term(connection, account)
+        if last is None:
+            return
+        month, term = last[0], normalise_term(last[1])
+        own, _ = plans_named(connection, plan, max(month, since or month))
+        _, codex = plans_named(connection, plan, month)
+    if term not in {normalise_term(row["term_length"]) for row in (*own, *codex)}:
+        yield (
+            f"There is no plan {plan!r} with the company's term {term!r}: until there is, the company gets no statement."
+        )
 
 
 def _no_longer_counting(database: Database, editable: Editable, row: Row) -> Iterator[str]:

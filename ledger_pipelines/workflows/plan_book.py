@@ -22,6 +22,7 @@ from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import list_rows
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.tables import FEATURES, OVERRIDES, PLANS, Editable
+from ledger_pipelines.store.queries.client import plans_named
 from ledger_pipelines.store.queries.plan_use import CompanyOnPlan, companies_on_plans, newest_plans
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.wording import counted
@@ -114,14 +115,28 @@ def refuse_removal_in_use(database: Database, editable: Editable, row: Mapping[s
 
 def _refuse_plan(database: Database, row: Mapping[str, Any]) -> None:
     key = plan_key(row)
-    others = [one for one in list_rows(database, PLANS) if plan_key(one) == key]
+    ours = [one for one in list_rows(database, PLANS) if plan_key(one) == key]
     users = companies_by_plan(database).get(key, [])
-    if len(others) == 1 and users:
+    if users and (len(ours) == 1 or not _is_covered(database, ours, row)):
         who = _named([f"{one.name or one.account_number} ({one.account_number})" for one in users])
         raise LedgerError(
             f"The plan {key[0]} ({key[1]}) is in use by {counted(len(users), 'company', 'companies')}: {who}. "
             "Put them on another plan first."
         )
+
+
+def _is_covered(database: Database, ours: Sequence[Row], removed: Mapping[str, Any]) -> bool:
+    """Whether the plan has rates without this row in the months in which it holds: by a row of ours that began earlier,
+    or by Codex's.
+    """
+    since = removed["from_month"]
+    begun = [one["from_month"] for one in ours if one["from_month"] != since]
+    if since is not None and any(one is None or one < since for one in begun):
+        return True
+    with pooled_connection(database) as connection:
+        month = newest_plans(connection)
+        codex = [] if month is None else plans_named(connection, plan_key(removed)[0], month)[1]
+    return any(normalise_term(one["term_length"]) == plan_key(removed)[1] for one in codex)
 
 
 def _refuse_feature(database: Database, row: Mapping[str, Any]) -> None:

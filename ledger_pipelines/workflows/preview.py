@@ -25,6 +25,7 @@ from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.queries.statements import one_view
 from ledger_pipelines.workflows.billing import read_hours, read_inputs
 from ledger_pipelines.workflows.proposals import Proposal, with_proposals
 
@@ -35,6 +36,8 @@ CHARGED = (
 )
 _LINE = ("source_type", "source_id")
 _NOTHING = Decimal(0)
+#: So many companies are longer to name in each query than all are to read.
+_MANY = 1_000
 #: How many of the companies whose total a plan's edit changes are named.
 _LARGEST = 10
 
@@ -134,7 +137,7 @@ def preview(
 
     Raises ClosedMonthError where a month is closed, LedgerError where an edit would be refused.
     """
-    with pooled_connection(database) as connection:
+    with pooled_connection(database) as connection, one_view(connection):
         closed = _open_only(connection, months)
         inputs = _read(connection, months, closed, [account])
         waiting = edited_since_run(connection, months, account)
@@ -154,12 +157,17 @@ def preview(
 
 
 def computed_statements(
-    database: Database, settings: Settings, account: str, months: Sequence[date]
+    connection: psycopg.Connection, settings: Settings, account: str, months: Sequence[date]
 ) -> dict[date, Statement]:
     """A company's statements of these open months by all that is saved, whether or not a run has written them."""
-    with pooled_connection(database) as connection:
-        inputs = _read(connection, months, closed_months(connection), [account])
+    inputs = _read(connection, months, closed_months(connection), [account])
     return statements_of(bill(inputs, months, currency=settings.currency), account)
+
+
+def why_unbilled(connection: psycopg.Connection, settings: Settings, account: str, month: date) -> list[str]:
+    """Sentences on why a company has no statement of an open month by all that is saved; none where it is inactive."""
+    inputs = _read(connection, [month], closed_months(connection), [account])
+    return _sentences(bill(inputs, [month], currency=settings.currency), account, month)
 
 
 def computed_frames(
@@ -179,7 +187,7 @@ def preview_plans(
 
     Raises ClosedMonthError where it is closed, LedgerError where an edit would be refused.
     """
-    with pooled_connection(database) as connection:
+    with pooled_connection(database) as connection, one_view(connection):
         closed = _open_only(connection, [month])
         accounts = _on_plans(connection, month, plans)
         if not accounts:
@@ -187,14 +195,12 @@ def preview_plans(
         inputs = _read(connection, [month], closed, accounts)
         waiting = bool(edited_since_run(connection, [month]))
         columns = ["account_number", "company_name", "total"]
-        stored = read_months(
-            connection, "billing_statements", [month], columns, only={"account_number": accounts}
-        )
+        stored = read_months(connection, "billing_statements", [month], columns)
     is_on_them = pc.field("account_number").isin(accounts)
     changed = bill(with_proposals(inputs, proposals), [month], currency=settings.currency)
     after = changed.statements.filter(is_on_them)
-    before = (
-        bill(inputs, [month], currency=settings.currency).statements.filter(is_on_them) if waiting else stored
+    before = (bill(inputs, [month], currency=settings.currency).statements if waiting else stored).filter(
+        is_on_them
     )
     differences = [one for one in _differences(before, after) if one.before != one.after]
     return PlanPreview(
@@ -243,6 +249,9 @@ def _open_only(connection: psycopg.Connection, months: Sequence[date]) -> frozen
 def _read(
     connection: psycopg.Connection, months: Sequence[date], closed: frozenset[date], accounts: Sequence[str]
 ) -> BillingInputs:
+    """What bills these companies, with others' records beside theirs."""
+    if len(accounts) > _MANY:
+        return read_inputs(connection, months, closed, read_hours(connection, months, closed))
     hours = read_hours(connection, months, closed, accounts)
     # Whose a ticket is now says whose its billed hours are: who shares one with them is read, too.
     sharing: list[Any] = pc.unique(hours.tickets["account_number"]).to_pylist()

@@ -14,7 +14,13 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.billing_runs import edited_since_run
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
-from ledger_pipelines.workflows.preview import Statement, computed_statements, stored_statements
+from ledger_pipelines.store.queries.statements import one_view
+from ledger_pipelines.workflows.preview import (
+    Statement,
+    computed_statements,
+    stored_statements,
+    why_unbilled,
+)
 
 
 class UnknownCompanyError(LedgerError):
@@ -35,27 +41,29 @@ def statement_of(database: Database, settings: Settings, account: str, month: da
 
     Raises UnknownCompanyError where the month has no such company, LedgerError where it has no statement, with why.
     """
-    with pooled_connection(database) as connection:
+    # What a run writes meanwhile must not give the lines of one statement and the total of another.
+    with pooled_connection(database) as connection, one_view(connection):
         row = connection.execute(
             "SELECT status = 'closed' FROM ledger_periods WHERE month = %s", [month]
         ).fetchone()
         is_final = row is not None and bool(row[0])
         waits = not is_final and bool(edited_since_run(connection, [month], account))
-        found = {} if waits else stored_statements(connection, [month], account)
+        found = (
+            computed_statements(connection, settings, account, [month])
+            if waits
+            else stored_statements(connection, [month], account)
+        )
+        if month in found:
+            return PresentStatement(found[month], is_final, waits)
         company = connection.execute(
-            "SELECT billing_plan, contract_term_length FROM companies WHERE month = %s AND account_number = %s",
-            [month, account],
+            "SELECT FROM companies WHERE month = %s AND account_number = %s", [month, account]
         ).fetchone()
-    if waits:
-        found = computed_statements(database, settings, account, [month])
-    if month in found:
-        return PresentStatement(found[month], is_final, waits)
-    if company is None:
-        raise UnknownCompanyError(f"There is no company {account!r} in {format_month(month)}.")
-    plan, term = company
+        if company is None:
+            raise UnknownCompanyError(f"There is no company {account!r} in {format_month(month)}.")
+        why = [] if is_final else why_unbilled(connection, settings, account, month)
     raise LedgerError(
-        f"The company {account} has no statement for {format_month(month)}: its billing plan is {plan!r} with the term "
-        f"{term!r}; correct it in Codex, enter that plan, or override it."
+        f"The company {account} has no statement for {format_month(month)}"
+        f"{': ' + ' '.join(why) if why else ': its plan is Inactive, or the month was not billed with it yet: run it.'}"
     )
 
 

@@ -92,6 +92,9 @@ def _forwarded(request: Request, body: bytes, service_url: str, token: str, them
 
 def _dressed(page: bytes, theme: str) -> bytes:
     """The page with what the gateway adds to each."""
+    if b"<body" not in page:
+        # A part of a page, which a script puts in place: there is no head and no body to add to.
+        return page
     root = html.document_fromstring(page.decode())
     root.set("data-theme", theme)
     head, body = root.find("head"), root.find("body")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -97,3 +98,21 @@ def test_amounts_of_our_own_routes_are_texts() -> None:
     assert [money(Decimal(one)) for one in ("1", "1.5", "-2.125", "1E+3", "0.000")] == [
         *("1.00", "1.50", "-2.125", "1000.00", "0.00"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/ledgers/match", {"settlement": "a\0b", "item": "1", "party": "x"}),
+        ("/client/1/one-offs", {"name": "a\0b", "fee": "1", "month": "2026-01"}),
+        ("/periods/reopen", {"month": "2026-01", "reason": "a\0b"}),
+        ("/ledgers/party?party=a%00b", None),
+        ("/?q=a%00b", None),
+    ],
+)
+def test_text_that_no_record_has_is_refused_by_every_page(
+    client_of: Callable[[str | None], TestClient], path: str, form: dict[str, str] | None
+) -> None:
+    asked = client_of("admin")
+    answered = asked.get(path) if form is None else asked.post(path, data=form)
+    assert (answered.status_code, "signs that no record has" in answered.json()["error"]) == (422, True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from ledger_pipelines.errors import LedgerError, Problem
-from ledger_pipelines.runs import closing
 from ledger_pipelines.runs.console_closing import CloseState, begin_close, finish_close
 from ledger_pipelines.runs.requests import AskedRun
 from ledger_pipelines.settings import Settings
@@ -17,6 +17,7 @@ from ledger_pipelines.store.executions import recorded_execution
 from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.queries.check_results import CheckResult, record_check_results
 from ledger_pipelines.store.writes import record_writes
+from ledger_pipelines.workflows import closing
 from ledger_pipelines.workflows.closing import reopen, what_stands_against
 from ledger_pipelines_tests.end_to_end.harness import fetch
 from ledger_pipelines_tests.runs.standing_in import StandIn
@@ -155,6 +156,24 @@ def test_a_month_whose_statements_lack_an_edit_is_not_closed(
     monkeypatch.setattr(closing, "companies_edited_since_run", lambda *_: edited)
     state = _finish(database, dagster, settings, asked)
     assert (state.state, "of 620547 lacks what was edited" in state.message) == ("refused", True)
+
+
+def test_nobody_edits_between_the_look_at_edits_and_the_close(
+    database: Database, dagster: StandIn, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing")
+    dagster.become("run-1", "SUCCESS")
+    others: list[Any] = []
+
+    def looked(*_: Any) -> dict[date, frozenset[str]]:
+        with database.connect() as other:
+            others.append(other.execute("SELECT pg_try_advisory_xact_lock(7435, 1)").fetchone())
+        return {}
+
+    monkeypatch.setattr(closing, "companies_edited_since_run", looked)
+    assert _finish(database, dagster, settings, asked).state == "closed"
+    assert others == [(False,)]
 
 
 def test_what_cannot_be_closed_is_not_begun(database: Database, dagster: StandIn, settings: Settings) -> None:

@@ -180,6 +180,9 @@ def dashboard(console: ConsoleDep, _: Reader, month: Month) -> Response:
     """The statements of a month, by account; `edited_since_run` where an edit is not on the stored one yet."""
     version = statements_version(console.database, month)
     with _turns.setdefault((console.database, month), Lock()):
+        if not version.written:
+            _listed.cache_clear()
+            _dashboard.cache_clear()
         body = _dashboard(console.database, month, version)
     return Response(body, media_type="application/json")
 
@@ -331,7 +334,7 @@ def _dashboard(database: Database, month: date, version: StatementsVersion) -> b
 
 
 @lru_cache(maxsize=_KEPT)
-def _listed(database: Database, month: date, _written: tuple[int, ...]) -> list[tuple[str, bytes]]:
+def _listed(database: Database, month: date, _written: tuple[Any, ...]) -> list[tuple[str, bytes]]:
     """The list's entries by account, each up to whether it was edited: edits come often, runs do not."""
     return [
         (row["account_number"], orjson.dumps(_entry(row)).removesuffix(b"}") + b',"edited_since_run":')

@@ -28,6 +28,7 @@ from ledger_pipelines.console.api.override_bodies import (
     Message,
     NewAsset,
     NewUser,
+    done,
 )
 from ledger_pipelines.console.api.overrides import READ, WRITTEN, filled, save, shown, type_of
 from ledger_pipelines.console.context import Console, ConsoleDep
@@ -37,6 +38,7 @@ from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import Editor, list_rows, remove_row, set_row
 from ledger_pipelines.store.edits.tables import ITEMS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields
+from ledger_pipelines.workflows.edits import Edited, consequences
 
 router = APIRouter(
     prefix="/api/overrides", route_class=ExactRoute, tags=["overrides"], dependencies=[after_editing]
@@ -78,8 +80,8 @@ def add_manual_asset(
         "billing_type": _needed("billing_type", body.billing_type),
         **body.given("custom_cost", "notes"),
     }
-    row = save(console, _ASSET, names, values, from_month, with_reason(by, body.reason))
-    return answer(Added(message="Manual asset added", id=row["id"]), 201)
+    saved = save(console, _ASSET, names, values, from_month, with_reason(by, body.reason))
+    return _added("Manual asset added", saved)
 
 
 @router.delete("/manual-assets/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -115,8 +117,8 @@ def add_manual_user(
     names = {"account_number": account, "full_name": _needed("full_name", body.full_name)}
     written = _needed("billing_type", body.billing_type)
     values = {"payment_type": type_of("user", written), **body.given("custom_cost", "notes")}
-    row = save(console, _USER, names, values, from_month, with_reason(by, body.reason))
-    return answer(Added(message="Manual user added", id=row["id"]), 201)
+    saved = save(console, _USER, names, values, from_month, with_reason(by, body.reason))
+    return _added("Manual user added", saved)
 
 
 @router.delete("/manual-users/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -153,8 +155,8 @@ def add_line_item(
     """Adds a charge; one of the same name, kind and occasion is changed instead."""
     body = filled(body)
     names = {"account_number": account, "name": _needed("name", body.name)}
-    row = save(console, _CHARGE, names, _charge(body), from_month, with_reason(by, body.reason))
-    return answer(Added(message="Custom line item added", id=row["id"]), 201)
+    saved = save(console, _CHARGE, names, _charge(body), from_month, with_reason(by, body.reason))
+    return _added("Custom line item added", saved)
 
 
 @router.put("/line-items/{account}/{item_id}", response_model=Message, responses=WRITTEN | _REMOVED)
@@ -175,10 +177,12 @@ def change_line_item(
         values["name"] = parsed(_CHARGE, "name", _needed("name", body.name))
     if from_month is not None:
         values["from_month"] = from_month
+    notes: list[str] = []
     if values:
         by = with_reason(by, body.reason)
-        set_row(console.database, _CHARGE, _key(_CHARGE, row), values, by=by, row_id=item_id)
-    return answer(Message(message="Line item updated"))
+        edit = set_row(console.database, _CHARGE, _key(_CHARGE, row), values, by=by, row_id=item_id)
+        notes = consequences(console.database, _CHARGE, edit)
+    return answer(done("Line item updated", notes))
 
 
 @router.delete("/line-items/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -187,6 +191,10 @@ def remove_line_item(
 ) -> ExactJSONResponse:
     """Removes a charge."""
     return _remove(console, _CHARGE, account, item_id, by, "Line item")
+
+
+def _added(message: str, saved: Edited) -> ExactJSONResponse:
+    return answer({**done(message, saved.notes), "id": (saved.edit.after or {})["id"]}, 201)
 
 
 def _charge(body: LineItemGiven) -> dict[str, Any]:
@@ -215,4 +223,4 @@ def _remove(
 ) -> ExactJSONResponse:
     row = _row(console, editable, account, item_id, what)
     remove_row(console.database, editable, _key(editable, row), by=by, row_id=item_id)
-    return answer(Message(message=f"{what} deleted"))
+    return answer(done(f"{what} deleted"))

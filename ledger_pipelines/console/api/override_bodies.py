@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,9 +28,15 @@ class Given(BaseModel):
 
 
 class Message(BaseModel):
-    """What was done."""
+    """What was done; `notes`, where there are any, are sentences on what follows that one may not expect."""
 
     message: str
+    notes: list[str] | None = None
+
+
+def done(message: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """A `Message` as it is answered: without `notes` where there are none, as HiveMatrix's own is."""
+    return {"message": message, **({"notes": list(notes)} if notes else {})}
 
 
 class Added(Message):

@@ -32,6 +32,7 @@ from ledger_pipelines.console.api.override_bodies import (
     RecordOverride,
     UserAnswer,
     UserOverride,
+    done,
 )
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
@@ -39,10 +40,10 @@ from ledger_pipelines.console.problems import Refused, problems
 from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import Editor, list_rows
 from ledger_pipelines.store.edits.tables import OVERRIDES, Editable
-from ledger_pipelines.store.edits.values import parsed_key
+from ledger_pipelines.store.edits.values import parsed_fields, parsed_key
 from ledger_pipelines.tables.rates import PREPAID, RATES
 from ledger_pipelines.workflows.company_pages import feature_types
-from ledger_pipelines.workflows.edits import counting_fields, remove_edit, set_edit
+from ledger_pipelines.workflows.edits import Edited, counting_fields, remove_edit, set_edit
 
 G = TypeVar("G", bound=Given)
 
@@ -86,9 +87,10 @@ def set_client_overrides(
     values = body.given(*_OF_CLIENT)
     names = {"account_number": account}
     is_there = row_of(console, _CLIENT, names, from_month) is not None
+    notes: list[str] = []
     if values and (is_there or any(value is not None for value in values.values())):
-        save(console, _CLIENT, names, values, from_month, with_reason(by, body.reason))
-    return answer(Message(message="Overrides updated successfully"))
+        notes = save(console, _CLIENT, names, values, from_month, with_reason(by, body.reason)).notes
+    return answer(done("Overrides updated successfully", notes))
 
 
 @router.delete("/client/{account}", response_model=Message, responses=READ)
@@ -97,9 +99,7 @@ def remove_client_overrides(
 ) -> ExactJSONResponse:
     """Takes off all that is agreed with a company."""
     is_removed = remove(console, _CLIENT, {"account_number": account}, from_month, by)
-    return answer(
-        Message(message="Overrides deleted successfully" if is_removed else "No overrides to delete")
-    )
+    return answer(done("Overrides deleted successfully" if is_removed else "No overrides to delete"))
 
 
 @router.get("/asset/{asset_id}", response_model=AssetAnswer, responses=READ)
@@ -193,16 +193,21 @@ def set_features(
         raise Refused(400, "No data provided")
     known = feature_types(console.database)
     given = {name: value for name, value in body.items() if name in known}
+    # All are looked at before one is saved.
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise Refused(422, f"The value of {name} is no text.")
+        parsed_key(_FEATURE, {"account_number": account, "feature_type": name}, from_month)
+        parsed_fields(_FEATURE, {"value": value or ""})
+    notes: list[str] = []
     for name, value in given.items():
         names = {"account_number": account, "feature_type": name}
         if value is None or not value.strip():
             remove(console, _FEATURE, names, from_month, by)
         else:
-            save(console, _FEATURE, names, {"value": value, "enabled": True}, from_month, by)
-    return answer(Message(message=f"Feature overrides updated: {', '.join(given) or 'none is known'}"))
+            saved = save(console, _FEATURE, names, {"value": value, "enabled": True}, from_month, by)
+            notes += [note for note in saved.notes if note not in notes]
+    return answer(done(f"Feature overrides updated: {', '.join(given) or 'none is known'}", notes))
 
 
 @router.delete("/features/{account}/{feature_type}", response_model=Message, responses=READ)
@@ -215,7 +220,7 @@ def remove_feature(
     message = (
         f"Feature override for {feature_type} deleted" if is_removed else "No feature override to delete"
     )
-    return answer(Message(message=message))
+    return answer(done(message))
 
 
 def _set_record(
@@ -232,8 +237,8 @@ def _set_record(
     column = "billing_type" if kind == "asset" else "payment_type"
     values = {column: type_of(kind, body.billing_type), "custom_cost": body.custom_cost}
     names = {f"{kind}_id": str(record_id)}
-    save(console, OVERRIDES[kind], names, values, from_month, with_reason(by, body.reason))
-    return answer(Message(message=f"{kind.capitalize()} override updated successfully"))
+    saved = save(console, OVERRIDES[kind], names, values, from_month, with_reason(by, body.reason))
+    return answer(done(f"{kind.capitalize()} override updated successfully", saved.notes))
 
 
 def _remove_record(
@@ -245,7 +250,7 @@ def _remove_record(
 ) -> ExactJSONResponse:
     is_removed = remove(console, OVERRIDES[kind], {f"{kind}_id": str(record_id)}, from_month, by)
     message = f"{kind.capitalize()} override deleted successfully" if is_removed else "No override to delete"
-    return answer(Message(message=message))
+    return answer(done(message))
 
 
 def filled(body: G | None) -> G:
@@ -281,11 +286,10 @@ def save(
     from_month: date | None,
     by: Editor,
     row_id: int | None = None,
-) -> Row:
-    """Sets these values, which are as JSON has them, and gives the row."""
+) -> Edited:
+    """Sets these values, which are as JSON has them."""
     fields = {name: "" if value is None else str(value) for name, value in values.items()}
-    edited = set_edit(console.database, editable, names, fields, from_month=from_month, row_id=row_id, by=by)
-    return edited.edit.after or {}
+    return set_edit(console.database, editable, names, fields, from_month=from_month, row_id=row_id, by=by)
 
 
 def remove(

@@ -14,6 +14,7 @@ from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.charts import waterfall
 from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.downloads import Format, download
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, fetch, read_state, searched
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
@@ -22,7 +23,7 @@ from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries import accrual_pages as stored
 from ledger_pipelines.workflows.exports import export_accruals
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 CONTRACTS = (
     Heading("client", "Client"),

@@ -14,7 +14,7 @@ from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.charts import stacked
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
-from ledger_pipelines.console.exact import is_storable
+from ledger_pipelines.console.exact import ExactRoute, is_storable
 from ledger_pipelines.console.pages.edit_words import told_changes, told_row
 from ledger_pipelines.console.pages.rendering import is_partial, page
 from ledger_pipelines.console.pages.saving import back_to, saved_of
@@ -36,7 +36,7 @@ from ledger_pipelines.workflows.dashboard import UnknownMonthError, months_of_le
 from ledger_pipelines.workflows.explain import explain
 from ledger_pipelines.workflows.statement_changes import statement_changes
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 #: How edits are told in templates.
 WORDS: dict[str, Any] = {"told_row": told_row, "told_changes": told_changes}

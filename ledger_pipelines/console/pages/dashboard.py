@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from ledger_pipelines.closing.readiness import Reason
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, State, all_rows, fetch, read_state, searched
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
@@ -36,7 +37,7 @@ from ledger_pipelines.workflows.dashboard import (
 )
 from ledger_pipelines.workflows.documents import PART
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 HEADINGS = (
     Heading("account_number", "Account"),

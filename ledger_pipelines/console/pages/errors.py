@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.listing import Heading, State, fetch, read_state
 from ledger_pipelines.console.pages.acting import back, number_of, plain
@@ -26,7 +27,7 @@ from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.cures import cure_of
 from ledger_pipelines.workflows.integration_errors import heed, ignore, resolve
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 HEADINGS = (
     Heading("chosen", "Choose", is_sortable=False),
@@ -40,7 +41,7 @@ HEADINGS = (
 )
 #: As the API calls them, so that the export has the same address.
 _NAMES = ("integration_name", "operation_type", "entity_type")
-FILTERS = (*_NAMES, "status", "blocking", "month")
+FILTERS = (*_NAMES, "status", "blocking", "month", "id")
 #: What the page shows where the address says nothing.
 _DEFAULT_STATUS = "open"
 STATUSES = (
@@ -108,12 +109,13 @@ def read_filter(state: State) -> stored.ErrorFilter:
         is_blocking={"yes": True, "no": False}.get(given.get("blocking", "")),
         month=month,
         text=state.search,
+        number=number_of_record(given["id"]) if "id" in given else None,
     )
 
 
 def status_of(state: State) -> str:
-    """The status that is looked for: open ones where the address does not say."""
-    return state.filters.get("status", _DEFAULT_STATUS)
+    """The status that is looked for: open ones where the address says neither it nor which error."""
+    return state.filters.get("status", "all" if "id" in state.filters else _DEFAULT_STATUS)
 
 
 def number_of_record(text: str) -> int:

@@ -7,13 +7,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.downloads import Format, download
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, listed, read_state
-from ledger_pipelines.console.pages.rendering import page, with_query
+from ledger_pipelines.console.pages.acting import back, number_of
+from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, month_of, parse_month
@@ -22,7 +24,7 @@ from ledger_pipelines.workflows.general_ledger import exports, ledgers
 from ledger_pipelines.workflows.general_ledger.payment_matches import add_match, list_matches, undo_match
 from ledger_pipelines.workflows.general_ledger.verification import verify
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 _AGES = (
     ("not_due", "Not due"),
@@ -110,7 +112,7 @@ def show_party(
     party: Annotated[str, Query(max_length=400)],
     as_of: Annotated[str | None, Query(max_length=10)] = None,
 ) -> HTMLResponse:
-    """A party's open items on a day and what moved its balance; `said` tells what was done just now."""
+    """A party's open items on a day and what moved its balance; `match` is the number of one that was kept just now."""
     day = _day(console, as_of)
     if day is None:
         raise Refused(404, "The sub-ledgers were never reckoned: close a month first.")
@@ -118,8 +120,8 @@ def show_party(
         found = ledgers.party_ledger(console.database, party, day)
     except LedgerError as error:
         raise Refused(404, str(error)) from None
-    said = request.query_params.get("said", "")[:300]
-    return page(request, "ledgers_party.html", person, found=found, day=day, said=said, error=None)
+    match = number_of(request.query_params.get("match"))
+    return page(request, "ledgers_party.html", person, found=found, day=day, match=match, error=None)
 
 
 @router.post("/ledgers/match")
@@ -142,9 +144,7 @@ def match_items(
         person=person.name,
         note=note.strip() or None,
     )
-    said = f"Match {match.id} is kept: it counts when the month is reckoned next."
-    root = request.scope.get("root_path", "")
-    return RedirectResponse(f"{root}{with_query('/ledgers/party', {'party': party, 'said': said})}", 303)
+    return back(request, "/ledgers/party", party=party, match=match.id)
 
 
 @router.post("/ledgers/unmatch")
@@ -153,7 +153,7 @@ def take_match_back(
 ) -> Response:
     """Takes a person's match back."""
     undo_match(console.database, number, person=person.name)
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/ledgers?show=matches", 303)
+    return back(request, "/ledgers", show="matches")
 
 
 @router.get("/ledgers/export")

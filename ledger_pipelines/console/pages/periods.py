@@ -6,17 +6,18 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Path, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Admin, Clerk
 from ledger_pipelines.console.context import ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.listing import Heading, listed, read_state
-from ledger_pipelines.console.pages.rendering import page, with_query
+from ledger_pipelines.console.pages.acting import back
+from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.months import (
     add_months,
-    describe_months,
     format_month,
     month_of,
     month_range,
@@ -29,7 +30,9 @@ from ledger_pipelines.store.queries.periods import changed_since_closed, read_ch
 from ledger_pipelines.store.run_requests import read_request
 from ledger_pipelines.workflows.closing import reopen, what_stands_against
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
+#: Seconds that reopening waits for a run that reads the month: the gateway gives up after thirty.
+_PATIENCE = 20.0
 
 HEADINGS = (
     Heading("month", "Month"),
@@ -59,7 +62,6 @@ def show_periods(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRe
         listing=listed(months, HEADINGS, state),
         differing=differing,
         events=events,
-        said=request.query_params.get("said", "")[:300],
         latest=add_months(month_of(console.today), -1),
     )
 
@@ -69,8 +71,10 @@ def show_period(request: Request, console: ConsoleDep, person: Clerk, month: Mon
     """One month: what stands between it and closing, its checks, its events."""
     asked = parse_month(month)
     with console.database.connect() as connection:
-        found = [one for one in month_overviews(connection) if one.month == asked]
+        overviews = month_overviews(connection)
         checks, events = read_checks(connection, asked), read_events(connection, asked)
+    found = [one for one in overviews if one.month == asked]
+    still_closed = [one.month for one in overviews if one.is_closed and one.month > asked]
     if not found:
         raise Refused(404, f"{format_month(asked)} is none of the ledger's months, or was never run.")
     reasons = [] if found[0].is_closed else what_stands_against(console.database, [asked])
@@ -83,7 +87,8 @@ def show_period(request: Request, console: ConsoleDep, person: Clerk, month: Mon
         has_ended=asked < month_of(console.today),
         checks=checks,
         events=events,
-        said=request.query_params.get("said", "")[:300],
+        is_reopened=request.query_params.get("did") == "reopened" and not found[0].is_closed,
+        still_closed=still_closed,
     )
 
 
@@ -100,11 +105,8 @@ def run_months(
     first = parse_month(month)
     months = month_range(first, add_months(parse_month(until) if until.strip() else first, 1))
     asked = start_job(console.database, dagster, MONTH_CLOSE, months, person=person.name, today=console.today)
-    named = describe_months(months)
-    said = f"{named} is being run." if asked.is_new else f"{named} was being run already: that run goes on."
-    if asked.request.ended_at is not None:
-        said = f"{named} was not run: {asked.request.message}"
-    return _back(request, "/periods", said)
+    # How it goes is shown there, also where Dagster did not take it.
+    return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
 
 
 @router.post("/periods/close")
@@ -120,7 +122,7 @@ def begin_closing(
         person=person.name,
         today=console.today,
     )
-    return _back(request, f"/periods/closing/{asked.request.id}")
+    return back(request, f"/periods/closing/{asked.request.id}")
 
 
 @router.get("/periods/closing/{request_id}")
@@ -153,12 +155,5 @@ def reopen_period(
 ) -> Response:
     """Reopens a closed month, with a reason."""
     asked = parse_month(month)
-    later = reopen(console.database, asked, person=person.name, reason=reason)
-    said = f"{format_month(asked)} is open."
-    if later:
-        said += f" Still closed: {describe_months(later)}."
-    return _back(request, f"/periods/{format_month(asked)}", said)
-
-
-def _back(request: Request, path: str, said: str | None = None) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{with_query(path, {'said': said})}", 303)
+    reopen(console.database, asked, person=person.name, reason=reason, patience=_PATIENCE)
+    return back(request, f"/periods/{format_month(asked)}", did="reopened")

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import ConsoleDep
-from ledger_pipelines.console.exact import is_storable
+from ledger_pipelines.console.exact import ExactRoute, is_storable
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.months import format_month, month_of
 from ledger_pipelines.store.edits.engine import pooled_connection
@@ -23,7 +23,7 @@ from ledger_pipelines.store.queries.found import (
     find_statements,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 
 @router.get("/search")

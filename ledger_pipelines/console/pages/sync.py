@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from ledger_pipelines.console.access import Clerk
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
+from ledger_pipelines.console.exact import ExactRoute
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.listing import Heading, Listing, fetch, read_state
 from ledger_pipelines.console.pages.acting import back
@@ -38,7 +39,7 @@ from ledger_pipelines.workflows.sync_steps import (
     sync_months,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=ExactRoute)
 
 STEPS = (*IMPORT_STEPS, ACCRUAL_STEP)
 HEADINGS = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from ledger_pipelines.errors import ConflictError, LedgerError
@@ -118,6 +119,11 @@ def editing(database: Database, by: Editor) -> Iterator[sa.Connection]:
         diagnosis = getattr(error.orig, "diag", None)
         reason = getattr(diagnosis, "message_primary", None) or "it breaks a rule of its table"
         raise LedgerError(f"The database refuses it ({reason}): nothing was changed.") from None
+
+
+def hold_edits(connection: psycopg.Connection) -> None:
+    """Waits for the edit that is being saved, and keeps others waiting until the connection's transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(7435, 1)")
 
 
 def refuse_conflict(last: RecordedEdit | None, what: str, by: Editor) -> None:

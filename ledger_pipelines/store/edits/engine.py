@@ -22,6 +22,9 @@ def engine_of(database: Database) -> sa.Engine:
 
     def connect() -> psycopg.Connection:
         connection = database.connect(application_name="ledger edits")
+        # Compiling a query that looks up a few rows in many partitions takes a hundred times as long as running it, and
+        # to start helpers for one takes longer than its sort; others who ask at the same time need the processors.
+        connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
         connection.autocommit = False
         return connection
 

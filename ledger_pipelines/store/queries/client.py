@@ -186,6 +186,17 @@ def override_in_force(
     return found[0] if found else None
 
 
+def last_term(connection: psycopg.Connection, account: str) -> tuple[date, str] | None:
+    """The last month that has the company, and its contract term there, empty where it has none; None without any."""
+    found = rows_of(
+        connection,
+        "SELECT month, coalesce(contract_term_length, '') AS term FROM companies WHERE account_number = %s "
+        "ORDER BY month DESC LIMIT 1",
+        [account],
+    )
+    return (found[0]["month"], found[0]["term"]) if found else None
+
+
 def plans_named(connection: psycopg.Connection, name: str, month: date) -> tuple[list[Row], list[Row]]:
     """The plans of a name, whatever their terms: our own that have begun by the month, the one that counts first; and
     the month's of Codex.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -87,7 +87,9 @@ def companies_query(month: date, before: date, which: CompanyFilter) -> sa.Selec
     if which.is_changed:
         query = query.where(now.c.total.is_distinct_from(then.c.total))
     if which.only is not None:
-        query = query.where(now.c.account_number.in_(which.only))
+        # One array, however many: thousands of parameters would cost more than the query.
+        accounts = sa.cast(sorted(which.only), sa.ARRAY(sa.Text()))
+        query = query.where(now.c.account_number == sa.any_(accounts))
     return query
 
 
@@ -170,17 +172,31 @@ def expiring_contracts(connection: psycopg.Connection, month: date) -> int:
     return 0 if row is None else int(row[0])
 
 
-def unbilled_companies(connection: psycopg.Connection, month: date, before: date) -> list[Unbilled]:
-    """The companies of a month that have no statement although nobody says that they are inactive, and those that had
+def companies_without_statement(connection: psycopg.Connection, month: date, before: date) -> list[str]:
+    """The companies of a month that have no statement, and those that had one the month before and have none now."""
+    rows = connection.execute(
+        """SELECT account_number FROM companies WHERE month = %(month)s
+           UNION SELECT account_number FROM billing_statements WHERE month = %(before)s
+           EXCEPT SELECT account_number FROM billing_statements WHERE month = %(month)s ORDER BY 1""",
+        {"month": month, "before": before},
+    ).fetchall()
+    return [account for (account,) in rows]
+
+
+def unbilled_companies(
+    connection: psycopg.Connection, month: date, before: date, accounts: Sequence[str]
+) -> list[Unbilled]:
+    """Of these companies those that have no statement although nobody says that they are inactive, and those that had
     one the month before and have none now, whatever the reason.
     """
     rows = connection.execute(
         """SELECT account_number, coalesce(c.name, t.company_name), e.error_message, t.total, t.currency,
                   c.account_number IS NULL,
                   lower(btrim(coalesce(o.billing_plan, c.billing_plan))) = 'inactive'
-           FROM (SELECT account_number, name, billing_plan FROM companies WHERE month = %(month)s) c
+           FROM (SELECT account_number, name, billing_plan FROM companies
+                 WHERE month = %(month)s AND account_number = ANY(%(accounts)s)) c
            FULL JOIN (SELECT account_number, company_name, total, currency FROM billing_statements
-                      WHERE month = %(before)s) t USING (account_number)
+                      WHERE month = %(before)s AND account_number = ANY(%(accounts)s)) t USING (account_number)
            LEFT JOIN LATERAL (
                SELECT CASE WHEN billing_plan_enabled THEN nullif(btrim(billing_plan), '') END AS billing_plan
                FROM client_billing_overrides o
@@ -193,7 +209,7 @@ def unbilled_companies(connection: psycopg.Connection, month: date, before: date
                              WHERE s.month = %(month)s
                                AND s.account_number = coalesce(c.account_number, t.account_number))
            ORDER BY 1""",
-        {"month": month, "before": before},
+        {"month": month, "before": before, "accounts": list(accounts)},
     ).fetchall()
     found = []
     for account, name, message, total, currency, is_gone, is_inactive in rows:

@@ -49,8 +49,8 @@ _AT_A_TIME = 500
 class ErrorFilter:
     """Which errors; null is any.
 
-    The status `healed` is of those resolved ones that a run found to be gone. `month` is one that the error troubles, and
-    `text` stands in its message, its record's id or a note, in any case.
+    `number` is the id of one. The status `healed` is of those resolved ones that a run found to be gone. `month` is one
+    that the error troubles, and `text` stands in its message, its record's id or a note, in any case.
     """
 
     integration_name: str | None = None
@@ -60,6 +60,7 @@ class ErrorFilter:
     is_blocking: bool | None = None
     month: date | None = None
     text: str | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,8 @@ def _conditions(which: ErrorFilter) -> list[sa.ColumnElement[bool]]:
         found.append(which.status == _STATUS)
     if which.is_blocking is not None:
         found.append(_C.is_blocking.is_(which.is_blocking))
+    if which.number is not None:
+        found.append(_C.id == which.number)
     if which.month is not None:
         found.append(_C.months.contains([which.month]))
     if which.text:

@@ -19,6 +19,13 @@ def month_states(database: Database) -> tuple[list[date], list[date]]:
     )
 
 
+def is_closed(database: Database, month: date) -> bool:
+    """Whether the month is closed."""
+    with pooled_connection(database) as connection:
+        row = connection.execute("SELECT status FROM ledger_periods WHERE month = %s", [month]).fetchone()
+    return row == ("closed",)
+
+
 def open_months_of(database: Database, account: str, *, most: int) -> list[date]:
     """The latest open months in which the newest snapshots have the company, in order; at most so many."""
     with pooled_connection(database) as connection:

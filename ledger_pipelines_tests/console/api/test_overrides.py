@@ -296,9 +296,30 @@ def test_all_rates_and_features_are_set_and_listed(client: TestClient, book: Dat
     assert exactly(client.get(path)) == {"feature_overrides": []}
 
 
+def test_what_an_edit_does_not_bill_is_said(client: TestClient, book: Database) -> None:
+    once = {"name": "Once", "one_off_fee": 5, "one_off_year": 2025, "one_off_month": 1}
+    added = exactly(client.post("/api/overrides/line-items/620500", json=once), 201)
+    assert ["2025-01 is closed" in note for note in added["notes"]] == [True]
+    moved = exactly(client.put(f"/api/overrides/line-items/620500/{added['id']}", json={"one_off_month": 3}))
+    assert moved == {"message": "Line item updated"}
+    for account, plan, said in (
+        ("620500", "Nowhere", ["no plan 'Nowhere'"]),
+        ("620500", "Gold", []),
+        ("620500", "inactive", []),
+    ):
+        body = {"billing_plan": plan, "per_vm_cost": 1}
+        notes = exactly(client.put(f"/api/overrides/client/{account}", json=body)).get("notes", [])
+        assert [word in note for word, note in zip(said, notes, strict=True)] == [True] * len(said)
+    client.put(ACME, json={"billing_plan": "Nowhere"})
+    assert "is on the plan 'Nowhere'" in exactly(client.get("/api/billing/620500"), 422)["error"]
+    later = exactly(client.put(f"{ACME}?from_month=2025-03", json={"per_user_cost": 7}))
+    assert "holds alone" in later["notes"][0]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
+        ("PUT", "/api/overrides/features/1", json.dumps({"sat": "y", "soc": "x" * 10_001})),
         ("PUT", ACME, '{"per_user_cost": NaN}'),
         ("PUT", ACME, '{"per_user_cost": -1}'),
         ("PUT", ACME, '{"per_user_cost": "1e999999"}'),
@@ -331,7 +352,9 @@ def test_what_cannot_be_is_a_sentence_and_nothing_is_changed(
     client: TestClient, book: Database, method: str, path: str, body: str
 ) -> None:
     with book.connect() as connection:
-        connection.execute("INSERT INTO feature_options (feature_type, value) VALUES ('soc', 'x')")
+        connection.execute(
+            "INSERT INTO feature_options (feature_type, value) VALUES ('soc', 'x'), ('sat', 'y')"
+        )
     before = len(list_edits(book, EditFilter()))
     headers = {"Content-Type": "application/json"}
     answer = client.request(method, path, content=body.encode() or None, headers=headers)

@@ -128,6 +128,16 @@ def test_an_edit_is_found_previewed_and_put_back(editing: tuple[Database, StandI
     assert answered.headers["location"].startswith(f"{SETTINGS}?saved=")
     assert one(database, override) == "0.0000"
     assert one(database, "SELECT reason FROM edits ORDER BY id DESC LIMIT 1") == "a slip"
+    # One is led to a page of the console, whatever the form says.
+    undone = one(database, "SELECT max(id) FROM edits")
+    away = {"seen": str(undone), "back": "//evil.example/settings"}
+    led = clerk.post(f"/history/{undone}/put-back", data=away).headers["location"]
+    assert led.startswith("/history?saved=")
+    undone = one(database, "SELECT max(id) FROM edits")
+    home = {"seen": str(undone), "back": "/client/6205 ÅØ/settings"}
+    led = clerk.post(f"/history/{undone}/put-back", data=home).headers["location"]
+    assert led.startswith("/client/6205%20%C3%85%C3%98/settings?saved=")
+    assert clerk.get(led).status_code == 200
     again = clerk.post(f"/history/{edit}/put-back", data=stale)
     assert (again.status_code, one(database, override)) == (422, "0.0000")
     assert clerk.get("/history/99999999").status_code == 404

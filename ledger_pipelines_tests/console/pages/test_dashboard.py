@@ -13,7 +13,7 @@ from ledger_pipelines.store.edits.editing import Editor, set_row
 from ledger_pipelines.store.edits.tables import OVERRIDES, PLANS
 from ledger_pipelines_tests.console.pages.conftest import Asking
 from ledger_pipelines_tests.runs.standing_in import StandIn
-from ledger_pipelines_tests.workflows.billed_books import MONTHS, insert
+from ledger_pipelines_tests.workflows.billed_books import MONTHS, bill_months, insert
 
 HOSTILE = "=1+1<script>alert(1)</script>{{ 7*7 }}"
 
@@ -39,6 +39,28 @@ def test_figures_are_the_databases(book: Database, asking: Asking) -> None:
     ):
         row = shown[shown.index(f">{account}</a></th>") :]
         assert f">{total:,.2f}</td>" in row[: row.index("</tr>")]
+
+
+def test_what_a_run_writes_is_shown_at_once(own_book: Database, asking: Asking) -> None:
+    asked, total = asking(own_book), "SELECT sum(total) FROM billing_statements WHERE month = '2025-03-01'"
+    listed = "/api/billing/dashboard?year=2025&month=3"
+    ((before,),) = found(own_book, total)
+    for path in ("/?month=2025-03", listed):
+        asked.get(path)
+    values = {"per_user_cost": Decimal(999), "per_user_cost_enabled": True}
+    set_row(own_book, OVERRIDES["client"], {"account_number": "620500"}, values, by=Editor("Ada"))
+    waiting = {
+        one["account_number"]: one["edited_since_run"] for one in asked.get(listed).json()["companies"]
+    }
+    assert waiting["620500"]
+    assert list(waiting.values()).count(True) == 1
+    bill_months(own_book, MONTHS[1:])
+    ((after,),) = found(own_book, total)
+    assert after != before
+    assert f"{after:,.2f} <small>USD</small>" in asked.get("/?month=2025-03").text
+    companies = asked.get(listed).json()["companies"]
+    assert Decimal(str(round(sum(one["total_bill"] for one in companies), 2))) == after
+    assert not any(one["edited_since_run"] for one in companies)
 
 
 def test_a_month_is_draft_or_final_and_must_be_the_ledgers(book: Database, asking: Asking) -> None:

@@ -177,3 +177,13 @@ def test_the_export_has_what_the_page_shows(client_of: ClientOf, errors: dict[st
         exported = client.get(html.unescape(found[1]))
         assert exported.status_code == 200
         assert len(list(csv.reader(io.StringIO(exported.text)))) == rows + 1
+
+
+def test_a_link_from_elsewhere_shows_its_error_alone_whatever_became_of_it(
+    client_of: ClientOf, errors: dict[str, int], database: Database
+) -> None:
+    with database.connect() as connection:
+        connection.execute("UPDATE integration_errors SET is_resolved = true, resolved_at = now()")
+    shown = client_of("billing").get(f"/errors?id={errors['F1']}", headers={"Accept": "text/html"}).text
+    assert "F1 has no contact" in shown
+    assert "Company 620547 has no plan" not in shown

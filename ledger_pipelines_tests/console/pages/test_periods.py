@@ -49,6 +49,9 @@ def test_reopening_takes_an_admin_and_a_reason_and_is_told(
     answered = client_of("admin").post("/periods/reopen", data=asked)
     assert (answered.status_code, answered.headers["location"].partition("?")[0]) == (303, "/periods/2026-02")
     assert connection.execute("SELECT status FROM ledger_periods").fetchall() == [("open",)]
+    assert "2026-02 is open." in client_of("billing").get(answered.headers["location"]).text
+    for path in ("/periods", "/periods/2026-02"):
+        assert "Call us" not in client_of("billing").get(f"{path}?said=Call+us").text
     told = client_of("billing").get("/periods").text
     assert "a wrong rate" in told
     assert "reopened" in told
@@ -67,6 +70,16 @@ def test_a_closed_month_that_would_differ_now_is_named(
     assert "would differ now" not in before
     assert "would differ now" in after
     assert "2 rows. two tickets" in after
+
+
+def test_no_link_puts_words_on_a_page(client_of: Callable[[str | None], TestClient]) -> None:
+    asked = client_of("billing")
+    for query in (
+        "said=Pay+Eve",
+        "did=Pay+Eve&month=2026-01&until=2026-02",
+        "did=run&month=Pay+Eve&until=2026-02",
+    ):
+        assert "Pay Eve" not in asked.get(f"/periods?{query}").text
 
 
 def test_nobody_else_sees_or_does_anything(client_of: Callable[[str | None], TestClient]) -> None:
