@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.store.database import Database
@@ -44,7 +46,34 @@ _numbers = count(1)
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
 _PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "local", "sandbox"}
 #: The folders whose files take longest, in this order: what is begun last should be short.
-_LONGEST = ("end_to_end", "homes", "hostile", "school", "workflows", "defs", "billing", "cfo_sync")
+_LONGEST = (
+    "up",
+    "browser",
+    "end_to_end",
+    "homes",
+    "hostile",
+    "school",
+    "workflows",
+    "defs",
+    "billing",
+    "cfo_sync",
+)
+#: Folders whose files share what takes longest to set up: one worker has all of such a folder.
+_SHARED = ("ledger_pipelines_tests/end_to_end/up/", "ledger_pipelines_tests/console/browser/")
+
+
+class _Scheduling(LoadFileScheduling):
+    """Gives a worker a file at a time, or one of the `_SHARED` folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = (folder for folder in _SHARED if nodeid.startswith(folder))
+        return next(shared, super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Shares the folders' set-up with `--dist loadfile`; of the other ways, xdist's own."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

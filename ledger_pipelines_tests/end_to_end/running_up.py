@@ -57,12 +57,10 @@ class Up:
 
 
 @contextmanager
-def running_up(
-    server: EmbeddedServer, name: str, folder: Path, *closed: str, school: bool = False
-) -> Iterator[Up]:
+def running_up(server: EmbeddedServer, name: str, folder: Path, *closed: str) -> Iterator[Up]:
     """`ledger up` on a database of this name, once `ledger close` has closed what `closed` says.
 
-    It reads Codex, and with `school` the school's systems, too.
+    It reads Codex and the school's systems.
     """
     with ExitStack() as stack:
         admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
@@ -71,7 +69,7 @@ def running_up(
         database = server.database(name)
         ledger = Ledger(folder, database.url)
         sandbox = stack.enter_context(running_sandbox(SCHOOL))
-        (ledger.use_all if school else ledger.use)(sandbox)
+        ledger.use_all(sandbox)
         done = ledger("close", *closed)
         assert done.code == 0, done.err
         port, console = free_ports(2)

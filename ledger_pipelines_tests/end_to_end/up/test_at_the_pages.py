@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines_tests.end_to_end.dagster_history import run_statuses
 from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, START_BACKUPS
 from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports
-from ledger_pipelines_tests.end_to_end.running_up import ENDED, Up, running_up
+from ledger_pipelines_tests.end_to_end.running_up import ENDED, Up
 
 BILLED = ("companies", "plans", "assets", "contacts", "tickets")
 BILLING = ("ticket_hours", "billing_statement_lines", "billing_statements")
@@ -32,15 +31,10 @@ _OVERVIEW = """query ($filter: RunsFilter!) { runsOrError(filter: $filter) {
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture(scope="module")
-def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running_up(server, "at_the_pages", tmp_path_factory.mktemp("pages"), "2025-01") as running:
-        yield running
-
-
 def test_a_command_s_run_is_in_the_overview_and_the_job_s_history_and_can_be_executed_again(up: Up) -> None:
     repository = {"tags": [{"key": ".dagster/repository", "value": "__repository__@ledger_pipelines"}]}
-    (run,) = [
+    # The newest is first: others may have asked for runs since.
+    *_, run = [
         found
         for found in up.pages.ask(_OVERVIEW, filter=repository)["runsOrError"]["results"]
         if any(tag["key"] == "ledger/person" for tag in found["tags"])
@@ -168,6 +162,7 @@ def test_a_foreign_page_changes_nothing_and_a_person_does(up: Up) -> None:
     )
     assert own.status_code == 200, own.text
     assert up.pages.schedule_state("backup_daily") == "RUNNING"
+    Webserver(up.pages.url).stop_schedule("backup_daily")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +193,7 @@ def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path)
     dagster, console = map(str, free_ports(2))
     second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", dagster, "--port", console)
     assert second.code == 1
-    assert second.err.startswith("Error: `ledger up` runs on at_the_pages on ")
+    assert second.err.startswith("Error: `ledger up` runs on running_up on ")
     assert second.err.count("\n") == 1
 
 

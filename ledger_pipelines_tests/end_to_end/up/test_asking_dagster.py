@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
@@ -16,21 +15,12 @@ from ledger_pipelines.runs.schedules import list_runs, list_schedules
 from ledger_pipelines.runs.starting import follow_edits, stop_run
 from ledger_pipelines.runs.webserver import DagsterRefusedError, Webserver
 from ledger_pipelines.settings import Settings
-from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.queries.executions import ListedExecution
 from ledger_pipelines_tests.end_to_end.harness import eventually, fetch
-from ledger_pipelines_tests.end_to_end.running_up import Up, running_up
+from ledger_pipelines_tests.end_to_end.running_up import Up
 
 pytestmark = pytest.mark.timeout(300)
 TODAY = datetime.now(UTC).date()
-
-
-@pytest.fixture(scope="module")
-def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running_up(
-        server, "asking_dagster", tmp_path_factory.mktemp("asking"), "2025-01", school=True
-    ) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
