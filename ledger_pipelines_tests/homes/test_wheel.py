@@ -23,7 +23,6 @@ _CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoi
 
 _COMMANDS = (
     "migrate",
-    "sync --start-date 2025-12-01 --end-date 2026-01-01",
     "close 2025-12",
     "export statements --month 2025-12",
 )
@@ -72,7 +71,7 @@ def test_the_wheel_has_what_stands_beside_the_package(wheel: Path) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_the_installed_wheel_migrates_syncs_and_closes_a_month(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_migrates_and_closes_a_month(installed: Path, tmp_path: Path) -> None:
     with running_sandbox(_CONFIG) as sandbox:
         variables = environment(sandbox.base_url)
         where = _run(
