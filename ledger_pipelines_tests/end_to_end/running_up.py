@@ -36,7 +36,7 @@ class Up:
             found = self.pages.status(run_id)
             return found if found in ENDED else None
 
-        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=0.5))
+        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=1))
 
     def waits_for_a_lock(self) -> bool:
         """Whether somebody on the database waits for a lock of the test's."""

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ledger_pipelines.store.periods import close_months
-from ledger_pipelines_tests.end_to_end.dagster_pages import START_BACKUPS, DagsterPages, browser_page
+from ledger_pipelines_tests.end_to_end.dagster_pages import START_BACKUPS, DagsterPages, browser_page, leave
 from ledger_pipelines_tests.end_to_end.harness import eventually, execute, fetch
 from ledger_pipelines_tests.end_to_end.running_up import Up
 
@@ -24,7 +24,7 @@ FEE = Decimal("34.46")
 @pytest.fixture(scope="module")
 def up(running: Up) -> Up:
     """Three months, the first of them closed for good, with a fee that was forgotten until then."""
-    done = running.ledger("close", "2025-01", "2025-04")
+    done = running.ledger("close", "2025-02", "2025-04")
     assert done.code == 0, done.err
     with running.database.connect() as connection:
         close_months(connection, [date(2025, 1, 1)], person="Ada")
@@ -39,8 +39,9 @@ def up(running: Up) -> Up:
     return running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
+    """One page that all tests go on with, as a person does."""
     with browser_page() as page:
         yield page
 
@@ -51,15 +52,17 @@ def test_the_overview_and_the_runs_show_what_commands_did_and_a_run_is_executed_
     page.goto(f"{up.pages.url}/overview")
     expect(page.get_by_text("month_close").first).to_be_visible()
     page.goto(f"{up.pages.url}/runs")
-    expect(page.get_by_text("ledger/months: 2025-01 to 2025-03").first).to_be_visible()
+    expect(page.get_by_text("ledger/months: 2025-02 to 2025-03").first).to_be_visible()
     run_id = next(
         run["runId"] for run in up.pages.runs() if run["tags"].get("dagster/partition") == "2025-01"
     )
     page.get_by_role("link", name=run_id[:8]).first.click()
     page.get_by_role("button").filter(has_text="Re-execute").first.click()
     eventually(lambda: _again(up.pages, run_id), seconds=60, what="the run that is executed again")
+    leave(page)
     (again,) = _again(up.pages, run_id)
     assert up.ends(again) == "SUCCESS"
+    assert {status for _, status in up.steps(again)} == {"completed"}
 
 
 def test_a_closed_month_shows_what_was_booked_what_would_be_and_the_difference(up: Up, page: Page) -> None:
@@ -94,6 +97,7 @@ def test_checks_are_made_with_a_month_and_never_without_one(up: Up, page: Page) 
     before = {run["runId"] for run in up.pages.runs()}
     page.get_by_role("button").filter(has_text="Execute all").click()
     refused = eventually(lambda: _new_run(up.pages, before), seconds=60, what="the run without a month")
+    leave(page)
     assert up.ends(refused) == "FAILURE"
     assert up.steps(refused) == []
     page.goto(f"{up.pages.url}/runs/{refused}")
@@ -111,6 +115,7 @@ def test_checks_are_made_with_a_month_and_never_without_one(up: Up, page: Page) 
     months.blur()
     dialog.get_by_role("button", name=re.compile("^Launch")).click()
     run = eventually(lambda: _new_run(up.pages, before), seconds=60, what="the month's run")
+    leave(page)
     assert up.ends(run) == "SUCCESS"
     page.goto(f"{up.pages.url}/assets/billing_statements?view=checks")
     page.get_by_text("total_is_the_sum_of_its_lines").first.click()
