@@ -45,21 +45,30 @@ _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
 _PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "local", "sandbox"}
-#: The folders whose files take longest, in this order: what is begun last should be short.
+#: The folders and files that take longest, in this order: what is begun last should be short.
 _LONGEST = (
-    "up",
     "browser",
-    "end_to_end",
+    "up",
+    "test_up.py",
+    "test_dagster_pages.py",
+    "broken",
+    "test_random_kills.py",
+    "test_sync.py",
     "homes",
-    "hostile",
     "school",
+    "end_to_end",
+    "hostile",
     "workflows",
     "defs",
     "billing",
     "cfo_sync",
 )
 #: Folders whose files share what takes longest to set up: one worker has all of such a folder.
-_SHARED = ("ledger_pipelines_tests/end_to_end/up/", "ledger_pipelines_tests/console/browser/")
+_SHARED = (
+    "ledger_pipelines_tests/console/browser/",
+    "ledger_pipelines_tests/end_to_end/broken/",
+    "ledger_pipelines_tests/end_to_end/up/",
+)
 
 
 class _Scheduling(LoadFileScheduling):
@@ -97,8 +106,8 @@ def short_folder(prefix: str) -> Path:
 
 
 def _place(item: pytest.Item) -> int:
-    folders = item.nodeid.split("/")
-    found = (place for place, folder in enumerate(_LONGEST) if folder in folders)
+    parts = item.nodeid.partition("::")[0].split("/")
+    found = (place for place, name in enumerate(_LONGEST) if name in parts)
     return next(found, len(_LONGEST))
 
 
