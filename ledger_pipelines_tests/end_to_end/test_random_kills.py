@@ -188,7 +188,7 @@ class Killing:
         deadline = time.monotonic() + seconds
         while not look():
             assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s; {self._told()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _told(self) -> str:
         runs = self._fetch("SELECT run_id, status FROM dagster.runs ORDER BY id DESC LIMIT 4")
