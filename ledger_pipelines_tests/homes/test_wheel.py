@@ -19,7 +19,7 @@ from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.end_to_end.harness import Running, eventually, free_ports
 
 _PROJECT = Path(__file__).resolve().parents[2]
-_CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoices=10)
+_CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoices=10, rate_limit=None)
 
 _COMMANDS = (
     "migrate",
