@@ -26,9 +26,10 @@ run: setup
 	@exec $(BIN)/python -m ledger_pipelines up --demo $(ARGS)
 
 # mypy takes half a minute where it has no cache yet, and pytest does not keep two cores busy all the time: so types and
-# walls are checked beside the tests, in the background. What was said of them is shown at the end, and either fails.
+# walls, and what the second argument adds, are checked beside the tests, in the background. What was said of them is
+# shown at the end, and either fails.
 define with_types_beside
-	@log=$$(mktemp); ( $(BIN)/mypy && $(BIN)/lint-imports ) >"$$log" 2>&1 & linting=$$!; \
+	@log=$$(mktemp); ( $(BIN)/mypy && $(BIN)/lint-imports $(2) ) >"$$log" 2>&1 & linting=$$!; \
 	trap 'kill $$linting 2>/dev/null; rm -f "$$log"; exit 130' INT TERM; \
 	$(1); tested=$$?; \
 	wait $$linting; linted=$$?; cat "$$log"; rm -f "$$log"; \
@@ -42,13 +43,12 @@ check: setup
 	$(call with_types_beside,$(BIN)/pytest -n 2 -m "not process and not drawn")
 
 # Four at once keep two cores busy: much of the time of the tests of the whole is waiting. A file's tests share what
-# it sets up, so one worker has them all, and the files that take longest are begun first (conftest.py).
+# it sets up, so one worker has them all (and of some folders all files), and what takes longest is begun first (conftest.py).
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	LEDGER_FIRST_MONTH=2024-01 $(BIN)/dg check defs
 	$(BIN)/python -m ledger_pipelines_tests.browser_setup
-	$(call with_types_beside,$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder)
+	$(call with_types_beside,$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder,&& LEDGER_FIRST_MONTH=2024-01 $(BIN)/dg check defs)
 
 bench: setup
 	@exec $(BIN)/python -m ledger_pipelines bench

@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.store.database import Database
@@ -43,8 +45,44 @@ _numbers = count(1)
 #: A test that asks for one of these, or stands in one of these folders, needs a process.
 _PROCESS_FIXTURES = {"server", "sandbox", "scripted", "school"}
 _PROCESS_FOLDERS = {"end_to_end", "cfo_sync", "cli", "homes", "local", "sandbox"}
-#: The folders whose files take longest, in this order: what is begun last should be short.
-_LONGEST = ("end_to_end", "homes", "hostile", "school", "workflows", "defs", "billing", "cfo_sync")
+#: The folders and files that take longest, in this order: what is begun last should be short.
+_LONGEST = (
+    "browser",
+    "up",
+    "test_up.py",
+    "test_dagster_pages.py",
+    "broken",
+    "test_random_kills.py",
+    "test_sync.py",
+    "homes",
+    "school",
+    "end_to_end",
+    "hostile",
+    "workflows",
+    "defs",
+    "billing",
+    "cfo_sync",
+)
+#: Folders whose files share what takes longest to set up: one worker has all of such a folder.
+_SHARED = (
+    "ledger_pipelines_tests/console/browser/",
+    "ledger_pipelines_tests/end_to_end/broken/",
+    "ledger_pipelines_tests/end_to_end/up/",
+)
+
+
+class _Scheduling(LoadFileScheduling):
+    """Gives a worker a file at a time, or one of the `_SHARED` folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = (folder for folder in _SHARED if nodeid.startswith(folder))
+        return next(shared, super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Shares the folders' set-up with `--dist loadfile`; of the other ways, xdist's own."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,8 +106,8 @@ def short_folder(prefix: str) -> Path:
 
 
 def _place(item: pytest.Item) -> int:
-    folders = item.nodeid.split("/")
-    found = (place for place, folder in enumerate(_LONGEST) if folder in folders)
+    parts = item.nodeid.partition("::")[0].split("/")
+    found = (place for place, name in enumerate(_LONGEST) if name in parts)
     return next(found, len(_LONGEST))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import pandas as pd
@@ -30,16 +30,17 @@ _WATCHED: tuple[tuple[Any, tuple[str, ...]], ...] = (
 def inexact_columns(made: Any) -> list[str]:
     """The columns of a frame, or the column itself, that hold floats or Python objects, with their types."""
     if isinstance(made, pd.DataFrame):
-        columns = list(made.items())
+        columns = list(zip(made.columns, made.dtypes, strict=True))
     elif isinstance(made, pd.Series):
-        columns = [(made.name, made)]
+        columns = [(made.name, made.dtype)]
     else:
         return []
-    return [
-        f"{name}: {values.dtype}"
-        for name, values in columns
-        if is_float_dtype(values.dtype) or is_object_dtype(values.dtype)
-    ]
+    return [f"{name}: {dtype}" for name, dtype in columns if _is_inexact(dtype)]
+
+
+@cache
+def _is_inexact(dtype: Any) -> bool:
+    return is_float_dtype(dtype) or is_object_dtype(dtype)
 
 
 @pytest.fixture(autouse=True, scope="module")

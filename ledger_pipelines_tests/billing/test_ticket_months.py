@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,12 +34,18 @@ def standing(world: TicketWorld, month: date) -> list[str]:
     return sorted(row["ticket_number"] for row in world.tickets[month])
 
 
-def closed_until_february(*shown: Row, **more: Any) -> TicketWorld:
+#: Each such world as it was when the months were closed: many tests go on from the same one.
+_closed: dict[str, TicketWorld] = {}
+
+
+def closed_until_february(*shown: Row) -> TicketWorld:
     """January and February closed, with what Codex showed then."""
-    world = TicketWorld(**more)
-    world.close(JANUARY, shown)
-    world.close(FEBRUARY, shown)
-    return world
+    key = repr(shown)
+    if key not in _closed:
+        _closed[key] = TicketWorld()
+        _closed[key].close(JANUARY, shown)
+        _closed[key].close(FEBRUARY, shown)
+    return deepcopy(_closed[key])
 
 
 class TestWhatAClosedMonthLacks:

@@ -123,3 +123,8 @@ def browser_page() -> Iterator[Page]:
             yield page
         finally:
             browser.close()
+
+
+def leave(page: Page) -> None:
+    """Goes to an empty page: Dagster's own ask it again and again while a test waits."""
+    page.goto("about:blank")

@@ -263,7 +263,7 @@ def execute(database: Database, statement: str, *parameters: Any) -> None:
         connection.execute(statement.encode(), parameters or None)
 
 
-def eventually(look: Callable[[], T], *, seconds: float, what: str, pause: float = 0.1) -> T:
+def eventually(look: Callable[[], T], *, seconds: float, what: str, pause: float = 0.2) -> T:
     """What `look` gives as soon as it gives something true; fails the test when it does not in time."""
     deadline = time.monotonic() + seconds
     while True:

@@ -55,7 +55,7 @@ class Up:
             found = self.pages.status(run_id)
             return found if found in ENDED else None
 
-        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=0.5))
+        return str(eventually(status, seconds=seconds, what=f"the end of run {run_id}", pause=1))
 
     def waits_for_a_lock(self) -> bool:
         """Whether somebody on the database waits for a lock of the test's."""
@@ -76,12 +76,10 @@ class Up:
 
 
 @contextmanager
-def running_up(
-    server: EmbeddedServer, name: str, folder: Path, *closed: str, school: bool = False
-) -> Iterator[Up]:
+def running_up(server: EmbeddedServer, name: str, folder: Path, *closed: str) -> Iterator[Up]:
     """`ledger up` on a database of this name, once `ledger close` has closed what `closed` says.
 
-    It reads Codex, and with `school` the school's systems, too.
+    It reads Codex and the school's systems.
     """
     with ExitStack() as stack:
         admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
@@ -90,7 +88,7 @@ def running_up(
         database = server.database(name)
         ledger = Ledger(folder, database.url)
         sandbox = stack.enter_context(running_sandbox(SCHOOL))
-        (ledger.use_all if school else ledger.use)(sandbox)
+        ledger.use_all(sandbox)
         done = ledger("close", *closed)
         assert done.code == 0, done.err
         port, console = free_ports(2)

@@ -15,7 +15,8 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, fetch, free_ports
 
 UNTIL = date(2025, 12, 31)
-MONTHS = [date(2025, number, 1) for number in range(1, 13)]
+#: Tickets are read for the whole year all the same.
+MONTHS = [date(2025, number, 1) for number in range(10, 13)]
 
 #: What names a record beside its company's account number.
 _NAMES = {
@@ -31,14 +32,14 @@ Keys = dict[tuple[str, date], set[tuple[str, str]]]
 
 
 @pytest.mark.timeout(240)
-def test_a_year_closes_though_a_fifth_of_the_answers_is_broken_and_nothing_readable_is_missing(
+def test_months_close_though_a_fifth_of_the_answers_is_broken_and_nothing_readable_is_missing(
     ledger: Ledger, database: Database
 ) -> None:
     config = SandboxConfig(until=UNTIL, faults=0.2, stall_seconds=4, companies=25, tickets_per_company=20)
     with running_sandbox(config) as sandbox:
         ledger.use(sandbox)
         ledger.variables["LEDGER_HTTP_TIMEOUT"] = "2"
-        faulty = ledger("close", "2025-01", "2026-01")
+        faulty = ledger("close", "2025-10", "2026-01")
         assert faulty.code == 0, faulty.err
         assert list(faulty.statements()) == [f"{month:%Y-%m}" for month in MONTHS]
         malformed = [
@@ -67,7 +68,7 @@ def test_a_year_closes_though_a_fifth_of_the_answers_is_broken_and_nothing_reada
 
         answer = requests.post(f"{sandbox.base_url}/sandbox/heal", timeout=10)
         assert answer.ok
-        healed = ledger("close", "2025-01", "2026-01", "--refresh-snapshots")
+        healed = ledger("close", "2025-10", "2026-01", "--refresh-snapshots")
         assert healed.code == 0, healed.err
 
     _only_what_was_malformed_was_missing(without, _keys(database), malformed, database)

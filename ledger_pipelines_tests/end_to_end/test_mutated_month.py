@@ -19,6 +19,7 @@ from ledger_pipelines_tests.conftest import FIRST_MONTH
 from ledger_pipelines_tests.sources.mutated_codex import CODEX, CODEX_RECORDS, TreeServer, codex_answer
 from ledger_pipelines_tests.sources.mutations import Mutated, mutations, seed, share
 from ledger_pipelines_tests.sources.school_servers import running
+from ledger_pipelines_tests.unrecorded import unrecorded
 
 MONTH = date(2025, 3, 1)
 #: The account whose records, and whose plan, are mutated.
@@ -40,12 +41,14 @@ def bill(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bill]:
 
         def read_and_bill(mutated: Mutated) -> tuple[Statements, list[str]]:
             server.mutated = mutated
-            done = dg.materialize(
-                chosen,
-                partition_key=f"{MONTH:%Y-%m}",
-                resources={"ledger": LedgerResource(), "codex": CodexResource()},
-                run_config={"ops": {"codex": {"config": {"refresh_snapshots": True}}}},
-            )
+            with unrecorded() as instance:
+                done = dg.materialize(
+                    chosen,
+                    partition_key=f"{MONTH:%Y-%m}",
+                    resources={"ledger": LedgerResource(), "codex": CodexResource()},
+                    run_config={"ops": {"codex": {"config": {"refresh_snapshots": True}}}},
+                    instance=instance,
+                )
             assert done.success
             return _statements(database), _errors(database)
 

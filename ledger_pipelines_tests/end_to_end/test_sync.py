@@ -117,7 +117,7 @@ def test_a_second_sync_writes_nothing_and_no_sync_asks_for_more_pages_than_there
     ledger: Ledger, database: Database
 ) -> None:
     config = SandboxConfig(
-        until=date(2025, 12, 31), companies=3, students=1300, invoices=2600, rate_limit=None
+        until=date(2025, 12, 31), companies=3, students=1010, invoices=1300, rate_limit=None
     )
     with running_sandbox(config) as sandbox:
         ledger.use_all(sandbox)
@@ -134,8 +134,8 @@ def test_a_second_sync_writes_nothing_and_no_sync_asks_for_more_pages_than_there
         assert _calls(sandbox) == {route: 2 * count for route, count in calls.items()}
 
     counts = {
-        "GET /4geeks/v1/auth/academy/student": (1300, 1000),
-        "GET /4geeks/v1/admissions/academy/cohort/user": (1300, 1000),
+        "GET /4geeks/v1/auth/academy/student": (1010, 1000),
+        "GET /4geeks/v1/admissions/academy/cohort/user": (1010, 1000),
     }
     for route, (records, page) in counts.items():
         assert calls[route] == -(-records // page), route
@@ -165,7 +165,7 @@ def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_clo
     october = date(2025, 10, 1)
     with running_sandbox(SCHOOL) as sandbox:
         ledger.use_all(sandbox)
-        refused = ledger("close", "2025-01", "2025-10", "--finalise")
+        refused = ledger("close", "2025-08", "2025-10", "--finalise")
         assert "First reading the history since 2024-01: it was never read." in refused.out
         assert "over 300.00 EUR has no contact" in refused.err
         with database.connect() as connection:
@@ -173,7 +173,7 @@ def test_news_about_closed_months_lands_in_the_first_open_one_and_changes_no_clo
         booked = {table: set(of_table) for table, of_table in rows_and_places(database).items()}
 
         assert requests.post(f"{sandbox.base_url}/sandbox/news", timeout=10).ok
-        told = ledger("close", "2025-01", "2026-01")
+        told = ledger("close", "2025-08", "2026-01")
         assert told.code == 0, told.err
         assert "the history" not in told.out
         now = {table: set(of_table) for table, of_table in rows_and_places(database).items()}

@@ -51,8 +51,10 @@ def embedded() -> Iterator[Ledger]:
 ACCRUAL_TABLES = ("monthly_accruals", "deferred_revenue", "accrual_notices")
 
 
-@pytest.mark.timeout(240)
-def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_data(embedded: Ledger) -> None:
+@pytest.mark.timeout(420)
+def test_the_demo_interrupted_or_not_closes_a_year_shows_it_and_is_up_again_with_its_data(
+    embedded: Ledger,
+) -> None:
     dagster_port, sandbox_port, console_port = free_ports(3)
     pages = DagsterPages(dagster_port)
     ports = ("--dagster-port", str(dagster_port), "--sandbox-port", str(sandbox_port))
@@ -60,63 +62,56 @@ def test_the_demo_closes_a_year_shows_it_and_after_ctrl_c_is_up_again_with_its_d
     database = _database_of(embedded)
 
     with embedded.started("up", "--demo", *ports) as running:
-        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=150, what="the first start")
+        eventually(
+            lambda: running.says("Closing the last twelve months"), seconds=150, what="the first close"
+        )
+        eventually(lambda: _is_under_way(database), seconds=60, what="the first step")
+        _ctrl_c_leaves_nothing_behind(embedded, running)
+
+    with embedded.started("up", "--demo", *ports) as running:
+        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=150, what="the next start")
         assert (
             f"Up. Console: http://127.0.0.1:{console_port}\nDagster: http://127.0.0.1:{dagster_port}"
             in running.out
         )
         _a_newcomer_is_in_with_one_click(f"http://127.0.0.1:{console_port}")
         assert f"http://127.0.0.1:{sandbox_port}" in running.out
-        year = [
-            month for (month,) in fetch(database, "SELECT DISTINCT month FROM billing_statements ORDER BY 1")
-        ]
-        assert len(year) == 12
-        span = (f"{year[0]:%Y-%m}", f"{year[-1]:%Y-%m}", "MATERIALIZED")
-        # Tickets are read for the calendar years, documents and periods from the ledger's first month on; what was
-        # invoiced then is accrued, and what was paid handed over.
-        spans = pages.months()
-        earlier = {"tickets", "invoices", "invoice_lines", "invoice_payments", "contracts", "enrollments"}
-        earlier |= {*ACCRUAL_TABLES, "cfo_transactions", "journal_entries", "journal_lines"}
-        assert {table: found for table, found in spans.items() if table not in earlier} == {
-            table: [span] for table in MONTH_ASSETS if table not in earlier
-        }
-        for table in earlier:
-            first, *rest = spans[table][-1]
-            assert (first <= span[0], tuple(rest)) == (True, span[1:]), table
+        year = _the_year_is_materialised(database, pages)
         _each_month_has_its_own_state(database, year)
+        # The sensor may hand something over at this moment; what was interrupted would stay.
+        eventually(lambda: not _is_under_way(database), seconds=30, what="the end of every execution")
         closed = rows_and_places(database)
         _ctrl_c_leaves_nothing_behind(embedded, running)
 
     with embedded.started("up", "--demo", *ports) as running:
-        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=90, what="the second start")
+        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=90, what="the last start")
         assert "Closing" not in running.out
         assert rows_and_places(database) == closed
         closes = [run["status"] for run in pages.runs() if run["jobName"] == "month_close"]
-        assert closes == ["SUCCESS"]
+        assert closes[0] == "SUCCESS"
+        assert set(closes[1:]) <= {"CANCELED", "FAILURE"}
+        assert len(closes) == 2
         _a_paid_invoice_reaches_the_cfo_by_itself(database)
         _ctrl_c_leaves_nothing_behind(embedded, running)
 
 
-@pytest.mark.timeout(240)
-def test_ctrl_c_during_the_first_close_stops_all_of_it_and_the_next_start_closes_the_whole_year(
-    embedded: Ledger,
-) -> None:
-    dagster_port, sandbox_port, console_port = free_ports(3)
-    ports = ("--dagster-port", str(dagster_port), "--sandbox-port", str(sandbox_port))
-    ports += ("--port", str(console_port))
-    database = _database_of(embedded)
-    assert embedded("migrate").code == 0
-    with embedded.started("up", "--demo", *ports) as running:
-        eventually(lambda: running.says("Closing the last twelve months"), seconds=60, what="the first close")
-        eventually(lambda: _is_under_way(database), seconds=60, what="the first step")
-        _ctrl_c_leaves_nothing_behind(embedded, running)
-
-    with embedded.started("up", "--demo", *ports) as running:
-        eventually(lambda: running.says("Ctrl-C stops everything."), seconds=150, what="the next start")
-        assert fetch(database, "SELECT count(DISTINCT month) FROM billing_statements") == [(12,)]
-        # The sensor may hand something over at this moment; what was interrupted would stay.
-        eventually(lambda: not _is_under_way(database), seconds=30, what="the end of every execution")
-        _ctrl_c_leaves_nothing_behind(embedded, running)
+def _the_year_is_materialised(database: Database, pages: DagsterPages) -> list[date]:
+    """The months of the statements, for which Dagster shows every table."""
+    year = [month for (month,) in fetch(database, "SELECT DISTINCT month FROM billing_statements ORDER BY 1")]
+    assert len(year) == 12
+    span = (f"{year[0]:%Y-%m}", f"{year[-1]:%Y-%m}", "MATERIALIZED")
+    # Tickets are read for the calendar years, documents and periods from the ledger's first month on; what was
+    # invoiced then is accrued, and what was paid handed over.
+    spans = pages.months()
+    earlier = {"tickets", "invoices", "invoice_lines", "invoice_payments", "contracts", "enrollments"}
+    earlier |= {*ACCRUAL_TABLES, "cfo_transactions", "journal_entries", "journal_lines"}
+    assert {table: found for table, found in spans.items() if table not in earlier} == {
+        table: [span] for table in MONTH_ASSETS if table not in earlier
+    }
+    for table in earlier:
+        first, *rest = spans[table][-1]
+        assert (first <= span[0], tuple(rest)) == (True, span[1:]), table
+    return year
 
 
 def _a_newcomer_is_in_with_one_click(console: str) -> None:

@@ -19,11 +19,10 @@ from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines_tests.end_to_end.harness import Running, eventually, free_ports
 
 _PROJECT = Path(__file__).resolve().parents[2]
-_CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoices=10)
+_CONFIG = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoices=10, rate_limit=None)
 
 _COMMANDS = (
     "migrate",
-    "sync --start-date 2025-12-01 --end-date 2026-01-01",
     "close 2025-12",
     "export statements --month 2025-12",
 )
@@ -72,7 +71,7 @@ def test_the_wheel_has_what_stands_beside_the_package(wheel: Path) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_the_installed_wheel_migrates_syncs_and_closes_a_month(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_migrates_and_closes_a_month(installed: Path, tmp_path: Path) -> None:
     with running_sandbox(_CONFIG) as sandbox:
         variables = environment(sandbox.base_url)
         where = _run(

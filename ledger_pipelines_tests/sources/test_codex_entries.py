@@ -114,15 +114,23 @@ def record(kind: str, changed: str = "", text: str | None = None) -> str:
 
 
 def body_of(kind: str = "", field: str = "", text: str | None = None) -> bytes:
-    """Three entries, one record of the second of which is changed."""
-    good = {part: record(part) for part in FIELDS}
-    changed = good | ({kind: record(kind, field, text)} if kind else {})
+    """Three entries, one record of the second of which is changed; no record of theirs is there twice."""
+    changed = {part: record(part, field, text) if part == kind else record(part) for part in FIELDS}
     entries = [
-        f'{{"company": {entry["company"]}, "assets": [{entry["assets"]}], "contacts": [{entry["contacts"]}], '
-        f'"tickets": [{entry["tickets"]}, {good["tickets"].replace("620547", "9")}]}}'
-        for entry in (good, changed, good)
+        f'{{"company": {records["company"]}, "assets": [{records["assets"]}], '
+        f'"contacts": [{records["contacts"]}], "tickets": [{records["tickets"]}, {_numbered("tickets", number)}]}}'
+        for number, records in enumerate((_own(10), changed, _own(20)))
     ]
     return f"[{', '.join(entries)}]".encode()
+
+
+def _own(number: int) -> dict[str, str]:
+    """Good records with keys of their own."""
+    return {part: _numbered(part, number) for part in FIELDS}
+
+
+def _numbered(kind: str, number: int) -> str:
+    return record(kind).replace('"620547"', f'"7{number}"').replace('id": 0', f'id": 9{number}')
 
 
 @st.composite

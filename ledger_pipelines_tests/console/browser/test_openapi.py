@@ -20,7 +20,7 @@ from ledger_pipelines_tests.console.conftest import PERMISSIONS, KnownPeople
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.drawn]
 #: Requests for each operation and kind; the drawn ones differ by the book's records, which few of them hit.
-_EXAMPLES = 8
+_EXAMPLES = 5
 _INTERNAL_ERROR = 500
 
 

@@ -12,36 +12,36 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.periods import close_months
-from ledger_pipelines_tests.end_to_end.dagster_pages import START_BACKUPS, DagsterPages, browser_page
+from ledger_pipelines_tests.end_to_end.dagster_pages import START_BACKUPS, DagsterPages, browser_page, leave
 from ledger_pipelines_tests.end_to_end.harness import eventually, execute, fetch
-from ledger_pipelines_tests.end_to_end.running_up import Up, running_up
+from ledger_pipelines_tests.end_to_end.running_up import Up
 
 pytestmark = pytest.mark.timeout(240)
 FEE = Decimal("34.46")
 
 
 @pytest.fixture(scope="module")
-def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(running: Up) -> Up:
     """Three months, the first of them closed for good, with a fee that was forgotten until then."""
-    folder = tmp_path_factory.mktemp("browser")
-    with running_up(server, "in_the_browser", folder, "2025-01", "2025-04", school=True) as running:
-        with running.database.connect() as connection:
-            close_months(connection, [date(2025, 1, 1)], person="Ada")
-        execute(
-            running.database,
-            "INSERT INTO custom_line_items (account_number, name, monthly_fee) "
-            "SELECT min(account_number), 'Forgotten', %s FROM companies",
-            FEE,
-        )
-        compared = running.ledger("close", "2025-01")
-        assert compared.code == 0, compared.err
-        yield running
+    done = running.ledger("close", "2025-02", "2025-04")
+    assert done.code == 0, done.err
+    with running.database.connect() as connection:
+        close_months(connection, [date(2025, 1, 1)], person="Ada")
+    execute(
+        running.database,
+        "INSERT INTO custom_line_items (account_number, name, monthly_fee) "
+        "SELECT min(account_number), 'Forgotten', %s FROM companies",
+        FEE,
+    )
+    compared = running.ledger("close", "2025-01")
+    assert compared.code == 0, compared.err
+    return running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
+    """One page that all tests go on with, as a person does."""
     with browser_page() as page:
         yield page
 
@@ -52,13 +52,17 @@ def test_the_overview_and_the_runs_show_what_commands_did_and_a_run_is_executed_
     page.goto(f"{up.pages.url}/overview")
     expect(page.get_by_text("month_close").first).to_be_visible()
     page.goto(f"{up.pages.url}/runs")
-    expect(page.get_by_text("ledger/months: 2025-01 to 2025-03").first).to_be_visible()
-    (run_id,) = [run["runId"] for run in up.pages.runs() if run["tags"].get("dagster/partition") == "2025-01"]
+    expect(page.get_by_text("ledger/months: 2025-02 to 2025-03").first).to_be_visible()
+    run_id = next(
+        run["runId"] for run in up.pages.runs() if run["tags"].get("dagster/partition") == "2025-01"
+    )
     page.get_by_role("link", name=run_id[:8]).first.click()
     page.get_by_role("button").filter(has_text="Re-execute").first.click()
     eventually(lambda: _again(up.pages, run_id), seconds=60, what="the run that is executed again")
+    leave(page)
     (again,) = _again(up.pages, run_id)
     assert up.ends(again) == "SUCCESS"
+    assert {status for _, status in up.steps(again)} == {"completed"}
 
 
 def test_a_closed_month_shows_what_was_booked_what_would_be_and_the_difference(up: Up, page: Page) -> None:
@@ -93,6 +97,7 @@ def test_checks_are_made_with_a_month_and_never_without_one(up: Up, page: Page) 
     before = {run["runId"] for run in up.pages.runs()}
     page.get_by_role("button").filter(has_text="Execute all").click()
     refused = eventually(lambda: _new_run(up.pages, before), seconds=60, what="the run without a month")
+    leave(page)
     assert up.ends(refused) == "FAILURE"
     assert up.steps(refused) == []
     page.goto(f"{up.pages.url}/runs/{refused}")
@@ -110,6 +115,7 @@ def test_checks_are_made_with_a_month_and_never_without_one(up: Up, page: Page) 
     months.blur()
     dialog.get_by_role("button", name=re.compile("^Launch")).click()
     run = eventually(lambda: _new_run(up.pages, before), seconds=60, what="the month's run")
+    leave(page)
     assert up.ends(run) == "SUCCESS"
     page.goto(f"{up.pages.url}/assets/billing_statements?view=checks")
     page.get_by_text("total_is_the_sum_of_its_lines").first.click()

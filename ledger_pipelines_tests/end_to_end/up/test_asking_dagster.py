@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,24 +20,15 @@ from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, wai
 from ledger_pipelines.runs.schedules import list_runs, list_schedules
 from ledger_pipelines.runs.starting import follow_edits, stop_run
 from ledger_pipelines.runs.webserver import DagsterRefusedError, Webserver
-from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.queries.executions import ListedExecution
 from ledger_pipelines_tests.console.browser import days
 from ledger_pipelines_tests.console.gateway import PREFIX, gateway_app, served
 from ledger_pipelines_tests.end_to_end.dagster_pages import browser_page
 from ledger_pipelines_tests.end_to_end.harness import eventually, fetch
-from ledger_pipelines_tests.end_to_end.running_up import Up, running_up
+from ledger_pipelines_tests.end_to_end.running_up import Up
 
 pytestmark = pytest.mark.timeout(300)
 TODAY = datetime.now(UTC).date()
-
-
-@pytest.fixture(scope="module")
-def up(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running_up(
-        server, "asking_dagster", tmp_path_factory.mktemp("asking"), "2025-01", school=True
-    ) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Databases, disks and other runs that get in a command's way."""
