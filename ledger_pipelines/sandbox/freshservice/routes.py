@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE_API_KEY, FRESHSERVICE_BLIND_KEY
-from ledger_pipelines.sandbox.freshservice.records import Desk
+from ledger_pipelines.sandbox.freshservice.records import Desk, Ticket
 from ledger_pipelines.sandbox.hivematrix.world import Record
 from ledger_pipelines.sandbox.limits import RateLimit
 
@@ -46,6 +46,7 @@ def freshservice_app(desk: Desk, config: SandboxConfig) -> Starlette:
     app = Starlette(
         routes=[
             Route("/tickets", freshservice.guarded(freshservice.tickets, is_list=True)),
+            Route("/tickets/{id}", freshservice.guarded(freshservice.ticket)),
             Route("/tickets/{id}/time_entries", freshservice.guarded(freshservice.time_entries)),
             Route("/departments", freshservice.guarded(freshservice.departments)),
         ],
@@ -112,13 +113,22 @@ class _Freshservice:
         shown = [ticket.record for ticket in self._desk.shown(None if since is None else _instant(since))]
         return _answer(request, "tickets", shown, page)
 
+    async def ticket(self, request: Request) -> Response:
+        ticket = self._ticket_of(request)
+        if ticket is None:
+            return Response(status_code=404)
+        return Response(orjson.dumps({"ticket": ticket.record}), media_type=_JSON)
+
     async def time_entries(self, request: Request) -> Response:
         page = _page_of(request, set())
-        number = request.path_params["id"]
-        ticket = self._desk.tickets.get(int(number)) if number.isascii() and number.isdigit() else None
+        ticket = self._ticket_of(request)
         if ticket is None:
             return Response(status_code=404)
         return _answer(request, "time_entries", ticket.entries, page)
+
+    def _ticket_of(self, request: Request) -> Ticket | None:
+        number = request.path_params["id"]
+        return self._desk.tickets.get(int(number)) if number.isascii() and number.isdigit() else None
 
     async def departments(self, request: Request) -> Response:
         return _answer(request, "departments", self._desk.departments, _page_of(request, set()))

@@ -157,20 +157,23 @@ class DattoClient(SourceClient):
 
         Raises AnswerError for a page that shows what the pages before it have shown, and nothing else.
         """
-        number, seen = 0, set[str]()
+        number, seen, is_announced = 0, set[str](), True
         while True:
             page = self._page(path, member, number)
             ids = _ids(page.records)
             if ids and ids <= seen:
+                if not is_announced:
+                    return
                 raise AnswerError(
-                    f"{self.name} sent the same records again as page {number} of {self._source.url(path)}: "
+                    f"{self.name} sent the same records again as page {number} of {self._source.url(_API + path)}: "
                     "try again later.",
                     reason="body",
                 )
             seen |= ids
             yield page
             is_short = page.total is not None and len(seen) < page.total
-            if page.following is None and not (is_short and page.records):
+            is_announced = page.following is not None
+            if not is_announced and not (is_short and page.records):
                 return
             number += 1
 
@@ -184,7 +187,7 @@ class DattoClient(SourceClient):
             if (ours.scheme, ours.netloc, ours.path) != (theirs.scheme, theirs.netloc, theirs.path):
                 raise AnswerError(
                     f"{self.name} names {safe_url(page.following)} as the page after page {number} of "
-                    f"{self._source.url(path)}, where it cannot be: check DATTO_URL.",
+                    f"{self._source.url(_API + path)}, where it cannot be: check DATTO_URL.",
                     reason="body",
                 )
         return page
