@@ -51,8 +51,11 @@ def sandbox(
     )
 
     def tell(base_url: str) -> None:
-        for name, value in environment(base_url).items():
-            console.print(f"{name}={value}", highlight=False, soft_wrap=True)
+        usual = environment(base_url)
+        for name, value in environment(base_url, with_optional=True).items():
+            # As a comment of a .env: with these, Codex's ticket hours and backup data are not read.
+            mark = "" if name in usual else "# "
+            console.print(f"{mark}{name}={value}", highlight=False, soft_wrap=True)
 
     serve(config, port, ready=tell)
 

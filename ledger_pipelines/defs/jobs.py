@@ -32,13 +32,13 @@ process_accruals = dg.define_asset_job(
 )
 codex_tickets = dg.define_asset_job(
     "codex_tickets",
-    selection=dg.AssetSelection.assets("tickets"),
-    description="Only the tickets of the year so far, with their hours.",
+    selection=dg.AssetSelection.assets("time_entries", "tickets"),
+    description="Only the tickets of the year so far, with their hours: Codex's, or Freshservice's time entries.",
 )
 codex_assets = dg.define_asset_job(
     "codex_assets",
-    selection=dg.AssetSelection.assets("companies", "assets"),
-    description="Only the companies and their devices, with their backed-up bytes.",
+    selection=dg.AssetSelection.assets("companies", "backup_usage", "assets"),
+    description="Only the companies and their devices, with their backed-up bytes: Codex's, or Datto RMM's.",
 )
 cfo_sync = dg.define_asset_job(
     "cfo_sync",

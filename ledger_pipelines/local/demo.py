@@ -51,9 +51,9 @@ def use_demo(database: Database, settings: Settings) -> None:
             f"{database.shown} holds the demo's books, and the demo's sandbox ({address}) does not run: start it with "
             f"`ledger up --demo`, or give your own books {_ELSEWHERE}."
         )
-    from ledger_pipelines.sandbox.registry import environment
+    from ledger_pipelines.sandbox.registry import demo_environment
 
-    os.environ.update(environment(address))
+    os.environ.update(demo_environment(address))
 
 
 def _sandbox_of(database: Database) -> str | None:

@@ -203,12 +203,12 @@ def _say_up(options: Options, logs: Path, console: Console) -> None:
 
 
 def _start_sandbox(supervision: Supervision, port: int, *, since: date) -> None:
-    from ledger_pipelines.sandbox.registry import environment
+    from ledger_pipelines.sandbox.registry import demo_environment
 
     supervision.start(
         Service("sandbox", ["ledger_pipelines", "sandbox", "--port", str(port), "--since", str(since)])
     )
-    os.environ.update(environment(f"http://{LOOPBACK}:{port}"))
+    os.environ.update(demo_environment(f"http://{LOOPBACK}:{port}"))
 
 
 def _start_dagster(supervision: Supervision, options: Options) -> None:

@@ -10,7 +10,9 @@ import dagster as dg
 from ledger_pipelines.connections import OpensClient, cfo_database, ledger_database, source_client
 from ledger_pipelines.settings import Settings, read_settings, read_source
 from ledger_pipelines.sources.codex.settings import CodexSettings
+from ledger_pipelines.sources.datto.settings import DattoSettings
 from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
+from ledger_pipelines.sources.freshservice.settings import FreshserviceSettings
 from ledger_pipelines.sources.holded.settings import HoldedSettings
 from ledger_pipelines.sources.notion.settings import NotionSettings
 from ledger_pipelines.sources.registry import SOURCES
@@ -71,7 +73,9 @@ class SourceResource(dg.ConfigurableResource[Any], Generic[S_co]):
 
 
 CodexResource = SourceResource[CodexSettings]
+DattoResource = SourceResource[DattoSettings]
 FourGeeksResource = SourceResource[FourGeeksSettings]
+FreshserviceResource = SourceResource[FreshserviceSettings]
 HoldedResource = SourceResource[HoldedSettings]
 NotionResource = SourceResource[NotionSettings]
 

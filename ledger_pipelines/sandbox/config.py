@@ -16,7 +16,13 @@ _COUNTS = (
     *("students", "invoices", "seed"),
 )
 _HISTORY_DAYS = 730
-_LIMITS = ("rate_limit", "holded_rate_limit", "notion_rate_limit")
+_LIMITS = (
+    "rate_limit",
+    "holded_rate_limit",
+    "notion_rate_limit",
+    "freshservice_rate_limit",
+    "datto_rate_limit",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,8 @@ class SandboxConfig:
     `faults` is the share of requests that fail on the way, and `faults / 20` the share of malformed
     records. `stall_seconds` is how long a request that is to time out is held before its connection is
     closed. `rate_limit` is the number of requests a minute for each route and client address; None lifts it,
-    and with it the other systems' own: `holded_rate_limit` requests a minute, `notion_rate_limit` a second.
+    and with it the other systems' own: `holded_rate_limit` requests a minute, `notion_rate_limit` a second,
+    `freshservice_rate_limit` and `datto_rate_limit` a minute.
     `gzip` lets a client that accepts compressed bodies have them; the real Codex sends them plain.
     `replay` names a folder of recorded responses to serve in place of invented ones.
     Raises ConfigurationError for a number out of its range.
@@ -50,6 +57,8 @@ class SandboxConfig:
     rate_limit: int | None = 500
     holded_rate_limit: int | None = 250
     notion_rate_limit: int | None = 3
+    freshservice_rate_limit: int | None = 500
+    datto_rate_limit: int | None = 600
     gzip: bool = False
     replay: Path | None = None
 

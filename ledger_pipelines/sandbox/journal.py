@@ -32,7 +32,7 @@ class Journal:
         return self.total
 
     def of(self, system: str) -> dict[str, int]:
-        """How often each route of one system (codex, core, holded, 4geeks or notion) was asked for."""
+        """How often each route of one system (codex, core, holded, 4geeks, notion, …) was asked for."""
         return {route: count for route, count in self.routes.items() if _belongs(route, system)}
 
     def as_json(self, system: str | None = None) -> dict[str, Any]:
@@ -64,4 +64,8 @@ def route_of(method: str, path: str) -> str:
             parts[6] = "{email}"
         case ["", "notion", "v1", "databases" | "data_sources" | "pages", _, *_]:
             parts[4] = "{id}"
+        case ["", "freshservice", "api", "v2", "tickets", _, *_]:
+            parts[5] = "{id}"
+        case ["", "datto", "api", "v2", "device" | "site", _, *_]:
+            parts[5] = "{uid}"
     return f"{method} {'/'.join(parts)}"

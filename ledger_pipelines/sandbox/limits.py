@@ -36,6 +36,11 @@ class RateLimit:
         self._windows[route, client] = (since, count + 1)
         return count < self._limit
 
+    def left(self, route: str, client: str) -> int:
+        """How many more requests of `client` to `route` are within the limit; 0 where there is none."""
+        _, count = self._windows.get((route, client), (0.0, 0))
+        return max(0, (self._limit or 0) - count)
+
     def wait(self, route: str, client: str) -> int:
         """Whole seconds until the count for `client` and `route` starts again, at least one."""
         since, _ = self._windows.get((route, client), (0.0, 0))

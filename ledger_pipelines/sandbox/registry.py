@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+from ledger_pipelines.sandbox.datto.access import DATTO
 from ledger_pipelines.sandbox.fourgeeks.access import FOURGEEKS
+from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE
 from ledger_pipelines.sandbox.hivematrix.access import CODEX, CORE
 from ledger_pipelines.sandbox.holded.access import HOLDED
 from ledger_pipelines.sandbox.notion.access import NOTION
@@ -14,6 +18,8 @@ SYSTEMS: tuple[System, ...] = (
     HOLDED,
     FOURGEEKS,
     NOTION,
+    FRESHSERVICE,
+    DATTO,
 )
 
 
@@ -22,10 +28,23 @@ def address(base_url: str, name: str) -> str:
     return next(base_url + system.path for system in SYSTEMS if system.name == name)
 
 
-def environment(base_url: str) -> dict[str, str]:
-    """The variables with which the ledger reads from the sandbox at `base_url`, by their names."""
+#: Whoever sets it has the demo read the optional systems, too.
+DEMO_VARIABLE = "LEDGER_DEMO_DIRECT_SOURCES"
+
+
+def demo_environment(base_url: str) -> dict[str, str]:
+    """The variables of the demo: ticket hours and backup data are Codex's, unless LEDGER_DEMO_DIRECT_SOURCES is set."""
+    return environment(base_url, with_optional=bool(os.environ.get(DEMO_VARIABLE)))
+
+
+def environment(base_url: str, *, with_optional: bool = False) -> dict[str, str]:
+    """The variables with which the ledger reads from the sandbox at `base_url`, by their names.
+
+    Ticket hours and backup data are Codex's, unless the optional systems are asked for.
+    """
     return {
         variable: value
         for system in SYSTEMS
+        if with_optional or not system.is_optional
         for variable, value in system.environment(base_url + system.path).items()
     }

@@ -22,7 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.control import Controls, control_app
+from ledger_pipelines.sandbox.datto.records import Fleet
 from ledger_pipelines.sandbox.faults import Faults
+from ledger_pipelines.sandbox.freshservice.records import Desk
 from ledger_pipelines.sandbox.hivematrix.malformed import Malformed
 from ledger_pipelines.sandbox.hivematrix.tokens import Signer
 from ledger_pipelines.sandbox.hivematrix.world import World
@@ -89,7 +91,8 @@ class _CorrelationId:
 
 def create_app(config: SandboxConfig) -> Starlette:
     """The sandbox as an ASGI application: Core under `/core`, Codex under `/codex`, the school's systems under
-    `/holded`, `/4geeks` and `/notion` with the paths that the real ones have, itself under `/sandbox`.
+    `/holded`, `/4geeks` and `/notion`, and `/freshservice` and `/datto`, with the paths that the real ones have, itself
+    under `/sandbox`.
 
     Raises ConfigurationError when the recording to replay cannot be used.
     """
@@ -148,6 +151,10 @@ class Sandbox:
     heal: Callable[[], None]
     expire_logins: Callable[[], None]
     holded_lists: HoldedLists
+    #: Freshservice's records, which a test may add to.
+    desk: Desk
+    #: Datto RMM's, likewise.
+    fleet: Fleet
     #: Degrades a list in a way (`degraded`), until it is healed.
     degrade: Callable[[str, str], None]
     #: What its Core signs with.
@@ -172,6 +179,16 @@ class Sandbox:
     def fourgeeks_url(self) -> str:
         """What `FOURGEEKS_URL` is set to."""
         return address(self.base_url, "4geeks")
+
+    @property
+    def datto_url(self) -> str:
+        """What `DATTO_URL` is set to."""
+        return address(self.base_url, "datto")
+
+    @property
+    def freshservice_url(self) -> str:
+        """What `FRESHSERVICE_URL` is set to."""
+        return address(self.base_url, "freshservice")
 
     @property
     def notion_url(self) -> str:
@@ -202,6 +219,8 @@ def running_sandbox(config: SandboxConfig) -> Iterator[Sandbox]:
                 heal=state.heal,
                 expire_logins=state.logins.expire,
                 holded_lists=state.holded_lists,
+                desk=state.desk,
+                fleet=state.fleet,
                 degrade=state.degradation.begin,
                 signer=state.signer,
             )

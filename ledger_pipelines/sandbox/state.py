@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.datto.records import Fleet
 from ledger_pipelines.sandbox.degraded import Degradation
 from ledger_pipelines.sandbox.faults import Faults
 from ledger_pipelines.sandbox.fourgeeks.routes import Logins
+from ledger_pipelines.sandbox.freshservice.records import Desk
 from ledger_pipelines.sandbox.hivematrix.generate import generate
 from ledger_pipelines.sandbox.hivematrix.malformed import Malformation, Malformed, malform
 from ledger_pipelines.sandbox.hivematrix.replay import replay
@@ -31,6 +33,8 @@ class SandboxState:
     school_malformation: dict[str, Malformation]
     logins: Logins
     holded_lists: HoldedLists
+    desk: Desk
+    fleet: Fleet
     degradation: Degradation = field(default_factory=Degradation)
     journal: Journal = field(default_factory=Journal)
     signer: Signer = field(default_factory=Signer)
@@ -69,4 +73,6 @@ def build_state(config: SandboxConfig) -> SandboxState:
         malform_school(school, faults=config.faults, seed=config.seed),
         Logins(config.seed),
         HoldedLists(school),
+        Desk(world, until=config.until),
+        Fleet(world),
     )

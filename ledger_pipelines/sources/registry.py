@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ledger_pipelines.sources.codex.settings import CodexSettings
+from ledger_pipelines.sources.datto.settings import DattoSettings
 from ledger_pipelines.sources.fourgeeks.settings import FourGeeksSettings
+from ledger_pipelines.sources.freshservice.settings import FreshserviceSettings
 from ledger_pipelines.sources.holded.settings import HoldedSettings
 from ledger_pipelines.sources.notion.settings import NotionSettings
 from ledger_pipelines.sources.settings import SourceSettings
@@ -14,4 +16,6 @@ SOURCES: tuple[type[SourceSettings], ...] = (
     HoldedSettings,
     FourGeeksSettings,
     NotionSettings,
+    FreshserviceSettings,
+    DattoSettings,
 )

@@ -98,6 +98,16 @@ class SourceSettings(BaseSettings):
         """Whether any required variable is set, so that somebody means to use the source."""
         return any(self.required.values())
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the source is read. Raises ConfigurationError where only some of its variables are set."""
+        if self.is_begun and self.missing is not None:
+            raise ConfigurationError(
+                f"{self.missing} is not set, and other variables of {self.name} are: set all of "
+                f"{', '.join(self.required)}, or none."
+            )
+        return self.is_begun
+
     @classmethod
     def url_variable(cls) -> str:
         """The variable that names the source's address."""

@@ -146,7 +146,12 @@ def computed_months(connection: psycopg.Connection, table: str) -> list[date]:
 
 
 def require_snapshots(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:
-    """Raises LedgerError when one of these months never had its rows of the table read from their source."""
+    """Raises LedgerError when one of these months never had its rows of the table read from Codex."""
+    require_read(connection, table, "Codex", months)
+
+
+def require_read(connection: psycopg.Connection, table: str, source: str, months: Sequence[date]) -> None:
+    """Raises LedgerError when one of these months never had its rows of the table read from this source."""
     rows = connection.execute(
         "SELECT month FROM unnest(%s::date[]) AS m (month) "
         "WHERE NOT EXISTS (SELECT FROM month_snapshots s WHERE s.month = m.month AND s.table_name = %s) ORDER BY 1",
@@ -155,7 +160,7 @@ def require_snapshots(connection: psycopg.Connection, table: str, months: Sequen
     if rows:
         missing = [month for (month,) in rows]
         raise LedgerError(
-            f"The {table} of {describe_months(missing)} were never read from Codex: run the job month_close, "
+            f"The {table} of {describe_months(missing)} were never read from {source}: run the job month_close, "
             f"or `ledger close {format_month(missing[0])}`, which reads them first."
         )
 

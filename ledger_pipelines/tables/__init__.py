@@ -13,7 +13,9 @@ from ledger_pipelines.tables import (
     closing,
     codex,
     crm,
+    datto,
     edits,
+    freshservice,
     general_ledger,
     invoicing,
     sub_ledgers,
@@ -22,7 +24,7 @@ from ledger_pipelines.tables import (
 from ledger_pipelines.tables.table import Table
 
 _MODULES = (
-    *(codex, invoicing, crm, billing, accruals, closing, cfo, edits),
+    *(codex, freshservice, datto, invoicing, crm, billing, accruals, closing, cfo, edits),
     *(general_ledger, vendor_invoices, sub_ledgers),
 )
 #: The tables by name.

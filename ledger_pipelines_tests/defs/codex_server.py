@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -45,6 +46,7 @@ class CodexServer(ScriptedServer):
     def __init__(self) -> None:
         super().__init__()
         self.tickets: dict[str, list[Ticket]] = {}
+        self.assets: dict[str, list[dict[str, Any]]] = {}
         self.broken: set[str | tuple[str, str]] = set()
         self.years: list[str | None] = []
 
@@ -63,7 +65,14 @@ class CodexServer(ScriptedServer):
     def _entry(self, account: str, year: str) -> dict[str, Any]:
         some = [one for one in self.tickets[account] if (one["last_updated_at"] or "").startswith(year)]
         sent = None if {account, (account, year)} & self.broken else some
-        return {"company": _company(account), "assets": [], "contacts": [], "locations": [], "tickets": sent}
+        assets = self.assets.get(account, [])
+        return {
+            "company": _company(account),
+            "assets": assets,
+            "contacts": [],
+            "locations": [],
+            "tickets": sent,
+        }
 
 
 def _company(account: str) -> dict[str, Any]:
@@ -80,6 +89,7 @@ class CodexLedger:
 
     server: CodexServer
     database: Database
+    tables: Sequence[str] = CODEX_TABLES
     tickets: dict[str, list[Ticket]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +109,7 @@ class CodexLedger:
                 instance=instance,
                 run_id=run_id,
                 tags=tags,
-                asset_selection=[dg.AssetKey(table) for table in CODEX_TABLES],
+                asset_selection=[dg.AssetKey(table) for table in self.tables],
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                     "ops": {"codex": {"config": config}},

@@ -13,14 +13,20 @@ import pytest
 from ledger_pipelines.definitions import definitions
 
 SNAPSHOT_CHECKS = {"read_completely", "snapshot_in_time"}
-OUTSIDE = {"codex", "holded", "4geeks", "notion", "cfo"}
+OUTSIDE = {"codex", "holded", "4geeks", "notion", "freshservice", "datto", "cfo"}
 ASSETS = {
     **{name: ("outside", {"cfo_transactions"} if name == "cfo" else set(), set()) for name in OUTSIDE},
     "companies": ("codex", {"codex"}, SNAPSHOT_CHECKS),
     "plans": ("codex", {"codex"}, SNAPSHOT_CHECKS),
-    "assets": ("codex", {"codex", "companies"}, SNAPSHOT_CHECKS),
+    "time_entries": ("freshservice", {"freshservice"}, {"read_completely"}),
+    "backup_usage": ("datto", {"datto"}, {"read_completely"}),
+    "assets": ("codex", {"codex", "companies", "backup_usage"}, SNAPSHOT_CHECKS),
     "contacts": ("codex", {"codex", "companies"}, SNAPSHOT_CHECKS),
-    "tickets": ("codex", {"codex", "companies"}, {"read_completely", "closed_month_unchanged"}),
+    "tickets": (
+        "codex",
+        {"codex", "companies", "time_entries"},
+        {"read_completely", "closed_month_unchanged"},
+    ),
     "ticket_hours": (
         "billing",
         {"tickets"},
@@ -212,7 +218,8 @@ def test_only_what_reaches_outside_is_tried_again(defs: dg.Definitions) -> None:
     ops = {op.name: op.retry_policy for op in defs.resolve_job_def("month_close").graph.node_defs}  # type: ignore[attr-defined]
 
     tried_again = {name for name, policy in ops.items() if policy is not None}
-    assert tried_again == {"codex", "services", "invoices", "clients", "enrollments", "external_ids"}
+    direct = {"time_entries", "backup_usage"}
+    assert tried_again == {"codex", "services", "invoices", "clients", "enrollments", "external_ids"} | direct
 
 
 def assert_runs(program: str) -> None:

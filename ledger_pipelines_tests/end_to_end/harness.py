@@ -64,7 +64,18 @@ LEDGER_TABLES = (
 MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES, *JOURNAL_TABLES, *_REPORTS)
 #: The assets of Dagster: each fills the table of its name, but for the CFO's transactions, which are not ours.
 MONTH_ASSETS = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES, *LEDGER_TABLES, "cfo_transactions")
-_OURS = ("LEDGER_", "CORE_", "CODEX_", "DAGSTER_", "HOLDED_", "FOURGEEKS_", "NOTION_", "CFO_")
+_OURS = (
+    "LEDGER_",
+    "CORE_",
+    "CODEX_",
+    "DAGSTER_",
+    "HOLDED_",
+    "FOURGEEKS_",
+    "NOTION_",
+    "CFO_",
+    "FRESHSERVICE_",
+    "DATTO_",
+)
 #: The commands that run steps.
 _RUNNING = {"close", "sync"}
 _numbers = itertools.count(1)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +21,9 @@ import pytest
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.sources.codex.client import CodexClient
 from ledger_pipelines.sources.codex.models import ENTITIES
+from ledger_pipelines.sources.datto.client import DattoClient
 from ledger_pipelines.sources.fourgeeks.client import FourGeeksClient
+from ledger_pipelines.sources.freshservice.client import FreshserviceClient
 from ledger_pipelines.sources.holded.client import HoldedClient
 from ledger_pipelines.sources.notion.client import NotionClient
 from ledger_pipelines_tests.sources.conftest import FakeTime, Seen
@@ -148,11 +150,66 @@ def _read_notion(url: str, fake_time: FakeTime) -> tuple[Frames, list[Problem]]:
     return {"pages": pages.frame}, pages.problems
 
 
+FRESHSERVICE: dict[str, Any] = {
+    "departments": [
+        {"id": one, "name": f"C{one}", "custom_fields": {"account_number": f"62054{one}"}} for one in range(3)
+    ],
+    "tickets": [
+        {"id": one, "subject": "S", "department_id": one, "priority": 2, "status": 5,
+         "updated_at": "2025-10-20T01:17:53Z", "created_at": "2025-10-20T01:17:53Z"} for one in range(3)
+    ],
+    "time_entries": [
+        {"id": 21_000_167_654 + one, "created_at": "2025-10-20T01:17:53Z", "timer_running": False, "billable": True,
+         "time_spent": "02:00", "executed_at": "2025-10-20T00:00:00Z", "note": ""} for one in range(3)
+    ],
+}  # fmt: skip
+
+
+def _freshservice(mutated: Mutated, seen: Seen) -> bytes:
+    path = urlsplit(seen.path).path
+    member = path.rpartition("/")[2]
+    is_of_another = member == "time_entries" and "/1/" not in path
+    return mutated.json({member: [] if is_of_another else mutated.tree[member]})
+
+
+def _read_freshservice(url: str, fake_time: FakeTime) -> tuple[Frames, list[Problem]]:
+    with FreshserviceClient(url, KEY, clock=fake_time.clock) as client:
+        read = client.time_entries(datetime(2025, 10, 1, tzinfo=UTC))
+    frames = {"departments": read.departments, "tickets": read.tickets, "entries": read.entries}
+    return frames, read.problems
+
+
+DATTO: dict[str, Any] = {
+    "devices": [
+        {"id": one, "uid": f"d{one}", "siteId": 1, "siteUid": "s1", "siteName": "Main", "hostname": f"H{one}",
+         "deviceType": {"category": "Server", "type": None}, "deleted": False, "lastSeen": 1_721_131_200_000,
+         "udf": {"udf6": "1649267441664", "udf7": None}} for one in range(3)
+    ],
+}  # fmt: skip
+
+
+def _datto(mutated: Mutated, seen: Seen) -> bytes:
+    path = urlsplit(seen.path).path
+    if path.endswith("/token"):
+        return json.dumps({"access_token": "t", "expires_in": 360_000, "token_type": "bearer"}).encode()
+    if path.endswith("/request_rate"):
+        return json.dumps({"accountCount": 1, "accountRateLimit": 600}).encode()
+    details = {"count": 3, "totalCount": 3, "prevPageUrl": None, "nextPageUrl": None}
+    member = path.rpartition("/")[2]
+    return mutated.json({"pageDetails": details, member: mutated.tree.get(member, [])})
+
+
+def _read_datto(url: str, fake_time: FakeTime) -> tuple[Frames, list[Problem]]:
+    with DattoClient(url, KEY, "a-secret-nobody-may-see", clock=fake_time.clock) as client:
+        read = client.devices()
+    return {"devices": read.devices}, read.problems
+
+
 def _says_something_else(mutation: Mutation) -> bool:
     """Whether the record says, by this mutation, that it is gone or has nothing in it, and can be believed."""
     if mutation.field == ("products",):
         return mutation.value == "a list"
-    return mutation.field in {("archived",), ("in_trash",)} and mutation.value == "true"
+    return mutation.field in {("archived",), ("in_trash",), ("deleted",)} and mutation.value == "true"
 
 
 # --- The tests --------------------------------------------------------------------------------------------------------
@@ -174,6 +231,8 @@ SOURCES: dict[str, tuple[Answer, Read, Any, list[Path]]] = {
     "Holded": (_holded, _read_holded, HOLDED, [(path, 1) for path in HOLDED]),
     "4Geeks": (_fourgeeks, _read_fourgeeks, FOURGEEKS, [(path, 1) for path in FOURGEEKS]),
     "Notion": (_notion, _read_notion, NOTION, [("pages", 1)]),
+    "Freshservice": (_freshservice, _read_freshservice, FRESHSERVICE, [(name, 1) for name in FRESHSERVICE]),
+    "Datto RMM": (_datto, _read_datto, DATTO, [("devices", 1)]),
 }
 
 

@@ -41,7 +41,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Settings]:
     config = SandboxConfig(until=date(2025, 12, 31), companies=2, students=5, invoices=5, rate_limit=None)
     with running_sandbox(config) as sandbox:
-        for name, value in environment(sandbox.base_url).items():
+        for name, value in environment(sandbox.base_url, with_optional=True).items():
             monkeypatch.setenv(name, value)
         yield read_settings(tmp_path)
 

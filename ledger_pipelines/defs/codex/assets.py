@@ -10,7 +10,12 @@ from ledger_pipelines.orchestration.findings import report
 from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, is_partition
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import ROWS, preview
-from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
+from ledger_pipelines.orchestration.resources import (
+    CodexResource,
+    DattoResource,
+    FreshserviceResource,
+    LedgerResource,
+)
 from ledger_pipelines.orchestration.steps import AssetStep, executed_step, not_configured
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.snapshots import (
@@ -18,7 +23,7 @@ from ledger_pipelines.store.snapshots import (
     read_first_rows,
 )
 from ledger_pipelines.tables import TABLES
-from ledger_pipelines.workflows.imports.codex import SNAPSHOTS, Snapshots, take_snapshots
+from ledger_pipelines.workflows.imports.codex import SNAPSHOTS, Instead, Snapshots, take_snapshots
 
 
 class SnapshotConfig(dg.Config):
@@ -32,12 +37,21 @@ class SnapshotConfig(dg.Config):
     ask_for_undated: bool = False
 
 
+#: What a table is made of; the others are Codex's alone, of the companies.
+_DEPS = {
+    "companies": ["codex"],
+    "plans": ["codex"],
+    "assets": ["companies", "codex", "backup_usage"],
+    "tickets": ["companies", "codex", "time_entries"],
+}
+
+
 @dg.multi_asset(
     name="codex",
     specs=[
         month_asset(
             table,
-            deps=["codex"] if table in ("companies", "plans") else ["companies", "codex"],
+            deps=_DEPS.get(table, ["companies", "codex"]),
             group="codex",
             kinds=("codex", "postgres"),
         )
@@ -52,8 +66,13 @@ class SnapshotConfig(dg.Config):
     ),
     pool="codex",
 )
-def codex_snapshots(
-    context: dg.AssetExecutionContext, config: SnapshotConfig, ledger: LedgerResource, codex: CodexResource
+def codex_snapshots(  # noqa: PLR0917 - Dagster gives them by name
+    context: dg.AssetExecutionContext,
+    config: SnapshotConfig,
+    ledger: LedgerResource,
+    codex: CodexResource,
+    freshservice: FreshserviceResource,
+    datto: DattoResource,
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Fetch once what the months need, write each month whole, keep what could not be read."""
     if ledger.settings.is_without_codex:
@@ -68,6 +87,7 @@ def codex_snapshots(
             taken_at=datetime.now(UTC),
             refresh=config.refresh_snapshots,
             ask_for_undated=config.ask_for_undated,
+            instead=Instead(freshservice.settings.is_used, datto.settings.is_used),
         )
         results = [_described(step, table, snapshots) for table in wanted]
         findings = snapshot_findings(step, wanted)

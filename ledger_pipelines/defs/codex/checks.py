@@ -11,18 +11,32 @@ import pyarrow as pa
 from ledger_pipelines.closing.snapshots import is_later_state
 from ledger_pipelines.orchestration.closed_months import closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, listing, month_check
+from ledger_pipelines.sources.datto.models import OPERATION as BACKUP_OPERATION
+from ledger_pipelines.sources.freshservice.models import OPERATION as ENTRIES_OPERATION
 from ledger_pipelines.store.copy import months_in
 from ledger_pipelines.store.integration_errors import is_ignored_in, open_messages
 from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.store.snapshots import Snapshot, read_gaps, read_snapshots
 from ledger_pipelines.tables.labels import describe_problems
+from ledger_pipelines.workflows.imports.asset_backup import UNBILLED
 from ledger_pipelines.workflows.imports.codex import SNAPSHOTS
 from ledger_pipelines.workflows.imports.codex_tickets import UNDATED
+from ledger_pipelines.workflows.imports.entry_tickets import UNCLAIMED
 from ledger_pipelines.workflows.step import Step
 
 _WARN = dg.AssetCheckSeverity.WARN
 _COMPLETE, _IN_TIME = "read_completely", "snapshot_in_time"
+#: Under which sources and operations the problems of a table are filed; of the others it is its own, as Codex's.
+_OPERATIONS = {
+    "assets": (("codex", "assets"), ("datto", BACKUP_OPERATION), ("datto", UNBILLED)),
+    "tickets": (
+        ("codex", "tickets"),
+        ("codex", UNDATED),
+        ("freshservice", ENTRIES_OPERATION),
+        ("freshservice", UNCLAIMED),
+    ),
+}
 
 CHECKS = (
     [
@@ -71,18 +85,18 @@ def snapshot_findings(step: Step, wanted: Sequence[str]) -> list[Finding]:
 def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None) -> Finding:
     if snapshot is None or snapshot.is_complete:
         return Finding(table, _COMPLETE, month, 0, _WARN)
-    operations = (table, UNDATED) if table == "tickets" else (table,)
+    operations = _OPERATIONS.get(table, (("codex", table),))
     messages = [
         message
-        for operation in operations
-        for message in open_messages(step.connection, "codex", operation, month)
+        for source, operation in operations
+        for message in open_messages(step.connection, source, operation, month)
     ]
     gaps = read_gaps(step.connection, [month])
     is_whole = table not in gaps["table_name"].to_pylist()
     if (
         not messages
         and is_whole
-        and any(is_ignored_in(step.connection, "codex", operation, month) for operation in operations)
+        and any(is_ignored_in(step.connection, source, operation, month) for source, operation in operations)
     ):
         return Finding(table, _COMPLETE, month, 0, _WARN)
     told = (

@@ -1,6 +1,6 @@
 """How Holded, 4Geeks and Notion say no: status, headers and body of each refusal.
 
-Here: also what each answers when it is made to fail on the way (`faults`).
+Here: also what each, and Freshservice and Datto RMM, answers when it is made to fail on the way (`faults`).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def notion_rate_limited(seconds: int) -> Response:
 
 
 def school_failure(system: str, kind: str, wait: str | None, draw: random.Random) -> Response | None:
-    """How `system` fails on the way with 429 or 500; None for a system that is not one of the school's.
+    """How `system` fails on the way with 429 or 500; None for a service of HiveMatrix.
 
     `wait` is what Retry-After says; Notion says whole seconds always.
     """
@@ -77,12 +77,18 @@ def school_failure(system: str, kind: str, wait: str | None, draw: random.Random
         case "holded":
             info = "Too many requests" if limited else "Internal server error"
             return holded_refusal(429 if limited else 500, info, headers)
-        case "4geeks" if limited:
-            return fourgeeks_refusal(429, "Request was throttled.", headers)
         case "4geeks":
-            return HTMLResponse(_FOURGEEKS_PAGE, 500)
+            throttled = fourgeeks_refusal(429, "Request was throttled.", headers)
+            return throttled if limited else HTMLResponse(_FOURGEEKS_PAGE, 500)
         case "notion" if limited:
             return notion_rate_limited(int(wait or "1"))
         case "notion":
             return notion_error(*draw.choice(_NOTION_FAILURES))
+        case "freshservice" | "datto":
+            message = "Too many requests" if limited else "Internal server error"
+            # Datto RMM says nothing of when to come back.
+            told = headers if system == "freshservice" else {}
+            return Response(
+                orjson.dumps({"message": message}), 429 if limited else 500, told, media_type=JSON
+            )
     return None

@@ -99,6 +99,8 @@ class _Request:
     params: Mapping[str, str] | None
     json: Any
     bounds: Bounds
+    form: Mapping[str, str] | None = None
+    heard: Callable[[Mapping[str, str]], None] | None = None
 
 
 class HttpSource:
@@ -171,20 +173,27 @@ class HttpSource:
         route: str | None = None,
         params: Mapping[str, str] | None = None,
         bounds: Bounds | None = None,
+        heard: Callable[[Mapping[str, str]], None] | None = None,
     ) -> T:
         """What `parse` makes of the body of `GET path`.
 
         `parse` is called anew for each try, and raises UnreadableBodyError for a body worth asking for again.
-        `bounds` replace the source's own. Raises AnswerError, SourceUnavailableError, CredentialRefusedError.
+        `bounds` replace the source's own, `heard` is told the headers of a good answer before it is read. Raises
+        AnswerError, SourceUnavailableError, CredentialRefusedError.
         """
         url = self._base + path
         return self._exchange(
-            _Request("GET", url, route or path, params, None, bounds or self._bounds), parse
+            _Request("GET", url, route or path, params, None, bounds or self._bounds, heard=heard), parse
         )
 
     def post(self, path: str, json: Any, parse: Callable[[IO[bytes]], T]) -> T:
         """Likewise for `POST path` with a JSON body: only for what does no harm when it goes out twice."""
         return self._exchange(_Request("POST", self._base + path, path, None, json, self._bounds), parse)
+
+    def post_form(self, path: str, form: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
+        """Likewise with the fields of a form, as logins by OAuth take them."""
+        request = _Request("POST", self._base + path, path, None, None, self._bounds, form=form)
+        return self._exchange(request, parse)
 
     def _exchange(self, request: _Request, parse: Callable[[IO[bytes]], T]) -> T:
         """The parsed answer, a refused credential being renewed once."""
@@ -215,6 +224,7 @@ class HttpSource:
                     request.url,
                     params=request.params,
                     json=request.json,
+                    data=request.form,
                     headers=dict(headers),
                     timeout=(CONNECT_TIMEOUT, request.bounds.silence),
                     stream=True,
@@ -237,6 +247,8 @@ class HttpSource:
         """The whole body of a good answer, before anybody reads it: a cut one is found while it is cheap."""
         self._has_answered = True
         self._check(request, headers, response)
+        if request.heard is not None:
+            request.heard(response.headers)
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_LIMIT) as spool:
             for chunk in self._chunks(request, response):
                 size = spool.tell() + len(chunk)

@@ -48,14 +48,15 @@ class RetryPolicy:
 
     Eight tries leave less than one request in 100,000 unanswered where a fifth of them fail by chance, and
     the pauses between them add up to less than 8 s where all of them fail. `attempts_at` has the statuses that
-    are tried less often. A source that is not there at all is known after five (under 2 s), unless it was there
-    a moment ago: then it is being restarted, and is waited for as long as `restart` (wire/codex.md, Habits).
-    `patience` ends the tries where each of them takes long, as a source that accepts connections and never
-    answers makes them.
+    are tried less often, `pauses_at` those after which so long a pause is made at least. A source that is not there
+    at all is known after five (under 2 s), unless it was there a moment ago: then it is being restarted, and is waited
+    for as long as `restart` (wire/codex.md, Habits). `patience` ends the tries where each of them takes long, as a
+    source that accepts connections and never answers makes them.
     """
 
     attempts: int = 8
     attempts_at: Mapping[int, int] = field(default_factory=dict)
+    pauses_at: Mapping[int, float] = field(default_factory=dict)
     unreached_attempts: int = 5
     restart: float = 30.0
     first_pause: float = 0.1
@@ -90,8 +91,9 @@ class RetryPolicy:
             )
 
         def wait(state: RetryCallState) -> float:
-            asked_for = _error_of(state).retry_after or 0.0
-            return max(backoff(state), min(asked_for, self.longest_retry_after))
+            error = _error_of(state)
+            asked_for = min(error.retry_after or 0.0, self.longest_retry_after)
+            return max(backoff(state), asked_for, self.pauses_at.get(error.status or 0, 0.0))
 
         retrying = Retrying(
             sleep=clock.sleep,

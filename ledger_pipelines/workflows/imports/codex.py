@@ -13,18 +13,30 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex.client import CodexClient, CodexSnapshot
 from ledger_pipelines.store.months import Change, ensure_months
+from ledger_pipelines.store.queries.time_entries import read_present_companies
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot
+from ledger_pipelines.workflows.imports.asset_backup import with_backup
 from ledger_pipelines.workflows.imports.codex_tickets import (
     NEWS,
+    TicketsDue,
     place_fetched,
     record_ticket_problems,
     tickets_due,
 )
 from ledger_pipelines.workflows.imports.codex_unread import Unread, find_unread, for_months, keep_unread
+from ledger_pipelines.workflows.imports.entry_tickets import place_entry_tickets
 from ledger_pipelines.workflows.step import Changes, Step
 
 #: In the order of their lineage.
 SNAPSHOTS = ("companies", "plans", "assets", "contacts", "tickets")
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What other sources have in place of Codex: ticket hours as Freshservice's time entries, Datto's backup usage."""
+
+    time_entries: bool = False
+    backup_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +59,30 @@ def take_snapshots(
     taken_at: datetime,
     refresh: bool,
     ask_for_undated: bool,
+    instead: Instead | None = None,
 ) -> Snapshots:
     """Fetches once what the months of these tables need, writes each month whole, and keeps what could not be read.
 
     With `refresh` the snapshots of older open months are taken anew, with `ask_for_undated` all tickets are asked for,
-    whatever their years. Codex is only called where something is needed.
+    whatever their years. Codex is only called where something is needed, and not for what another source has `instead`.
     """
     due = _months_due(step, tables, taken_at.date(), refresh=refresh)
     tickets = tickets_due(step, taken_at.date(), all_tickets=ask_for_undated)
+    instead = instead or Instead()
+    by_entry = instead.time_entries and "tickets" in due
     needed = frozenset(table for table, months in due.items() if months or table == "tickets")
+    needed -= {"tickets"} if by_entry else set()
     if not needed:
-        return Snapshots({}, {}, NEWS.empty_table())
+        return _with_entries(step, Snapshots({}, {}, NEWS.empty_table()), tickets, taken_at, wanted=by_entry)
     with codex() as client:
         snapshot = client.fetch(needed, tickets.asked_years)
     frames = {
         table: _by_month(getattr(snapshot, table), due[table]) for table in sorted(needed - {"tickets"})
     }
+    if instead.backup_usage and due.get("assets"):
+        missed = {one.account for one in snapshot.missed if one.part == "assets"}
+        companies = snapshot.companies if due.get("companies") else read_present_companies(step.connection)
+        frames["assets"] = with_backup(step, frames["assets"], companies, due["assets"], missed)
     unread = find_unread(step.connection, snapshot, frames, due)
     kept = {
         table: keep_unread(step.connection, table, frame, due[table], unread)
@@ -78,7 +98,21 @@ def take_snapshots(
         record_ticket_problems(step, read, tickets)
     changes = _write(step, kept, due, is_complete, taken_at)
     _record_problems(step, snapshot, unread, due)
-    return Snapshots(frames, changes, news)
+    return _with_entries(step, Snapshots(frames, changes, news), tickets, taken_at, wanted=by_entry)
+
+
+def _with_entries(
+    step: Step, snapshots: Snapshots, due: TicketsDue, taken_at: datetime, *, wanted: bool
+) -> Snapshots:
+    """The snapshots with the tickets that time entries are, where these are billed: their companies are known now."""
+    if not wanted:
+        return snapshots
+    placed = place_entry_tickets(step, due, taken_at)
+    return Snapshots(
+        {**snapshots.frames, "tickets": placed.tickets},
+        {**snapshots.changes, "tickets": placed.changes},
+        placed.news,
+    )
 
 
 def _months_due(step: Step, wanted: Sequence[str], today: date, *, refresh: bool) -> dict[str, list[date]]:

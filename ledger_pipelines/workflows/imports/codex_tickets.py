@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.billing.billed_hours import TICKET
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
+from ledger_pipelines.billing.time_entries import is_entry
 from ledger_pipelines.closing.differences import ADDED, CHANGED, NEWS_WORDS, REMOVED
 from ledger_pipelines.columns import column
-from ledger_pipelines.errors import Problem
+from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.frames import constant, is_among, to_arrow, to_pandas
-from ledger_pipelines.months import add_months, first_open_after, years_so_far
+from ledger_pipelines.months import add_months, describe_months, first_open_after, years_so_far
 from ledger_pipelines.shrinkage import shrunken_list
 from ledger_pipelines.sources.codex.client import CodexSnapshot
 from ledger_pipelines.sources.records.wire_types import utc_instant
@@ -104,6 +107,7 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     """The months' tickets from what Codex showed, and what is known of them."""
     closed = sorted(month for month in step.closed if due.has_all or month.year >= due.years[0])
     known = read_known_tickets(step.connection, closed, KNOWN)
+    _refuse_entries(known)
     open_months = step.open(sorted({*due.months, *due.asked_months}))
     stored = read_months(step.connection, "tickets", open_months, TICKETS.names).cast(TICKETS)
     problems = [problem for problem in snapshot.problems if problem.operation == "tickets"]
@@ -125,7 +129,7 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     is_whole = "tickets" in snapshot.complete and None not in doubts
     return TicketsRead(
         placed,
-        _news(placed.news, known),
+        news_of(placed.news, known),
         _gaps(snapshot, stored, due, silent=frozenset(asked.silent), doubted=doubts),
         [*dated, *doubts.values()],
         undated,
@@ -142,6 +146,17 @@ def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue) -> No
     if due.has_all:
         undated = [replace(one, operation=UNDATED, message=_undated_message(one)) for one in read.undated]
         step.record("codex", UNDATED, undated, is_complete=read.is_whole)
+
+
+def _refuse_entries(known: pa.Table) -> None:
+    """Raises LedgerError where closed months billed time entries: Codex's hours of the same tickets have them, too."""
+    is_billed = pc.field("billed_hours") > pa.scalar(Decimal(0), HOURS)
+    months: Any = known.filter(is_entry(known)).filter(is_billed)["month"].unique().to_pylist()
+    if months:
+        raise LedgerError(
+            f"The hours of {describe_months(months)} were billed from Freshservice's time entries, and Codex has the "
+            "same hours by ticket, which would be billed again: set FRESHSERVICE_URL and FRESHSERVICE_API_KEY."
+        )
 
 
 def _gaps(
@@ -173,7 +188,7 @@ def _gaps(
     }
 
 
-def _news(news: pa.Table, known: pa.Table) -> pa.Table:
+def news_of(news: pa.Table, known: pa.Table) -> pa.Table:
     """What closed months do not know of tickets, in the words of a person: new, changed or gone."""
     tickets = to_pandas(news)
     changes = constant(NEWS_WORDS[ADDED], pa.string(), tickets).mask(

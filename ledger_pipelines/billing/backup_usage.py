@@ -1,0 +1,93 @@
+"""Datto RMM's backed-up bytes as those of Codex's devices (rules/billing.md, Backup).
+
+Left open by the rule and decided here: a device is the same in both where its company and its name are, whatever the
+case; of several with one name in a company the first by their ids are the same, and so on. Bytes of a device that Codex
+does not have, or of a site that no company is, are billed to nobody and are named; so is a device of which Codex shows
+a backup and Datto RMM does not show it at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from ledger_pipelines.billing.claims import plain, with_owner
+from ledger_pipelines.frames import constant, is_among, to_arrow, to_pandas
+from ledger_pipelines.tables.codex import ASSETS
+
+NO_COMPANY, NO_DEVICE, NOT_SHOWN = "no company", "no device", "not shown"
+_DEVICE = ["month", "account_number", "called", "place"]
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("month", pa.date32()),
+    pa.field("device", pa.string()),
+    pa.field("hostname", pa.string()),
+    pa.field("site", pa.string()),
+    pa.field("account_number", pa.string()),
+    pa.field("bytes", pa.int64()),
+    pa.field("reason", pa.string()),
+]
+#: Backed-up bytes that nobody is billed for, or that are not known any more, and why.
+UNBILLED_BYTES = pa.schema(_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsWithUsage:
+    """Codex's devices (ASSETS) with Datto RMM's bytes, and UNBILLED_BYTES."""
+
+    assets: pa.Table
+    unbilled: pa.Table
+
+
+def with_usage(
+    assets: pa.Table, usage: pa.Table, companies: pa.Table, *, unread: Collection[str] = ()
+) -> AssetsWithUsage:
+    """The devices of some months with the bytes that the same months' `usage` (BACKUP_USAGE) says.
+
+    `companies` have account_number and name; of those that are `unread` the devices are not known now, and nothing is
+    said of theirs.
+    """
+    devices = _numbered(to_pandas(assets), name="hostname", by="id")
+    rows = with_owner(to_pandas(usage), to_pandas(companies), name="site")
+    claimed = rows[rows["owner"].notna()]
+    claimed = _numbered(claimed.assign(account_number=claimed["owner"]), name="hostname", by="uid")
+    named = claimed[claimed["called"].notna()]
+    both = devices.merge(named[[*_DEVICE, "uid", "backup_bytes"]], on=_DEVICE, how="left")
+    both = both.assign(former=both["backup_data_bytes"], is_shown=both["uid"].notna())
+    both = both.assign(
+        backup_data_bytes=both["backup_bytes"].fillna(0),
+        backup_usage_tb=constant(None, ASSETS.by_name["backup_usage_tb"].kind, both),
+    )
+    lost = both[~both["is_shown"] & (both["former"] > 0)]
+    stranger = rows[rows["owner"].isna() & (rows["backup_bytes"] > 0).fillna(False)]
+    left = claimed[~is_among(claimed, both[both["is_shown"]], ["month", "uid"])]
+    left = left[(left["backup_bytes"] > 0).fillna(False) & ~left["account_number"].isin(list(unread))]
+    unbilled = pd.concat(
+        [
+            _unbilled(stranger, "uid", "backup_bytes", NO_COMPANY),
+            _unbilled(left, "uid", "backup_bytes", NO_DEVICE),
+            _unbilled(
+                lost.assign(uid=lost["hostname"], site=constant(None, pa.string(), lost)),
+                "uid",
+                "former",
+                NOT_SHOWN,
+            ),
+        ]
+    )
+    return AssetsWithUsage(to_arrow(both, assets.schema), to_arrow(unbilled, UNBILLED_BYTES))
+
+
+def _numbered(rows: pd.DataFrame, *, name: str, by: str) -> pd.DataFrame:
+    """The rows with `called`, by which two systems know a device, and its `place` among those that are called so."""
+    rows = rows.assign(called=plain(rows[name])).sort_values(["month", "account_number", by])
+    place = rows.groupby(["month", "account_number", "called"], dropna=False).cumcount()
+    return rows.assign(place=place)
+
+
+def _unbilled(rows: pd.DataFrame, device: str, stored: str, reason: str) -> pd.DataFrame:
+    return rows.assign(device=rows[device], bytes=rows[stored], reason=constant(reason, pa.string(), rows))[
+        UNBILLED_BYTES.names
+    ]

@@ -1,0 +1,84 @@
+"""In which month a time entry of Freshservice stands (rules/billing.md, Ticket hours).
+
+It stands in the UTC month of its `executed_at`; where that month is closed, in the first open month after it, whatever
+closed months know of it: what of its hours they have billed is for the tickets that are made of it (`time_entries`).
+An entry that closed months have and Freshservice has no more stands there, too. What was not asked for, or could not
+be read, stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.frames import (
+    Series,
+    column_of,
+    constant,
+    is_among,
+    mapped,
+    to_arrow,
+    to_pandas,
+    values_of,
+)
+from ledger_pipelines.months import first_open_after
+from ledger_pipelines.tables.freshservice import TIME_ENTRIES
+
+#: An entry with all columns of its table.
+ENTRIES = TIME_ENTRIES.schema
+#: One as it is shown: nothing is known of months yet.
+SHOWN = TIME_ENTRIES.without("is_gone")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was asked and told: the months to write, which months are closed, and the tickets, by their numbers, of
+    which all entries are known now. `unreadable` are ids of entries that could not be read.
+    """
+
+    months: Collection[date]
+    closed: frozenset[date]
+    tickets: Collection[str]
+    unreadable: Collection[int] = ()
+
+
+def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, told: Told) -> pa.Table:
+    """The entries (ENTRIES) of the months to write.
+
+    `shown` is what Freshservice shows (SHOWN), `stored` are the rows that these months have, `known` has each entry of
+    closed months once, as the last of them has it (both ENTRIES).
+    """
+    entries, rows, books = to_pandas(shown), to_pandas(stored), to_pandas(known)
+    own = worked_months(entries)
+    entries = entries.assign(month=_standing(own, told.closed), is_gone=constant(False, pa.bool_(), entries))
+    is_gone = _is_told(books, told) & ~books["is_gone"].fillna(False) & ~is_among(books, entries, ["id"])
+    gone = books[is_gone]
+    gone = gone.assign(month=_standing(gone["month"], told.closed), is_gone=constant(True, pa.bool_(), gone))
+    staying = rows[~_is_told(rows, told) & ~is_among(rows, entries, ["id"])]
+    placed = pd.concat([entries[ENTRIES.names], gone[ENTRIES.names], staying[ENTRIES.names]])
+    placed = placed[placed["month"].isin(told.months)].sort_values(["month", "id"])
+    return to_arrow(placed, ENTRIES)
+
+
+def worked_months(entries: pd.DataFrame) -> Series:
+    """The UTC months in which the work was done."""
+    days: Any = values_of(entries["executed_at"]).cast(pa.date32())
+    return column_of(pc.floor_temporal(days, unit="month"), entries.index)
+
+
+def _standing(months: Series, closed: frozenset[date]) -> Series:
+    return mapped(
+        months, lambda month: first_open_after(month, closed) if month in closed else month, pa.date32()
+    )
+
+
+def _is_told(entries: pd.DataFrame, told: Told) -> Series:
+    """Whether Freshservice would have shown an entry, were it still there and readable."""
+    is_told = entries["ticket_number"].isin(list(told.tickets))
+    return is_told & ~entries["id"].isin(list(told.unreadable))

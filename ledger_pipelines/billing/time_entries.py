@@ -1,0 +1,167 @@
+"""Time entries of Freshservice as tickets to bill (rules/billing.md, Ticket hours).
+
+Each billable entry is a ticket of its own to the rest of the rule: number `TICKET/ENTRY`, all its hours in the month of
+its `executed_at`. So it is billed once, in its month or, where that is closed, in the first open one; and an entry that
+is lowered or deleted after that is owed a credit.
+
+Left open by the rule and decided here: closed months may have billed the same ticket by Codex's hours, before
+Freshservice was read. Codex adds up all entries of a ticket, billable or not; so what closed months billed by its number
+covers its entries, those first that were written down first, and only what is beyond that is billed. Where its entries
+have fewer hours in all than were billed, the difference is owed as a credit. An entry whose timer runs is not final:
+nothing of it is billed yet, nor is what closed months billed of it taken for gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.billed_hours import TICKET
+from ledger_pipelines.billing.claims import with_owner
+from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
+from ledger_pipelines.billing.inputs import TICKETS
+from ledger_pipelines.frames import (
+    Series,
+    column_of,
+    constant,
+    is_among,
+    joined,
+    to_arrow,
+    to_pandas,
+    values_of,
+)
+
+#: Between a ticket's number and an entry's id.
+_SEPARATOR = "/"
+_UNITS_OF_A_SECOND = 25
+#: What only the placing of tickets finds out.
+_FOUND_LATER = {"month", "hours_before", "is_gone", "moved_from"}
+SOURCE_TICKETS = pa.schema([one for one in TICKETS if one.name not in _FOUND_LATER])
+_UNCLAIMED: list[pa.Field[Any]] = [
+    pa.field("month", pa.date32()),
+    pa.field("department_id", pa.int64()),
+    pa.field("department", pa.string()),
+    pa.field("account_number", pa.string()),
+    pa.field("ticket_number", pa.string()),
+    pa.field("hours", TICKETS.field("total_hours_spent").type),
+]
+#: Hours to bill of departments that no company claims, by the month that they stand in and the ticket.
+UNCLAIMED = pa.schema(_UNCLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryTickets:
+    """Entries as tickets (SOURCE_TICKETS); account and number of those that closed months know and that are now no
+    hours (`gone`); and hours that nobody is billed for (UNCLAIMED).
+    """
+
+    tickets: pa.Table
+    gone: frozenset[tuple[str, str]]
+    unclaimed: pa.Table
+
+
+def entry_tickets(entries: pa.Table, companies: pa.Table, known: pa.Table) -> EntryTickets:
+    """The tickets that entries are.
+
+    `entries` are all of the open months (TIME_ENTRIES), `companies` have account_number and name, `known` is what
+    closed months know of tickets (KNOWN), by Codex's numbers or by those of entries.
+    """
+    books = to_pandas(known)
+    is_of_entry = books["ticket_number"].str.contains(_SEPARATOR, regex=False)
+    rows = with_owner(to_pandas(entries), to_pandas(companies), name="department")
+    number = joined(rows["ticket_number"], _SEPARATOR, _as_text(rows["id"]))
+    rows = rows.assign(ticket_number=number, number_of_codex=rows["ticket_number"])
+    counting = rows[~rows["is_gone"] & ~rows["is_running"]]
+    former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows)
+    covered = _covered(counting, former)
+    left = ((counting["seconds"] - covered) * _UNITS_OF_A_SECOND).where(counting["is_billable"], 0)
+    counting = counting.assign(units=left)
+    billed = counting[(counting["units"] > 0) & counting["owner"].notna()]
+    lowered = _lowered(former, counting.assign(covered=covered))
+    none = rows[rows["is_gone"] | is_among(rows, counting[counting["units"] == 0], ["id"])]
+    was_known = books[is_of_entry & is_among(books, none, ["ticket_number"])]
+    tickets = pd.concat([_as_tickets(billed), lowered])
+    return EntryTickets(
+        to_arrow(tickets.sort_values(TICKET), SOURCE_TICKETS),
+        frozenset(zip(was_known["account_number"], was_known["ticket_number"], strict=True)),
+        _unclaimed(counting[(counting["units"] > 0) & counting["owner"].isna()], books),
+    )
+
+
+def is_entry(tickets: pa.Table) -> Any:
+    """Which of the tickets are time entries, as a mask."""
+    return pc.match_substring_regex(tickets["ticket_number"], rf"^\d+{_SEPARATOR}\d+$")
+
+
+def _with_owners(former: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """What closed months billed by Codex's numbers, one row a ticket, with `owner`: who has the ticket now.
+
+    Under two companies a number is two tickets: then it is the one of the company that has it now.
+    """
+    former = former.assign(
+        units=hours_in_units(former["billed_hours"]), number_of_codex=former["ticket_number"]
+    )
+    now = rows[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
+    former = former.merge(now, on="number_of_codex")
+    is_own = (former["account_number"] == former["owner"]).fillna(False)
+    has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])
+    is_only = ~former["number_of_codex"].duplicated(keep=False)
+    return former[is_own | (~has_own & is_only)]
+
+
+def _covered(counting: pd.DataFrame, former: pd.DataFrame) -> Series:
+    """Of each entry the seconds that closed months billed by its ticket's number."""
+    rows = counting.assign(
+        place=range(len(counting)), written=counting["created_at"].fillna(counting["executed_at"])
+    )
+    rows = rows.merge(former[["number_of_codex", "units"]], on="number_of_codex", how="left")
+    rows = rows.sort_values(["number_of_codex", "written", "id"])
+    before = rows.groupby("number_of_codex")["seconds"].cumsum() - rows["seconds"]
+    left = (rows["units"].fillna(0) // _UNITS_OF_A_SECOND - before).clip(lower=0)
+    covered = left.where(left < rows["seconds"], rows["seconds"])
+    return covered.set_axis(rows["place"]).sort_index().set_axis(counting.index)
+
+
+def _lowered(former: pd.DataFrame, counting: pd.DataFrame) -> pd.DataFrame:
+    """Tickets by Codex's numbers of which closed months billed more than all their entries have, with these hours."""
+    sums = counting.groupby("number_of_codex")["covered"].sum().rename("now").reset_index()
+    both = former.merge(sums, on="number_of_codex", how="left")
+    now = both["now"].fillna(0) * _UNITS_OF_A_SECOND
+    both = both.assign(total_hours_spent=units_in_hours(now))[now < both["units"]]
+    return both[SOURCE_TICKETS.names]
+
+
+def _as_tickets(billed: pd.DataFrame) -> pd.DataFrame:
+    nothing = constant(None, pa.string(), billed)
+    return billed.assign(
+        account_number=billed["owner"],
+        ticket_id=billed["id"],
+        requester_email=nothing,
+        requester_name=nothing,
+        last_updated_at=billed["executed_at"],
+        closed_at=constant(None, pa.timestamp("us", "UTC"), billed),
+        total_hours_spent=units_in_hours(billed["units"]),
+    )[SOURCE_TICKETS.names]
+
+
+def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
+    """Hours without an owner, but for those that closed months billed before their department was renamed."""
+    billed = (
+        books.assign(billed=hours_in_units(books["billed_hours"])).groupby("ticket_number")["billed"].sum()
+    )
+    rows = rows.merge(billed.reset_index(), on="ticket_number", how="left")
+    rows = rows.assign(units=(rows["units"] - rows["billed"].fillna(0)).clip(lower=0))
+    rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["number_of_codex"])
+    if rows.empty:
+        return UNCLAIMED.empty_table()
+    by = ["month", "department_id", "department", "account_number", "ticket_number"]
+    sums = rows.groupby(by, dropna=False)["units"].sum().reset_index().sort_values(["month", "ticket_number"])
+    return to_arrow(sums.assign(hours=units_in_hours(sums["units"])), UNCLAIMED)
+
+
+def _as_text(values: Series) -> Series:
+    return column_of(values_of(values).cast(pa.string()), values.index)

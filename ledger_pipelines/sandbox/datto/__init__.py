@@ -1,0 +1,1 @@
+"""Datto RMM's stand-in (wire/datto.md)."""

@@ -1,0 +1,1 @@
+"""Freshservice's stand-in (wire/freshservice.md)."""

@@ -1,0 +1,1 @@
+"""Datto RMM (wire/datto.md)."""

@@ -1,0 +1,1 @@
+"""Freshservice (wire/freshservice.md)."""

@@ -1,0 +1,59 @@
+"""The devices' backed-up bytes from Datto RMM, in place of Codex's (rules/billing.md, Backup)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from ledger_pipelines.billing.backup_usage import NO_COMPANY, NO_DEVICE, with_usage
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.snapshots import require_read
+from ledger_pipelines.workflows.step import Step
+
+#: What bytes that nobody is billed for are filed under, as Datto's.
+UNBILLED = "devices"
+
+
+def with_backup(
+    step: Step, assets: pa.Table, companies: pa.Table, months: Sequence[date], unread: Collection[str]
+) -> pa.Table:
+    """The devices of these months with Datto RMM's bytes; names bytes that nobody is billed for.
+
+    `unread` are companies whose devices Codex could not show. Raises LedgerError where a month's usage was never read.
+    """
+    require_read(step.connection, "backup_usage", "Datto RMM", months)
+    usage = read_months(step.connection, "backup_usage", months)
+    found = with_usage(assets, usage, companies, unread=unread)
+    problems = [_unbilled(row) for row in found.unbilled.to_pylist()]
+    step.record("datto", UNBILLED, problems, months=months)
+    return found.assets
+
+
+def _unbilled(row: dict[str, Any]) -> Problem:
+    month = format_month(row["month"])
+    name = f"Device {row['hostname'] or row['device']}"
+    stored = f"{row['bytes']:,} bytes"
+    if row["reason"] == NO_COMPANY:
+        told = f" and the account_number {row['account_number']!r}" if row["account_number"] else ""
+        message = (
+            f"{name} of the site {row['site'] or 'without a name'!r}{told} has {stored} backed up in {month}, and no "
+            "company of Codex is it, so that nobody is billed for them: give the site its company's name, or the "
+            "variable account_number, in Datto RMM, or ignore this if they are nobody's."
+        )
+    elif row["reason"] == NO_DEVICE:
+        message = (
+            f"{name} of company {row['account_number']} has {stored} backed up in {month}, and Codex has no device "
+            "of that name there, so that nobody is billed for them: sync Codex with Datto RMM, or ignore this."
+        )
+    else:
+        message = (
+            f"{name} of company {row['account_number']} has {stored} backed up by Codex, and Datto RMM does not show it, "
+            f"so that it is billed none in {month}: look for it in Datto RMM, or ignore this if it is gone."
+        )
+    external_id = f"{row['account_number'] or '-'}/{row['device']}"
+    return Problem("datto", UNBILLED, "device", external_id, message, {**row, "month": month}, month)

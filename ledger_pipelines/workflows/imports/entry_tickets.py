@@ -1,0 +1,123 @@
+"""The months' tickets from Freshservice's time entries, in place of Codex's (rules/billing.md, Ticket hours)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.inputs import TICKETS
+from ledger_pipelines.billing.ticket_months import KNOWN, Asked, place_tickets
+from ledger_pipelines.billing.time_entries import entry_tickets
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.months import add_months, format_month, month_of, month_range
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.months import ensure_months
+from ledger_pipelines.store.queries.tickets import read_known_tickets
+from ledger_pipelines.store.queries.time_entries import read_present_companies
+from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
+from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
+from ledger_pipelines.workflows.step import Changes, Step
+
+#: What the hours that nobody is billed for are filed under, as Freshservice's.
+UNCLAIMED = "departments"
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EntryTicketsPlaced:
+    """The tickets of the months to write, what became of each month, and what closed months do not know (NEWS)."""
+
+    tickets: pa.Table
+    changes: Changes
+    news: pa.Table
+
+
+def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> EntryTicketsPlaced:
+    """Writes the months' tickets from the time entries that were read, and names hours that nobody is billed for.
+
+    Entries of all open months up to the present are looked at: those of one ticket say together what Codex's hours of
+    it were. Raises LedgerError where a month's entries were never read.
+    """
+    if not due.months:
+        return EntryTicketsPlaced(TICKETS.empty_table(), {}, NEWS.empty_table())
+    require_read(
+        step.connection, "time_entries", "Freshservice", [one for one in due.months if one in step.months]
+    )
+    last = max(month_of(taken_at.date()), *due.months)
+    months = step.open(month_range(due.months[0], add_months(last, 1)))
+    entries = read_months(step.connection, "time_entries", months)
+    known = read_known_tickets(step.connection, sorted(step.closed), KNOWN)
+    found = entry_tickets(entries, read_present_companies(step.connection), known)
+    numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
+    asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
+    placed = place_tickets(found.tickets, known, TICKETS.empty_table(), asked)
+    problems = _unclaimed(
+        found.unclaimed.filter(pc.is_in(found.unclaimed["month"], pa.array(due.months, pa.date32())))
+    )
+    ensure_months(step.connection, ["tickets"], due.months)
+    is_complete = not problems and _is_read_completely(step, due.months)
+    with step.connection.transaction():
+        changes = step.write({"tickets": placed.tickets}, due.months)["tickets"]
+        record_snapshot(step.connection, "tickets", due.months, taken_at=taken_at, is_complete=is_complete)
+        record_gaps(step.connection, "tickets", due.months, ())
+    step.record("freshservice", UNCLAIMED, problems, months=due.months)
+    return EntryTicketsPlaced(placed.tickets, changes, news_of(placed.news, known))
+
+
+def _tickets_of(frame: pa.Table) -> set[tuple[str, str]]:
+    accounts: list[Any] = frame["account_number"].to_pylist()
+    numbers: list[Any] = frame["ticket_number"].to_pylist()
+    return set(zip(accounts, numbers, strict=True))
+
+
+def _is_read_completely(step: Step, months: Iterable[date]) -> bool:
+    """Whether all entries of these months could be read when they were."""
+    snapshots = read_snapshots(step.connection, list(months))
+    return all(one.is_complete for one in snapshots if one.table_name == "time_entries")
+
+
+def _unclaimed(rows: pa.Table) -> list[Problem]:
+    """An error for each department and month whose hours nobody is billed for."""
+    by_department: dict[tuple[date, int | None], list[dict[str, Any]]] = {}
+    for row in rows.to_pylist():
+        by_department.setdefault((row["month"], row["department_id"]), []).append(row)
+    return [_unclaimed_department(month, found) for (month, _), found in by_department.items()]
+
+
+def _unclaimed_department(month: date, rows: list[dict[str, Any]]) -> Problem:
+    first = rows[0]
+    hours = sum(row["hours"] for row in rows)
+    tickets = sorted({row["ticket_number"] for row in rows})
+    more = f" and {len(tickets) - _NAMED:,} more" if len(tickets) > _NAMED else ""
+    of_tickets = f"on ticket{'s' if len(tickets) > 1 else ''} {', '.join(tickets[:_NAMED])}{more}"
+    department = first["department_id"]
+    if department is None:
+        who = "Tickets without a department have"
+        advice = "give them one in Freshservice"
+    elif first["account_number"] is not None:
+        who = f"Department {first['department'] or department!r} with the account_number {first['account_number']!r} has"
+        advice = "correct that number in Freshservice"
+    else:
+        who = f"Department {first['department'] or department!r} has"
+        advice = "give it its company's name, or the custom field account_number, in Freshservice"
+    name = format_month(month)
+    return Problem(
+        "freshservice",
+        UNCLAIMED,
+        "department",
+        f"{'none' if department is None else department} of {name}",
+        f"{who} {hours:,.2f} billable hours in {name} {of_tickets}, and no company of Codex is it, so that nobody is "
+        f"billed for them: {advice}, or ignore this if they are nobody's.",
+        {
+            "department_id": department,
+            "department": first["department"],
+            "hours": str(hours),
+            "tickets": tickets[:100],
+        },
+        name,
+    )

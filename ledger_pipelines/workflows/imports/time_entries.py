@@ -1,0 +1,159 @@
+"""Time entries of Freshservice, month by month (wire/freshservice.md; rules/billing.md, Ticket hours)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import to_arrow, to_pandas
+from ledger_pipelines.months import (
+    add_months,
+    first_open_after,
+    format_month,
+    month_of,
+    month_range,
+    years_so_far,
+)
+from ledger_pipelines.shrinkage import is_doubtful, shrunken_list
+from ledger_pipelines.sources.freshservice.client import INTEGRATION, FreshserviceClient, TimeEntriesRead
+from ledger_pipelines.sources.freshservice.models import OPERATION
+from ledger_pipelines.sources.records.wire_types import utc_instant
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.integration_errors import take_confirmation
+from ledger_pipelines.store.months import ensure_months
+from ledger_pipelines.store.queries.time_entries import read_known_entries
+from ledger_pipelines.store.snapshots import read_times, record_snapshot
+from ledger_pipelines.workflows.imports.codex_unread import for_months
+from ledger_pipelines.workflows.imports.outcome import ImportedTable
+from ledger_pipelines.workflows.step import Step
+
+#: A time entry does not move its ticket's `updated_at`: tickets are looked for from so long before the month on.
+LOOK_BACK = timedelta(days=45)
+TABLE = "time_entries"
+
+
+def import_time_entries(
+    step: Step, freshservice: Callable[[], FreshserviceClient], *, taken_at: datetime
+) -> ImportedTable:
+    """Reads the tickets from 45 days before the months on, and writes their entries, each in its own month.
+
+    Months of the year so far that were never read are read, too, for prepaid hours; and entries of later months, up to
+    the present, come with their tickets. Freshservice is only called where an open month needs it.
+    """
+    until = max(month_of(taken_at.date()), *step.months)
+    months = step.open(month_range(years_so_far(step.months)[0], add_months(until, 1)))
+    needed = _needed(step)
+    if not needed:
+        return ImportedTable(ENTRIES.empty_table(), {})
+    since = datetime.combine(needed[0], time(), UTC) - LOOK_BACK
+    stored = read_months(step.connection, TABLE, months)
+    known = read_known_entries(step.connection, sorted(step.closed))
+    expected = _expected(stored, known, since)
+    with freshservice() as client:
+        read = client.time_entries(since, expected)
+    doubts = _doubts(step, read, expected)
+    told = Told(
+        months,
+        step.closed,
+        tickets=read.read if doubts else read.read | read.gone,
+        unreadable=[int(one) for one in read.unreadable if one.isdigit()],
+    )
+    placed = place_entries(_shown(read), stored, known, told)
+    ensure_months(step.connection, [TABLE], months)
+    problems = [*read.problems, *doubts, *_running(placed)]
+    is_complete = not any(problem.is_blocking for problem in problems)
+    with step.connection.transaction():
+        changes = step.write({TABLE: placed}, months)[TABLE]
+        whole = [month for month in months if month >= needed[0]]
+        record_snapshot(step.connection, TABLE, whole, taken_at=taken_at, is_complete=is_complete)
+    asked = sorted({*whole, *needed})
+    step.record(
+        INTEGRATION, OPERATION, _of_months(problems, asked, step.closed), months=asked, is_complete=not doubts
+    )
+    return ImportedTable(placed, changes, problems)
+
+
+def _needed(step: Step) -> list[date]:
+    """The open months that are asked for, and those of the year so far that were never read."""
+    read = read_times(step.connection, TABLE)
+    return [
+        month for month in step.open(years_so_far(step.months)) if month in step.months or month not in read
+    ]
+
+
+def _expected(stored: pa.Table, known: pa.Table, since: datetime) -> list[str]:
+    """Tickets that must be shown, for their last update is not before then and moves only forward."""
+    kept = pa.concat_tables([one.select(["ticket_number", "ticket_updated_at"]) for one in (stored, known)])
+    recent = kept.filter(
+        pc.greater_equal(kept["ticket_updated_at"], pa.scalar(since, kept["ticket_updated_at"].type))
+    )
+    numbers: list[Any] = recent["ticket_number"].unique().to_pylist()
+    return sorted(numbers)
+
+
+def _doubts(step: Step, read: TimeEntriesRead, expected: Sequence[str]) -> list[Problem]:
+    """Where far fewer tickets are shown than must be, none of them is taken for gone, unless a person confirms it."""
+    shown = len(expected) - len(read.gone)
+    if not is_doubtful(len(expected), shown):
+        return []
+    problem = shrunken_list(
+        INTEGRATION, OPERATION, "Freshservice", "tickets", before=len(expected), now=shown
+    )
+    return [] if take_confirmation(step.connection, problem) else [problem]
+
+
+def _shown(read: TimeEntriesRead) -> pa.Table:
+    """The entries with what their tickets and departments say."""
+    numbers = read.tickets["id"].cast(pa.string())
+    tickets = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
+    tickets = tickets.rename(columns={"updated_at": "ticket_updated_at"})
+    departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
+    rows = to_pandas(read.entries).merge(tickets, on="ticket_number")
+    return to_arrow(rows.merge(departments, on="department_id", how="left"), SHOWN)
+
+
+def _of_months(problems: Sequence[Problem], months: Sequence[date], closed: frozenset[date]) -> list[Problem]:
+    """The problems, each as one of the month that its entry stands in; of every month where that cannot be told."""
+    found: list[Problem] = []
+    for problem in problems:
+        month = _month_of(problem, closed)
+        if month is not None and problem.is_blocking:
+            found.append(replace(problem, month=format_month(month)))
+        else:
+            found += for_months([problem], months)
+    return found
+
+
+def _month_of(problem: Problem, closed: frozenset[date]) -> date | None:
+    record = problem.details.get("record")
+    try:
+        moment = utc_instant(record.get("executed_at") if isinstance(record, Mapping) else None)
+    except ValueError:
+        return None
+    month = month_of(moment.date())
+    return first_open_after(month, closed) if month in closed else month
+
+
+def _running(placed: pa.Table) -> list[Problem]:
+    """A note of each running timer: nobody is billed for it before it is stopped."""
+    rows = placed.filter(pc.and_(placed["is_running"], pc.invert(placed["is_gone"]))).to_pylist()
+    return [
+        Problem(
+            INTEGRATION,
+            OPERATION,
+            "time entry",
+            str(row["id"]),
+            f"The timer of time entry {row['id']} of ticket {row['ticket_number']} runs, so that its time is not billed "
+            "yet: it will be once the timer is stopped, in its month or in the first open one.",
+            {"ticket_number": row["ticket_number"], "department": row["department"]},
+            is_blocking=False,
+        )
+        for row in rows
+    ]

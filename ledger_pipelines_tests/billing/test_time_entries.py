@@ -1,0 +1,188 @@
+"""Time entries as tickets: each billable one is billed once, whatever is closed when and however late it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
+from ledger_pipelines.billing.inputs import TICKETS
+from ledger_pipelines.billing.ticket_months import Asked, place_tickets
+from ledger_pipelines.billing.time_entries import entry_tickets
+from ledger_pipelines.tables.codex import COMPANIES
+from ledger_pipelines_tests.billing.ticket_world import Row, TicketWorld, billed_hours, ticket
+
+MONTHS = [date(2025, month, 1) for month in range(1, 5)]
+_NAMES = COMPANIES.part(("account_number", "name"))
+
+
+def entry(number: int, ticket_number: str, month: date, minutes: int, **more: Any) -> Row:
+    """An entry of A1's department, worked and written down on the 20th of a month."""
+    moment = datetime(month.year, month.month, 20, tzinfo=UTC)
+    row = dict.fromkeys(SHOWN.names) | {
+        "id": number,
+        "ticket_number": ticket_number,
+        "ticket_updated_at": moment,
+        "department_id": 1,
+        "department": "a one",
+        "executed_at": moment,
+        "created_at": moment,
+        "seconds": minutes * 60,
+        "is_billable": True,
+        "is_running": False,
+    }
+    return row | more
+
+
+@dataclass
+class EntryWorld(TicketWorld):
+    """Such a world whose tickets are time entries from some month on, and Codex's until then."""
+
+    entries: dict[date, list[Row]] = field(default_factory=dict)
+
+    def read_entries(self, shown: Sequence[Row], *months: date) -> list[Row]:
+        """Takes what Freshservice shows for these months; answers with hours that no company claims."""
+        closed = frozenset(self.closed)
+        known = {row["id"]: row for month in sorted(closed) for row in self.entries.get(month, [])}
+        stored = [row for month in months for row in self.entries.get(month, [])]
+        numbers = {row["ticket_number"] for row in (*shown, *known.values(), *stored)}
+        placed = place_entries(
+            pa.Table.from_pylist(list(shown), schema=SHOWN),
+            pa.Table.from_pylist(stored, schema=ENTRIES),
+            pa.Table.from_pylist(list(known.values()), schema=ENTRIES),
+            Told(months, closed, numbers),
+        )
+        for month in months:
+            self.entries[month] = [row for row in placed.to_pylist() if row["month"] == month]
+        companies = pa.Table.from_pylist([{"account_number": "A1", "name": "A One"}], schema=_NAMES)
+        books = self._known()
+        found = entry_tickets(placed, companies, books)
+        here = {(row["account_number"], row["ticket_number"]) for row in found.tickets.to_pylist()}
+        there = {(row["account_number"], row["ticket_number"]) for row in books.to_pylist()}
+        asked = Asked(months, None, closed, unread=sorted(there - here - found.gone))
+        tickets = place_tickets(found.tickets, books, TICKETS.empty_table(), asked).tickets.to_pylist()
+        for month in months:
+            self.tickets[month] = [row for row in tickets if row["month"] == month]
+        return found.unclaimed.to_pylist()
+
+    def close_with_entries(self, month: date, shown: Sequence[Row]) -> Any:
+        self.read_entries(shown, *(one for one in MONTHS if one >= month))
+        result = self.bill(month)
+        self.hours[month] = result.ticket_hours.to_pylist()
+        self.statements[month] = result.statements.to_pylist()
+        self.closed.add(month)
+        return result
+
+
+_entries = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2", "3"]),
+        st.sampled_from(range(len(MONTHS))),  # worked in
+        st.integers(0, 2),  # months until it is written down
+        st.integers(1, 600),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+def _shown_in(drawn: Sequence[Any], at: int) -> list[Row]:
+    """What is there when a month is closed: worked so far, and written down."""
+    return [
+        entry(
+            number,
+            ticket_number,
+            MONTHS[worked],
+            minutes,
+            is_billable=billable,
+            created_at=datetime(2025, min(12, worked + late + 1), 20, number, tzinfo=UTC),
+        )
+        for number, (ticket_number, worked, late, minutes, billable) in enumerate(drawn)
+        if worked + late <= at
+    ]
+
+
+def _hours(rows: Sequence[Row]) -> Decimal:
+    return Decimal(sum(row["seconds"] for row in rows)) / 3_600
+
+
+@settings(max_examples=5)
+@given(_entries, st.randoms(use_true_random=False))
+def test_each_billable_entry_is_billed_once_however_late_it_comes(drawn: Sequence[Any], order: Any) -> None:
+    world = EntryWorld()
+    results = []
+    for at, month in enumerate(MONTHS):
+        shown = _shown_in(drawn, at)
+        order.shuffle(shown)
+        results.append(world.close_with_entries(month, shown))
+        billable = [row for row in _shown_in(drawn, at) if row["is_billable"]]
+        assert abs(billed_hours(results) - _hours(billable)) < Decimal("0.0001")
+    booked = [row for rows in world.hours.values() for row in rows]
+    by_entry = {row["ticket_number"]: row["hours"] for row in booked if row["hours"]}
+    last = [row for row in _shown_in(drawn, len(MONTHS) - 1) if row["is_billable"]]
+    # Each in whole, on one statement, and no other.
+    assert len(by_entry) == len([row for row in booked if row["hours"]]) == len(last)
+    assert {f"{row['ticket_number']}/{row['id']}" for row in last} == by_entry.keys()
+
+
+@settings(max_examples=5)
+@given(_entries, st.integers(0, len(MONTHS) - 1))
+def test_switched_on_in_any_month_nothing_is_billed_twice_or_lost(
+    drawn: Sequence[Any], switched: int
+) -> None:
+    """Codex adds up all entries of a ticket, billable or not; what it billed is not billed again."""
+    world = EntryWorld()
+    results = []
+    for at, month in enumerate(MONTHS):
+        shown = _shown_in(drawn, at)
+        if at < switched:
+            sums = {row["ticket_number"]: Decimal(0) for row in shown}
+            last = {row["ticket_number"]: month for row in shown}
+            for row in shown:
+                sums[row["ticket_number"]] += Decimal(row["seconds"]) / 3_600
+            rows = [ticket(number, last[number], f"{hours:.18f}") for number, hours in sums.items()]
+            results.append(world.close(month, rows))
+        else:
+            results.append(world.close_with_entries(month, shown))
+    by_codex = _shown_in(drawn, switched - 1) if switched else []
+    ids = {row["id"] for row in by_codex}
+    since = [row for row in _shown_in(drawn, len(MONTHS) - 1) if row["is_billable"] and row["id"] not in ids]
+    assert abs(billed_hours(results) - _hours(by_codex) - _hours(since)) < Decimal("0.0001")
+
+
+def test_totals_do_not_depend_on_which_months_are_read_first() -> None:
+    shown = [entry(1, "1", MONTHS[0], 90), entry(2, "1", MONTHS[1], 30), entry(3, "2", MONTHS[2], 45)]
+    world, other = EntryWorld(), EntryWorld()
+    world.read_entries(shown, *MONTHS)
+    for months in (MONTHS[3:], MONTHS[1:3], MONTHS[:1], MONTHS):
+        other.read_entries(shown[::-1], *months)
+    assert world.tickets == other.tickets
+    assert [billed_hours([world.bill(month)]) for month in MONTHS] == [
+        Decimal("1.5"),
+        Decimal("0.5"),
+        Decimal("0.75"),
+        0,
+    ]
+
+
+def test_hours_that_no_company_claims_are_told_once_by_ticket_and_month() -> None:
+    world = EntryWorld()
+    rows = [
+        entry(1, "1", MONTHS[0], 60, department="Nobody"),
+        entry(2, "1", MONTHS[0], 30, department="Nobody"),
+        entry(3, "2", MONTHS[0], 30, department=None, department_id=None),
+        entry(4, "3", MONTHS[0], 30, account_number="A1", department="Nobody"),
+        entry(5, "4", MONTHS[0], 30, account_number="A9"),
+        entry(6, "5", MONTHS[0], 30, department="Nobody", is_billable=False),
+    ]
+    unclaimed = world.read_entries(rows, MONTHS[0])
+    told = [(row["ticket_number"], row["hours"]) for row in unclaimed]
+    assert told == [("1", Decimal("1.5")), ("2", Decimal("0.5")), ("4", Decimal("0.5"))]
+    assert [row["ticket_number"] for row in world.tickets[MONTHS[0]]] == ["3/4"]

@@ -1,0 +1,138 @@
+"""Datto RMM's backed-up bytes to the statement, in place of Codex's: the steps themselves, over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.datto.access import DATTO_API_KEY, DATTO_API_SECRET
+from ledger_pipelines.sandbox.datto.records import Fleet
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
+from ledger_pipelines.store.database import Database
+from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer
+from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
+
+MARCH = date(2025, 3, 1)
+ACCOUNT = "620547"
+TERABYTE = 2**40
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    config = SandboxConfig(until=date(2025, 4, 30), companies=1, students=1, invoices=1, rate_limit=None)
+    with running_sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture
+def fleet(sandbox: Sandbox) -> Fleet:
+    sandbox.fleet.clear()
+    return sandbox.fleet
+
+
+@pytest.fixture
+def ledger(
+    database: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[CodexLedger]:
+    """A ledger on a Codex with one company, and on Datto RMM."""
+    with CodexServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        monkeypatch.chdir(tmp_path)
+        for name in ("CORE_URL", "HOLDED_API_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("LEDGER_DATABASE_URL", database.url)
+        monkeypatch.setenv("CODEX_URL", server.url)
+        monkeypatch.setenv("CODEX_API_KEY", "k")
+        monkeypatch.setenv("DATTO_URL", sandbox.datto_url)
+        monkeypatch.setenv("DATTO_API_KEY", DATTO_API_KEY)
+        monkeypatch.setenv("DATTO_API_SECRET", DATTO_API_SECRET)
+        server.tickets[ACCOUNT] = []
+        yield CodexLedger(server, database, ("backup_usage", *CODEX_TABLES))
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+def device(number: int, hostname: str | None, kind: str, terabytes: str | None = None) -> dict[str, Any]:
+    """A device as Codex sends it."""
+    stored = 0 if terabytes is None else int(float(terabytes) * TERABYTE)
+    return {
+        "id": number,
+        "hostname": hostname,
+        "hardware_type": kind,
+        "backup_usage_tb": terabytes,
+        "backup_data_bytes": stored,
+    }
+
+
+def backups(ledger: CodexLedger) -> list[Any]:
+    return ledger.fetch(
+        "SELECT source_id, quantity, amount FROM billing_statement_lines "
+        "WHERE kind = 'backup' AND month = %s ORDER BY 1",
+        MARCH,
+    )
+
+
+def test_bytes_are_datto_s_exactly_whatever_codex_says(ledger: CodexLedger, fleet: Fleet) -> None:
+    # The rule's worked example: workstation 0.2 TB and server 1.9 TB, a pool of 2 TB, 0.1 TB over.
+    ledger.server.assets[ACCOUNT] = [
+        device(1, "WS01", "Desktop"),
+        device(2, "SRV01", "Server", "9.00"),
+        device(3, "WS02", "Laptop"),
+    ]
+    by_name, by_number = fleet.add_site(f"COMPANY {ACCOUNT}"), fleet.add_site("Main Site", ACCOUNT)
+    fleet.add_device(by_name, "ws01 ", str(TERABYTE // 5))
+    fleet.add_device(by_number, "SRV01", f" {2 * TERABYTE - TERABYTE // 10} ")
+    fleet.add_device(by_name, "WS02", "")
+    fleet.add_device(by_name, "OLD", str(TERABYTE), deleted=True)
+    assert ledger.run(MARCH) == {}
+    assert backups(ledger) == [
+        ("base_server", Decimal(1), Decimal("20.00")),
+        ("base_workstation", Decimal(1), Decimal("5.00")),
+        ("overage", Decimal("0.1"), Decimal("1.00")),
+    ]
+    assert ledger.errors() == []
+    kept = ledger.fetch("SELECT backup_data_bytes, backup_usage_tb FROM assets WHERE hostname = 'WS01'")
+    assert kept == [(TERABYTE // 5, None)]
+
+
+def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named(
+    ledger: CodexLedger, fleet: Fleet
+) -> None:
+    ledger.server.assets[ACCOUNT] = [
+        device(1, "SRV01", "Server", "1.00"),
+        device(2, "SRV02", "Server", "1.00"),
+    ]
+    ours, theirs = fleet.add_site(f"Company {ACCOUNT}"), fleet.add_site("Somebody else")
+    broken = fleet.add_device(ours, "SRV01", "1.5 TB")
+    fleet.add_device(ours, "NEW", "1000")
+    fleet.add_device(theirs, "THEIRS", "2000")
+    found = ledger.run(MARCH)
+    assert "read_completely" in found
+    said = [message for _, message in ledger.errors()]
+    assert [one.partition(", ")[0] for one in said] == [
+        "Device SRV01 of site Company 620547 has the backup '1.5 TB'",
+        "Device NEW of company 620547 has 1,000 bytes backed up in 2025-03",
+        "Device SRV01 of company 620547 has 1,099,511,627,776 bytes backed up by Codex",
+        "Device SRV02 of company 620547 has 1,099,511,627,776 bytes backed up by Codex",
+        "Device THEIRS of the site 'Somebody else' has 2,000 bytes backed up in 2025-03",
+    ]
+    assert "is no number of bytes" in said[0]
+    assert backups(ledger) == []
+
+    # Mended; of what becomes unreadable again the month keeps what it had.
+    broken["udf"]["udf6"] = "3000"
+    fleet.devices[1]["hostname"] = "SRV02"
+    fleet.variables[theirs["uid"]] = [{"id": 1, "name": "account_number", "value": ACCOUNT, "masked": False}]
+    ledger.server.assets[ACCOUNT].append(device(3, "THEIRS", "Server"))
+    assert ledger.run(MARCH, refresh_snapshots=True) == {}
+    assert ledger.errors() == []
+    assert backups(ledger) == [("base_server", Decimal(3), Decimal("60.00"))]

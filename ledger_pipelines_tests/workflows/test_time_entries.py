@@ -1,0 +1,220 @@
+"""Freshservice's time entries to the statement, in place of Codex's ticket hours: the steps themselves, over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ledger_pipelines.sandbox.config import SandboxConfig
+from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE_API_KEY
+from ledger_pipelines.sandbox.freshservice.records import Desk
+from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
+from ledger_pipelines.store.database import Database
+from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
+from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
+
+JANUARY, FEBRUARY, MARCH, APRIL = (date(2025, month, 1) for month in range(1, 5))
+ACCOUNT = "620547"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    config = SandboxConfig(until=date(2025, 4, 30), companies=1, students=1, invoices=1, rate_limit=None)
+    with running_sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox) -> Desk:
+    """Freshservice with one department, by the name of Codex's one company."""
+    sandbox.desk.clear()
+    sandbox.desk.add_department(f"company {ACCOUNT} ")
+    return sandbox.desk
+
+
+@pytest.fixture
+def ledger(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodexLedger]:
+    """A ledger on a Codex with one company; Freshservice is not set yet."""
+    with CodexServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        monkeypatch.chdir(tmp_path)
+        for name in ("CORE_URL", "HOLDED_API_KEY", "FRESHSERVICE_URL", "FRESHSERVICE_API_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("LEDGER_DATABASE_URL", database.url)
+        monkeypatch.setenv("CODEX_URL", server.url)
+        monkeypatch.setenv("CODEX_API_KEY", "k")
+        server.tickets[ACCOUNT] = []
+        yield CodexLedger(server, database, ("time_entries", *CODEX_TABLES))
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def use_freshservice(ledger: CodexLedger, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ledger.tables
+    switch_on(sandbox, monkeypatch)
+
+
+def switch_on(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRESHSERVICE_URL", sandbox.freshservice_url)
+    monkeypatch.setenv("FRESHSERVICE_API_KEY", FRESHSERVICE_API_KEY)
+
+
+def charges(ledger: CodexLedger, month: date) -> list[tuple[str, Decimal, Decimal]]:
+    return [row[1:] for row in ledger.hours(month)]
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_an_entry_is_billed_once_in_its_month_or_where_that_is_closed_in_the_first_open_one(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    # Codex's own hours are of no account now.
+    ledger.tickets[ACCOUNT] = [shown("195836", "2025-02-10", 99.0)]
+    desk.add_ticket(195836, desk.departments[0]["id"], "2025-02-20T10:00:00Z")
+    desk.add_entry(195836, "2025-01-31T23:59:59Z", "01:30")
+    desk.add_entry(195836, "2025-02-01T00:00:00Z", "02:00")
+    desk.add_entry(195836, "2025-02-02T08:00:00Z", "05:00", billable=False)
+    timer = desk.add_entry(195836, "2025-02-03T08:00:00Z", "00:20", timer_running=True)
+    ledger.close(JANUARY)
+    ledger.run(FEBRUARY)
+    assert charges(ledger, JANUARY) == [("hours", Decimal("1.5"), Decimal("225.00"))]
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(2), Decimal("300.00"))]
+    ((note, blocks),) = ledger.fetch("SELECT error_message, is_blocking FROM integration_errors")
+    assert f"The timer of time entry {timer['id']} of ticket 195836 runs" in note
+    assert not blocks
+
+    # Late, by hand and in the past: the ticket's updated_at stays.
+    timer |= {"timer_running": False, "time_spent": "00:30"}
+    late = desk.add_entry(195836, "2025-01-15T09:00:00Z", "00:45")
+    ledger.close(FEBRUARY)
+    assert charges(ledger, FEBRUARY) == [
+        (f"195836/{late['id']}", Decimal("0.75"), Decimal("112.50")),
+        ("hours", Decimal("2.5"), Decimal("375.00")),
+    ]
+    assert ledger.errors() == []
+    march = ledger.close(MARCH)
+    assert (charges(ledger, MARCH), march) == ([], {})
+
+    # Lowered and deleted after they were billed: owed as a credit, by a person.
+    late["time_spent"] = "00:15"
+    desk.tickets[195836].entries.pop(1)
+    april = ledger.run(APRIL)
+    assert charges(ledger, APRIL) == []
+    assert "hours 0.5, 75.00 USD, has fewer hours now" in april["credits_owed"]
+    assert "hours 2, 300.00 USD, is gone from its source" in april["credits_owed"]
+
+
+def test_switched_on_in_the_middle_of_a_year_no_hour_is_billed_twice_or_lost(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.tickets[ACCOUNT] = [shown("195836", "2025-02-10", 3.0), shown("195840", "2025-03-02", 1.0)]
+    desk.add_ticket(195836, desk.departments[0]["id"], "2025-03-20T10:00:00Z")
+    for executed_at, spent, more in (
+        ("2025-01-20T09:00:00Z", "02:00", {}),
+        ("2025-02-10T09:00:00Z", "01:00", {"billable": False}),
+    ):
+        desk.add_entry(195836, executed_at, spent, created_at=executed_at, **more)
+    ledger.close(JANUARY, FEBRUARY)
+    ledger.run(MARCH)
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(3), Decimal("450.00"))]
+    assert charges(ledger, MARCH) == [("hours", Decimal(1), Decimal("150.00"))]
+
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(195840, desk.departments[0]["id"], "2025-03-02T09:00:00Z")
+    desk.add_entry(195840, "2025-03-02T09:00:00Z", "01:00")
+    late = desk.add_entry(195836, "2025-01-21T09:00:00Z", "00:30")
+    desk.add_entry(195836, "2025-03-20T09:00:00Z", "04:00")
+    ledger.close(MARCH)
+    assert charges(ledger, MARCH) == [
+        (f"195836/{late['id']}", Decimal("0.5"), Decimal("75.00")),
+        ("hours", Decimal(5), Decimal("750.00")),
+    ]
+    april = ledger.run(APRIL)
+    assert (charges(ledger, APRIL), april) == ([], {})
+
+    # What Codex's hours were made of is deleted: what they covered, the other entries cover now, and 3 h are owed.
+    del desk.tickets[195836].entries[:2]
+    owed = ledger.run(APRIL)["credits_owed"]
+    assert "hours 0.5, 75.00 USD, is gone" in owed
+    assert "hours 2.5, 375.00 USD, has fewer hours now" in owed
+    # With the last one, half an hour is left of seven and a half.
+    desk.tickets[195836].entries.pop()
+    owed = ledger.run(APRIL)["credits_owed"]
+    assert "ticket 195836, ticket month 2025-02-01, hours 2.5, 375.00 USD, has fewer hours now" in owed
+    assert "hours 4, 600.00 USD, is gone" in owed
+    assert "hours 0.5, 75.00 USD, is gone" in owed
+
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    with pytest.raises(dg.Failure, match="set FRESHSERVICE_URL and FRESHSERVICE_API_KEY"):
+        ledger.run(APRIL)
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_hours_of_a_department_that_no_company_is_and_entries_without_a_time_are_named(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    stranger = desk.add_department("Somebody else")
+    wrong = desk.add_department(f"Company {ACCOUNT}", "999999")
+    for number, department in ((1, stranger), (2, stranger), (3, wrong), (4, None)):
+        desk.add_ticket(number, department, "2025-01-20T10:00:00Z")
+        desk.add_entry(number, "2025-01-10T00:00:00Z", "01:15")
+    desk.add_ticket(5, desk.departments[0]["id"], "2025-01-20T10:00:00Z")
+    broken = desk.add_entry(5, "2025-01-10T00:00:00Z", "2h")
+    desk.add_entry(5, "2025-01-11T00:00:00Z", "00:01")
+    found = ledger.run(JANUARY)
+    assert charges(ledger, JANUARY) == [("hours", Decimal("0.016667"), Decimal("2.50"))]
+    assert "read_completely" in found
+    said = [message for _, message in ledger.errors()]
+    assert [one.partition(", and no company")[0] for one in said[:3]] == [
+        "Department 'Company 620547' with the account_number '999999' has 1.25 billable hours in 2025-01 on ticket 3",
+        "Department 'Somebody else' has 2.50 billable hours in 2025-01 on tickets 1, 2",
+        "Tickets without a department have 1.25 billable hours in 2025-01 on ticket 4",
+    ]
+    assert said[3] == (
+        f"Time entry {broken['id']} of ticket 5 has the time_spent '2h', which is no time as HH:MM, so that its hours "
+        "are not billed."
+    )
+
+    # Mended, all are billed and nothing is open.
+    desk.departments[1]["name"] = f"COMPANY {ACCOUNT}"
+    desk.departments[2]["custom_fields"] = {"account_number": int(ACCOUNT)}
+    desk.tickets[4].record["department_id"] = wrong
+    broken["time_spent"] = "02:00"
+    assert ledger.run(JANUARY) == {}
+    assert ledger.errors() == []
+    assert charges(ledger, JANUARY) == [("hours", Decimal("7.016667"), Decimal("1052.50"))]
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_a_ticket_that_vanishes_takes_its_hours_and_one_that_is_out_of_the_window_keeps_them(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    home = desk.departments[0]["id"]
+    for number, updated_at in ((1, "2025-01-10T09:00:00Z"), (2, "2025-02-20T09:00:00Z")):
+        desk.add_ticket(number, home, updated_at)
+        desk.add_entry(number, updated_at, "01:00")
+    ledger.run(JANUARY, FEBRUARY)
+    # A window from April on shows neither; nothing is taken for gone.
+    ledger.run(APRIL)
+    assert charges(ledger, JANUARY) == charges(ledger, FEBRUARY) != []
+    del desk.tickets[2]
+    ledger.run(FEBRUARY)
+    assert charges(ledger, FEBRUARY) == []
+    assert charges(ledger, JANUARY) == [("hours", Decimal(1), Decimal("150.00"))]
+
+
+def test_half_a_configuration_is_refused(
+    ledger: CodexLedger, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRESHSERVICE_URL", sandbox.freshservice_url)
+    with pytest.raises(dg.Failure, match="FRESHSERVICE_API_KEY is not set"):
+        ledger.run(JANUARY)
