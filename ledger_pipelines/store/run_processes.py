@@ -8,7 +8,7 @@ again; the process takes it again within seconds, so that only one that nobody h
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -62,6 +62,11 @@ def process_of(connection: psycopg.Connection, run_id: str) -> ProcessIdentity |
         "SELECT place, pid, started FROM run_processes WHERE run_id = %s", [run_id]
     ).fetchone()
     return None if row is None else ProcessIdentity(*row)
+
+
+def forget_processes(connection: psycopg.Connection, run_ids: Sequence[str]) -> None:
+    """Forgets which processes executed these runs, which have ended."""
+    connection.execute("DELETE FROM run_processes WHERE run_id = ANY(%s)", [list(run_ids)])
 
 
 def is_executed(connection: psycopg.Connection, run_id: str) -> bool | None:
