@@ -82,11 +82,14 @@ def is_executed(connection: psycopg.Connection, run_id: str) -> bool | None:
 
 
 def _is_unheld(connection: psycopg.Connection, run_id: str, patience: int) -> bool:
-    """Whether nobody holds the run, and nobody did at any look of so many seconds; remembers since when."""
+    """Whether nobody holds the run, and nobody did at any look of so many seconds; remembers since when.
+
+    Where the clock was set back, it is since then at the latest.
+    """
     (row,) = connection.execute(
         """UPDATE run_processes SET unheld_since = CASE
                WHEN (SELECT pg_try_advisory_xact_lock(hashtextextended(%(lock)s, 0)))
-               THEN coalesce(unheld_since, now()) END
+               THEN least(unheld_since, now()) END
            WHERE run_id = %(run)s
            RETURNING coalesce(unheld_since <= now() - make_interval(secs => %(patience)s), false)""",
         {"lock": _lock(run_id), "run": run_id, "patience": patience},
