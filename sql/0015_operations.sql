@@ -3,6 +3,7 @@
 
 CREATE SEQUENCE month_snapshots_readings;
 ALTER TABLE month_snapshots ADD COLUMN reading bigint NOT NULL DEFAULT 0;
+ALTER SEQUENCE month_snapshots_readings OWNED BY month_snapshots.reading;
 COMMENT ON COLUMN month_snapshots.reading IS
     'Greater for what was read later; months that were read together have the same.';
 COMMENT ON COLUMN month_snapshots.snapshot_at IS 'When it was read, by the clock of then; `reading` says what was last.';

@@ -18,10 +18,11 @@ from psycopg import sql
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
-from ledger_pipelines.store.backup import LEFT_OUT
+from ledger_pipelines.store.backup import LEFT_OUT, load
 from ledger_pipelines.store.backup.archive import Archive
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines.store.migrations import MIGRATION_LOCK
 from ledger_pipelines.workflows.backup import back_up, restore
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
 from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
@@ -194,6 +195,38 @@ def test_a_used_ledger_is_replaced_only_when_asked_for(file: Path, books: Databa
     assert schema_of(copied) == schema_of(books)
 
 
+def test_an_owner_who_is_no_superuser_restores_into_a_database_of_theirs(
+    server: EmbeddedServer, file: Path, books: Database
+) -> None:
+    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE bookkeeper LOGIN NOSUPERUSER")
+        connection.execute("CREATE DATABASE of_theirs OWNER bookkeeper TEMPLATE template0 ENCODING 'UTF8'")
+    theirs = Database(server.database("of_theirs").url.replace("//postgres@", "//bookkeeper@"))
+    ledger = Ledger(file.parent / "theirs", theirs.url)
+    for options in ((), ("--replace",)):
+        done = ledger("restore", str(file), *options)
+        assert (done.code, done.err) == (0, "")
+        assert all_rows(theirs) == all_rows(books)
+    assert fetch(theirs, "SELECT current_user::text") == [("bookkeeper",)]
+    assert schema_of(theirs) == schema_of(books)
+
+
+def test_what_others_made_of_the_books_is_not_dropped(file: Path, copied: Database) -> None:
+    used = all_rows(copied)
+    execute(
+        copied,
+        "CREATE VIEW public.totals AS SELECT month, sum(total) AS total FROM ledger.billing_statements GROUP BY 1",
+    )
+    with pytest.raises(LedgerError, match=r"public\.totals is made of the ledger's tables"):
+        restore(copied, file, replace=True, with_cfo=True)
+    execute(copied, "DROP VIEW public.totals")
+    execute(copied, "CREATE TABLE ledger.notes_of_ada (note text)")
+    with pytest.raises(LedgerError, match="has notes_of_ada, which no migration makes, and would lose it"):
+        restore(copied, file, replace=True, with_cfo=True)
+    execute(copied, "DROP TABLE ledger.notes_of_ada")
+    assert all_rows(copied) == used
+
+
 def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
     file: Path, books: Database, copied: Database
 ) -> None:
@@ -248,6 +281,22 @@ def test_a_restore_waits_for_nobody_who_works_on_the_ledger(file: Path, copied: 
     ):
         with copied.connect(application_name=name), pytest.raises(LedgerError, match=told):
             restore(copied, file, replace=True, with_cfo=True)
+    assert all_rows(copied) == used
+
+
+def test_a_second_restore_and_an_open_reader_are_told_in_a_sentence(
+    file: Path, copied: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "_PATIENCE", "200ms")
+    used = all_rows(copied)
+    for statement in (
+        f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})",
+        "SELECT count(*) FROM ledger.tickets",
+    ):
+        with copied.connect() as other, other.transaction():
+            other.execute(statement.encode())
+            with pytest.raises(LedgerError, match="Somebody reads, migrates or restores the books"):
+                restore(copied, file, replace=True, with_cfo=True)
     assert all_rows(copied) == used
 
 

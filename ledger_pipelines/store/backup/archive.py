@@ -86,19 +86,25 @@ class Manifest(_Frozen):
 
 
 class RowDigest:
-    """A sum over rows that says whether they are the same ones, in whatever order they come."""
+    """Sums over rows that say whether they are the same ones, in whatever order they come.
+
+    What is in the file is held by its SHA-256; this holds that a database has it as it was given. So it is made of what
+    costs least for each of millions of rows.
+    """
 
     def __init__(self) -> None:
-        self.rows, self._sum = 0, 0
+        self.rows, self._crc, self._adler, self._bytes = 0, 0, 0, 0
 
-    def add(self, row: bytes) -> None:
-        """Counts a row, as COPY writes it."""
-        self.rows += 1
-        self._sum += int.from_bytes(hashlib.blake2b(row, digest_size=16).digest())
+    def add(self, rows: Sequence[bytes | bytearray | memoryview]) -> None:
+        """Counts rows, as COPY writes them."""
+        self.rows += len(rows)
+        self._crc += sum(map(zlib.crc32, rows))
+        self._adler += sum(map(zlib.adler32, rows))
+        self._bytes += sum(map(len, rows))
 
     def text(self) -> str:
         """What the rows so far come to."""
-        return f"{self._sum % 2**128:032x}"
+        return f"{self._bytes:x}-{self._crc:x}-{self._adler:x}"
 
 
 class RowSink(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from itertools import islice
 
 import psycopg
 from psycopg import sql
@@ -23,6 +24,8 @@ from ledger_pipelines.store.migrations import MIGRATION_LOCK, read_applied, read
 
 #: What is no book: who is signed in, with sealed tokens, and processes that live now or never again.
 LEFT_OUT = ("console_sessions", "run_processes")
+#: Rows that are looked at together.
+_AT_ONCE = 5_000
 #: Told of each table when it begins and when it is done, with the rows so far.
 OnTable = Callable[[str, int], None]
 
@@ -105,11 +108,11 @@ def copy_rows(
     )
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         # The server sends each row by itself.
-        for row in copy:
-            data = bytes(row)
-            digest.add(data)
+        rows = iter(copy)
+        while some := list(islice(rows, _AT_ONCE)):
+            digest.add(some)
             if sink is not None:
-                sink.write(data)
+                sink.write(b"".join(some))
     return digest
 
 

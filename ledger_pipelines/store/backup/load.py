@@ -47,6 +47,15 @@ _OBJECTS = (
         "AND relkind IN ('r', 'p') AND NOT relispartition",
     ),
     ("ROUTINE", "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = to_regnamespace(%s)"),
+    # Those of no table.
+    (
+        "SEQUENCE",
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'S'",
+    ),
+    (
+        "TYPE",
+        "SELECT oid::regtype::text FROM pg_type WHERE typnamespace = to_regnamespace(%s) AND typtype IN ('d', 'e')",
+    ),
 )
 #: What follows ENABLE for each state of a trigger that is on, and for one that was off.
 _STATES = {"O": "", "A": "ALWAYS", "R": "REPLICA"}
