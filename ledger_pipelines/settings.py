@@ -40,6 +40,8 @@ _EXPECTED = {
     "LEDGER_FISCAL_YEAR_START": "write the month in which fiscal years begin in two digits, from 01 to 12",
     "LEDGER_SYNC_START_DATE": "write a day as YYYY-MM-DD",
     "LEDGER_REVERSE_CHARGE_RATE": "write the rate in percent, such as 25",
+    "LEDGER_METRICS_TOKEN": "write 16 signs or more that nobody guesses",
+    "LEDGER_KEEP_RUNS_DAYS": "write a whole number of days, from 30 on",
     "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
     "LEDGER_TRUSTED_PROXIES": "write addresses or networks with commas between them, such as 127.0.0.1,10.0.0.0/8",
 }
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, validation_alias="LEDGER_DATABASE_URL")
     cfo_database_url: SecretStr | None = Field(None, validation_alias="CFO_DATABASE_URL")
     alert_webhook: SecretWebAddress | None = Field(None, validation_alias="LEDGER_ALERT_WEBHOOK")
+    metrics_token: SecretStr | None = Field(None, validation_alias="LEDGER_METRICS_TOKEN", min_length=16)
     home: Path = Field(Path(".ledger"), validation_alias="LEDGER_HOME")
     first_month: str | None = Field(None, validation_alias=_FIRST_MONTH)
     currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")
@@ -65,6 +68,7 @@ class Settings(BaseSettings):
         "01", validation_alias="LEDGER_FISCAL_YEAR_START", pattern=r"^(0[1-9]|1[0-2])$"
     )
     sync_start_date: date | None = Field(None, validation_alias="LEDGER_SYNC_START_DATE")
+    keep_runs_days: int | None = Field(None, validation_alias="LEDGER_KEEP_RUNS_DAYS", ge=30, le=36500)
     http_timeout: int = Field(30, validation_alias="LEDGER_HTTP_TIMEOUT", gt=0, le=3600)
     jwks_url: WebAddress | None = Field(None, validation_alias="LEDGER_JWKS_URL")
     jwt_issuer: str = Field("hivematrix-core", validation_alias="LEDGER_JWT_ISSUER")

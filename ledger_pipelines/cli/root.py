@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from ledger_pipelines.cli import (
+    backup,
     bench,
     cfo,
     close,
@@ -23,6 +24,7 @@ from ledger_pipelines.cli import (
     match,
     migrate,
     months,
+    prune,
     sandbox,
     sync,
     up,
@@ -53,6 +55,9 @@ app.add_typer(edits.items, name="items")
 for command in (
     up.up,
     migrate.migrate,
+    backup.backup,
+    backup.restore,
+    prune.prune,
     close.close,
     close.reopen,
     sync.sync,

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ledger_pipelines.console.api import ROUTERS as API_ROUTERS
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.exact import ExactJSONResponse
+from ledger_pipelines.console.measuring import Measured, Meter
 from ledger_pipelines.console.origin import SameOrigin
 from ledger_pipelines.console.pages import ROUTERS as PAGE_ROUTERS
 from ledger_pipelines.console.problems import handle_problems, problem
@@ -56,6 +57,7 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
         to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
         yield
 
+    meter = None if console.settings.metrics_token is None else Meter(console)
     app = FastAPI(
         title="ledger_pipelines",
         version=version("ledger-pipelines"),
@@ -66,6 +68,7 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
         lifespan=lifespan,
         redirect_slashes=False,
         middleware=[
+            *([] if meter is None else [Middleware(Measured, meter=meter)]),
             Middleware(SecurityHeaders),
             Middleware(Proxies, trusted=console.settings.trusted_proxies),
             Middleware(SameOrigin),
@@ -73,7 +76,7 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
             *(middleware or []),
         ],
     )
-    app.state.console = console
+    app.state.console, app.state.meter = console, meter
     handle_problems(app)
     app.mount("/static", Assets(directory=STATIC), name="static")
     for router in API_ROUTERS:

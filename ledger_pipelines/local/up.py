@@ -26,7 +26,7 @@ from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.orchestration import dagster_home
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.migrations import migrate
+from ledger_pipelines.store.migrations import migrate, read_applied
 
 _START_TIMEOUT = 120.0
 LOOPBACK = "127.0.0.1"
@@ -90,7 +90,7 @@ def run(
         try:
             console.print("Starting the database …", style="dim")
             database = ledger_database(settings)
-            migrate(database, first_month=_first_month(options, settings, today))
+            migrated(database, _first_month(options, settings, today), console)
             with _alone(settings, database, console) as alone, _supervised(settings, console) as supervision:
                 processes.end_orphans(supervision.home)
                 processes.require_free_port(options.host, options.dagster_port, "--dagster-port")
@@ -112,6 +112,19 @@ def run(
                     time.sleep(1)
         except (_StopRequested, KeyboardInterrupt):
             console.print("Stopped.", style="dim")
+
+
+def migrated(database: Database, first_month: date, console: Console) -> None:
+    """Brings the database up to date, and says by which migrations, where it is an older ledger's.
+
+    Raises LedgerError where it is newer than this program.
+    """
+    with database.connect() as connection:
+        is_older = bool(read_applied(connection))
+    applied = migrate(database, first_month=first_month)
+    if is_older and applied:
+        names = ", ".join(f"{migration.version:04} {migration.name}" for migration in applied)
+        console.print(f"Brought the ledger up to date: {names}.", highlight=False, soft_wrap=True)
 
 
 def _first_month(options: Options, settings: Settings, today: date) -> date:

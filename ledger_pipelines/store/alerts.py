@@ -46,8 +46,9 @@ def keep_alerts(
                 [alert.kind, alert.subject, alert.message, at],
             ).fetchall()
             events += [AlertEvent(*row) for row in raised]
+        # Never before it was raised, though the clock was set back in between.
         cleared = connection.execute(
-            """UPDATE alerts a SET cleared_at = %s
+            """UPDATE alerts a SET cleared_at = greatest(raised_at, %s)
                WHERE cleared_at IS NULL AND kind = ANY (%s)
                  AND NOT EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS due (kind, subject)
                                  WHERE due.kind = a.kind AND due.subject = a.subject)

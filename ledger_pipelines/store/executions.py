@@ -90,12 +90,16 @@ def fail_abandoned(connection: psycopg.Connection) -> list[Abandoned]:
 
 
 def others_meanwhile(connection: psycopg.Connection, run_id: str, months: Sequence[date]) -> list[str]:
-    """The steps that other runs executed for one of these months since this run began."""
+    """The steps that other runs executed for one of these months since this run began.
+
+    What began later has a greater id, though the clock was set back meanwhile.
+    """
     rows = connection.execute(
         """SELECT DISTINCT step_name FROM sync_executions
            WHERE metadata->>'dagster_run_id' <> %(run)s AND metadata->'months' ?| %(months)s AND step_name <> 'cfo-sync'
-                 AND coalesce(completed_at, now()) >= (
-                     SELECT min(started_at) FROM sync_executions WHERE metadata->>'dagster_run_id' = %(run)s)
+                 AND EXISTS (SELECT FROM (SELECT min(started_at) AS began, min(id) AS first FROM sync_executions
+                                          WHERE metadata->>'dagster_run_id' = %(run)s) AS own
+                             WHERE completed_at >= began OR completed_at IS NULL AND began IS NOT NULL OR id > first)
            ORDER BY 1""",
         {"run": run_id, "months": [format_month(month) for month in months]},
     ).fetchall()

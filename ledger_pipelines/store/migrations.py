@@ -21,7 +21,8 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month, usable_first_month
 from ledger_pipelines.store.database import DAGSTER_SCHEMA, SCHEMA, Database
 
-_LOCK = 7_433_001
+#: Held while the schema is made, changed or restored.
+MIGRATION_LOCK = 7_433_001
 #: The tables that have rows in a ledger in which nothing was read yet; what a person changes of them is in `edits`.
 _BEFORE_DATA = (
     *("schema_migrations", "ledger_settings", "accounts"),
@@ -70,17 +71,8 @@ def migrate(database: Database, *, first_month: date, directory: Path | None = N
     `first_month` is kept the first time, and is the ledger's first month for ever.
     Raises LedgerError when an applied file has changed since, or the database is newer than this program.
     """
-    migrations = read_migrations(directory)
     with database.connect(application_name="ledger migrate") as connection, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        _create_schemas(connection)
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, "
-            "checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        missing = _missing(connection, migrations)
-        for migration in missing:
-            _apply(connection, migration)
+        missing = apply_migrations(connection, directory=directory)
         connection.execute(
             "INSERT INTO ledger_settings VALUES ('first_month', %s) ON CONFLICT DO NOTHING",
             [format_month(first_month)],
@@ -88,10 +80,43 @@ def migrate(database: Database, *, first_month: date, directory: Path | None = N
     return missing
 
 
+def read_applied(connection: psycopg.Connection) -> list[tuple[int, str, str]]:
+    """The version, name and checksum of each migration that the database has, in order; none where there is no ledger."""
+    if connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.schema_migrations"]).fetchone() == (None,):
+        return []
+    return connection.execute(
+        "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
+    ).fetchall()
+
+
+def apply_migrations(
+    connection: psycopg.Connection, *, up_to: int | None = None, directory: Path | None = None
+) -> list[Migration]:
+    """Applies what is missing, or what of it is numbered up to `up_to`, and returns it; to be called in a transaction.
+
+    Raises LedgerError as `migrate` does.
+    """
+    migrations = read_migrations(directory)
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+    _create_schemas(connection)
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, "
+        "checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    missing = [
+        migration
+        for migration in _missing(connection, migrations)
+        if up_to is None or migration.version <= up_to
+    ]
+    for migration in missing:
+        _apply(connection, migration)
+    return missing
+
+
 def create_schemas(database: Database) -> None:
     """Makes the schemas of the ledger and of Dagster where they are missing."""
     with database.connect() as connection, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
         _create_schemas(connection)
 
 
@@ -120,8 +145,8 @@ def change_first_month(database: Database, month: date) -> None:
     Raises LedgerError where anything has been read or kept, which stands in the months that it was read for.
     """
     with database.connect(application_name="ledger migrate") as connection, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        filled = _filled_table(connection)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        filled = filled_table(connection)
         if filled is not None:
             raise LedgerError(
                 f"The ledger is not empty ({filled} has rows), so its first month stays: begin another with LEDGER_HOME "
@@ -134,7 +159,7 @@ def change_first_month(database: Database, month: date) -> None:
         )
 
 
-def _filled_table(connection: psycopg.Connection) -> str | None:
+def filled_table(connection: psycopg.Connection) -> str | None:
     """A table that something was written to after the migrations, None where there is none."""
     tables = connection.execute(
         """SELECT c.relname FROM pg_class c

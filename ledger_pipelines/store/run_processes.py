@@ -8,7 +8,7 @@ again; the process takes it again within seconds, so that only one that nobody h
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -64,6 +64,11 @@ def process_of(connection: psycopg.Connection, run_id: str) -> ProcessIdentity |
     return None if row is None else ProcessIdentity(*row)
 
 
+def forget_processes(connection: psycopg.Connection, run_ids: Sequence[str]) -> None:
+    """Forgets which processes executed these runs, which have ended."""
+    connection.execute("DELETE FROM run_processes WHERE run_id = ANY(%s)", [list(run_ids)])
+
+
 def is_executed(connection: psycopg.Connection, run_id: str) -> bool | None:
     """Whether the run's process lives; None when none was ever registered."""
     process = process_of(connection, run_id)
@@ -77,11 +82,14 @@ def is_executed(connection: psycopg.Connection, run_id: str) -> bool | None:
 
 
 def _is_unheld(connection: psycopg.Connection, run_id: str, patience: int) -> bool:
-    """Whether nobody holds the run, and nobody did at any look of so many seconds; remembers since when."""
+    """Whether nobody holds the run, and nobody did at any look of so many seconds; remembers since when.
+
+    Where the clock was set back, it is since then at the latest.
+    """
     (row,) = connection.execute(
         """UPDATE run_processes SET unheld_since = CASE
                WHEN (SELECT pg_try_advisory_xact_lock(hashtextextended(%(lock)s, 0)))
-               THEN coalesce(unheld_since, now()) END
+               THEN least(unheld_since, now()) END
            WHERE run_id = %(run)s
            RETURNING coalesce(unheld_since <= now() - make_interval(secs => %(patience)s), false)""",
         {"lock": _lock(run_id), "run": run_id, "patience": patience},

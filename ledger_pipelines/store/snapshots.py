@@ -39,7 +39,7 @@ def read_snapshots(connection: psycopg.Connection, months: Sequence[date]) -> li
 def newest_snapshot(connection: psycopg.Connection, table: str) -> date | None:
     """The month whose rows of the table were read from the source last; None if none ever was."""
     row = connection.execute(
-        "SELECT month FROM month_snapshots WHERE table_name = %s ORDER BY snapshot_at DESC, month DESC LIMIT 1",
+        "SELECT month FROM month_snapshots WHERE table_name = %s ORDER BY reading DESC, month DESC LIMIT 1",
         [table],
     ).fetchone()
     return None if row is None else row[0]
@@ -123,7 +123,7 @@ def newest_are_complete(connection: psycopg.Connection, tables: Sequence[str]) -
     row = connection.execute(
         """SELECT coalesce(bool_and(is_complete), true) FROM (
                SELECT DISTINCT ON (table_name) is_complete FROM month_snapshots WHERE table_name = ANY(%s)
-               ORDER BY table_name, snapshot_at DESC, month DESC) AS newest""",
+               ORDER BY table_name, reading DESC, month DESC) AS newest""",
         [list(tables)],
     ).fetchone()
     return row is not None and bool(row[0])
@@ -174,10 +174,11 @@ def record_snapshot(
     is_complete: bool,
 ) -> None:
     """Says that the rows of these months are now those that the source had at `taken_at`."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """INSERT INTO month_snapshots VALUES (%s, %s, %s, %s)
-               ON CONFLICT (month, table_name) DO UPDATE
-               SET snapshot_at = excluded.snapshot_at, is_complete = excluded.is_complete""",
-            [(month, table, taken_at, is_complete) for month in months],
-        )
+    connection.execute(
+        """WITH reading AS MATERIALIZED (SELECT nextval('month_snapshots_readings') AS number)
+           INSERT INTO month_snapshots (month, table_name, snapshot_at, is_complete, reading)
+           SELECT month, %s, %s, %s, number FROM reading, unnest(%s::date[]) AS m (month)
+           ON CONFLICT (month, table_name) DO UPDATE SET snapshot_at = excluded.snapshot_at,
+               is_complete = excluded.is_complete, reading = excluded.reading""",
+        [table, taken_at, is_complete, list(months)],
+    )

@@ -95,7 +95,8 @@ class Distortion:
         if in_entries:
             return [entry | {member: change(entry[member])} if entry.get(member) else entry for entry in body]
         changed = body | {member: change(body[member])}
-        if isinstance(body.get("count"), int) and isinstance(changed[member], list):
+        is_another_count = self.answer != OTHER and isinstance(changed[member], list)
+        if is_another_count and isinstance(body.get("count"), int):
             # A count that is at odds with its list would be told by itself.
             changed["count"] = len(change([0] * body["count"]))
         return changed

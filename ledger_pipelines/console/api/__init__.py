@@ -11,6 +11,7 @@ from ledger_pipelines.console.api import errors as _errors
 from ledger_pipelines.console.api import health as _health
 from ledger_pipelines.console.api import invoices as _invoices
 from ledger_pipelines.console.api import items as _items
+from ledger_pipelines.console.api import metrics as _metrics
 from ledger_pipelines.console.api import overrides as _overrides
 from ledger_pipelines.console.api import plans as _plans
 from ledger_pipelines.console.api import work as _work
@@ -23,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     _health.router,
     _invoices.router,
     _items.router,
+    _metrics.router,
     _overrides.router,
     _plans.router,
     _work.router,

@@ -157,6 +157,8 @@ class _Running:
                         "postgres",
                         *("-D", HERE if HAS_HERE else str(self._data)),
                         *("-c", "listen_addresses="),
+                        # A restore makes the partitions of all months, with their indexes, in one transaction.
+                        *("-c", "max_locks_per_transaction=256"),
                         *("-c", f"unix_socket_directories={sockets.listening(folder, self._data)}"),
                     ),
                     stdout=output,

@@ -167,6 +167,8 @@ _ANYONE_MAY = (
     "GET /login/callback",
     "GET /login/callback/{state}",
     "POST /logout",
+    # By a token of its own; off without one.
+    "GET /metrics",
 )
 TABLE: Mapping[str, set[str]] = {
     **dict.fromkeys(_READERS_MAY, READERS),

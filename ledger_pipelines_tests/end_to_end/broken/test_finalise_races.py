@@ -137,3 +137,36 @@ def _race(race: Race, database: Database, other_run: tuple[str, ...], apart: flo
     is_closed = _status(database) == "closed"
     assert is_closed == (closing.code == 0), closing.err
     return " ".join(closing.err.split())[:300], is_closed
+
+
+@pytest.mark.timeout(400)
+def test_of_two_who_close_a_month_at_once_one_closes_its_own_reading(race: Race) -> None:
+    """Each reads other rates. Whichever closes, the month's rows are all of its reading, and the other one says so."""
+    finalise = ("close", MONTH, "--finalise", "--refresh-snapshots")
+    race.other.set("codex plans", OTHER)
+    with race.copy("template_ledger") as database:
+        one, other = race.ledgers(database)
+        assert one("close", MONTH).code == 0
+        execute(
+            database,
+            "UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = 'known'",
+        )
+        readings = [_month(database)]
+        assert other("close", MONTH, "--refresh-snapshots").code == 0
+        readings.append(_month(database))
+        assert readings[0] != readings[1]
+        with one.started(*finalise) as first, other.started(*finalise) as second:
+            ended = [first.finished(), second.finished()]
+        for done in ended:
+            assert "Traceback" not in done.err, done.err
+            # Who did not close it says why, whether as a refusal or as what would be different.
+            told = " ".join((done.out + done.err).split())
+            assert done.code == 0 or "Error: " in told, told
+        closings = fetch(database, "SELECT action FROM ledger_period_events")
+        if all(done.code for done in ended):
+            # Both were told that the other one wrote meanwhile; whoever asks again gets it.
+            assert closings == []
+            assert one(*finalise).code == 0
+        assert fetch(database, "SELECT action FROM ledger_period_events") == [("closed",)]
+        assert _status(database) == "closed"
+        assert _month(database) in readings

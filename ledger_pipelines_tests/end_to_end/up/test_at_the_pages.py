@@ -12,7 +12,7 @@ import requests
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines_tests.end_to_end.dagster_history import run_statuses
 from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, START_BACKUPS
-from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports
+from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, free_ports
 from ledger_pipelines_tests.end_to_end.running_up import ENDED, Up
 
 BILLED = ("companies", "plans", "assets", "contacts", "tickets")
@@ -77,6 +77,40 @@ def test_a_backfill_of_assets_of_several_groups_is_accepted_and_ends_well(up: Up
         return None if found in {"REQUESTED", "COMPLETING"} else str(found)
 
     assert eventually(status, seconds=200, what="the end of the backfill", pause=1) == "COMPLETED_SUCCESS"
+
+
+def test_a_close_for_good_beside_a_backfill_of_the_month_closes_what_was_checked(up: Up) -> None:
+    assert up.ledger("close", "2025-04").code == 0
+    execute(
+        up.database, "UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = 'x'"
+    )
+    whole = _rows_of(up, "2025-04")
+    asked = {
+        "assetSelection": [{"path": [asset]} for asset in (*BILLED, *BILLING)],
+        "partitionNames": ["2025-04"],
+    }
+    with up.ledger.started("close", "2025-04", "--finalise") as closing:
+        launched = up.pages.ask(_BACKFILL, backfill=asked)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        done = closing.finished()
+
+    def is_over() -> bool:
+        (found,) = [one["status"] for one in up.pages.backfills() if one["id"] == launched["backfillId"]]
+        return found not in {"REQUESTED", "COMPLETING"}
+
+    eventually(is_over, seconds=200, what="the end of the backfill", pause=1)
+    (status,) = fetch(up.database, "SELECT status FROM ledger_periods WHERE month = '2025-04-01'")[0]
+    assert (status == "closed") == (done.code == 0), done.err
+    assert done.code == 0 or "Error: " in done.err
+    assert "Traceback" not in done.err
+    assert _rows_of(up, "2025-04") == whole
+
+
+def _rows_of(up: Up, month: str) -> dict[str, list[tuple[str]]]:
+    return {
+        table: fetch(up.database, f"SELECT t::text FROM {table} t WHERE month = '{month}-01' ORDER BY 1")
+        for table in (*BILLED, *BILLING)
+    }
 
 
 def test_a_month_that_is_none_of_the_ledger_s_is_refused_before_anything_is_written(up: Up) -> None:
