@@ -169,8 +169,9 @@ def tables() -> str:
     """Every table with what a row is, its key and its columns."""
     parts = [
         "# Tables and columns",
-        "In the schema `ledger`. In a [notebook](../notebook.md) each is a frame by its name; the same lines stand in "
-        "Dagster's pages. A monthly table's key tells rows apart within their month.",
+        "In the schema `ledger`, but for the CFO's transactions. In a [notebook](../notebook.md) each of the ledger's is "
+        "a frame by its name; the same lines stand in Dagster's pages. A monthly table's key tells rows apart within "
+        "their month.",
     ]
     for name, table in sorted(TABLES.items()):
         parts += [f"## {name}", table.row, _key(table)]

@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, free_ports
+from ledger_pipelines_tests.end_to_end.harness import Done, Ledger, eventually, free_ports
 
 ROOT = Path(__file__).parents[2]
+_COMMANDS = re.compile(
+    r"^ {4}(?:\S*/)?ledger (?=[a-z])(.*?)(?: +#.*)?$|`(?:\.venv/bin/)?ledger (?=[a-z])([^`\n]+)`",
+    re.MULTILINE,
+)
+#: What a guide writes in place of a value that the reader has.
+_PLACEHOLDERS = {"ID", "NUMBER", "N", "PAYMENT", "STEP", "FILE", "YYYY-MM"}
 #: What a page writes where it leaves out a line, or the rest of one.
 _LEFT_OUT = "…"
 
@@ -41,6 +47,16 @@ def steps_of(page: str) -> Iterator[Step]:
             following = blocks[place + 1 : place + 2]
             shown = following[0][1].splitlines() if following and following[0][0] == "text" else []
             yield Step(language, block, shown)
+
+
+def commands_of(page: str) -> list[str]:
+    """The whole commands that a guide's blocks and sentences name, each once, in its order."""
+    found = (block or span for block, span in _COMMANDS.findall((ROOT / "docs" / page).read_text()))
+    return [
+        command
+        for command in dict.fromkeys(found)
+        if not _PLACEHOLDERS & set(command.split()) and command.count(_LEFT_OUT) == 0
+    ]
 
 
 def missing_from(output: str, shown: list[str]) -> str | None:
@@ -75,6 +91,10 @@ class Reader:
             assert missing is None, f"{page}, after {step.text!r}, shows {missing!r}, and it said:\n{output}"
             count += 1
         return count
+
+    def ran(self, command: str) -> Done:
+        """How a command of `ledger` ended, in the reader's home."""
+        return self._ledger(*shlex.split(command))
 
     def _done(self, command: str) -> str:
         words = shlex.split(command)

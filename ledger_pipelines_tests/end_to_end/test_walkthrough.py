@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,18 @@ import pytest
 
 from ledger_pipelines import Ledger as Books
 from ledger_pipelines_tests.conftest import short_folder
-from ledger_pipelines_tests.end_to_end.harness import Ledger
-from ledger_pipelines_tests.end_to_end.pages import Reader, missing_from, steps_of
+from ledger_pipelines_tests.end_to_end.harness import Done, Ledger
+from ledger_pipelines_tests.end_to_end.pages import Reader, commands_of, missing_from, steps_of
 
+_GUIDES = ("operations.md", "cfo.md", "console.md", "billing.md", "accruals.md", "demo.md", "deployment.md")
+#: What goes on running, and what other tests of this folder run at length.
+_LONG = {"up", "console", "sandbox", "bench", "close", "sync", "reopen"}
+#: What these books have no occasion for, and what they have to say.
+_REFUSED = {
+    'errors ignore 7 --note "Left before the ledger began"': "There is no integration error 7",
+    "cfo verify": "it has no client",
+    "cfo verify --repair": "it has no client",
+}
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -48,6 +58,27 @@ def test_the_tutorial_ends_with_a_closed_month(reader: Reader, folder: Path) -> 
 
 def test_the_notebook_s_blocks_print_what_the_page_shows(reader: Reader) -> None:
     assert reader.follow("notebook.md") > 10
+
+
+def test_the_guides_commands_work_on_these_books(reader: Reader) -> None:
+    """In each page's order, for a company and a month that these books have; what is only named is no command."""
+    done: dict[str, Done] = {}
+    for page in _GUIDES:
+        for command in commands_of(page):
+            own = re.sub(r"620547|836444", "169010", command.replace("2026-10", "2025-03"))
+            if own not in done and own.split()[0] not in _LONG:
+                done[own] = reader.ran(own)
+    tried = {own: one for own, one in done.items() if not _is_only_named(one)}
+    assert len(tried) > 25
+    refused = {own: one.out + one.err for own, one in tried.items() if one.code != 0}
+    assert refused.keys() == _REFUSED.keys(), refused
+    for own, sentence in _REFUSED.items():
+        assert sentence in refused[own]
+    assert all("Traceback" not in one.err for one in done.values())
+
+
+def _is_only_named(done: Done) -> bool:
+    return done.code == 2 and ("Missing argument" in done.err or "requires an argument" in done.err)
 
 
 def test_what_a_page_shows_is_looked_for_in_its_order() -> None:
