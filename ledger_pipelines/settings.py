@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     jwks_url: WebAddress | None = Field(None, validation_alias="LEDGER_JWKS_URL")
     jwt_issuer: str = Field("hivematrix-core", validation_alias="LEDGER_JWT_ISSUER")
     service_name: str = Field("ledger", validation_alias="LEDGER_SERVICE_NAME")
+    celery_broker: SecretStr | None = Field(None, validation_alias="LEDGER_CELERY_BROKER")
+    months_per_run: int | None = Field(None, validation_alias="LEDGER_MONTHS_PER_RUN", gt=0, le=120)
+    dagster_yaml: Path | None = Field(None, validation_alias="LEDGER_DAGSTER_YAML")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         (IPv4Network("127.0.0.1"),), validation_alias="LEDGER_TRUSTED_PROXIES"
     )

@@ -1,6 +1,8 @@
 """Dagster's pages on the ledger's code server, with the guard in front of them.
 
-`python -m ledger_pipelines.local.webserver --socket SOCKET --workspace FILE --host HOST --port PORT [--public-url URL]`
+`python -m ledger_pipelines.local.webserver --workspace FILE --host HOST --port PORT [--socket SOCKET] [--name NAME …]
+[--public-url URL]`: with `--socket` it waits for the code server there; `--name` are hosts that the pages are reached by,
+such as a service's name among containers.
 """
 
 from __future__ import annotations
@@ -24,24 +26,31 @@ from ledger_pipelines.same_origin import is_loopback
 _STATEMENT_TIMEOUT, _CONNECTION_AGE, _OVERFLOW = 15_000, 3_600, 20
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves the pages until it is told to end."""
+def parser() -> argparse.ArgumentParser:
+    """What its arguments are."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--socket", type=Path)
     parser.add_argument("--workspace", required=True)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--name", action="append", default=[])
     parser.add_argument("--public-url")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves the pages until it is told to end."""
+    options = parser().parse_args(arguments)
     configure_loggers(log_level="INFO")
-    wait_for_code_server(options.socket)
+    if options.socket is not None:
+        wait_for_code_server(options.socket)
     with dg.DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _CONNECTION_AGE, _OVERFLOW)
         with WorkspaceProcessContext(instance, WorkspaceFileTarget([options.workspace])) as context:
             app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
             guarded = Guard(
                 app,
-                names=(options.host,),
+                names=(options.host, *options.name),
                 any_address=not is_loopback(options.host),
                 public_url=options.public_url,
             )

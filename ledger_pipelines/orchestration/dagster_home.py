@@ -28,9 +28,13 @@ def project_file(name: str) -> Path:
 def enter(settings: Settings) -> Database:
     """Makes this process and its children belong to the ledger of these settings, and returns its database.
 
-    Sets DAGSTER_HOME (with the project's dagster.yaml in it), the databases' URLs and the first month in the
-    environment. The database must have been migrated. Raises LedgerError when the home cannot be written to.
+    Sets DAGSTER_HOME (with the project's dagster.yaml in it, or that of LEDGER_DAGSTER_YAML), the databases' URLs and
+    the first month in the environment. The database must have been migrated. Raises LedgerError when the home cannot be
+    written to, or there is no such dagster.yaml.
     """
+    source = (settings.dagster_yaml or project_file("dagster.yaml")).resolve()
+    if not source.is_file():
+        raise LedgerError(f"There is no file {source}: LEDGER_DAGSTER_YAML names Dagster's settings.")
     database = ledger_database(settings)
     with database.connect() as connection:
         first_month = read_first_month(connection)
@@ -39,12 +43,16 @@ def enter(settings: Settings) -> Database:
         make_folder(home.parent)
         private_folder(home)
         with replaced(home / "dagster.yaml") as beside:
-            shutil.copyfile(project_file("dagster.yaml"), beside)
+            shutil.copyfile(source, beside)
             give_to_owner_of(home, beside)
     except OSError as error:
         raise LedgerError(
             f"The folder {home.parent} cannot be used ({error.strerror}): set LEDGER_HOME to one that can be written to."
         ) from None
+    if settings.months_per_run is not None:
+        os.environ["LEDGER_MONTHS_PER_RUN"] = str(settings.months_per_run)
+    if settings.dagster_yaml is not None:
+        os.environ["LEDGER_DAGSTER_YAML"] = str(source)
     os.environ.update(
         {
             "DAGSTER_HOME": str(home),

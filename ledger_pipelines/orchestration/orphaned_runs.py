@@ -33,6 +33,9 @@ _NEVER_STARTED = "The process that should have executed this run never started."
 #: made is in nobody's way.
 _UNREGISTERED_SECONDS = {dg.DagsterRunStatus.NOT_STARTED: 300.0}
 _LAUNCHED_SECONDS = 30.0
+#: Dagster's launchers that hand a run to others, by name, for their packages are extras: until a worker or a cluster
+#: takes it, it has no process, and Dagster's own `start_timeout_seconds` says how long that may be.
+_HANDING_OVER = {"CeleryRunLauncher", "K8sRunLauncher"}
 
 
 def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> list[str]:
@@ -42,15 +45,13 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
     runs have ended are ended, too.
     """
     settled = []
+    is_launched_here = not _HANDING_OVER & {kind.__name__ for kind in type(instance.run_launcher).__mro__}
     with database.connect(application_name="ledger settle") as connection:
         of_steps = {execution.dagster_run_id for execution in fail_abandoned(connection)}
         for record in instance.get_run_records(dg.RunsFilter(statuses=_BEGUN)):
             run_id = record.dagster_run.run_id
-            reason = _why_killed(connection, record, of_steps)
-            # Read again: a run that ended by itself meanwhile has no process either.
-            found = None if reason is None else instance.get_run_by_id(run_id)
-            if found is not None and not found.is_finished:
-                _end(instance, connection, found, reason or "")
+            reason = _why_killed(connection, record, of_steps, is_launched_here=is_launched_here)
+            if reason is not None and _ended(instance, connection, run_id, reason):
                 settled.append(run_id)
         end_requests(connection, lambda request: _run_of(instance, request), now=datetime.now(UTC))
     return sorted(settled)
@@ -76,7 +77,11 @@ def months_of_run(run: dg.DagsterRun) -> str:
 
 
 def _why_killed(
-    connection: psycopg.Connection, record: dg.RunRecord, of_steps: set[str | None]
+    connection: psycopg.Connection,
+    record: dg.RunRecord,
+    of_steps: set[str | None],
+    *,
+    is_launched_here: bool,
 ) -> str | None:
     """What to say of a run that was killed; None of one that lives, or may yet begin."""
     run_id = record.dagster_run.run_id
@@ -85,9 +90,24 @@ def _why_killed(
         return None if executed else _KILLED
     if run_id in of_steps:
         return _KILLED
+    if record.dagster_run.status == dg.DagsterRunStatus.STARTING and not is_launched_here:
+        return None
     age = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=record.update_timestamp.tzinfo or UTC)
     patience = _UNREGISTERED_SECONDS.get(record.dagster_run.status, _LAUNCHED_SECONDS)
     return _NEVER_STARTED if age.total_seconds() > patience else None
+
+
+def _ended(instance: dg.DagsterInstance, connection: psycopg.Connection, run_id: str, reason: str) -> bool:
+    """Ends the run, unless it has ended: by itself, for it has no process then either, or by another who looks."""
+    with connection.transaction():
+        connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"ledger.settle:{run_id}"]
+        )
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        _end(instance, connection, run, reason)
+    return True
 
 
 def _end(

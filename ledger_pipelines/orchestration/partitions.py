@@ -23,6 +23,16 @@ MONTHS = dg.MonthlyPartitionsDefinition(
 )
 
 
+def _backfill_policy() -> dg.BackfillPolicy:
+    months = os.environ.get("LEDGER_MONTHS_PER_RUN")
+    return dg.BackfillPolicy.multi_run(int(months)) if months else dg.BackfillPolicy.single_run()
+
+
+#: A backfill is one run, which asks each source once and writes all its months; where several workers execute runs,
+#: LEDGER_MONTHS_PER_RUN says how many months each of them takes.
+BACKFILL_POLICY = _backfill_policy()
+
+
 def _most_months() -> int:
     """More months than the ledger gets while this process runs: those until now, and ten years more.
 

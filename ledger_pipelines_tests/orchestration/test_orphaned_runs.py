@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
@@ -11,11 +12,12 @@ import psycopg
 import pytest
 import sqlalchemy
 
+from ledger_pipelines.orchestration.celery_launcher import LedgerCeleryRunLauncher
 from ledger_pipelines.orchestration.orphaned_runs import settle_abandoned_runs
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.process_identity import this_process
 from ledger_pipelines.store.run_processes import held_run, register_process
-from ledger_pipelines_tests.end_to_end.harness import fetch
+from ledger_pipelines_tests.end_to_end.harness import eventually, fetch
 
 Status = dg.DagsterRunStatus
 DEAD = replace(this_process(), started="0")
@@ -104,3 +106,39 @@ def test_a_run_that_no_process_was_registered_for_may_take_a_moment(
     run_id = _run(instance, status, seconds_ago=seconds)
     assert settle_abandoned_runs(instance, database) == [run_id] * is_ended
     assert _status(instance, run_id) == (Status.FAILURE if is_ended else status)
+
+
+def test_a_run_that_waits_in_a_broker_has_no_process_yet(
+    instance: dg.DagsterInstance, database: Database, connection: psycopg.Connection
+) -> None:
+    """Dagster's own time to start holds there; one that a worker had begun is ended as everywhere."""
+    arguments = {"broker": "memory://", "config_source": {}}
+    waits, killed = _run(instance, Status.STARTING, seconds_ago=400), _run(instance, Status.STARTED)
+    register_process(connection, killed, DEAD)
+    instance._run_launcher = LedgerCeleryRunLauncher(default_queue="dagster", **arguments)
+    assert settle_abandoned_runs(instance, database) == [killed]
+    assert _status(instance, waits) == Status.STARTING
+
+
+def test_a_run_that_two_find_killed_is_ended_once(
+    instance: dg.DagsterInstance, database: Database, connection: psycopg.Connection
+) -> None:
+    """Else it would be tried again twice: whoever comes second waits, and finds that it has ended."""
+    run_id = _run(instance, Status.STARTED)
+    register_process(connection, run_id, DEAD)
+    with ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"ledger.settle:{run_id}"]
+            )
+            second = pool.submit(settle_abandoned_runs, instance, database)
+            eventually(lambda: _waits(database), seconds=20, what="waiting for who came first")
+            run = instance.get_run_by_id(run_id)
+            assert run is not None
+            instance.report_run_failed(run, "The first has found it.")
+        assert second.result(20) == []
+    assert len(instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)) == 1
+
+
+def _waits(database: Database) -> bool:
+    return bool(fetch(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))

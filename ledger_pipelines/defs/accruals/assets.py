@@ -16,7 +16,7 @@ from ledger_pipelines.defs.accruals.checks import CHECKS, accrual_findings
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.orchestration.closed_months import booked_or_computed
-from ledger_pipelines.orchestration.partitions import MONTHS, SO_FAR, first_partition
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, SO_FAR, first_partition
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import month_bars, month_previews, preview
 from ledger_pipelines.orchestration.resources import FourGeeksResource, LedgerResource
@@ -61,7 +61,7 @@ _DEPS = {
     check_specs=CHECKS,
     partitions_def=MONTHS,
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     pool="accruals",
 )
 def accruals(

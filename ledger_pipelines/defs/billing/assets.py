@@ -16,7 +16,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.orchestration.closed_months import booked_or_computed
 from ledger_pipelines.orchestration.findings import Finding
-from ledger_pipelines.orchestration.partitions import MONTHS, YEAR_SO_FAR
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, YEAR_SO_FAR
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import amount_metadata, month_bars, month_previews, preview
 from ledger_pipelines.orchestration.resources import LedgerResource
@@ -54,7 +54,7 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
     check_specs=CHECKS,
     partitions_def=MONTHS,
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     pool="billing",
 )
 def billing(

@@ -13,7 +13,7 @@ from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import month_of
 from ledger_pipelines.orchestration.findings import report
-from ledger_pipelines.orchestration.partitions import MONTHS, first_partition, partition_key
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, first_partition, partition_key
 from ledger_pipelines.orchestration.presentation import MONTHLY_FRESHNESS, OWNER, table_metadata
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
@@ -45,7 +45,7 @@ class CfoConfig(dg.Config):
     owners=[OWNER],
     kinds={"postgres"},
     partitions_def=MONTHS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     freshness_policy=MONTHLY_FRESHNESS,
     check_specs=CHECKS,
 )

@@ -7,7 +7,7 @@ import dagster as dg
 
 from ledger_pipelines.defs.codex.checks import CHECKS, closed_ticket_findings, snapshot_findings
 from ledger_pipelines.orchestration.findings import report
-from ledger_pipelines.orchestration.partitions import MONTHS, is_partition
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, is_partition
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import ROWS, preview
 from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
@@ -46,7 +46,7 @@ class SnapshotConfig(dg.Config):
     check_specs=CHECKS,
     partitions_def=MONTHS,
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     retry_policy=dg.RetryPolicy(
         max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
     ),

@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.defs.general_ledger.journal_checks import CHECKS, journal_findings
-from ledger_pipelines.orchestration.partitions import MONTHS, SO_FAR
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, SO_FAR
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import amount_metadata, preview
 from ledger_pipelines.orchestration.resources import LedgerResource
@@ -51,7 +51,7 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
     check_specs=CHECKS,
     partitions_def=MONTHS,
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     pool="general_ledger",
 )
 def journal(

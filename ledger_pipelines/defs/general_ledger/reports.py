@@ -6,7 +6,7 @@ import dagster as dg
 
 from ledger_pipelines.defs.general_ledger.checks import REPORT_CHECKS, report_findings
 from ledger_pipelines.orchestration.closed_months import booked_or_computed
-from ledger_pipelines.orchestration.partitions import MONTHS, SO_FAR
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, SO_FAR
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.orchestration.resources import LedgerResource
@@ -31,7 +31,7 @@ _DEPS = {
     check_specs=REPORT_CHECKS,
     partitions_def=MONTHS,
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     pool="general_ledger",
 )
 def ledger_reports(

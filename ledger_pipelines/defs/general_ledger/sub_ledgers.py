@@ -10,7 +10,7 @@ from ledger_pipelines.defs.general_ledger.charts import aging_picture, aging_tab
 from ledger_pipelines.defs.general_ledger.checks import SUB_LEDGER_CHECKS, sub_ledger_findings
 from ledger_pipelines.months import last_day
 from ledger_pipelines.orchestration.closed_months import booked_or_computed
-from ledger_pipelines.orchestration.partitions import MONTHS, SO_FAR
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS, SO_FAR
 from ledger_pipelines.orchestration.presentation import month_asset
 from ledger_pipelines.orchestration.previews import amount_metadata, month_bars, preview
 from ledger_pipelines.orchestration.resources import LedgerResource
@@ -48,7 +48,7 @@ _DEPS: dict[str, list[dg.AssetDep]] = {
     check_specs=SUB_LEDGER_CHECKS,
     partitions_def=MONTHS,
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL_POLICY,
     pool="general_ledger",
 )
 def sub_ledger_assets(

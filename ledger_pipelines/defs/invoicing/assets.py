@@ -12,7 +12,7 @@ from ledger_pipelines.defs.invoicing.checks import CHECKS, document_findings, un
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY, closed_unchanged, completeness, described
 from ledger_pipelines.defs.invoicing.specs import import_spec
 from ledger_pipelines.orchestration.findings import Finding
-from ledger_pipelines.orchestration.partitions import MONTHS
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS
 from ledger_pipelines.orchestration.presentation import source_of
 from ledger_pipelines.orchestration.selection import selected
 from ledger_pipelines.orchestration.steps import executed_step, not_configured
@@ -54,7 +54,7 @@ def _import_asset(
             required_resource_keys={"ledger", source},
             partitions_def=MONTHS,
             can_subset=True,
-            backfill_policy=dg.BackfillPolicy.single_run(),
+            backfill_policy=BACKFILL_POLICY,
             retry_policy=dg.RetryPolicy(
                 max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
             ),
