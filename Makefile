@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test check bench lock clean
+.PHONY: setup run test check bench docs lock clean
 
 setup: $(STAMP)
 
@@ -52,6 +52,11 @@ test: setup
 
 bench: setup
 	@exec $(BIN)/python -m ledger_pipelines bench
+
+# As a module, so that the site's own code is found beside this file.
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in site/. To read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000"
 
 # By name only: a checkout gives its files any order of times, and a newcomer must get the versions as they are locked.
 lock: setup

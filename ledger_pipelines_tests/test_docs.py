@@ -27,7 +27,8 @@ def commands() -> Iterator[tuple[str, str]]:
     """Each `ledger …` of each document: in a line of a block, or between backticks."""
     for document in DOCUMENTS:
         text = document.read_text()
-        found = re.findall(r"^ {4}(?:\S*/)?ledger (?=[a-z])(.*?)(?: +#.*)?$", text, re.MULTILINE)
+        found = re.findall(r"^\$ ledger (.*?)(?: \| .*)?$", text, re.MULTILINE)
+        found += re.findall(r"^ {4}(?:\S*/)?ledger (?=[a-z])(.*?)(?: +#.*)?$", text, re.MULTILINE)
         found += re.findall(r"`(?:\.venv/bin/)?ledger (?=[a-z])([^`\n]+)`", text)
         for command in found:
             yield document.name, command.strip()
@@ -103,6 +104,8 @@ def test_links_lead_to_files_and_headings_that_are_there() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text()):
             path, _, heading = target.partition("#")
+            if path.startswith("reference/"):
+                continue  # Written from the code when the site is built (test_site.py).
             file = (document.parent / path).resolve() if path else document
             assert file.exists(), f"{document.name}: {target}"
             if heading:

@@ -51,12 +51,14 @@ class Database:
         url = self.url.replace("postgres://", "postgresql://", 1)
         return f"{url}{separator}options={quote(f'-csearch_path={DAGSTER_SCHEMA}')}"
 
-    def connect(self, *, application_name: str = "ledger") -> psycopg.Connection:
+    def connect(self, *, application_name: str = "ledger", is_read_only: bool = False) -> psycopg.Connection:
         """A connection in autocommit mode that looks names up in the schema and speaks UTC.
 
+        In one that `is_read_only` the server refuses to write; a replica does for it.
         Raises DatabaseUnavailableError when the server does not answer or refuses us, LedgerError when it is no
         database for us: older than PostgreSQL 15, not in UTF-8, read-only, or behind something that drops our settings.
         """
+        writing = "-cdefault_transaction_read_only=on " if is_read_only else ""
         path = "" if self.schema is None else f"-csearch_path={self.schema} "
         try:
             connection = psycopg.connect(
@@ -66,7 +68,7 @@ class Database:
                 connect_timeout=10,
                 # What goes in and out is text in these forms, whatever the server or the database is set to.
                 client_encoding="utf8",
-                options=f"{path}-ctimezone=UTC -cdatestyle=ISO",
+                options=f"{path}{writing}-ctimezone=UTC -cdatestyle=ISO",
                 # A server that is gone without a word is noticed after a minute.
                 keepalives_idle=30,
                 keepalives_interval=10,
@@ -79,13 +81,13 @@ class Database:
                 f"The database {self.shown} cannot be used ({reason}): check {self.variable} and that the server runs."
             ) from None
         try:
-            self._refuse_unfit(connection)
+            self._refuse_unfit(connection, is_read_only=is_read_only)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _refuse_unfit(self, connection: psycopg.Connection) -> None:
+    def _refuse_unfit(self, connection: psycopg.Connection, *, is_read_only: bool) -> None:
         status = connection.info.parameter_status
         if connection.info.server_version < OLDEST_SERVER:
             raise LedgerError(
@@ -107,7 +109,7 @@ class Database:
                 f"The database {self.shown} is in {status('server_encoding')}, which not every name can be written in: "
                 f"make one with ENCODING 'UTF8' TEMPLATE template0, and name it in {self.variable}."
             )
-        if "on" in (status("default_transaction_read_only"), status("in_hot_standby")):
+        if not is_read_only and "on" in (status("default_transaction_read_only"), status("in_hot_standby")):
             raise LedgerError(
                 f"The database {self.shown} is read-only: name one that can be written to in {self.variable}."
             )

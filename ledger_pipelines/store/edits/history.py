@@ -106,7 +106,7 @@ def list_edits(
     """These edits, the latest first."""
     query = _FOUND.where(*_conditions(which)).order_by(_COLUMNS.id.desc()).limit(limit).offset(offset)
     with engine_of(database).connect() as connection:
-        return list(_recorded(connection.execute(query)))
+        return list(recorded(connection.execute(query)))
 
 
 def count_edits(database: Database, which: EditFilter) -> int:
@@ -118,7 +118,7 @@ def count_edits(database: Database, which: EditFilter) -> int:
 
 def find_edit(connection: sa.Connection, edit_id: int) -> RecordedEdit | None:
     """The edit with this number."""
-    return next(iter(_recorded(connection.execute(_FOUND.where(_COLUMNS.id == edit_id)))), None)
+    return next(iter(recorded(connection.execute(_FOUND.where(_COLUMNS.id == edit_id)))), None)
 
 
 def last_edit_id(database: Database) -> int:
@@ -140,7 +140,7 @@ def edits_of_row(
     """The edits of the row with these values, the latest first."""
     which = EditFilter(tables=(table_name,), row=identity)
     query = _FOUND.where(_COLUMNS.id > after_id, *_conditions(which)).order_by(_COLUMNS.id.desc())
-    return list(_recorded(connection.execute(query)))
+    return list(recorded(connection.execute(query)))
 
 
 def _conditions(which: EditFilter) -> list[sa.ColumnElement[bool]]:
@@ -178,7 +178,8 @@ def _is_of_company(account: str) -> sa.ColumnElement[bool]:
     return sa.or_(_has({"account_number": account}), *of_records)
 
 
-def _recorded(rows: Iterable[Any]) -> Iterable[RecordedEdit]:
+def recorded(rows: Iterable[Any]) -> Iterable[RecordedEdit]:
+    """Rows of `edits` (id, table_name, person, edited_at, reason, and before and after as texts), as what they say."""
     for *head, before, after in rows:
         yield RecordedEdit(*head, *(None if row is None else _exact(row) for row in (before, after)))
 

@@ -1,0 +1,1 @@
+"""The documentation site's own code: pages that are written from the ledger's (not part of the package)."""
