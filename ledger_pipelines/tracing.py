@@ -25,6 +25,7 @@ Value = str | int | float | bool | Sequence[str]
 #: Who a span is of: an answer of ours, a request of ours, or work within.
 Kind = Literal["server", "client", "internal"]
 
+_TIMEOUT, _TIMEOUT_VARIABLE = 2, "OTEL_EXPORTER_OTLP_TIMEOUT"
 _TRACEPARENT = "traceparent"
 _LOG = logging.getLogger(__name__)
 
@@ -152,5 +153,7 @@ def _provider() -> TracerProvider | None:
         }
     )
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    # Of a collector that is away a process shall not wait OpenTelemetry's ten seconds before it ends.
+    seconds = None if os.environ.get(_TIMEOUT_VARIABLE) else _TIMEOUT
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=seconds)))
     return provider

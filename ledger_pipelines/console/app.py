@@ -61,6 +61,8 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
     async def lifespan(_: FastAPI) -> Any:
         to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
         yield
+        # The server ends by the signal that it got, and nothing is called at its exit.
+        await to_thread.run_sync(tracing.stop)
 
     meter = None if console.settings.metrics_token is None else Meter(console)
     app = FastAPI(
