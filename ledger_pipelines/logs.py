@@ -59,6 +59,8 @@ class JsonLogger(logging.Logger):
     def addHandler(self, hdlr: logging.Handler) -> None:  # noqa: N802 - the standard library's name
         if isinstance(hdlr, logging.StreamHandler):
             hdlr.setFormatter(JsonFormatter())
+            # Or the root's handler would write each line again.
+            self.propagate = False
         super().addHandler(hdlr)
 
 

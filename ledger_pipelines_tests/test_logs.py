@@ -13,6 +13,7 @@ from ledger_pipelines import logs
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.logs import JsonFormatter, logging_context
 from ledger_pipelines.settings import Settings, read_settings
+from ledger_pipelines.sources.http import redaction
 from ledger_pipelines_tests.json_logs import json_logs
 
 SECRET = "s3cret-nobody-may-see-7"
@@ -28,7 +29,8 @@ def _line(message: str, *args: object, **extra: object) -> dict[str, Any]:
     return found
 
 
-def test_a_line_has_what_is_known_of_the_work_and_nothing_else() -> None:
+def test_a_line_has_what_is_known_of_the_work_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_own_secrets", set())
     with logging_context(run_id="r", step="billing"), logging_context(months=["2026-03"], account=None):
         line = _line("Read %s\nrows of Zoë", 3, account="836444", taskName="x", body={"a": 1})
     assert list(line) == ["time", "level", "logger", "message", "run_id", "step", "months", "account"]
