@@ -113,21 +113,25 @@ def logging_context(**fields: Any) -> Iterator[None]:
 def _message_of(record: logging.LogRecord) -> str:
     """The message; of a run's line without the run and step that Dagster puts before it, which are fields."""
     of_run = getattr(record, "dagster_meta", None)
-    return str(of_run["orig_message"]) if isinstance(of_run, Mapping) else record.getMessage()
+    said = of_run.get("orig_message") if isinstance(of_run, Mapping) else None
+    return record.getMessage() if said is None else str(said)
 
 
 def _of_run(record: logging.LogRecord) -> dict[str, Any]:
     of_run = getattr(record, "dagster_meta", None)
     if not isinstance(of_run, Mapping):
         return {}
+    # A sensor's lines have such a mapping, too, with other things in it.
     found = {
-        "run_id": of_run["run_id"],
-        "job": of_run["job_name"],
-        "step": of_run["step_key"],
-        "event": getattr(of_run["dagster_event"], "event_type_value", None),
+        "run_id": of_run.get("run_id"),
+        "job": of_run.get("job_name"),
+        "step": of_run.get("step_key"),
+        "event": getattr(of_run.get("dagster_event"), "event_type_value", None),
     }
     if "months" not in _context.get():
-        found["months"] = [format_month(month) for month in months_of_tags(of_run["job_tags"])] or None
+        found["months"] = [
+            format_month(month) for month in months_of_tags(of_run.get("job_tags") or {})
+        ] or None
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -38,6 +38,8 @@ def test_a_line_has_what_is_known_of_the_work_and_nothing_else(monkeypatch: pyte
     assert (line["level"], line["account"], line["months"]) == ("WARNING", "836444", ["2026-03"])
     assert line["time"].endswith("+00:00")
     assert "run_id" not in _line("after it")
+    of_sensor = _line("Alert", dagster_meta={"repository_name": "a", "orig_message": "Alert raised"})
+    assert (of_sensor["message"], list(of_sensor)[4:]) == ("Alert raised", [])
 
 
 @pytest.mark.parametrize(
