@@ -22,6 +22,7 @@ from ledger_pipelines.closing.readiness import BrokenInvariant, Facts, FailedSte
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.ledger_periods import overview_of
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.logs import is_json
 from ledger_pipelines.months import describe_months, parse_month, refuse_strange_months
 from ledger_pipelines.orchestration.code_location import LOCATION, socket_of
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG, settle_abandoned_runs
@@ -138,7 +139,8 @@ def _made_run(
         job_def=job,
         run_id=run_id,
         run_config={
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            # On a terminal the progress says it.
+            "loggers": {"console": {"config": {"log_level": "INFO" if is_json() else "CRITICAL"}}},
             "ops": {step: {"config": dict(config)} for step, config in settings.items()},
         },
         tags={**job.run_tags, **tags},
