@@ -15,6 +15,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
@@ -108,10 +109,16 @@ def run_job(
     failures = [failure_sentence(event) for event in failed]
     if any(event.event_type == dg.DagsterEventType.RUN_CANCELED for event in events):
         raise KeyboardInterrupt
-    if INTERRUPTED in failures:
+    if INTERRUPTED in failures or any(_is_interruption(event) for event in failed):
         raise KeyboardInterrupt
     steps = [event.step_key or "" for event in failed]
     return RunOutcome(run_id=run_id, failures=failures, checks=checks, failed_steps=steps)
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    """Whether the step failed because the run was stopped just before or after its own work."""
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__
 
 
 def _made_run(
