@@ -24,6 +24,7 @@ _REFUSED = {
     "cfo sync --force": "it has no client",
     "prune": "Say how old runs may get",
     "restore books-2025-03.zip": "books-2025-03.zip",
+    "restore /files/books.zip": "/files/books.zip",
     "cfo verify": "it has no client",
     "cfo verify --repair": "it has no client",
 }
