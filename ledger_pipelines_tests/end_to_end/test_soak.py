@@ -33,7 +33,7 @@ from ledger_pipelines_tests.unrecorded import unrecorded
 
 #: The morning after the close of January, by when everything must have come right.
 END = datetime(2025, 2, 3, tzinfo=UTC)
-DAYS = int(os.environ.get("LEDGER_SOAK_DAYS") or 3)
+DAYS = int(os.environ.get("LEDGER_SOAK_DAYS") or 2)
 SCHEDULES = ("tickets_every_six_hours", "backup_daily", "import_steps_daily", "month_close_monthly")
 EXPORTS = ("statements", "accruals", "aging", "trial-balance", "journal")
 MONTHS = ("2024-01", "2025-03")
@@ -152,7 +152,7 @@ def second(server: EmbeddedServer) -> Iterator[Database]:
 def test_after_days_of_faults_the_books_are_those_of_days_without(
     monkeypatch: pytest.MonkeyPatch, database: Database, second: Database, tmp_path: Path
 ) -> None:
-    faulty, ended = _lived(monkeypatch, database, tmp_path / "faulty", replace(CLEAN, faults=0.08))
+    faulty, ended = _lived(monkeypatch, database, tmp_path / "faulty", replace(CLEAN, faults=0.25))
     print(f"with faults: {dict(ended)}")
     clean, without = _lived(monkeypatch, second, tmp_path / "clean", CLEAN)
     print(f"without: {dict(without)}")
