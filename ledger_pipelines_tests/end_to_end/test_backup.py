@@ -27,8 +27,8 @@ from ledger_pipelines.workflows.backup import back_up, restore
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
 from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
+from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
 from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, rows
-from ledger_pipelines_tests.end_to_end.test_broken_database import in_a_sentence
 
 WORLD = SandboxConfig(until=date(2025, 6, 30), companies=6, students=12, invoices=40, rate_limit=None)
 CLOSED, OPEN = date(2025, 2, 1), date(2025, 3, 1)

@@ -30,8 +30,8 @@ from ledger_pipelines.workflows.documents import statement_archive, statement_bo
 from ledger_pipelines.workflows.exports import Export, export_errors, export_statements
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
 from ledger_pipelines_tests.conftest import FIRST_MONTH
+from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
 from ledger_pipelines_tests.end_to_end.harness import Ledger, execute, fetch
-from ledger_pipelines_tests.end_to_end.test_broken_database import in_a_sentence
 from ledger_pipelines_tests.general_ledger.journals import entry
 from ledger_pipelines_tests.workflows.billed_books import MONTHS, OPEN, bill_months, fill
 from ledger_pipelines_tests.workflows.general_ledger.books import reckon, write
