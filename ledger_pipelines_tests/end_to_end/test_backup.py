@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,7 +23,7 @@ from ledger_pipelines.store.backup import LEFT_OUT, load
 from ledger_pipelines.store.backup.archive import Archive
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines.store.migrations import MIGRATION_LOCK
+from ledger_pipelines.store.migrations import MIGRATION_LOCK, migrate, sql_directory
 from ledger_pipelines.workflows.backup import back_up, restore
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
 from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
@@ -211,20 +212,58 @@ def test_an_owner_who_is_no_superuser_restores_into_a_database_of_theirs(
     assert schema_of(theirs) == schema_of(books)
 
 
+#: What somebody makes of the ledger or in its schema, how it is told of, and how it goes again.
+OTHERS = (
+    (
+        "CREATE VIEW public.totals AS SELECT month, sum(total) AS total FROM ledger.billing_statements GROUP BY 1",
+        r"something rests on it \(view public\.totals depends on table billing_statements\)",
+        "DROP VIEW public.totals",
+    ),
+    (
+        "CREATE TABLE public.waits (a int, b interval[] DEFAULT ledger.sync_backoff())",
+        r"something rests on it \(default value for column b of table public\.waits depends on function sync_backoff",
+        "DROP TABLE public.waits",
+    ),
+    (
+        "CREATE TABLE ledger.notes_of_ada (note text)",
+        "has notes_of_ada, which no migration makes, and would lose it",
+        "DROP TABLE ledger.notes_of_ada",
+    ),
+    (
+        "ALTER TABLE ledger.tickets ADD COLUMN seen_by text",
+        r"has tickets\.seen_by, which no migration makes",
+        "ALTER TABLE ledger.tickets DROP COLUMN seen_by",
+    ),
+    (
+        "CREATE FUNCTION ledger.of_ada() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        r"has of_ada\(\), which no migration makes",
+        "DROP FUNCTION ledger.of_ada",
+    ),
+)
+
+
 def test_what_others_made_of_the_books_is_not_dropped(file: Path, copied: Database) -> None:
     used = all_rows(copied)
-    execute(
-        copied,
-        "CREATE VIEW public.totals AS SELECT month, sum(total) AS total FROM ledger.billing_statements GROUP BY 1",
-    )
-    with pytest.raises(LedgerError, match=r"public\.totals is made of the ledger's tables"):
-        restore(copied, file, replace=True, with_cfo=True)
-    execute(copied, "DROP VIEW public.totals")
-    execute(copied, "CREATE TABLE ledger.notes_of_ada (note text)")
-    with pytest.raises(LedgerError, match="has notes_of_ada, which no migration makes, and would lose it"):
-        restore(copied, file, replace=True, with_cfo=True)
-    execute(copied, "DROP TABLE ledger.notes_of_ada")
+    for make, told, drop in OTHERS:
+        execute(copied, make)
+        with pytest.raises(LedgerError, match=told):
+            restore(copied, file, replace=True, with_cfo=True)
+        execute(copied, drop)
     assert all_rows(copied) == used
+
+
+def test_what_others_made_in_an_older_ledger_is_not_dropped(
+    file: Path, empty_database: Database, tmp_path: Path
+) -> None:
+    for migration in sorted(sql_directory().glob("*.sql"))[:-1]:
+        shutil.copy(migration, tmp_path)
+    migrate(empty_database, first_month=CLOSED, directory=tmp_path)
+    execute(empty_database, "CREATE TABLE ledger.notes_of_ada AS SELECT 'mine' AS note")
+    with pytest.raises(LedgerError, match="has notes_of_ada, which no migration makes"):
+        restore(empty_database, file, replace=True, with_cfo=False)
+    assert fetch(empty_database, "SELECT note FROM ledger.notes_of_ada") == [("mine",)]
+    execute(empty_database, "DROP TABLE ledger.notes_of_ada")
+    restore(empty_database, file, replace=True, with_cfo=False)
 
 
 def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(

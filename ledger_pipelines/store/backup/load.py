@@ -23,6 +23,7 @@ from ledger_pipelines.store.backup.dump import (
     count_relations,
     ledger_tables,
 )
+from ledger_pipelines.store.backup.objects import drop_objects, object_names, refuse_loss
 from ledger_pipelines.store.database import SCHEMA, Database
 from ledger_pipelines.store.migrations import (
     MIGRATION_LOCK,
@@ -35,28 +36,6 @@ from ledger_pipelines.store.migrations import (
 from ledger_pipelines.store.queries.ledger_facts import UP_APPLICATION
 
 _PATIENCE = "15s"
-#: What is dropped, by the names that PostgreSQL quotes.
-_OBJECTS = (
-    (
-        "VIEW",
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'v'",
-    ),
-    (
-        "TABLE",
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) "
-        "AND relkind IN ('r', 'p') AND NOT relispartition",
-    ),
-    ("ROUTINE", "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = to_regnamespace(%s)"),
-    # Those of no table.
-    (
-        "SEQUENCE",
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'S'",
-    ),
-    (
-        "TYPE",
-        "SELECT oid::regtype::text FROM pg_type WHERE typnamespace = to_regnamespace(%s) AND typtype IN ('d', 'e')",
-    ),
-)
 #: What follows ENABLE for each state of a trigger that is on, and for one that was off.
 _STATES = {"O": "", "A": "ALWAYS", "R": "REPLICA"}
 #: What processes that execute runs and steps connect by.
@@ -93,14 +72,13 @@ def load_books(
                     )
                 _require_quiet(connection, database)
                 _require_lock_room(connection, archive)
-                before = _names(connection)
-                is_current = len(read_applied(connection)) == len(read_migrations())
-                _drop_objects(connection)
+                before, version = object_names(connection), len(read_applied(connection))
+                drop_objects(connection)
+                if before:
+                    refuse_loss(connection, before, version)
                 apply_migrations(connection, up_to=archive.manifest.version)
                 left_out = _fill(connection, archive, beside, on_table)
             added = apply_migrations(connection)
-            if is_current:
-                _refuse_loss(connection, before)
         connection.execute("ANALYZE")
     return added, left_out
 
@@ -176,49 +154,6 @@ def _require_lock_room(connection: psycopg.Connection, archive: Archive) -> None
         raise LedgerError(
             f"The database can lock {each * transactions:,} tables and indexes at once, and this takes {needed:,}: set "
             f"max_locks_per_transaction to {needed // transactions + 16} or more, and start the server again."
-        )
-
-
-def _drop_objects(connection: psycopg.Connection) -> None:
-    """Drops what is in the ledger's schema; the schema stays, with who may use it.
-
-    Raises LedgerError where something of another schema depends on it, which nobody asked us to drop.
-    """
-    outside = connection.execute(
-        """WITH own AS (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s))
-           SELECT v.oid::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-               JOIN pg_class v ON v.oid = r.ev_class
-               WHERE d.refobjid IN (TABLE own) AND v.oid NOT IN (TABLE own)
-           UNION SELECT conrelid::regclass::text FROM pg_constraint
-               WHERE confrelid IN (TABLE own) AND conrelid NOT IN (TABLE own) ORDER BY 1 LIMIT 1""",
-        {"schema": SCHEMA},
-    ).fetchone()
-    if outside is not None:
-        raise LedgerError(
-            f"{outside[0]} is made of the ledger's tables, and they are made anew: drop it, and make it again afterwards."
-        )
-    for kind, query in _OBJECTS:
-        names = [str(name) for (name,) in connection.execute(query, [SCHEMA]).fetchall()]
-        if names:
-            connection.execute(f"DROP {kind} IF EXISTS {', '.join(names)} CASCADE".encode())
-
-
-def _names(connection: psycopg.Connection) -> frozenset[str]:
-    """The tables and views of the ledger's schema."""
-    rows = connection.execute(
-        """SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p', 'v', 'm')
-           AND NOT relispartition""",
-        [SCHEMA],
-    ).fetchall()
-    return frozenset(str(name) for (name,) in rows)
-
-
-def _refuse_loss(connection: psycopg.Connection, before: frozenset[str]) -> None:
-    lost = sorted(before - _names(connection))
-    if lost:
-        raise LedgerError(
-            f"The schema {SCHEMA} has {', '.join(lost)}, which no migration makes, and would lose it: move it to "
-            "another schema first."
         )
 
 
