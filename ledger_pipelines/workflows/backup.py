@@ -35,10 +35,14 @@ class BackedUp:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, the migrations that were applied to it (`0015 sources`), and tables that were left out."""
+    """What was restored, the migrations that were applied to it (`0015 sources`), and tables that were left out.
+
+    `kept` are the CFO's transactions that were there and stayed as they are: the backup's were not loaded then.
+    """
 
     backup: BackedUp
     migrations: list[str]
+    kept: int
     left_out: list[str]
 
 
@@ -70,19 +74,22 @@ def restore(
 ) -> Restored:
     """Makes the ledger that of the file, all or nothing; the whole file is read and compared before anything is touched.
 
-    `with_cfo`: the CFO's transactions are in the ledger's database, and their table was made.
+    `with_cfo`: the CFO's transactions are in the ledger's database, and their table was made. They are loaded where there
+    are none. Else the table stays as it is, as where it is in another database: others enter rows there and rest on
+    them, and what was handed over since the backup is found there and linked, not handed over once more.
     Raises LedgerError where the file cannot be read or is none, and as `load_books` does.
     """
     try:
         with Archive(file) as archive:
             archive.verify()
-            added, left_out = load_books(
+            loaded = load_books(
                 database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table
             )
             return Restored(
                 BackedUp.of(archive.manifest),
-                [f"{migration.version:04} {migration.name}" for migration in added],
-                left_out,
+                [f"{migration.version:04} {migration.name}" for migration in loaded.migrations],
+                sum(loaded.kept.values()),
+                loaded.left_out,
             )
     except OSError as error:
         raise LedgerError(f"{file} cannot be read: {error.strerror}.") from None

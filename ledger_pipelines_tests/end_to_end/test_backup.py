@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -25,9 +26,12 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import MIGRATION_LOCK, migrate, sql_directory
 from ledger_pipelines.workflows.backup import back_up, restore
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
+from ledger_pipelines.workflows.cfo.verification import verify
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
 from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
+from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
 from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, rows
 
@@ -184,7 +188,7 @@ def test_a_used_ledger_is_replaced_only_when_asked_for(file: Path, books: Databa
     ledger = Ledger(file.parent / "used", copied.url)
     execute(copied, "UPDATE custom_line_items SET monthly_fee = 99")
     execute(copied, "SELECT ensure_month('tickets', '2026-11-01')")
-    execute(copied, "UPDATE cfo.transactions SET amount = 1")
+    execute(copied, "DELETE FROM cfo.transactions")
     used = all_rows(copied)
     refused = in_a_sentence(ledger("restore", str(file)))
     assert "holds books" in refused
@@ -194,6 +198,58 @@ def test_a_used_ledger_is_replaced_only_when_asked_for(file: Path, books: Databa
     assert (done.code, done.err) == (0, "")
     assert all_rows(copied) == all_rows(books)
     assert schema_of(copied) == schema_of(books)
+
+
+def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) -> None:
+    execute(copied, "INSERT INTO cfo.transactions (date, description, amount) VALUES (now(), 'Later', 7)")
+    execute(copied, "UPDATE cfo.transactions SET amount = 1 WHERE source_file = 'a.csv'")
+    execute(
+        copied,
+        """CREATE TABLE cfo.receipts (transaction int REFERENCES cfo.transactions ON DELETE CASCADE);
+           INSERT INTO cfo.receipts SELECT id FROM cfo.transactions;
+           CREATE TABLE cfo.seen (what text);
+           CREATE FUNCTION cfo.see() RETURNS trigger LANGUAGE plpgsql AS $$
+               BEGIN INSERT INTO cfo.seen VALUES (TG_OP); RETURN coalesce(new, old); END $$;
+           CREATE TRIGGER see AFTER INSERT OR UPDATE OR DELETE ON cfo.transactions FOR EACH ROW
+               EXECUTE FUNCTION cfo.see()""",
+    )
+    theirs = "SELECT 'T', t::text FROM cfo.transactions t UNION ALL SELECT 'R', r::text FROM cfo.receipts r"
+    numbers = "SELECT last_value FROM cfo.transactions_id_seq"
+    before, last = sorted(fetch(copied, theirs)), fetch(copied, numbers)
+    execute(copied, "UPDATE custom_line_items SET monthly_fee = 99")
+    done = Ledger(file.parent / "kept", copied.url)("restore", str(file), "--replace")
+    assert (done.code, done.err) == (0, "")
+    assert f"The CFO's {len(before) // 2} transactions stayed as they are" in done.out
+    assert fetch(copied, "SELECT DISTINCT monthly_fee::int FROM custom_line_items") == [(49,)]
+    assert (sorted(fetch(copied, theirs)), fetch(copied, numbers)) == (before, last)
+    assert fetch(copied, "SELECT * FROM cfo.seen") == []
+
+    # Where the CFO has emptied the table the backup's are loaded, and no trigger takes them for new ones.
+    execute(copied, "DELETE FROM cfo.transactions; DELETE FROM cfo.seen")
+    assert restore(copied, file, replace=True, with_cfo=True).kept == 0
+    assert fetch(copied, "SELECT amount::text FROM cfo.transactions WHERE source_file = 'a.csv'") == [
+        ("12.50",)
+    ]
+    assert fetch(copied, "SELECT * FROM cfo.seen") == []
+    assert fetch(copied, numbers) == last
+
+
+def test_what_was_handed_over_after_the_backup_is_there_once(file: Path, copied: Database) -> None:
+    books = Books(copied, replace(copied, schema="cfo"))
+    books.sync()
+    before = books.count()
+    books.paid("DPY-1")
+    books.sync()
+    restore(copied, file, replace=True, with_cfo=True)
+    books.sync()
+    assert books.count() == before + 1
+    books.paid("DPY-1")
+    books.paid("DPY-2")
+    counts = books.sync()
+    assert (counts.inserted, counts.linked, counts.failed) == (1, 1, 0)
+    assert books.count() == before + 2
+    assert books.sync() == SyncCounts()
+    assert [one for one in verify(books.ledger, books.cfo) if one.is_mendable] == []
 
 
 def test_an_owner_who_is_no_superuser_restores_into_a_database_of_theirs(
@@ -270,6 +326,7 @@ def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
     file: Path, books: Database, copied: Database
 ) -> None:
     execute(copied, "UPDATE custom_line_items SET monthly_fee = 99")
+    execute(copied, "DELETE FROM cfo.transactions")
     used, schema = all_rows(copied), schema_of(copied)
 
     def fail(table: str, copied_rows: int) -> None:
@@ -281,7 +338,7 @@ def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
     assert (all_rows(copied), schema_of(copied)) == (used, schema)
 
     ledger = Ledger(file.parent / "killed", copied.url)
-    # A lock on one of the last tables holds the restore up in the middle, with everything else dropped.
+    # A lock on the CFO's empty table holds the restore up in the middle, with everything else dropped.
     with copied.connect() as other, ledger.started("restore", str(file), "--replace") as running:
         other.execute("BEGIN")
         other.execute("LOCK TABLE cfo.transactions IN ACCESS SHARE MODE")
