@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.files import replaced
-from ledger_pipelines.store.backup import Archive, Manifest, dump_books, load_books
+from ledger_pipelines.store.backup import Archive, Manifest, dump_books, load_books, require_known
 from ledger_pipelines.store.backup.archive import ArchiveWriter
 from ledger_pipelines.store.database import Database
 
@@ -69,28 +70,50 @@ def back_up(
     return BackedUp.of(manifest)
 
 
+@contextmanager
+def open_backup(file: Path) -> Iterator[Archive]:
+    """The backup, whose whole file was read and compared: before that nobody needs a database.
+
+    Raises LedgerError where the file cannot be read, is none, is damaged, or is of a newer or another program.
+    """
+    with _telling(file):
+        archive = Archive(file)
+    with archive:
+        with _telling(file):
+            archive.verify()
+        require_known(archive)
+        yield archive
+
+
 def restore(
-    database: Database, file: Path, *, replace: bool, with_cfo: bool, on_table: OnTable = lambda *_: None
+    database: Database,
+    archive: Archive,
+    *,
+    replace: bool,
+    with_cfo: bool,
+    on_table: OnTable = lambda *_: None,
 ) -> Restored:
-    """Makes the ledger that of the file, all or nothing; the whole file is read and compared before anything is touched.
+    """Makes the ledger that of the backup, as `open_backup` gives it, all or nothing.
 
     `with_cfo`: the CFO's transactions are in the ledger's database, and their table was made. They are loaded where there
     are none. Else the table stays as it is, as where it is in another database: others enter rows there and rest on
     them, and what was handed over since the backup is found there and linked, not handed over once more.
-    Raises LedgerError where the file cannot be read or is none, and as `load_books` does.
+    Raises LedgerError where the file can no longer be read, and as `load_books` does.
     """
+    with _telling(archive.path):
+        loaded = load_books(database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table)
+    return Restored(
+        BackedUp.of(archive.manifest),
+        [f"{migration.version:04} {migration.name}" for migration in loaded.migrations],
+        sum(loaded.kept.values()),
+        loaded.left_out,
+    )
+
+
+@contextmanager
+def _telling(file: Path) -> Iterator[None]:
     try:
-        with Archive(file) as archive:
-            archive.verify()
-            loaded = load_books(
-                database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table
-            )
-            return Restored(
-                BackedUp.of(archive.manifest),
-                [f"{migration.version:04} {migration.name}" for migration in loaded.migrations],
-                sum(loaded.kept.values()),
-                loaded.left_out,
-            )
+        yield
     except OSError as error:
         raise LedgerError(f"{file} cannot be read: {error.strerror}.") from None
 

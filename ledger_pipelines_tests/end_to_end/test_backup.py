@@ -25,7 +25,7 @@ from ledger_pipelines.store.backup.archive import Archive
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import MIGRATION_LOCK, migrate, sql_directory
-from ledger_pipelines.workflows.backup import back_up, restore
+from ledger_pipelines.workflows.backup import back_up, open_backup
 from ledger_pipelines.workflows.cfo.sync import SyncCounts
 from ledger_pipelines.workflows.cfo.verification import verify
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
@@ -33,7 +33,7 @@ from ledger_pipelines.workflows.exports import export_accruals, export_errors, e
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
 from ledger_pipelines_tests.cfo_sync.building import Books
 from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
-from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, rows
+from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, restore_from, rows
 
 WORLD = SandboxConfig(until=date(2025, 6, 30), companies=6, students=12, invoices=40, rate_limit=None)
 CLOSED, OPEN = date(2025, 2, 1), date(2025, 3, 1)
@@ -226,7 +226,7 @@ def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) ->
 
     # Where the CFO has emptied the table the backup's are loaded, and no trigger takes them for new ones.
     execute(copied, "DELETE FROM cfo.transactions; DELETE FROM cfo.seen")
-    assert restore(copied, file, replace=True, with_cfo=True).kept == 0
+    assert restore_from(file, copied, replace=True, with_cfo=True).kept == 0
     assert fetch(copied, "SELECT amount::text FROM cfo.transactions WHERE source_file = 'a.csv'") == [
         ("12.50",)
     ]
@@ -240,7 +240,7 @@ def test_what_was_handed_over_after_the_backup_is_there_once(file: Path, copied:
     before = books.count()
     books.paid("DPY-1")
     books.sync()
-    restore(copied, file, replace=True, with_cfo=True)
+    restore_from(file, copied, replace=True, with_cfo=True)
     books.sync()
     assert books.count() == before + 1
     books.paid("DPY-1")
@@ -303,7 +303,7 @@ def test_what_others_made_of_the_books_is_not_dropped(file: Path, copied: Databa
     for make, told, drop in OTHERS:
         execute(copied, make)
         with pytest.raises(LedgerError, match=told):
-            restore(copied, file, replace=True, with_cfo=True)
+            restore_from(file, copied, replace=True, with_cfo=True)
         execute(copied, drop)
     assert all_rows(copied) == used
 
@@ -316,10 +316,10 @@ def test_what_others_made_in_an_older_ledger_is_not_dropped(
     migrate(empty_database, first_month=CLOSED, directory=tmp_path)
     execute(empty_database, "CREATE TABLE ledger.notes_of_ada AS SELECT 'mine' AS note")
     with pytest.raises(LedgerError, match="has notes_of_ada, which no migration makes"):
-        restore(empty_database, file, replace=True, with_cfo=False)
+        restore_from(file, empty_database, replace=True, with_cfo=False)
     assert fetch(empty_database, "SELECT note FROM ledger.notes_of_ada") == [("mine",)]
     execute(empty_database, "DROP TABLE ledger.notes_of_ada")
-    restore(empty_database, file, replace=True, with_cfo=False)
+    restore_from(file, empty_database, replace=True, with_cfo=False)
 
 
 def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
@@ -334,7 +334,7 @@ def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
             raise OSError(5, "Input/output error")
 
     with pytest.raises(LedgerError, match=r"Input/output error"):
-        restore(copied, file, replace=True, with_cfo=True, on_table=fail)
+        restore_from(file, copied, replace=True, with_cfo=True, on_table=fail)
     assert (all_rows(copied), schema_of(copied)) == (used, schema)
 
     ledger = Ledger(file.parent / "killed", copied.url)
@@ -376,7 +376,7 @@ def test_a_restore_waits_for_nobody_who_works_on_the_ledger(file: Path, copied: 
         ("ledger step codex", "A run is in progress"),
     ):
         with copied.connect(application_name=name), pytest.raises(LedgerError, match=told):
-            restore(copied, file, replace=True, with_cfo=True)
+            restore_from(file, copied, replace=True, with_cfo=True)
     assert all_rows(copied) == used
 
 
@@ -392,7 +392,7 @@ def test_a_second_restore_and_an_open_reader_are_told_in_a_sentence(
         with copied.connect() as other, other.transaction():
             other.execute(statement.encode())
             with pytest.raises(LedgerError, match="Somebody reads, migrates or restores the books"):
-                restore(copied, file, replace=True, with_cfo=True)
+                restore_from(file, copied, replace=True, with_cfo=True)
     assert all_rows(copied) == used
 
 
@@ -477,16 +477,20 @@ UNFIT: dict[str, tuple[Callable[[Path, Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", UNFIT)
-def test_an_unfit_file_is_refused_before_anything_is_touched(
-    name: str, file: Path, books: Database, tmp_path: Path
-) -> None:
+def test_an_unfit_file_is_refused_before_anything_is_touched(name: str, file: Path, tmp_path: Path) -> None:
     make, told = UNFIT[name]
     unfit = tmp_path / "unfit.zip"
     make(file, unfit)
-    # Not even the lock is taken: the books that are there are those of the module.
-    with pytest.raises(LedgerError, match=told) as refused:
-        restore(books, unfit, replace=True, with_cfo=True)
+    with pytest.raises(LedgerError, match=told) as refused, open_backup(unfit):
+        pass
     assert str(refused.value).startswith(str(unfit))
+
+
+def test_a_mistyped_name_makes_no_ledger(tmp_path: Path) -> None:
+    home = tmp_path / "nowhere"
+    told = in_a_sentence(Ledger(home)("restore", str(tmp_path / "nosuch.zip")))
+    assert told == f"{tmp_path}/nosuch.zip cannot be read: No such file or directory."
+    assert not os.path.lexists(home / "postgres")
 
 
 def test_a_backup_is_of_one_instant_and_for_its_owner(copied: Database, tmp_path: Path) -> None:

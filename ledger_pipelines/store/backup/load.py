@@ -63,14 +63,13 @@ def load_books(
     replace: bool,
     on_table: OnTable,
 ) -> Loaded:
-    """Makes the ledger that of the verified archive, all or nothing.
+    """Makes the ledger that of the verified archive of a known program, all or nothing.
 
     Of tables of other schemas only those in `beside` are filled, which are there, and only while they are empty: others
     write to them, and rest on their rows. Whatever a file says, nothing else is written to.
-    Raises LedgerError when the archive is of a newer or another program, when the database holds a ledger that is newer
-    or, without `replace`, not empty, when something runs on it, or when what was loaded is not what the archive has.
+    Raises LedgerError when the database holds a ledger that is newer or, without `replace`, not empty, when something
+    runs on it, or when what was loaded is not what the archive has.
     """
-    _require_known(archive)
     with database.connect(application_name="ledger restore") as connection:
         with connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
@@ -92,7 +91,8 @@ def load_books(
     return Loaded(added, kept, left_out)
 
 
-def _require_known(archive: Archive) -> None:
+def require_known(archive: Archive) -> None:
+    """Raises LedgerError when the archive is of a newer or another program than this one."""
     known = {migration.version: migration.checksum for migration in read_migrations()}
     manifest = archive.manifest
     if manifest.version > len(known):
