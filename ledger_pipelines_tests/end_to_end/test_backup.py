@@ -233,6 +233,9 @@ def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) ->
     assert fetch(copied, "SELECT * FROM cfo.seen") == []
     assert fetch(copied, numbers) == last
 
+    execute(copied, 'ALTER TABLE cfo.transactions RENAME TO "Transactions"')
+    assert restore_from(file, copied, replace=True, with_cfo=True).left_out == ["cfo.transactions"]
+
 
 def test_what_was_handed_over_after_the_backup_is_there_once(file: Path, copied: Database) -> None:
     books = Books(copied, replace(copied, schema="cfo"))

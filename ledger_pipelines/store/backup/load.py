@@ -65,8 +65,8 @@ def load_books(
 ) -> Loaded:
     """Makes the ledger that of the verified archive of a known program, all or nothing.
 
-    Of tables of other schemas only those in `beside` are filled, which are there, and only while they are empty: others
-    write to them, and rest on their rows. Whatever a file says, nothing else is written to.
+    Of tables of other schemas only those in `beside` are filled, where they are there and empty: others write to them,
+    and rest on their rows. Whatever a file says, nothing else is written to.
     Raises LedgerError when the database holds a ledger that is newer or, without `replace`, not empty, when something
     runs on it, or when what was loaded is not what the archive has.
     """
@@ -167,6 +167,8 @@ def _fill(
 ) -> tuple[dict[str, int], list[str]]:
     """Loads and compares all tables; returns those that others have filled, with their rows, and those not ours."""
     present = {(SCHEMA, name) for name in ledger_tables(connection) if name not in LEFT_OUT}
+    # The CFO's may be called otherwise.
+    beside = [table for table in beside if columns_of(connection, table)]
     filled = {table: count for table in beside if (count := _count_of_others(connection, table))}
     empty = [table for table in beside if table not in filled]
     entries = [entry for entry in archive.manifest.tables if _key(entry) in {*present, *empty}]
