@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.files import replaced
-from ledger_pipelines.store.backup import Archive, Manifest, dump_books, load_books, require_known
+from ledger_pipelines.store.backup import Archive, Manifest, TableEntry, dump_books, load_books, require_known
 from ledger_pipelines.store.backup.archive import ArchiveWriter
 from ledger_pipelines.store.database import Database
 
@@ -21,7 +21,7 @@ OnTable = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """What a file holds: tables, their rows, the last migration, and when the instant was."""
+    """What a file holds, or what of it was loaded: tables, their rows, the last migration, and when the instant was."""
 
     tables: int
     rows: int
@@ -29,9 +29,9 @@ class BackedUp:
     made_at: datetime
 
     @classmethod
-    def of(cls, manifest: Manifest) -> BackedUp:
-        """What the manifest says."""
-        return cls(len(manifest.tables), manifest.rows, manifest.version, manifest.made_at)
+    def of(cls, manifest: Manifest, tables: Sequence[TableEntry]) -> BackedUp:
+        """What the manifest says of these tables."""
+        return cls(len(tables), sum(table.rows for table in tables), manifest.version, manifest.made_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def back_up(
                 written.verify()
     except OSError as error:
         raise LedgerError(f"{output} cannot be written: {error.strerror}; choose another file.") from None
-    return BackedUp.of(manifest)
+    return BackedUp.of(manifest, manifest.tables)
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def restore(
     with _telling(archive.path):
         loaded = load_books(database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table)
     return Restored(
-        BackedUp.of(archive.manifest),
+        BackedUp.of(archive.manifest, loaded.tables),
         [f"{migration.version:04} {migration.name}" for migration in loaded.migrations],
         sum(loaded.kept.values()),
         loaded.left_out,

@@ -220,6 +220,9 @@ def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) ->
     done = Ledger(file.parent / "kept", copied.url)("restore", str(file), "--replace")
     assert (done.code, done.err) == (0, "")
     assert f"The CFO's {len(before) // 2} transactions stayed as they are" in done.out
+    with Archive(file) as archive:
+        ours = [table for table in archive.manifest.tables if table.schema_name == "ledger"]
+    assert done.out.startswith(f"Restored {sum(table.rows for table in ours):,} rows of {len(ours)} tables, ")
     assert fetch(copied, "SELECT DISTINCT monthly_fee::int FROM custom_line_items") == [(49,)]
     assert (sorted(fetch(copied, theirs)), fetch(copied, numbers)) == (before, last)
     assert fetch(copied, "SELECT * FROM cfo.seen") == []

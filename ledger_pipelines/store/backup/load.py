@@ -45,14 +45,15 @@ _RUNNING = ("ledger run", "ledger step")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The migrations that a backup's books had yet to get, and tables that were not written to.
+    """The tables of a backup that were loaded, those not written to, and the migrations that its books had yet to get.
 
     `kept` are those that others have filled, with their rows; `left_out` those of the archive that are not the ledger's.
     """
 
-    migrations: list[Migration]
+    tables: list[TableEntry]
     kept: dict[str, int]
     left_out: list[str]
+    migrations: list[Migration]
 
 
 def load_books(
@@ -85,10 +86,10 @@ def load_books(
                 if before:
                     refuse_loss(connection, before, version)
                 apply_migrations(connection, up_to=archive.manifest.version)
-                kept, left_out = _fill(connection, archive, beside, on_table)
+                tables, kept, left_out = _fill(connection, archive, beside, on_table)
             added = apply_migrations(connection)
         connection.execute("ANALYZE")
-    return Loaded(added, kept, left_out)
+    return Loaded(tables, kept, left_out, added)
 
 
 def require_known(archive: Archive) -> None:
@@ -164,8 +165,8 @@ def _require_lock_room(connection: psycopg.Connection, archive: Archive) -> None
 
 def _fill(
     connection: psycopg.Connection, archive: Archive, beside: Sequence[tuple[str, str]], on_table: OnTable
-) -> tuple[dict[str, int], list[str]]:
-    """Loads and compares all tables; returns those that others have filled, with their rows, and those not ours."""
+) -> tuple[list[TableEntry], dict[str, int], list[str]]:
+    """Loads and compares all tables; returns them, those that others have filled, with their rows, and those not ours."""
     present = {(SCHEMA, name) for name in ledger_tables(connection) if name not in LEFT_OUT}
     # The CFO's may be called otherwise.
     beside = [table for table in beside if columns_of(connection, table)]
@@ -207,6 +208,7 @@ def _fill(
             )
     left_out = [entry for entry in archive.manifest.tables if _key(entry) not in {*present, *beside}]
     return (
+        ordered,
         {".".join(table): count for table, count in filled.items()},
         [f"{entry.schema_name}.{entry.name}" for entry in left_out],
     )
