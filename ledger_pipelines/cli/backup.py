@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,6 +13,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from ledger_pipelines.cli.context import console
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.wording import counted
+
+if TYPE_CHECKING:
+    from ledger_pipelines.settings import Settings
+    from ledger_pipelines.store.database import Database
 
 
 def backup(
@@ -52,21 +56,20 @@ def restore(
     ] = False,
 ) -> None:
     """Makes the ledger that of a backup, all or nothing; it must be empty, unless --replace is given."""
-    from ledger_pipelines.connections import cfo_database_beside, ledger_database
-    from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
     from ledger_pipelines.settings import read_settings
-    from ledger_pipelines.store.migrations import create_schemas
+    from ledger_pipelines.workflows.backup import open_backup
     from ledger_pipelines.workflows.backup import restore as restore_books
 
     settings = read_settings()
-    with console.status("Opening the ledger"):
-        database = ledger_database(settings)
-        create_schemas(database)
-        with_cfo = settings.cfo_database_url is None
-        if with_cfo:
-            prepare_cfo_database(cfo_database_beside(database, settings))
-    with _progress("Restoring") as on_table:
-        done = restore_books(database, file, replace=replace, with_cfo=with_cfo, on_table=on_table)
+    with_cfo = settings.cfo_database_url is None
+    with ExitStack() as stack:
+        with console.status("Reading the backup"):
+            archive = stack.enter_context(open_backup(file))
+        # A mistyped name makes no ledger.
+        with console.status("Opening the ledger"):
+            database = _place_for_books(settings, with_cfo=with_cfo)
+        on_table = stack.enter_context(_progress("Restoring"))
+        done = restore_books(database, archive, replace=replace, with_cfo=with_cfo, on_table=on_table)
     say = f"Restored {counted(done.backup.rows, 'row')} of {counted(done.backup.tables, 'table')}"
     console.print(
         f"{say}, as of {done.backup.made_at:%Y-%m-%d %H:%M} UTC, and compared each with {file}.",
@@ -78,10 +81,30 @@ def restore(
         console.print(f"Applied {migration}.", highlight=False)
     for table in done.left_out:
         console.print(f"Left out {table}, which is no table of this ledger.", highlight=False, markup=False)
+    if done.kept:
+        console.print(
+            f"The CFO's {counted(done.kept, 'transaction')} stayed as they are, and the backup's were not loaded: "
+            "`ledger cfo verify` says what differs, `ledger cfo verify --repair` hands over what is missing.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if not with_cfo:
         console.print(
             "The CFO's database is another: `ledger cfo verify` says what differs.", highlight=False
         )
+
+
+def _place_for_books(settings: Settings, *, with_cfo: bool) -> Database:
+    """The ledger's database, made where there is none yet, with its schemas and the CFO's table."""
+    from ledger_pipelines.connections import cfo_database_beside, ledger_database
+    from ledger_pipelines.destinations.cfo.transactions import prepare_cfo_database
+    from ledger_pipelines.store.migrations import create_schemas
+
+    database = ledger_database(settings)
+    create_schemas(database)
+    if with_cfo:
+        prepare_cfo_database(cfo_database_beside(database, settings))
+    return database
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.queries.measures import Measures, read_measures
 
+#: How long one query may take: what Prometheus waits for all of them by itself.
+_PATIENCE = "10s"
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 #: What no route answers has one name, or whoever guesses addresses would make a series for each.
 _NO_ROUTE = "none"
@@ -92,16 +94,23 @@ class _OfLedger(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The ledger's numbers; where the database does not answer, that alone."""
+        """The ledger's numbers; where the database does not answer, or not in time, that alone."""
+        measures, is_up = None, True
         try:
             with self._console.database.connect(application_name="ledger metrics") as connection:
-                connection.execute("SET statement_timeout = '10s'")
+                connection.execute("SELECT set_config('statement_timeout', %s, false)", [_PATIENCE])
                 measures = read_measures(connection, self._console.now())
+        except (psycopg.errors.QueryCanceled, psycopg.ProgrammingError):
+            # It answers: a query took too long or waited for a lock, or a table is not there.
+            pass
         except (psycopg.Error, LedgerError):
-            yield GaugeMetricFamily("ledger_database_up", "Whether the ledger's database answers.", 0)
-            return
-        yield GaugeMetricFamily("ledger_database_up", "Whether the ledger's database answers.", 1)
-        yield from _families(measures)
+            is_up = False
+        yield GaugeMetricFamily("ledger_database_up", "Whether the ledger's database answers.", is_up)
+        yield GaugeMetricFamily(
+            "ledger_metrics_failed", "Whether the ledger's numbers could not be read.", measures is None
+        )
+        if measures is not None:
+            yield from _families(measures)
 
 
 def _families(measures: Measures) -> Iterator[Metric]:

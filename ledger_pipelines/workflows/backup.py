@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.files import replaced
-from ledger_pipelines.store.backup import Archive, Manifest, dump_books, load_books
+from ledger_pipelines.store.backup import Archive, Manifest, TableEntry, dump_books, load_books, require_known
 from ledger_pipelines.store.backup.archive import ArchiveWriter
 from ledger_pipelines.store.database import Database
 
@@ -20,7 +21,7 @@ OnTable = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """What a file holds: tables, their rows, the last migration, and when the instant was."""
+    """What a file holds, or what of it was loaded: tables, their rows, the last migration, and when the instant was."""
 
     tables: int
     rows: int
@@ -28,17 +29,21 @@ class BackedUp:
     made_at: datetime
 
     @classmethod
-    def of(cls, manifest: Manifest) -> BackedUp:
-        """What the manifest says."""
-        return cls(len(manifest.tables), manifest.rows, manifest.version, manifest.made_at)
+    def of(cls, manifest: Manifest, tables: Sequence[TableEntry]) -> BackedUp:
+        """What the manifest says of these tables."""
+        return cls(len(tables), sum(table.rows for table in tables), manifest.version, manifest.made_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, the migrations that were applied to it (`0015 sources`), and tables that were left out."""
+    """What was restored, the migrations that were applied to it (`0015 sources`), and tables that were left out.
+
+    `kept` are the CFO's transactions that were there and stayed as they are: the backup's were not loaded then.
+    """
 
     backup: BackedUp
     migrations: list[str]
+    kept: int
     left_out: list[str]
 
 
@@ -64,28 +69,53 @@ def back_up(
                 written.verify()
     except OSError as error:
         raise LedgerError(f"{output} cannot be written: {error.strerror}; choose another file.") from None
-    return BackedUp.of(manifest)
+    return BackedUp.of(manifest, manifest.tables)
+
+
+@contextmanager
+def open_backup(file: Path) -> Iterator[Archive]:
+    """The backup, whose whole file was read and compared: before that nobody needs a database.
+
+    Raises LedgerError where the file cannot be read, is none, is damaged, or is of a newer or another program.
+    """
+    with _telling(file):
+        archive = Archive(file)
+    with archive:
+        with _telling(file):
+            archive.verify()
+        require_known(archive)
+        yield archive
 
 
 def restore(
-    database: Database, file: Path, *, replace: bool, with_cfo: bool, on_table: OnTable = lambda *_: None
+    database: Database,
+    archive: Archive,
+    *,
+    replace: bool,
+    with_cfo: bool,
+    on_table: OnTable = lambda *_: None,
 ) -> Restored:
-    """Makes the ledger that of the file, all or nothing; the whole file is read and compared before anything is touched.
+    """Makes the ledger that of the backup, as `open_backup` gives it, all or nothing.
 
-    `with_cfo`: the CFO's transactions are in the ledger's database, and their table was made.
-    Raises LedgerError where the file cannot be read or is none, and as `load_books` does.
+    `with_cfo`: the CFO's transactions are in the ledger's database, and their table was made. They are loaded where there
+    are none. Else the table stays as it is, as where it is in another database: others enter rows there and rest on
+    them, and what was handed over since the backup is found there and linked, not handed over once more.
+    Raises LedgerError where the file can no longer be read, and as `load_books` does.
     """
+    with _telling(archive.path):
+        loaded = load_books(database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table)
+    return Restored(
+        BackedUp.of(archive.manifest, loaded.tables),
+        [f"{migration.version:04} {migration.name}" for migration in loaded.migrations],
+        sum(loaded.kept.values()),
+        loaded.left_out,
+    )
+
+
+@contextmanager
+def _telling(file: Path) -> Iterator[None]:
     try:
-        with Archive(file) as archive:
-            archive.verify()
-            added, left_out = load_books(
-                database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table
-            )
-            return Restored(
-                BackedUp.of(archive.manifest),
-                [f"{migration.version:04} {migration.name}" for migration in added],
-                left_out,
-            )
+        yield
     except OSError as error:
         raise LedgerError(f"{file} cannot be read: {error.strerror}.") from None
 

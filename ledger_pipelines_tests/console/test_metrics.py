@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from ledger_pipelines.console import measuring
 from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.errors import ConfigurationError
@@ -54,6 +56,13 @@ def test_it_is_off_without_a_token_and_shut_without_the_right_one(console: Conso
 
 
 def test_what_the_tables_say_is_told(console: Console, connection: psycopg.Connection) -> None:
+    at = console.now()
+    # What was billed long ago and never since is not looked for at every reading; it is counted.
+    connection.execute(
+        """INSERT INTO sync_executions (step_name, status, started_at, completed_at, metadata, created_at)
+           VALUES ('billing', 'completed', %(at)s, %(at)s, '{"months": ["2025-01"]}', %(at)s)""",
+        {"at": at - timedelta(days=101)},
+    )
     connection.execute(
         """INSERT INTO sync_executions (step_name, status, started_at, completed_at, error_message, metadata)
            VALUES ('billing', 'completed', '2026-03-01 10:00', '2026-03-01 10:00:05', NULL,
@@ -62,6 +71,7 @@ def test_what_the_tables_say_is_told(console: Console, connection: psycopg.Conne
            ('codex', 'failed', '2026-03-02 10:00', '2026-03-02 10:00:01', 'no', '{}'),
            ('codex', 'running', '2026-03-02 10:00', NULL, NULL, '{}')"""
     )
+    connection.execute("UPDATE sync_executions SET created_at = %s WHERE id > 1", [at - timedelta(days=99)])
     connection.execute(
         "INSERT INTO ledger_periods VALUES ('2026-01-01', 'closed', '2026-03-03 12:00', 'Ada')"
     )
@@ -83,13 +93,14 @@ def test_what_the_tables_say_is_told(console: Console, connection: psycopg.Conne
         return samples.get((name, tuple(sorted(labels.items()))))
 
     billed = {"step": "billing", "status": "completed"}
-    assert value("ledger_step_executions_total", **billed) == 2
+    assert value("ledger_step_executions_total", **billed) == 3
     assert value("ledger_step_seconds_total", **billed) == 7
     assert value("ledger_step_last_duration_seconds", **billed) == 2
     assert value("ledger_step_executions_total", step="codex", status="failed") == 1
     assert value("ledger_steps_running") == 1
     times = {name: [value(f"ledger_month_{name}_timestamp_seconds", month=month) for month in ("2026-01", "2026-02")]
              for name in ("billed", "closed")}  # fmt: skip
+    assert value("ledger_month_billed_timestamp_seconds", month="2025-01") is None
     assert times == {"billed": [1772359205, 1772445602], "closed": [1772539200, None]}
     assert value("ledger_open_errors", integration="codex", blocking="true") == 1
     assert value("ledger_open_errors", integration="codex", blocking="false") == 1
@@ -98,7 +109,7 @@ def test_what_the_tables_say_is_told(console: Console, connection: psycopg.Conne
     assert value("ledger_failed_checks", month="2026-01", severity="error") is None
     assert value("ledger_open_alerts", kind="lag") == 1
     assert value("ledger_cfo_invoices", state="pending") == 0
-    assert value("ledger_database_up") == 1
+    assert (value("ledger_database_up"), value("ledger_metrics_failed")) == (1, 0)
     assert value("ledger_table_rows", table="ledger_periods") is not None
 
 
@@ -120,7 +131,17 @@ def test_requests_are_counted_by_route_and_not_by_address(console: Console) -> N
 def test_a_database_that_is_away_is_told_as_such(console: Console) -> None:
     away = replace(console, database=Database("postgresql://nobody@127.0.0.1:1/none"))
     samples = _samples(_asking(away))
-    assert samples == {("ledger_database_up", ()): 0}
+    assert samples == {("ledger_database_up", ()): 0, ("ledger_metrics_failed", ()): 1}
+
+
+def test_a_query_that_takes_too_long_is_not_told_as_a_database_that_is_away(
+    console: Console, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_PATIENCE", "100ms")
+    with connection.transaction():
+        connection.execute("LOCK TABLE sync_executions IN ACCESS EXCLUSIVE MODE")
+        samples = _samples(_asking(console))
+    assert samples == {("ledger_database_up", ()): 1, ("ledger_metrics_failed", ()): 1}
 
 
 def test_a_token_that_is_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

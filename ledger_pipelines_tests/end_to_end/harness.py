@@ -24,6 +24,7 @@ from psycopg import sql
 from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.workflows.backup import Restored, open_backup, restore
 from ledger_pipelines_tests.end_to_end.warmed import DEFINED, warmed
 
 T = TypeVar("T")
@@ -274,6 +275,12 @@ def fetch(database: Database, query: str, *parameters: Any) -> list[tuple[Any, .
     """The rows of one query in the ledger's schema."""
     with database.connect() as connection:
         return connection.execute(query.encode(), parameters or None).fetchall()
+
+
+def restore_from(file: Path, database: Database, **how: Any) -> Restored:
+    """Makes the database that of a backup."""
+    with open_backup(file) as archive:
+        return restore(database, archive, **how)
 
 
 def execute(database: Database, statement: str, *parameters: Any) -> None:

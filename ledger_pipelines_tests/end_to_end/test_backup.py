@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -22,13 +24,16 @@ from ledger_pipelines.store.backup import LEFT_OUT, load
 from ledger_pipelines.store.backup.archive import Archive
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines.store.migrations import MIGRATION_LOCK
-from ledger_pipelines.workflows.backup import back_up, restore
+from ledger_pipelines.store.migrations import MIGRATION_LOCK, migrate, sql_directory
+from ledger_pipelines.workflows.backup import back_up, open_backup
+from ledger_pipelines.workflows.cfo.sync import SyncCounts
+from ledger_pipelines.workflows.cfo.verification import verify
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
 from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
-from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, rows
-from ledger_pipelines_tests.end_to_end.test_broken_database import in_a_sentence
+from ledger_pipelines_tests.cfo_sync.building import Books
+from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
+from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, restore_from, rows
 
 WORLD = SandboxConfig(until=date(2025, 6, 30), companies=6, students=12, invoices=40, rate_limit=None)
 CLOSED, OPEN = date(2025, 2, 1), date(2025, 3, 1)
@@ -183,7 +188,7 @@ def test_a_used_ledger_is_replaced_only_when_asked_for(file: Path, books: Databa
     ledger = Ledger(file.parent / "used", copied.url)
     execute(copied, "UPDATE custom_line_items SET monthly_fee = 99")
     execute(copied, "SELECT ensure_month('tickets', '2026-11-01')")
-    execute(copied, "UPDATE cfo.transactions SET amount = 1")
+    execute(copied, "DELETE FROM cfo.transactions")
     used = all_rows(copied)
     refused = in_a_sentence(ledger("restore", str(file)))
     assert "holds books" in refused
@@ -193,6 +198,64 @@ def test_a_used_ledger_is_replaced_only_when_asked_for(file: Path, books: Databa
     assert (done.code, done.err) == (0, "")
     assert all_rows(copied) == all_rows(books)
     assert schema_of(copied) == schema_of(books)
+
+
+def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) -> None:
+    execute(copied, "INSERT INTO cfo.transactions (date, description, amount) VALUES (now(), 'Later', 7)")
+    execute(copied, "UPDATE cfo.transactions SET amount = 1 WHERE source_file = 'a.csv'")
+    execute(
+        copied,
+        """CREATE TABLE cfo.receipts (transaction int REFERENCES cfo.transactions ON DELETE CASCADE);
+           INSERT INTO cfo.receipts SELECT id FROM cfo.transactions;
+           CREATE TABLE cfo.seen (what text);
+           CREATE FUNCTION cfo.see() RETURNS trigger LANGUAGE plpgsql AS $$
+               BEGIN INSERT INTO cfo.seen VALUES (TG_OP); RETURN coalesce(new, old); END $$;
+           CREATE TRIGGER see AFTER INSERT OR UPDATE OR DELETE ON cfo.transactions FOR EACH ROW
+               EXECUTE FUNCTION cfo.see()""",
+    )
+    theirs = "SELECT 'T', t::text FROM cfo.transactions t UNION ALL SELECT 'R', r::text FROM cfo.receipts r"
+    numbers = "SELECT last_value FROM cfo.transactions_id_seq"
+    before, last = sorted(fetch(copied, theirs)), fetch(copied, numbers)
+    execute(copied, "UPDATE custom_line_items SET monthly_fee = 99")
+    done = Ledger(file.parent / "kept", copied.url)("restore", str(file), "--replace")
+    assert (done.code, done.err) == (0, "")
+    assert f"The CFO's {len(before) // 2} transactions stayed as they are" in done.out
+    with Archive(file) as archive:
+        ours = [table for table in archive.manifest.tables if table.schema_name == "ledger"]
+    assert done.out.startswith(f"Restored {sum(table.rows for table in ours):,} rows of {len(ours)} tables, ")
+    assert fetch(copied, "SELECT DISTINCT monthly_fee::int FROM custom_line_items") == [(49,)]
+    assert (sorted(fetch(copied, theirs)), fetch(copied, numbers)) == (before, last)
+    assert fetch(copied, "SELECT * FROM cfo.seen") == []
+
+    # Where the CFO has emptied the table the backup's are loaded, and no trigger takes them for new ones.
+    execute(copied, "DELETE FROM cfo.transactions; DELETE FROM cfo.seen")
+    assert restore_from(file, copied, replace=True, with_cfo=True).kept == 0
+    assert fetch(copied, "SELECT amount::text FROM cfo.transactions WHERE source_file = 'a.csv'") == [
+        ("12.50",)
+    ]
+    assert fetch(copied, "SELECT * FROM cfo.seen") == []
+    assert fetch(copied, numbers) == last
+
+    execute(copied, 'ALTER TABLE cfo.transactions RENAME TO "Transactions"')
+    assert restore_from(file, copied, replace=True, with_cfo=True).left_out == ["cfo.transactions"]
+
+
+def test_what_was_handed_over_after_the_backup_is_there_once(file: Path, copied: Database) -> None:
+    books = Books(copied, replace(copied, schema="cfo"))
+    books.sync()
+    before = books.count()
+    books.paid("DPY-1")
+    books.sync()
+    restore_from(file, copied, replace=True, with_cfo=True)
+    books.sync()
+    assert books.count() == before + 1
+    books.paid("DPY-1")
+    books.paid("DPY-2")
+    counts = books.sync()
+    assert (counts.inserted, counts.linked, counts.failed) == (1, 1, 0)
+    assert books.count() == before + 2
+    assert books.sync() == SyncCounts()
+    assert [one for one in verify(books.ledger, books.cfo) if one.is_mendable] == []
 
 
 def test_an_owner_who_is_no_superuser_restores_into_a_database_of_theirs(
@@ -211,26 +274,65 @@ def test_an_owner_who_is_no_superuser_restores_into_a_database_of_theirs(
     assert schema_of(theirs) == schema_of(books)
 
 
+#: What somebody makes of the ledger or in its schema, how it is told of, and how it goes again.
+OTHERS = (
+    (
+        "CREATE VIEW public.totals AS SELECT month, sum(total) AS total FROM ledger.billing_statements GROUP BY 1",
+        r"something rests on it \(view public\.totals depends on table billing_statements\)",
+        "DROP VIEW public.totals",
+    ),
+    (
+        "CREATE TABLE public.waits (a int, b interval[] DEFAULT ledger.sync_backoff())",
+        r"something rests on it \(default value for column b of table public\.waits depends on function sync_backoff",
+        "DROP TABLE public.waits",
+    ),
+    (
+        "CREATE TABLE ledger.notes_of_ada (note text)",
+        "has notes_of_ada, which no migration makes, and would lose it",
+        "DROP TABLE ledger.notes_of_ada",
+    ),
+    (
+        "ALTER TABLE ledger.tickets ADD COLUMN seen_by text",
+        r"has tickets\.seen_by, which no migration makes",
+        "ALTER TABLE ledger.tickets DROP COLUMN seen_by",
+    ),
+    (
+        "CREATE FUNCTION ledger.of_ada() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        r"has of_ada\(\), which no migration makes",
+        "DROP FUNCTION ledger.of_ada",
+    ),
+)
+
+
 def test_what_others_made_of_the_books_is_not_dropped(file: Path, copied: Database) -> None:
     used = all_rows(copied)
-    execute(
-        copied,
-        "CREATE VIEW public.totals AS SELECT month, sum(total) AS total FROM ledger.billing_statements GROUP BY 1",
-    )
-    with pytest.raises(LedgerError, match=r"public\.totals is made of the ledger's tables"):
-        restore(copied, file, replace=True, with_cfo=True)
-    execute(copied, "DROP VIEW public.totals")
-    execute(copied, "CREATE TABLE ledger.notes_of_ada (note text)")
-    with pytest.raises(LedgerError, match="has notes_of_ada, which no migration makes, and would lose it"):
-        restore(copied, file, replace=True, with_cfo=True)
-    execute(copied, "DROP TABLE ledger.notes_of_ada")
+    for make, told, drop in OTHERS:
+        execute(copied, make)
+        with pytest.raises(LedgerError, match=told):
+            restore_from(file, copied, replace=True, with_cfo=True)
+        execute(copied, drop)
     assert all_rows(copied) == used
+
+
+def test_what_others_made_in_an_older_ledger_is_not_dropped(
+    file: Path, empty_database: Database, tmp_path: Path
+) -> None:
+    for migration in sorted(sql_directory().glob("*.sql"))[:-1]:
+        shutil.copy(migration, tmp_path)
+    migrate(empty_database, first_month=CLOSED, directory=tmp_path)
+    execute(empty_database, "CREATE TABLE ledger.notes_of_ada AS SELECT 'mine' AS note")
+    with pytest.raises(LedgerError, match="has notes_of_ada, which no migration makes"):
+        restore_from(file, empty_database, replace=True, with_cfo=False)
+    assert fetch(empty_database, "SELECT note FROM ledger.notes_of_ada") == [("mine",)]
+    execute(empty_database, "DROP TABLE ledger.notes_of_ada")
+    restore_from(file, empty_database, replace=True, with_cfo=False)
 
 
 def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
     file: Path, books: Database, copied: Database
 ) -> None:
     execute(copied, "UPDATE custom_line_items SET monthly_fee = 99")
+    execute(copied, "DELETE FROM cfo.transactions")
     used, schema = all_rows(copied), schema_of(copied)
 
     def fail(table: str, copied_rows: int) -> None:
@@ -238,11 +340,11 @@ def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
             raise OSError(5, "Input/output error")
 
     with pytest.raises(LedgerError, match=r"Input/output error"):
-        restore(copied, file, replace=True, with_cfo=True, on_table=fail)
+        restore_from(file, copied, replace=True, with_cfo=True, on_table=fail)
     assert (all_rows(copied), schema_of(copied)) == (used, schema)
 
     ledger = Ledger(file.parent / "killed", copied.url)
-    # A lock on one of the last tables holds the restore up in the middle, with everything else dropped.
+    # A lock on the CFO's empty table holds the restore up in the middle, with everything else dropped.
     with copied.connect() as other, ledger.started("restore", str(file), "--replace") as running:
         other.execute("BEGIN")
         other.execute("LOCK TABLE cfo.transactions IN ACCESS SHARE MODE")
@@ -280,7 +382,7 @@ def test_a_restore_waits_for_nobody_who_works_on_the_ledger(file: Path, copied: 
         ("ledger step codex", "A run is in progress"),
     ):
         with copied.connect(application_name=name), pytest.raises(LedgerError, match=told):
-            restore(copied, file, replace=True, with_cfo=True)
+            restore_from(file, copied, replace=True, with_cfo=True)
     assert all_rows(copied) == used
 
 
@@ -296,7 +398,7 @@ def test_a_second_restore_and_an_open_reader_are_told_in_a_sentence(
         with copied.connect() as other, other.transaction():
             other.execute(statement.encode())
             with pytest.raises(LedgerError, match="Somebody reads, migrates or restores the books"):
-                restore(copied, file, replace=True, with_cfo=True)
+                restore_from(file, copied, replace=True, with_cfo=True)
     assert all_rows(copied) == used
 
 
@@ -381,16 +483,20 @@ UNFIT: dict[str, tuple[Callable[[Path, Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", UNFIT)
-def test_an_unfit_file_is_refused_before_anything_is_touched(
-    name: str, file: Path, books: Database, tmp_path: Path
-) -> None:
+def test_an_unfit_file_is_refused_before_anything_is_touched(name: str, file: Path, tmp_path: Path) -> None:
     make, told = UNFIT[name]
     unfit = tmp_path / "unfit.zip"
     make(file, unfit)
-    # Not even the lock is taken: the books that are there are those of the module.
-    with pytest.raises(LedgerError, match=told) as refused:
-        restore(books, unfit, replace=True, with_cfo=True)
+    with pytest.raises(LedgerError, match=told) as refused, open_backup(unfit):
+        pass
     assert str(refused.value).startswith(str(unfit))
+
+
+def test_a_mistyped_name_makes_no_ledger(tmp_path: Path) -> None:
+    home = tmp_path / "nowhere"
+    told = in_a_sentence(Ledger(home)("restore", str(tmp_path / "nosuch.zip")))
+    assert told == f"{tmp_path}/nosuch.zip cannot be read: No such file or directory."
+    assert not os.path.lexists(home / "postgres")
 
 
 def test_a_backup_is_of_one_instant_and_for_its_owner(copied: Database, tmp_path: Path) -> None:

@@ -25,13 +25,13 @@ from ledger_pipelines.store.backup.dump import columns_of, ledger_tables
 from ledger_pipelines.store.database import SCHEMA, Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import migrate, read_migrations, sql_directory
-from ledger_pipelines.workflows.backup import back_up, restore
+from ledger_pipelines.workflows.backup import back_up
 from ledger_pipelines.workflows.documents import statement_archive, statement_book
 from ledger_pipelines.workflows.exports import Export, export_errors, export_statements
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
 from ledger_pipelines_tests.conftest import FIRST_MONTH
-from ledger_pipelines_tests.end_to_end.harness import Ledger, execute, fetch
-from ledger_pipelines_tests.end_to_end.test_broken_database import in_a_sentence
+from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
+from ledger_pipelines_tests.end_to_end.harness import Ledger, execute, fetch, restore_from
 from ledger_pipelines_tests.general_ledger.journals import entry
 from ledger_pipelines_tests.workflows.billed_books import MONTHS, OPEN, bill_months, fill
 from ledger_pipelines_tests.workflows.general_ledger.books import reckon, write
@@ -213,7 +213,7 @@ def test_books_of_an_older_schema_are_the_same_afterwards(
         migrated(older, FIRST_MONTH, Console(file=said, width=500))
         names = [f"{found.version:04} {found.name}" for found in read_migrations()[version:]]
         assert said.getvalue() == f"Brought the ledger up to date: {', '.join(names)}.\n"
-        assert restore(restored, file, replace=False, with_cfo=False).migrations == names
+        assert restore_from(file, restored, replace=False, with_cfo=False).migrations == names
 
         for database in (older, restored):
             with database.connect() as connection:
@@ -272,7 +272,7 @@ def test_a_ledger_that_is_newer_than_the_program_is_refused_by_every_way_in(
     ways: dict[str, Callable[[], object]] = {
         "up": lambda: migrated(database, FIRST_MONTH, Console(quiet=True)),
         "backup": lambda: back_up(database, tmp_path / "newer.zip", with_cfo=False, force=False),
-        "restore": lambda: restore(database, own, replace=True, with_cfo=False),
+        "restore": lambda: restore_from(own, database, replace=True, with_cfo=False),
     }
     for way in ways.values():
         with pytest.raises(LedgerError, match=told):

@@ -79,11 +79,6 @@ class Manifest(_Frozen):
         """The last migration of the ledger that was backed up."""
         return max(migration.version for migration in self.migrations)
 
-    @property
-    def rows(self) -> int:
-        """The rows of all tables."""
-        return sum(table.rows for table in self.tables)
-
 
 class RowDigest:
     """Sums over rows that say whether they are the same ones, in whatever order they come.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 import psycopg
@@ -23,6 +24,7 @@ from ledger_pipelines.store.backup.dump import (
     count_relations,
     ledger_tables,
 )
+from ledger_pipelines.store.backup.objects import drop_objects, object_names, refuse_loss
 from ledger_pipelines.store.database import SCHEMA, Database
 from ledger_pipelines.store.migrations import (
     MIGRATION_LOCK,
@@ -35,32 +37,23 @@ from ledger_pipelines.store.migrations import (
 from ledger_pipelines.store.queries.ledger_facts import UP_APPLICATION
 
 _PATIENCE = "15s"
-#: What is dropped, by the names that PostgreSQL quotes.
-_OBJECTS = (
-    (
-        "VIEW",
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'v'",
-    ),
-    (
-        "TABLE",
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) "
-        "AND relkind IN ('r', 'p') AND NOT relispartition",
-    ),
-    ("ROUTINE", "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = to_regnamespace(%s)"),
-    # Those of no table.
-    (
-        "SEQUENCE",
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'S'",
-    ),
-    (
-        "TYPE",
-        "SELECT oid::regtype::text FROM pg_type WHERE typnamespace = to_regnamespace(%s) AND typtype IN ('d', 'e')",
-    ),
-)
 #: What follows ENABLE for each state of a trigger that is on, and for one that was off.
 _STATES = {"O": "", "A": "ALWAYS", "R": "REPLICA"}
 #: What processes that execute runs and steps connect by.
 _RUNNING = ("ledger run", "ledger step")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The tables of a backup that were loaded, those not written to, and the migrations that its books had yet to get.
+
+    `kept` are those that others have filled, with their rows; `left_out` those of the archive that are not the ledger's.
+    """
+
+    tables: list[TableEntry]
+    kept: dict[str, int]
+    left_out: list[str]
+    migrations: list[Migration]
 
 
 def load_books(
@@ -70,15 +63,14 @@ def load_books(
     beside: Sequence[tuple[str, str]],
     replace: bool,
     on_table: OnTable,
-) -> tuple[list[Migration], list[str]]:
-    """Makes the ledger that of the verified archive, all or nothing; the migrations that its books had yet to get.
+) -> Loaded:
+    """Makes the ledger that of the verified archive of a known program, all or nothing.
 
-    Of tables of other schemas only those in `beside` are filled, which are there. Also returns the tables of the archive
-    that are left out: whatever a file says, nothing else is written to.
-    Raises LedgerError when the archive is of a newer or another program, when the database holds a ledger that is newer
-    or, without `replace`, not empty, when something runs on it, or when what was loaded is not what the archive has.
+    Of tables of other schemas only those in `beside` are filled, where they are there and empty: others write to them,
+    and rest on their rows. Whatever a file says, nothing else is written to.
+    Raises LedgerError when the database holds a ledger that is newer or, without `replace`, not empty, when something
+    runs on it, or when what was loaded is not what the archive has.
     """
-    _require_known(archive)
     with database.connect(application_name="ledger restore") as connection:
         with connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
@@ -86,26 +78,22 @@ def load_books(
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
                 _require_replaceable(connection, database)
                 if not replace:
-                    _require_empty(
-                        connection,
-                        database,
-                        [table for table in archive.manifest.tables if _key(table) in beside],
-                    )
+                    _require_empty(connection, database)
                 _require_quiet(connection, database)
                 _require_lock_room(connection, archive)
-                before = _names(connection)
-                is_current = len(read_applied(connection)) == len(read_migrations())
-                _drop_objects(connection)
+                before, version = object_names(connection), len(read_applied(connection))
+                drop_objects(connection)
+                if before:
+                    refuse_loss(connection, before, version)
                 apply_migrations(connection, up_to=archive.manifest.version)
-                left_out = _fill(connection, archive, beside, on_table)
+                tables, kept, left_out = _fill(connection, archive, beside, on_table)
             added = apply_migrations(connection)
-            if is_current:
-                _refuse_loss(connection, before)
         connection.execute("ANALYZE")
-    return added, left_out
+    return Loaded(tables, kept, left_out, added)
 
 
-def _require_known(archive: Archive) -> None:
+def require_known(archive: Archive) -> None:
+    """Raises LedgerError when the archive is of a newer or another program than this one."""
     known = {migration.version: migration.checksum for migration in read_migrations()}
     manifest = archive.manifest
     if manifest.version > len(known):
@@ -134,12 +122,8 @@ def _require_replaceable(connection: psycopg.Connection, database: Database) -> 
         )
 
 
-def _require_empty(connection: psycopg.Connection, database: Database, beside: Sequence[TableEntry]) -> None:
+def _require_empty(connection: psycopg.Connection, database: Database) -> None:
     filled = filled_table(connection)
-    for table in beside:
-        query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_identifier(table))
-        if filled is None and connection.execute(query).fetchone() == (True,):
-            filled = f"{table.schema_name}.{table.name}"
     if filled is not None:
         raise LedgerError(
             f"{database.shown} holds books ({filled} has rows): `ledger restore --replace` puts the backup in their "
@@ -179,55 +163,16 @@ def _require_lock_room(connection: psycopg.Connection, archive: Archive) -> None
         )
 
 
-def _drop_objects(connection: psycopg.Connection) -> None:
-    """Drops what is in the ledger's schema; the schema stays, with who may use it.
-
-    Raises LedgerError where something of another schema depends on it, which nobody asked us to drop.
-    """
-    outside = connection.execute(
-        """WITH own AS (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s))
-           SELECT v.oid::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-               JOIN pg_class v ON v.oid = r.ev_class
-               WHERE d.refobjid IN (TABLE own) AND v.oid NOT IN (TABLE own)
-           UNION SELECT conrelid::regclass::text FROM pg_constraint
-               WHERE confrelid IN (TABLE own) AND conrelid NOT IN (TABLE own) ORDER BY 1 LIMIT 1""",
-        {"schema": SCHEMA},
-    ).fetchone()
-    if outside is not None:
-        raise LedgerError(
-            f"{outside[0]} is made of the ledger's tables, and they are made anew: drop it, and make it again afterwards."
-        )
-    for kind, query in _OBJECTS:
-        names = [str(name) for (name,) in connection.execute(query, [SCHEMA]).fetchall()]
-        if names:
-            connection.execute(f"DROP {kind} IF EXISTS {', '.join(names)} CASCADE".encode())
-
-
-def _names(connection: psycopg.Connection) -> frozenset[str]:
-    """The tables and views of the ledger's schema."""
-    rows = connection.execute(
-        """SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p', 'v', 'm')
-           AND NOT relispartition""",
-        [SCHEMA],
-    ).fetchall()
-    return frozenset(str(name) for (name,) in rows)
-
-
-def _refuse_loss(connection: psycopg.Connection, before: frozenset[str]) -> None:
-    lost = sorted(before - _names(connection))
-    if lost:
-        raise LedgerError(
-            f"The schema {SCHEMA} has {', '.join(lost)}, which no migration makes, and would lose it: move it to "
-            "another schema first."
-        )
-
-
 def _fill(
     connection: psycopg.Connection, archive: Archive, beside: Sequence[tuple[str, str]], on_table: OnTable
-) -> list[str]:
-    """Loads and compares all tables; returns those that are not ours."""
+) -> tuple[list[TableEntry], dict[str, int], list[str]]:
+    """Loads and compares all tables; returns them, those that others have filled, with their rows, and those not ours."""
     present = {(SCHEMA, name) for name in ledger_tables(connection) if name not in LEFT_OUT}
-    entries = [entry for entry in archive.manifest.tables if _key(entry) in {*present, *beside}]
+    # The CFO's may be called otherwise.
+    beside = [table for table in beside if columns_of(connection, table)]
+    filled = {table: count for table in beside if (count := _count_of_others(connection, table))}
+    empty = [table for table in beside if table not in filled]
+    entries = [entry for entry in archive.manifest.tables if _key(entry) in {*present, *empty}]
     missing = sorted(name for _, name in present - {_key(entry) for entry in entries})
     if missing:
         raise LedgerError(
@@ -242,16 +187,16 @@ def _fill(
         for month in months_of(entry):
             connection.execute("SELECT ensure_month(%s, %s)", [entry.name, month])
     ordered = _in_order(connection, entries)
-    with _triggers_off(connection):
+    with _triggers_off(connection, empty):
         for entry in reversed(ordered):
             # What migrations put there; of partitioned tables nothing.
-            if entry.months is None:
+            if entry.months is None and _key(entry) in present:
                 connection.execute(sql.SQL("DELETE FROM {}").format(_identifier(entry)))
         for entry in ordered:
             on_table(entry.name, 0)
             _copy_in(connection, archive, entry)
             on_table(entry.name, entry.rows)
-    _set_sequences(connection, archive)
+    _set_sequences(connection, archive, empty)
     connection.execute(
         "SELECT freeze_month(month) FROM ledger_periods WHERE status = 'closed' ORDER BY month"
     )
@@ -261,7 +206,23 @@ def _fill(
             raise LedgerError(
                 f"{entry.schema_name}.{entry.name} is not as it was written after it was loaded: nothing was changed."
             )
-    return [f"{entry.schema_name}.{entry.name}" for entry in archive.manifest.tables if entry not in entries]
+    left_out = [entry for entry in archive.manifest.tables if _key(entry) not in {*present, *beside}]
+    return (
+        ordered,
+        {".".join(table): count for table, count in filled.items()},
+        [f"{entry.schema_name}.{entry.name}" for entry in left_out],
+    )
+
+
+def _count_of_others(connection: psycopg.Connection, table: tuple[str, str]) -> int:
+    """The rows of a table that others write to, too; where there are none, nobody writes any until the end."""
+    name = sql.Identifier(*table)
+    query = sql.SQL("SELECT count(*) FROM {}").format(name)
+    ((count,),) = connection.execute(query).fetchall()
+    if not count:
+        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name))
+        ((count,),) = connection.execute(query).fetchall()
+    return int(count)
 
 
 def _copy_in(connection: psycopg.Connection, archive: Archive, entry: TableEntry) -> None:
@@ -290,42 +251,55 @@ def _in_order(connection: psycopg.Connection, entries: Sequence[TableEntry]) -> 
 
 
 @contextmanager
-def _triggers_off(connection: psycopg.Connection) -> Iterator[None]:
-    """Without the triggers of the schema's tables while they are filled, and with each as it was afterwards.
+def _triggers_off(connection: psycopg.Connection, beside: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """Without the triggers of the schema's and these tables while they are filled; each is as it was afterwards.
 
     What they hold was held when the rows were first written; edits that they would record are among the rows.
     """
-    before = _triggers(connection)
-    parents = [found for found in before if not found[3]]
+    before = _triggers(connection, beside)
+    # One that is off stays off.
+    parents = [found for found in before if not found[3] and found[2] in _STATES]
     for table, name, _, _ in parents:
         connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}".encode())
     yield
     for table, name, state, _ in parents:
         connection.execute(f"ALTER TABLE {table} ENABLE {_STATES[state]} TRIGGER {name}".encode())
-    if _triggers(connection) != before:
+    if _triggers(connection, beside) != before:
         raise LedgerError("The triggers of the ledger's tables are not as they were: nothing was changed.")
 
 
-def _triggers(connection: psycopg.Connection) -> list[tuple[str, str, str, bool]]:
+def _triggers(
+    connection: psycopg.Connection, beside: Sequence[tuple[str, str]]
+) -> list[tuple[str, str, str, bool]]:
     """Each trigger's table, name, state and whether it is that of a partition."""
     return connection.execute(
-        """SELECT format('%%I.%%I', %(schema)s::text, c.relname), quote_ident(t.tgname), t.tgenabled::text,
-                  c.relispartition
-           FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-           WHERE c.relnamespace = to_regnamespace(%(schema)s) AND NOT t.tgisinternal ORDER BY 1, 2""",
-        {"schema": SCHEMA},
+        """SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(t.tgname), t.tgenabled::text, c.relispartition
+           FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE (n.nspname = %s OR n.nspname || '.' || c.relname = ANY (%s)) AND NOT t.tgisinternal ORDER BY 1, 2""",
+        [SCHEMA, [".".join(table) for table in beside]],
     ).fetchall()
 
 
-def _set_sequences(connection: psycopg.Connection, archive: Archive) -> None:
-    """Lets numbers go on after the last one that was given, whether its row is still there or not."""
+def _set_sequences(
+    connection: psycopg.Connection, archive: Archive, beside: Sequence[tuple[str, str]]
+) -> None:
+    """Lets numbers go on after the last one that was given, whether its row is still there or not.
+
+    Of other schemas those of these tables alone, and never back.
+    """
     rows = connection.execute(
-        "SELECT schemaname || '.' || sequencename, format('%I.%I', schemaname, sequencename) FROM pg_sequences"
+        """SELECT s.schemaname || '.' || s.sequencename, q.oid::regclass::text, s.last_value
+           FROM pg_sequences s JOIN pg_class q ON q.oid = format('%%I.%%I', s.schemaname, s.sequencename)::regclass
+           WHERE s.schemaname = %s OR EXISTS (
+               SELECT FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE d.classid = 'pg_class'::regclass AND d.objid = q.oid AND d.deptype IN ('a', 'i')
+                 AND n.nspname || '.' || c.relname = ANY (%s))""",
+        [SCHEMA, [".".join(table) for table in beside]],
     ).fetchall()
-    quoted: dict[str, str] = dict(rows)
-    for name, last in archive.manifest.sequences.items():
-        if name in quoted:
-            connection.execute("SELECT setval(%s::regclass, %s)", [quoted[name], last])
+    for name, quoted, now in rows:
+        last = archive.manifest.sequences.get(name)
+        if last is not None and last > (now or 0):
+            connection.execute("SELECT setval(%s::regclass, %s)", [quoted, last])
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import psycopg
 
 from ledger_pipelines.store.cfo.metrics import sync_metrics
 from ledger_pipelines.store.database import SCHEMA
+
+#: Executions are kept for ever, and each has all its months: older ones are not looked through at every reading.
+BILLED_WITHIN = timedelta(days=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class CfoMeasures:
 class Measures:
     """A ledger in numbers. Rows of tables are PostgreSQL's own estimates, which cost nothing to ask for.
 
-    `billed_at` is when each month was billed last, `closed_at` when it was closed for good.
+    `billed_at` is when each month was billed last, if within `BILLED_WITHIN`, `closed_at` when it was closed for good.
     """
 
     rows: dict[str, int]
@@ -63,7 +66,9 @@ def read_measures(connection: psycopg.Connection, at: datetime) -> Measures:
             connection.execute(
                 """SELECT to_date(m, 'YYYY-MM'), max(completed_at)
                    FROM sync_executions, jsonb_array_elements_text(metadata->'months') AS m
-                   WHERE step_name = 'billing' AND status = 'completed' GROUP BY 1 ORDER BY 1"""
+                   WHERE step_name = 'billing' AND status = 'completed' AND created_at > %s
+                   GROUP BY 1 ORDER BY 1""",
+                [at - BILLED_WITHIN],
             ).fetchall()
         ),
         closed_at=dict(
@@ -106,12 +111,18 @@ def _estimated_rows(connection: psycopg.Connection) -> dict[str, int]:
 
 
 def _steps(connection: psycopg.Connection) -> list[StepMeasures]:
+    """Of all executions that there were, for a counter never falls: so they are only added up, and not put in order."""
     rows = connection.execute(
-        """SELECT step_name, status, count(*), sum(seconds), (array_agg(seconds ORDER BY id DESC))[1],
-                  (array_agg(completed_at ORDER BY id DESC))[1]
-           FROM (SELECT *, greatest(coalesce(extract(epoch FROM completed_at - started_at), 0), 0)::float AS seconds
-                 FROM sync_executions WHERE completed_at IS NOT NULL) AS e
-           GROUP BY 1, 2 ORDER BY 1, 2"""
+        """WITH ended AS NOT MATERIALIZED (
+               SELECT id, step_name, status, completed_at,
+                      greatest(coalesce(extract(epoch FROM completed_at - started_at), 0), 0)::float AS seconds
+               FROM sync_executions WHERE completed_at IS NOT NULL
+           ), summed AS (
+               SELECT step_name, status, count(*) AS executions, sum(seconds) AS seconds, max(id) AS last
+               FROM ended GROUP BY 1, 2
+           )
+           SELECT s.step_name, s.status, s.executions, s.seconds, e.seconds, e.completed_at
+           FROM summed s JOIN ended e ON e.id = s.last ORDER BY 1, 2"""
     ).fetchall()
     return [StepMeasures(*row) for row in rows]
 
