@@ -3,7 +3,7 @@
 Left open by the rule and decided here: a device is the same in both where its company and its name are, whatever the
 case; of several with one name in a company the first by their ids are the same, and so on. Bytes of a device that Codex
 does not have, or of a site that no company is, are billed to nobody and are named; so is a device of which Codex shows
-a backup and Datto RMM does not show it at all.
+a backup, and Datto RMM does not show the device at all, or its field is empty.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.billing.claims import plain, with_owner
 from ledger_pipelines.frames import constant, is_among, to_arrow, to_pandas
 from ledger_pipelines.tables.codex import ASSETS
 
-NO_COMPANY, NO_DEVICE, NOT_SHOWN = "no company", "no device", "not shown"
+NO_COMPANY, NO_DEVICE, NOT_SHOWN, EMPTY = "no company", "no device", "not shown", "empty"
 _DEVICE = ["month", "account_number", "called", "place"]
 _FIELDS: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
@@ -61,7 +62,8 @@ def with_usage(
         backup_data_bytes=both["backup_bytes"].fillna(0),
         backup_usage_tb=constant(None, ASSETS.by_name["backup_usage_tb"].kind, both),
     )
-    lost = both[~both["is_shown"] & (both["former"] > 0)]
+    lost = both[both["backup_bytes"].isna() & (both["former"] > 0)]
+    lost = lost.assign(uid=lost["hostname"], site=constant(None, pa.string(), lost))
     stranger = rows[rows["owner"].isna() & (rows["backup_bytes"] > 0).fillna(False)]
     left = claimed[~is_among(claimed, both[both["is_shown"]], ["month", "uid"])]
     left = left[(left["backup_bytes"] > 0).fillna(False) & ~left["account_number"].isin(list(unread))]
@@ -69,15 +71,24 @@ def with_usage(
         [
             _unbilled(stranger, "uid", "backup_bytes", NO_COMPANY),
             _unbilled(left, "uid", "backup_bytes", NO_DEVICE),
-            _unbilled(
-                lost.assign(uid=lost["hostname"], site=constant(None, pa.string(), lost)),
-                "uid",
-                "former",
-                NOT_SHOWN,
-            ),
+            _unbilled(lost[~lost["is_shown"]], "uid", "former", NOT_SHOWN),
+            _unbilled(lost[lost["is_shown"]], "uid", "former", EMPTY),
         ]
     )
     return AssetsWithUsage(to_arrow(both, assets.schema), to_arrow(unbilled, UNBILLED_BYTES))
+
+
+def emptied_devices(devices: pa.Table, before: pa.Table) -> pa.Table:
+    """Shown devices (uid, hostname, site, backup_bytes) without bytes, of which `before` (BACKUP_USAGE of one month) has
+    some: uid, hostname, site and those `bytes`.
+    """
+    had = (
+        before.filter(pc.field("backup_bytes") > 0)
+        .select(["uid", "backup_bytes"])
+        .rename_columns(["uid", "bytes"])
+    )
+    empty = devices.filter(pc.is_null(devices["backup_bytes"])).select(["uid", "hostname", "site"])
+    return empty.join(had, "uid", join_type="inner").sort_by("uid")
 
 
 def _numbered(rows: pd.DataFrame, *, name: str, by: str) -> pd.DataFrame:

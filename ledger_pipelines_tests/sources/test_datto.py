@@ -144,15 +144,17 @@ def test_devices_that_cannot_be_read_are_named_and_deleted_ones_left_out(
         device(1, udf=None, lastSeen="x", deviceType=None),
         device(2, udf={"udf6": "1.5 TB"}, siteName="Main"),
         device(3, deleted=True, udf={"udf6": "5"}),
-        {"hostname": "H4"},
+        {"hostname": "H4", "udf": {}},
+        {"uid": "d5", "hostname": "H5", "userDefinedFields": {"udf6": "5"}},
     ]
-    script(scripted, page(devices, 3))
+    script(scripted, page(devices, 4))
     found = read(scripted, fake_time)
     assert found.devices["uid"].to_pylist() == ["d1"]
-    assert "d2" in found.unreadable
+    assert {"d2", "d5"} < found.unreadable
     said = [problem.message for problem in found.problems if problem.is_blocking]
     lost = "so that its backup is as it was read before, or not billed."
     assert sorted(said) == [
-        f"Device H2 of site Main has the backup '1.5 TB', which is no number of bytes, {lost}",
+        f"Device H2 of site Main has the udf '1.5 TB', which is no number of bytes, {lost}",
         f"Device H4 has no uid, {lost}",
+        f"Device H5 has no udf, {lost}",
     ]

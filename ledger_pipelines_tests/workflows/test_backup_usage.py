@@ -119,7 +119,7 @@ def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named
     assert "read_completely" in found
     said = [message for _, message in ledger.errors()]
     assert [one.partition(", ")[0] for one in said] == [
-        "Device SRV01 of site Company 620547 has the backup '1.5 TB'",
+        "Device SRV01 of site Company 620547 has the udf '1.5 TB'",
         "Device NEW of company 620547 has 1,000 bytes backed up in 2025-03",
         "Device SRV01 of company 620547 has 1,099,511,627,776 bytes backed up by Codex",
         "Device SRV02 of company 620547 has 1,099,511,627,776 bytes backed up by Codex",

@@ -129,12 +129,11 @@ class DattoClient(SourceClient):
         )
 
     def _with_backup(self, record: object) -> object:
-        """A record with the backup's user-defined field in a place of its own."""
-        if not isinstance(record, Mapping):
+        """A record with the backup's user-defined field in the place of all of them."""
+        fields = record.get(BACKUP_FIELD) if isinstance(record, Mapping) else None
+        if not isinstance(record, Mapping) or not isinstance(fields, Mapping):
             return record
-        fields = record.get("udf")
-        found = fields.get(self._field) if isinstance(fields, Mapping) else fields
-        return {**{name: value for name, value in record.items() if name != "udf"}, BACKUP_FIELD: found}
+        return {**record, BACKUP_FIELD: fields.get(self._field)}
 
     def _accounts(self, devices: pa.Table) -> dict[str, str]:
         """The variable account_number of each site that has something backed up."""

@@ -23,8 +23,8 @@ _BYTES = re.compile(r"\d{1,19}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Milliseconds until the year 2200.
 _LAST = 7_258_118_400_000
-#: The field of a device's record that the client puts the user-defined field of the backup into.
-BACKUP_FIELD = "backup"
+#: What of a device's user-defined fields is read: the client puts the backup's own in their place.
+BACKUP_FIELD = "udf"
 
 
 def backup_bytes(value: object) -> int | None:
@@ -62,7 +62,10 @@ class DeviceWire(TypedDict, total=False):
     category: Annotated[str | None, PlainValidator(_category), Field(validation_alias="deviceType")]
     last_seen: Annotated[datetime | None, PlainValidator(_moment), Field(validation_alias="lastSeen")]
     is_deleted: Annotated[bool | None, Field(validation_alias="deleted")]
-    backup_bytes: Annotated[int | None, PlainValidator(backup_bytes), Field(validation_alias=BACKUP_FIELD)]
+    # A record without its user-defined fields does not say that they are empty.
+    backup_bytes: Required[
+        Annotated[int | None, PlainValidator(backup_bytes), Field(validation_alias=BACKUP_FIELD)]
+    ]
 
 
 def _device_row(device: DeviceWire) -> dict[str, Any]:

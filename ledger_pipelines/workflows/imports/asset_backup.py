@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.billing.backup_usage import NO_COMPANY, NO_DEVICE, with_usage
+from ledger_pipelines.billing.backup_usage import EMPTY, NO_COMPANY, NO_DEVICE, with_usage
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import read_months
@@ -49,6 +49,12 @@ def _unbilled(row: dict[str, Any]) -> Problem:
         message = (
             f"{name} of company {row['account_number']} has {stored} backed up in {month}, and Codex has no device "
             "of that name there, so that nobody is billed for them: sync Codex with Datto RMM, or ignore this."
+        )
+    elif row["reason"] == EMPTY:
+        message = (
+            f"{name} of company {row['account_number']} has {stored} backed up by Codex, and its user-defined field in "
+            f"Datto RMM is empty, so that it is billed none in {month}: check DATTO_BACKUP_UDF and the field, or ignore "
+            "this if nothing is backed up any more."
         )
     else:
         message = (

@@ -1,0 +1,143 @@
+"""What each month keeps of Datto RMM's devices, reading after reading."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from ledger_pipelines.errors import Problem
+from ledger_pipelines.sources.datto.client import DevicesRead
+from ledger_pipelines.sources.datto.models import DEVICES, OPERATION
+from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.executions import Execution
+from ledger_pipelines.store.integration_errors import ignore_error, list_errors
+from ledger_pipelines.store.snapshots import read_snapshots
+from ledger_pipelines.workflows.imports.backup_usage import TABLE, import_backup_usage
+from ledger_pipelines.workflows.step import Step
+
+FEBRUARY, MARCH, APRIL = (date(2025, month, 1) for month in (2, 3, 4))
+UNREADABLE = "unreadable"
+
+
+@dataclass
+class Datto:
+    """An account of Datto RMM whose devices, and what their field says, a test sets."""
+
+    connection: psycopg.Connection
+    fields: dict[str, int | str | None] = field(default_factory=dict)
+
+    def devices(self) -> DevicesRead:
+        broken = frozenset(uid for uid, stored in self.fields.items() if stored == UNREADABLE)
+        said = [
+            Problem("datto", OPERATION, "device", uid, f"{uid} cannot be read.") for uid in sorted(broken)
+        ]
+        rows = [
+            dict.fromkeys(DEVICES.names)
+            | {
+                "uid": uid,
+                "hostname": uid.upper(),
+                "site": "Acme",
+                "is_deleted": False,
+                "backup_bytes": stored,
+            }
+            for uid, stored in sorted(self.fields.items())
+            if uid not in broken
+        ]
+        return DevicesRead(pa.Table.from_pylist(rows, schema=DEVICES), {}, broken, said, True)
+
+    def read(self, today: date, *months: date, closed: Sequence[date] = ()) -> None:
+        step = Step(
+            connection=self.connection,
+            execution=Execution(1, TABLE),
+            months=list(months),
+            closed=frozenset(closed),
+            asked=list(months),
+            run_id="run",
+        )
+
+        @contextlib.contextmanager
+        def client() -> Iterator[Datto]:
+            yield self
+
+        now = datetime(today.year, today.month, today.day, tzinfo=UTC)
+        import_backup_usage(step, client, taken_at=now)  # type: ignore[arg-type]
+
+    def kept(self, month: date) -> dict[str, int | None]:
+        rows = read_months(self.connection, TABLE, [month]).to_pylist()
+        return {row["uid"]: row["backup_bytes"] for row in sorted(rows, key=lambda row: str(row["uid"]))}
+
+    def errors(self, *months: date) -> list[str]:
+        """The ids of the open errors (of these months)."""
+        found = list_errors(self.connection, months)
+        return sorted(one.external_id for one in found if one.status == "open")
+
+    def ignore(self, external_id: str) -> None:
+        (found,) = (one for one in list_errors(self.connection) if one.external_id == external_id)
+        ignore_error(self.connection, found.error_id, "It is so.")
+
+    def is_complete(self, month: date) -> bool:
+        (found,) = (one for one in read_snapshots(self.connection, [month]) if one.table_name == TABLE)
+        return found.is_complete
+
+
+@pytest.fixture
+def datto(connection: psycopg.Connection) -> Datto:
+    return Datto(connection)
+
+
+def test_a_field_that_cannot_be_read_keeps_what_the_month_had(datto: Datto) -> None:
+    datto.fields = {"srv01": 9_000, "srv02": 1_000}
+    datto.read(date(2025, 3, 10), MARCH)
+    datto.fields = {"srv01": UNREADABLE, "srv02": 2_000, "srv03": UNREADABLE}
+    datto.read(date(2025, 3, 20), MARCH)
+    assert datto.kept(MARCH) == {"srv01": 9_000, "srv02": 2_000}
+    assert datto.errors(MARCH) == ["srv01", "srv03"]
+    assert not datto.is_complete(MARCH)
+
+
+def test_a_field_that_became_empty_keeps_its_bytes_until_a_person_says_so(datto: Datto) -> None:
+    # SRV01's 9 TB are billed 20 + 80 in March; in April its field is empty, and Codex may have none of it, too.
+    datto.fields = {"srv01": 9_000, "srv02": 1_000, "srv03": None}
+    datto.read(date(2025, 3, 31), MARCH)
+    datto.fields["srv01"] = None
+    for day in (1, 2):
+        datto.read(date(2025, 4, day), APRIL, closed=[MARCH])
+        assert datto.kept(APRIL) == {"srv01": 9_000, "srv02": 1_000, "srv03": None}
+        assert datto.errors(APRIL) == ["srv01 without backup"]
+        assert not datto.is_complete(APRIL)
+
+    datto.ignore("srv01 without backup")
+    for day in (3, 4):
+        datto.read(date(2025, 4, day), APRIL, closed=[MARCH])
+        assert datto.kept(APRIL) == {"srv01": None, "srv02": 1_000, "srv03": None}
+        assert datto.errors() == []
+        assert datto.is_complete(APRIL)
+
+    # That said nothing of the next time.
+    datto.fields["srv01"] = 5_000
+    datto.read(date(2025, 4, 5), APRIL)
+    datto.fields["srv01"] = None
+    datto.read(date(2025, 4, 6), APRIL)
+    assert datto.kept(APRIL)["srv01"] == 5_000
+    assert datto.errors() == ["srv01 without backup"]
+
+
+def test_where_most_fields_became_empty_the_list_is_doubted(datto: Datto) -> None:
+    # As with another DATTO_BACKUP_UDF.
+    datto.fields = {f"srv{number}": number for number in range(10, 30)}
+    datto.read(date(2025, 3, 10), MARCH)
+    before = datto.kept(MARCH)
+    datto.fields = dict.fromkeys(datto.fields)
+    datto.read(date(2025, 3, 11), MARCH)
+    assert datto.kept(MARCH) == before
+    assert datto.errors(MARCH) == ["devices with a backup of 20"]
+    datto.ignore("devices with a backup of 20")
+    datto.read(date(2025, 3, 12), MARCH)
+    assert set(datto.kept(MARCH).values()) == {None}
+    assert datto.errors() == []
