@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.billing.claims import plain, with_owner
-from ledger_pipelines.frames import constant, is_among, to_arrow, to_pandas
+from ledger_pipelines.frames import constant, dtype, is_among, to_arrow, to_pandas
 from ledger_pipelines.tables.codex import ASSETS
 
 NO_COMPANY, NO_DEVICE, NOT_SHOWN, EMPTY = "no company", "no device", "not shown", "empty"
@@ -63,7 +63,7 @@ def with_usage(
         backup_usage_tb=constant(None, ASSETS.by_name["backup_usage_tb"].kind, both),
     )
     lost = both[both["backup_bytes"].isna() & (both["former"] > 0)]
-    lost = lost.assign(uid=lost["hostname"], site=constant(None, pa.string(), lost))
+    lost = lost.assign(uid=lost["id"].astype(dtype(pa.string())), site=constant(None, pa.string(), lost))
     stranger = rows[rows["owner"].isna() & (rows["backup_bytes"] > 0).fillna(False)]
     left = claimed[~is_among(claimed, both[both["is_shown"]], ["month", "uid"])]
     left = left[(left["backup_bytes"] > 0).fillna(False) & ~left["account_number"].isin(list(unread))]

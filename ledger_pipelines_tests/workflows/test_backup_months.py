@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -17,12 +18,18 @@ from ledger_pipelines.sources.datto.models import DEVICES, OPERATION
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.executions import Execution
 from ledger_pipelines.store.integration_errors import ignore_error, list_errors
-from ledger_pipelines.store.snapshots import read_snapshots
+from ledger_pipelines.store.snapshots import read_snapshots, record_snapshot
+from ledger_pipelines.tables.codex import ASSETS, COMPANIES
+from ledger_pipelines.workflows.imports.asset_backup import with_backup, with_backup_read_since
 from ledger_pipelines.workflows.imports.backup_usage import TABLE, import_backup_usage
 from ledger_pipelines.workflows.step import Step
 
 FEBRUARY, MARCH, APRIL = (date(2025, month, 1) for month in (2, 3, 4))
 UNREADABLE = "unreadable"
+
+
+def table(schema: pa.Schema, *rows: dict[str, Any]) -> pa.Table:
+    return pa.Table.from_pylist([dict.fromkeys(schema.names) | row for row in rows], schema=schema)
 
 
 @dataclass
@@ -51,8 +58,8 @@ class Datto:
         ]
         return DevicesRead(pa.Table.from_pylist(rows, schema=DEVICES), {}, broken, said, True)
 
-    def read(self, today: date, *months: date, closed: Sequence[date] = ()) -> None:
-        step = Step(
+    def step(self, *months: date, closed: Sequence[date] = ()) -> Step:
+        return Step(
             connection=self.connection,
             execution=Execution(1, TABLE),
             months=list(months),
@@ -60,6 +67,9 @@ class Datto:
             asked=list(months),
             run_id="run",
         )
+
+    def read(self, today: date, *months: date, closed: Sequence[date] = ()) -> None:
+        step = self.step(*months, closed=closed)
 
         @contextlib.contextmanager
         def client() -> Iterator[Datto]:
@@ -141,3 +151,93 @@ def test_where_most_fields_became_empty_the_list_is_doubted(datto: Datto) -> Non
     datto.read(date(2025, 3, 12), MARCH)
     assert set(datto.kept(MARCH).values()) == {None}
     assert datto.errors() == []
+
+
+def test_a_month_without_rows_takes_those_of_the_newest_for_what_cannot_be_read(datto: Datto) -> None:
+    datto.fields = {"srv01": 9_000}
+    datto.read(date(2025, 3, 31), MARCH)
+    datto.fields = {"srv01": UNREADABLE}
+    datto.read(date(2025, 4, 1), APRIL, closed=[MARCH])
+    assert datto.kept(APRIL) == {"srv01": 9_000}
+    # And so it is known in the end that it had some.
+    datto.fields = {"srv01": None}
+    datto.read(date(2025, 4, 2), APRIL, closed=[MARCH])
+    assert datto.kept(APRIL) == {"srv01": 9_000}
+    assert datto.errors(APRIL) == ["srv01 without backup"]
+
+
+def test_an_older_open_month_is_given_only_what_it_could_not_read(datto: Datto) -> None:
+    # February has SRV02's 1 TB, and not SRV01's; in April that is mended, SRV02 has 6 TB, and SRV03 is new.
+    datto.fields = {"srv01": UNREADABLE, "srv02": 1_000, "srv05": UNREADABLE, "srv06": UNREADABLE}
+    datto.read(date(2025, 2, 20), FEBRUARY)
+    datto.fields = {"srv01": 3_000, "srv02": 6_000, "srv03": 500, "srv04": UNREADABLE, "srv05": UNREADABLE}
+    datto.read(date(2025, 4, 10), FEBRUARY, MARCH, APRIL)
+    assert datto.kept(FEBRUARY) == {"srv01": 3_000, "srv02": 1_000}
+    assert datto.kept(APRIL) == {"srv01": 3_000, "srv02": 6_000, "srv03": 500}
+    # SRV04 is none of February's, and what became of SRV06 is not known.
+    assert {"srv05", "srv06"} <= set(datto.errors(FEBRUARY))
+    assert "srv04" not in datto.errors(FEBRUARY)
+    assert datto.errors(APRIL) == ["srv04", "srv05"]
+    assert not datto.is_complete(FEBRUARY)
+
+    datto.fields = {"srv01": 4_000, "srv02": 7_000, "srv05": 50, "srv06": None}
+    datto.read(date(2025, 4, 11), FEBRUARY)
+    assert datto.kept(FEBRUARY) == {"srv01": 3_000, "srv02": 1_000, "srv05": 50, "srv06": None}
+    assert datto.errors(FEBRUARY) == []
+    assert datto.is_complete(FEBRUARY)
+
+
+def test_a_confirmation_holds_in_the_older_month_that_asked_for_it(datto: Datto) -> None:
+    datto.fields = {"srv01": 9_000, "srv02": 1_000}
+    datto.read(date(2025, 2, 20), FEBRUARY)
+    datto.fields = {"srv01": None, "srv02": 1_000}
+    datto.read(date(2025, 2, 28), FEBRUARY)
+    datto.ignore("srv01 without backup")
+    datto.fields["srv02"] = 2_000
+    datto.read(date(2025, 4, 10), FEBRUARY)
+    assert datto.kept(FEBRUARY) == {"srv01": None, "srv02": 1_000}
+    assert datto.errors() == []
+    assert datto.is_complete(FEBRUARY)
+
+
+def take_devices(datto: Datto, today: date, codex: dict[str, int]) -> Step:
+    """Writes Codex's devices of February, with their bytes, as they were on a day."""
+    step = datto.step(FEBRUARY)
+    companies = table(COMPANIES.schema, {"month": FEBRUARY, "account_number": "A1", "name": "Acme"})
+    rows = [
+        {"month": FEBRUARY, "account_number": "A1", "id": at, "hostname": name, "backup_data_bytes": stored}
+        for at, (name, stored) in enumerate(sorted(codex.items()), 1)
+    ]
+    assets = table(ASSETS.schema, *rows)
+    taken_at = datetime(today.year, today.month, today.day, 1, tzinfo=UTC)
+    if any(one.table_name == TABLE for one in read_snapshots(datto.connection, [FEBRUARY])):
+        assets = with_backup(step, assets, companies, [FEBRUARY], ())
+    step.write({"companies": companies, "assets": assets}, [FEBRUARY])
+    record_snapshot(datto.connection, "assets", [FEBRUARY], taken_at=taken_at, is_complete=True)
+    return step
+
+
+def test_what_an_older_month_learns_later_is_billed_and_what_it_lost_stays_named(datto: Datto) -> None:
+    datto.fields = {"srv01": UNREADABLE, "srv03": 7}
+    datto.read(date(2025, 2, 20), FEBRUARY)
+    step = take_devices(datto, date(2025, 2, 20), {"SRV01": 9_000, "SRV02": 1_000, "SRV03": 7})
+    assert len(datto.errors(FEBRUARY)) == 3
+
+    datto.fields = {"srv01": 3_000, "srv03": 8}
+    datto.read(date(2025, 4, 10), FEBRUARY)
+    for _ in range(2):
+        rows = with_backup_read_since(step, [FEBRUARY]).to_pylist()
+        assert {row["hostname"]: row["backup_data_bytes"] for row in rows} == {
+            "SRV01": 3_000,
+            "SRV02": 0,
+            "SRV03": 7,
+        }
+        (lost,) = (one for one in list_errors(datto.connection, [FEBRUARY]) if one.status == "open")
+        assert "SRV02 of company A1 has 1,000 bytes backed up by Codex" in lost.message
+
+
+def test_a_month_whose_devices_were_read_before_datto_was_set_keeps_codex_s_bytes(datto: Datto) -> None:
+    step = take_devices(datto, date(2025, 2, 20), {"SRV01": 9_000})
+    datto.fields = {"srv01": 3_000}
+    datto.read(date(2025, 4, 10), FEBRUARY)
+    assert with_backup_read_since(step, [FEBRUARY]).num_rows == 0

@@ -7,12 +7,15 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ledger_pipelines.billing.backup_usage import EMPTY, NO_COMPANY, NO_DEVICE, with_usage
+from ledger_pipelines.billing.backup_usage import EMPTY, NO_COMPANY, NO_DEVICE, NOT_SHOWN, with_usage
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import read_months
-from ledger_pipelines.store.snapshots import require_read
+from ledger_pipelines.store.integration_errors import unsettled
+from ledger_pipelines.store.snapshots import read_gaps, read_snapshots, require_read
+from ledger_pipelines.tables.codex import ASSETS
 from ledger_pipelines.workflows.step import Step
 
 #: What bytes that nobody is billed for are filed under, as Datto's.
@@ -32,6 +35,39 @@ def with_backup(
     problems = [_unbilled(row) for row in found.unbilled.to_pylist()]
     step.record("datto", UNBILLED, problems, months=months)
     return found.assets
+
+
+def with_backup_read_since(step: Step, months: Sequence[date]) -> pa.Table:
+    """The devices of older open months that keep their snapshot, with what could be read since of their backup usage.
+
+    Only months whose devices have Datto RMM's bytes already: others keep Codex's. Codex's bytes are not kept beside
+    Datto's; of devices that are billed none the errors have them.
+    """
+    taken = {(one.table_name, one.month): one.snapshot_at for one in read_snapshots(step.connection, months)}
+    parts = [ASSETS.schema.empty_table()]
+    for month in months:
+        usage, devices = taken.get(("backup_usage", month)), taken.get(("assets", month))
+        if usage is not None and devices is not None and usage <= devices:
+            companies = read_months(step.connection, "companies", [month], ["account_number", "name"])
+            gaps = read_gaps(step.connection, [month]).filter(pc.field("table_name") == "assets")
+            unread: list[Any] = gaps["account_number"].to_pylist()
+            parts.append(with_backup(step, _of_codex(step, month), companies, [month], unread))
+    return pa.concat_tables(parts)
+
+
+def _of_codex(step: Step, month: date) -> pa.Table:
+    """A month's devices with Codex's bytes of those that lost them when Datto RMM's took their place."""
+    assets = read_months(step.connection, "assets", [month])
+    lost = {
+        (details["account_number"], details["device"]): details["bytes"]
+        for _, _, details in unsettled(step.connection, "datto", UNBILLED, month)
+        if details.get("reason") in {NOT_SHOWN, EMPTY}
+    }
+    keys: list[Any] = assets.select(["account_number", "id"]).to_pylist()
+    stored = [lost.get((row["account_number"], str(row["id"])), 0) for row in keys]
+    at = assets.schema.get_field_index("backup_data_bytes")
+    field = assets.schema.field(at)
+    return assets.set_column(at, field, pa.array(stored, field.type)).cast(ASSETS.schema)
 
 
 def _unbilled(row: dict[str, Any]) -> Problem:
