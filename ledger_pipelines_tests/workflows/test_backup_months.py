@@ -241,3 +241,21 @@ def test_a_month_whose_devices_were_read_before_datto_was_set_keeps_codex_s_byte
     datto.fields = {"srv01": 3_000}
     datto.read(date(2025, 4, 10), FEBRUARY)
     assert with_backup_read_since(step, [FEBRUARY]).num_rows == 0
+
+
+def test_who_ignores_bytes_ignores_no_later_month_s_and_no_terabytes_more(datto: Datto) -> None:
+    companies = table(COMPANIES.schema, {"month": MARCH, "account_number": "A1", "name": "Acme"})
+
+    def unbilled(month: date, stored: int) -> list[str]:
+        datto.fields = {"new": stored}
+        datto.read(date(2025, month.month, 20), month)
+        with_backup(datto.step(month), ASSETS.schema.empty_table(), companies, [month], ())
+        return datto.errors(month)
+
+    (found,) = unbilled(MARCH, 1_000)
+    assert found == "A1/new no device in 2025-03 up to 1 TB"
+    datto.ignore(found)
+    # A little more is what was ignored; 9 TB are 80.00 more a month, and April is another month.
+    assert unbilled(MARCH, 2_000) == []
+    assert unbilled(MARCH, 9 * 2**40) == ["A1/new no device in 2025-03 up to 9 TB"]
+    assert unbilled(APRIL, 2_000) == ["A1/new no device in 2025-04 up to 1 TB"]

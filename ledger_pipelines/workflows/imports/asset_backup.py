@@ -18,6 +18,7 @@ from ledger_pipelines.store.snapshots import read_gaps, read_snapshots, require_
 from ledger_pipelines.tables.codex import ASSETS
 from ledger_pipelines.workflows.step import Step
 
+_TERABYTE = 2**40
 #: What bytes that nobody is billed for are filed under, as Datto's.
 UNBILLED = "devices"
 
@@ -97,5 +98,9 @@ def _unbilled(row: dict[str, Any]) -> Problem:
             f"{name} of company {row['account_number']} has {stored} backed up by Codex, and Datto RMM does not show it, "
             f"so that it is billed none in {month}: look for it in Datto RMM, or ignore this if it is gone."
         )
-    external_id = f"{row['account_number'] or '-'}/{row['device']}"
+    # Who ignores this ignores it in this month, and as many terabytes as were begun: bytes grow a little every day.
+    most = -(-row["bytes"] // _TERABYTE)
+    external_id = (
+        f"{row['account_number'] or '-'}/{row['device']} {row['reason']} in {month} up to {most:,} TB"
+    )
     return Problem("datto", UNBILLED, "device", external_id, message, {**row, "month": month}, month)
