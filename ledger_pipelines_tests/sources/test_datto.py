@@ -128,6 +128,22 @@ def test_a_list_that_is_shorter_than_its_total_is_not_whole(
     assert "says that it has 3 devices and shows 1" in found.problems[0].message
 
 
+def test_a_page_that_does_not_say_whether_it_is_the_last_is_not_taken_for_the_whole_list(
+    scripted: ScriptedServer, fake_time: FakeTime
+) -> None:
+    full = [device(number) for number in range(250)]
+    for details in (
+        {"count": 250},
+        {"count": 250, "totalCount": 612},
+        {"count": 250, "nextPageUrl": None},
+        {"count": 250, "nextPageUrl": None, "totalCount": "612"},
+        {"count": 250, "nextPageUrl": 1, "totalCount": 612},
+    ):
+        script(scripted, reply({"pageDetails": details, "devices": full}))
+        with pytest.raises(SourceUnavailableError, match="is not the JSON that it promises"):
+            read(scripted, fake_time)
+
+
 def test_what_cannot_be_the_next_page_is_not_followed(scripted: ScriptedServer, fake_time: FakeTime) -> None:
     script(scripted, page([device(1)], 2, "https://elsewhere.example/api/v2/account/devices?page=1"))
     with pytest.raises(SourceUnavailableError, match="where it cannot be: check DATTO_URL"):
