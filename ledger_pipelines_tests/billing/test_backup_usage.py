@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.billing.backup_usage import EMPTY, NOT_SHOWN, emptied_devices, with_usage
+from ledger_pipelines.billing.backup_usage import (
+    EMPTY,
+    NO_DEVICE,
+    NOT_SHOWN,
+    SEVERAL,
+    SEVERAL_KINDS,
+    emptied_devices,
+    with_usage,
+)
 from ledger_pipelines.tables.codex import ASSETS, COMPANIES
 from ledger_pipelines.tables.datto import BACKUP_USAGE
 
@@ -76,4 +84,49 @@ def test_devices_are_emptied_whose_field_had_bytes_when_it_was_read_before() -> 
     )
     assert emptied_devices(now, before).to_pylist() == [
         {"uid": "u1", "hostname": "SRV01", "site": "Acme", "bytes": 9 * TERABYTE}
+    ]
+
+
+def seen(day: int) -> dict[str, datetime]:
+    return {"last_seen": datetime(2025, 3, day, tzinfo=UTC)}
+
+
+def test_of_several_devices_with_one_name_those_seen_last_are_the_same() -> None:
+    # WS01 was replaced: what was backed up of the old one is nobody's, and the new one has its own 2 TB.
+    stored, unbilled = claimed(
+        [asset(1, "WS01")],
+        [
+            shown("a", "WS01", 3 * TERABYTE, **seen(1)),
+            shown("b", "ws01", 2 * TERABYTE, **seen(30)),
+            shown("c", "WS01", None),
+        ],
+    )
+    assert stored == {1: 2 * TERABYTE}
+    assert [(row["device"], row["reason"], row["bytes"]) for row in unbilled] == [
+        ("a", NO_DEVICE, 3 * TERABYTE)
+    ]
+
+
+def test_names_of_several_devices_are_named_where_it_matters_which_has_the_backup() -> None:
+    # A base fee of 20.00 for the server, or one of 5.00 for the workstation.
+    server, desktop = {"hardware_type": "Server"}, {"hardware_type": "Desktop"}
+    for kinds, reason in (
+        ([server, desktop], SEVERAL_KINDS),
+        ([server, {"hardware_type": " server"}], SEVERAL),
+    ):
+        assets = [asset(1, "X", **kinds[0], **seen(2)), asset(2, "x", **kinds[1], **seen(3)), asset(3, "Y")]
+        stored, unbilled = claimed(assets, [shown("a", "X", TERABYTE), shown("b", "Y", 5)])
+        assert stored == {1: 0, 2: TERABYTE, 3: 5}
+        assert [(row["device"], row["reason"], row["bytes"]) for row in unbilled] == [("x", reason, TERABYTE)]
+        # All have one, or none has any: the bill is the same.
+        for each in (TERABYTE, None):
+            assert claimed(assets, [shown("a", "X", each), shown("b", "X", each)])[1] == []
+
+
+def test_devices_without_a_name_are_told_apart_by_their_ids() -> None:
+    _, unbilled = claimed([asset(1, None, 5), asset(2, None, 7)], [shown("a", None, 9)])
+    assert sorted((row["device"], row["reason"], row["bytes"]) for row in unbilled) == [
+        ("1", NOT_SHOWN, 5),
+        ("2", NOT_SHOWN, 7),
+        ("a", NO_DEVICE, 9),
     ]

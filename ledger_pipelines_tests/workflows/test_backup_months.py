@@ -17,7 +17,7 @@ from ledger_pipelines.sources.datto.client import DevicesRead
 from ledger_pipelines.sources.datto.models import DEVICES, OPERATION
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.executions import Execution
-from ledger_pipelines.store.integration_errors import ignore_error, list_errors
+from ledger_pipelines.store.integration_errors import ignore_error, list_errors, open_errors
 from ledger_pipelines.store.snapshots import read_snapshots, record_snapshot
 from ledger_pipelines.tables.codex import ASSETS, COMPANIES
 from ledger_pipelines.workflows.imports.asset_backup import with_backup, with_backup_read_since
@@ -259,3 +259,21 @@ def test_who_ignores_bytes_ignores_no_later_month_s_and_no_terabytes_more(datto:
     assert unbilled(MARCH, 2_000) == []
     assert unbilled(MARCH, 9 * 2**40) == ["A1/new no device in 2025-03 up to 9 TB"]
     assert unbilled(APRIL, 2_000) == ["A1/new no device in 2025-04 up to 1 TB"]
+
+
+def test_which_of_several_devices_it_is_holds_up_a_month_where_they_are_of_different_types(
+    datto: Datto,
+) -> None:
+    companies = table(COMPANIES.schema, {"month": MARCH, "account_number": "A1", "name": "Acme"})
+    datto.fields = {"x": 5}
+    datto.read(date(2025, 3, 20), MARCH)
+    for other, is_blocking in (("Desktop", True), ("Server", False)):
+        rows = [
+            {"month": MARCH, "account_number": "A1", "id": at, "hostname": "X", "backup_data_bytes": 0}
+            | {"hardware_type": kind}
+            for at, kind in enumerate(("Server", other))
+        ]
+        with_backup(datto.step(MARCH), table(ASSETS.schema, *rows), companies, [MARCH], ())
+        (found,) = open_errors(datto.connection)
+        assert found[5].startswith("Company A1 has several devices called X in Codex")
+        assert found[7] is is_blocking

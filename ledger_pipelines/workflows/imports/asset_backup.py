@@ -9,7 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.backup_usage import EMPTY, NO_COMPANY, NO_DEVICE, NOT_SHOWN, with_usage
+from ledger_pipelines.billing.backup_usage import (
+    EMPTY,
+    NO_COMPANY,
+    NO_DEVICE,
+    NOT_SHOWN,
+    SEVERAL,
+    SEVERAL_KINDS,
+    with_usage,
+)
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import read_months
@@ -87,6 +95,12 @@ def _unbilled(row: dict[str, Any]) -> Problem:
             f"{name} of company {row['account_number']} has {stored} backed up in {month}, and Codex has no device "
             "of that name there, so that nobody is billed for them: sync Codex with Datto RMM, or ignore this."
         )
+    elif row["reason"] in {SEVERAL, SEVERAL_KINDS}:
+        message = (
+            f"Company {row['account_number']} has several devices called {row['hostname']} in Codex, and Datto RMM has a "
+            f"backup of some, {stored} in {month}, which those that were seen last are billed for: give each device its "
+            "own name, or ignore this if that is right."
+        )
     elif row["reason"] == EMPTY:
         message = (
             f"{name} of company {row['account_number']} has {stored} backed up by Codex, and its user-defined field in "
@@ -103,4 +117,8 @@ def _unbilled(row: dict[str, Any]) -> Problem:
     external_id = (
         f"{row['account_number'] or '-'}/{row['device']} {row['reason']} in {month} up to {most:,} TB"
     )
-    return Problem("datto", UNBILLED, "device", external_id, message, {**row, "month": month}, month)
+    # Which of several alike it is changes nothing that is billed.
+    is_blocking = row["reason"] != SEVERAL
+    return Problem(
+        "datto", UNBILLED, "device", external_id, message, {**row, "month": month}, month, is_blocking
+    )
