@@ -78,13 +78,7 @@ def import_backup_usage(
     parts = [_fresh(reading, _of(stored, month) if month in taken else before, month) for month in fresh]
     parts += [_completed(reading, _of(stored, month), lacking[month], month) for month in older]
     frame = pa.concat_tables(parts)
-    problems = for_months(reading.problems, fresh)
-    problems += [
-        one
-        for month in older
-        for one in in_months((one for one in reading.problems if one.is_blocking), [month])
-        if (one.entity_type, one.external_id) in lacking[month]
-    ]
+    problems = [*for_months(reading.problems, fresh), *_still_lacking(reading, lacking)]
     looked_at = [month for month in older if _is_answered(reading, lacking[month])]
     still = {one.month for one in problems}
     ensure_months(step.connection, [TABLE], months)
@@ -103,6 +97,16 @@ def _lacking(step: Step, month: date) -> set[tuple[str, str]]:
     """What a month could not read: entity types and ids of its errors."""
     found = unsettled(step.connection, INTEGRATION, OPERATION, month)
     return {(entity, external_id) for entity, external_id, _ in found}
+
+
+def _still_lacking(reading: _Reading, lacking: Mapping[date, Set[tuple[str, str]]]) -> list[Problem]:
+    """The reading's problems as those of older months, which lack what they lacked and nothing more."""
+    return [
+        one
+        for month, ids in lacking.items()
+        for one in in_months((one for one in reading.problems if one.is_blocking), [month])
+        if (one.entity_type, one.external_id) in ids
+    ]
 
 
 def _newest(step: Step) -> pa.Table:
