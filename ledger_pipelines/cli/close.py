@@ -74,7 +74,10 @@ def close_months(
         today=on,
         console=console,
         title=title,
-        settings={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise}},
+        settings={
+            "codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": finalise},
+            "backup_usage": {"refresh_snapshots": refresh_snapshots},
+        },
         person=by,
     )
     closed, refusal = None, None

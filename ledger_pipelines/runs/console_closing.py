@@ -61,7 +61,10 @@ def begin_close(
         job="month_close",
         months=months,
         person=person,
-        config={"codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": True}},
+        config={
+            "codex": {"refresh_snapshots": refresh_snapshots, "ask_for_undated": True},
+            "backup_usage": {"refresh_snapshots": refresh_snapshots},
+        },
         details={_FINALISE: True, "before": before},
         purpose=_FINALISE,
     )

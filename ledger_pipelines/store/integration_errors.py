@@ -93,6 +93,18 @@ def is_ignored_in(connection: psycopg.Connection, integration: str, operation: s
     return bool(rows)
 
 
+def unsettled(
+    connection: psycopg.Connection, integration: str, operation: str, month: date
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """What the month's rows lack by an operation's errors, ignored ones among them: entity type, external id, details."""
+    return connection.execute(
+        """SELECT entity_type, external_id, error_details FROM integration_errors
+           WHERE integration_name = %s AND operation_type = %s AND is_blocking AND NOT is_resolved
+                 AND %s = ANY (months) ORDER BY id""",
+        [integration, operation, month],
+    ).fetchall()
+
+
 def ignore_error(connection: psycopg.Connection, error_id: int, note: str) -> str:
     """Ignores an error from now on, also where it is seen again; its message. Raises LedgerError when there is none."""
     return _decide(

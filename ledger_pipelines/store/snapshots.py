@@ -165,6 +165,14 @@ def require_read(connection: psycopg.Connection, table: str, source: str, months
         )
 
 
+def complete_snapshot(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:
+    """Says that these months lack nothing any more of what the source had when their rows of the table were read."""
+    connection.execute(
+        "UPDATE month_snapshots SET is_complete = true WHERE table_name = %s AND month = ANY(%s)",
+        [table, list(months)],
+    )
+
+
 def record_snapshot(
     connection: psycopg.Connection,
     table: str,

@@ -103,6 +103,10 @@ class CodexLedger:
             "dagster/asset_partition_range_end": partition_key(months[-1]),
             ATTENDED_TAG: run_id,
         }
+        ops: dict[str, Any] = {"codex": {"config": config}}
+        if "backup_usage" in self.tables:
+            refresh = config.get("refresh_snapshots", False)
+            ops["backup_usage"] = {"config": {"refresh_snapshots": refresh}}
         job = definitions().resolve_job_def("month_close")
         with held_run(self.database, run_id), unrecorded() as instance:
             result = job.execute_in_process(
@@ -112,7 +116,7 @@ class CodexLedger:
                 asset_selection=[dg.AssetKey(table) for table in self.tables],
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                    "ops": {"codex": {"config": config}},
+                    "ops": ops,
                 },
             )
             checks = [one for one in result.get_asset_check_evaluations() if one.partition is None]

@@ -73,7 +73,10 @@ def test_a_month_closes_once_its_run_has_ended_well(
 ) -> None:
     asked = _begin(database, dagster, settings)
     assert _finish(database, dagster, settings, asked).state == "running"
-    assert dagster.asked[0]["config"] == {"codex": {"refresh_snapshots": False, "ask_for_undated": True}}
+    assert dagster.asked[0]["config"] == {
+        "codex": {"refresh_snapshots": False, "ask_for_undated": True},
+        "backup_usage": {"refresh_snapshots": False},
+    }
     # A failing check of another run, a warning, and the CFO's step stand against nothing.
     _broken(database, "another")
     _broken(database, "run-1", is_error=False)

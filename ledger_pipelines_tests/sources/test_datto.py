@@ -52,15 +52,23 @@ def read(server: ScriptedServer, fake_time: FakeTime) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("value", "stored"), [("1649267441664", 2**40 * 3 // 2), (" 7 ", 7), ("", None), (None, None), (5, 5)]
+    ("value", "stored"),
+    [("1649267441664", 2**40 * 3 // 2), (str(2**50), 2**50), (" 7 ", 7), ("", None), (None, None), (5, 5)],
 )
 def test_bytes_are_exact(value: object, stored: int | None) -> None:
     assert backup_bytes(value) == stored
 
 
-@pytest.mark.parametrize("value", ["1.5 TB", "1,000", "-1", "1e9", "1.0", True, [], "\u0663", str(2**63)])
+@pytest.mark.parametrize("value", ["1.5 TB", "1,000", "-1", "1e9", "1.0", True, [], "\u0663", "1" * 20])
 def test_what_is_no_number_of_bytes_is_not_guessed_at(value: object) -> None:
     with pytest.raises(ValueError, match="no number of bytes"):
+        backup_bytes(value)
+
+
+@pytest.mark.parametrize("value", [str(2**50 + 1), str(2**63 - 1), 2**63])
+def test_more_than_a_device_can_have_backed_up_is_not_believed(value: object) -> None:
+    # 2^63 - 1 bytes at 10 a terabyte are 83,886,070.00.
+    with pytest.raises(ValueError, match="more than a petabyte"):
         backup_bytes(value)
 
 
@@ -128,6 +136,22 @@ def test_a_list_that_is_shorter_than_its_total_is_not_whole(
     assert "says that it has 3 devices and shows 1" in found.problems[0].message
 
 
+def test_a_page_that_does_not_say_whether_it_is_the_last_is_not_taken_for_the_whole_list(
+    scripted: ScriptedServer, fake_time: FakeTime
+) -> None:
+    full = [device(number) for number in range(250)]
+    for details in (
+        {"count": 250},
+        {"count": 250, "totalCount": 612},
+        {"count": 250, "nextPageUrl": None},
+        {"count": 250, "nextPageUrl": None, "totalCount": "612"},
+        {"count": 250, "nextPageUrl": 1, "totalCount": 612},
+    ):
+        script(scripted, reply({"pageDetails": details, "devices": full}))
+        with pytest.raises(SourceUnavailableError, match="is not the JSON that it promises"):
+            read(scripted, fake_time)
+
+
 def test_what_cannot_be_the_next_page_is_not_followed(scripted: ScriptedServer, fake_time: FakeTime) -> None:
     script(scripted, page([device(1)], 2, "https://elsewhere.example/api/v2/account/devices?page=1"))
     with pytest.raises(SourceUnavailableError, match="where it cannot be: check DATTO_URL"):
@@ -144,15 +168,22 @@ def test_devices_that_cannot_be_read_are_named_and_deleted_ones_left_out(
         device(1, udf=None, lastSeen="x", deviceType=None),
         device(2, udf={"udf6": "1.5 TB"}, siteName="Main"),
         device(3, deleted=True, udf={"udf6": "5"}),
-        {"hostname": "H4"},
+        {"hostname": "H4", "udf": {}},
+        {"uid": "d5", "hostname": "H5", "userDefinedFields": {"udf6": "5"}},
+        device(6, siteId="100", udf={"udf6": "7"}),
     ]
-    script(scripted, page(devices, 3))
+    script(scripted, page(devices, 5))
     found = read(scripted, fake_time)
-    assert found.devices["uid"].to_pylist() == ["d1"]
-    assert "d2" in found.unreadable
+    # A site's id bears on nothing, and costs no device.
+    assert found.devices.select(["uid", "site_id", "backup_bytes"]).to_pylist() == [
+        {"uid": "d1", "site_id": None, "backup_bytes": None},
+        {"uid": "d6", "site_id": None, "backup_bytes": 7},
+    ]
+    assert {"d2", "d5"} < found.unreadable
     said = [problem.message for problem in found.problems if problem.is_blocking]
     lost = "so that its backup is as it was read before, or not billed."
     assert sorted(said) == [
-        f"Device H2 of site Main has the backup '1.5 TB', which is no number of bytes, {lost}",
+        f"Device H2 of site Main has the udf '1.5 TB', which is no number of bytes, {lost}",
         f"Device H4 has no uid, {lost}",
+        f"Device H5 has no udf, {lost}",
     ]

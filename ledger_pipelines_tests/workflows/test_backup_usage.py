@@ -119,7 +119,7 @@ def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named
     assert "read_completely" in found
     said = [message for _, message in ledger.errors()]
     assert [one.partition(", ")[0] for one in said] == [
-        "Device SRV01 of site Company 620547 has the backup '1.5 TB'",
+        "Device SRV01 of site Company 620547 has the udf '1.5 TB'",
         "Device NEW of company 620547 has 1,000 bytes backed up in 2025-03",
         "Device SRV01 of company 620547 has 1,099,511,627,776 bytes backed up by Codex",
         "Device SRV02 of company 620547 has 1,099,511,627,776 bytes backed up by Codex",
@@ -128,7 +128,18 @@ def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named
     assert "is no number of bytes" in said[0]
     assert backups(ledger) == []
 
-    # Mended; of what becomes unreadable again the month keeps what it had.
+    # What was unreadable is billed once it is mended, though the month keeps its snapshot of all else.
+    broken["udf"]["udf6"] = str(3 * TERABYTE)
+    fleet.devices[1]["udf"]["udf6"] = "5000"
+    ledger.run(MARCH)
+    assert backups(ledger) == [
+        ("base_server", Decimal(1), Decimal("20.00")),
+        ("overage", Decimal(2), Decimal("20.00")),
+    ]
+    still = [message.partition(", ")[0] for _, message in ledger.errors()]
+    assert still == [said[1].partition(", ")[0], *(one.partition(", ")[0] for one in said[3:])]
+
+    # All of it mended, and the month taken anew.
     broken["udf"]["udf6"] = "3000"
     fleet.devices[1]["hostname"] = "SRV02"
     fleet.variables[theirs["uid"]] = [{"id": 1, "name": "account_number", "value": ACCOUNT, "masked": False}]

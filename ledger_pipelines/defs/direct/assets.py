@@ -20,8 +20,14 @@ from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.imports.time_entries import import_time_entries
 from ledger_pipelines.workflows.step import Step
 
-#: Reads with the client that it is given a way to make, writes the months.
-_Read = Callable[[Step, Callable[[], Any], datetime], ImportedTable]
+#: Reads with the client that it is given a way to make, writes the months, snapshots of older ones anew if asked to.
+_Read = Callable[[Step, Callable[[], Any], datetime, bool], ImportedTable]
+
+
+class DirectConfig(dg.Config):
+    """`refresh_snapshots` takes the snapshots of older open months anew, too, where the source has any."""
+
+    refresh_snapshots: bool = False
 
 
 def _direct_asset(source: str) -> Callable[[_Read], dg.AssetsDefinition]:
@@ -53,13 +59,14 @@ def _direct_asset(source: str) -> Callable[[_Read], dg.AssetsDefinition]:
         )
         def direct_step(
             context: dg.AssetExecutionContext,
+            config: DirectConfig,
         ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
             ledger, resource = context.resources.ledger, getattr(context.resources, source)
             if not resource.settings.is_begun:
                 yield from not_configured(context, ledger, source, resource.missing)
                 return
             with executed_step(context, ledger, source) as step:
-                imported = read(step, resource.client, datetime.now(UTC))
+                imported = read(step, resource.client, datetime.now(UTC), config.refresh_snapshots)
                 results = [described(step, table, imported)]
                 findings = completeness(step, table, imported.problems)
             yield from selected(context, ledger, results, findings)
@@ -70,12 +77,12 @@ def _direct_asset(source: str) -> Callable[[_Read], dg.AssetsDefinition]:
 
 
 @_direct_asset("freshservice")
-def time_entries(step: Step, client: Callable[[], Any], now: datetime) -> ImportedTable:
+def time_entries(step: Step, client: Callable[[], Any], now: datetime, _: bool) -> ImportedTable:
     """Read the tickets of the months and of 45 days before, with their time entries."""
     return import_time_entries(step, client, taken_at=now)
 
 
 @_direct_asset("datto")
-def backup_usage(step: Step, client: Callable[[], Any], now: datetime) -> ImportedTable:
+def backup_usage(step: Step, client: Callable[[], Any], now: datetime, refresh: bool) -> ImportedTable:
     """Read all devices with what is backed up of them."""
-    return import_backup_usage(step, client, taken_at=now)
+    return import_backup_usage(step, client, taken_at=now, refresh=refresh)

@@ -60,7 +60,7 @@ class DevicesRead:
 class _Page:
     records: list[Any]
     following: str | None
-    total: int | None
+    total: int
 
 
 class DattoClient(SourceClient):
@@ -97,22 +97,21 @@ class DattoClient(SourceClient):
         return "the holder of DATTO_API_KEY"
 
     def _shown(self) -> Shown:
-        page = self._page("/account/devices", "devices", 0)
-        return Shown(len(page.records) if page.total is None else page.total)
+        return Shown(self._page("/account/devices", "devices", 0).total)
 
     def devices(self) -> DevicesRead:
         """All devices of the account that are not deleted, with the account numbers of the sites that have backups."""
         self._wait_for_room()
         reader = PageReader(INTEGRATION, DEVICE)
         ids: set[str] = set()
-        total: int | None = None
+        total = 0
         for page in self._pages("/account/devices", "devices"):
             ids |= _ids(page.records)
             total = page.total
             reader.add([self._with_backup(record) for record in page.records])
         reading = reader.reading()
         problems = list(reading.problems)
-        is_whole = total is None or len(ids) >= total
+        is_whole = len(ids) >= total
         if not is_whole:
             message = (
                 f"{self.name} says that it has {total:,} devices and shows {len(ids):,}, so what was read before of the "
@@ -129,12 +128,11 @@ class DattoClient(SourceClient):
         )
 
     def _with_backup(self, record: object) -> object:
-        """A record with the backup's user-defined field in a place of its own."""
-        if not isinstance(record, Mapping):
+        """A record with the backup's user-defined field in the place of all of them."""
+        fields = record.get(BACKUP_FIELD) if isinstance(record, Mapping) else None
+        if not isinstance(record, Mapping) or not isinstance(fields, Mapping):
             return record
-        fields = record.get("udf")
-        found = fields.get(self._field) if isinstance(fields, Mapping) else fields
-        return {**{name: value for name, value in record.items() if name != "udf"}, BACKUP_FIELD: found}
+        return {**record, BACKUP_FIELD: fields.get(self._field)}
 
     def _accounts(self, devices: pa.Table) -> dict[str, str]:
         """The variable account_number of each site that has something backed up."""
@@ -171,9 +169,8 @@ class DattoClient(SourceClient):
                 )
             seen |= ids
             yield page
-            is_short = page.total is not None and len(seen) < page.total
             is_announced = page.following is not None
-            if not is_announced and not (is_short and page.records):
+            if not is_announced and not (len(seen) < page.total and page.records):
                 return
             number += 1
 
@@ -215,7 +212,10 @@ def _page_of(body: IO[bytes], member: str) -> _Page:
     records, details = fields.get(member), fields.get("pageDetails")
     if not isinstance(records, list) or not isinstance(details, Mapping):
         raise UnreadableBodyError(f"a page of {member} was promised, and something else came")
-    following, total = details.get("nextPageUrl"), details.get("totalCount")
+    # Without them a first page would be taken for the whole list.
+    following, total = details.get("nextPageUrl", 0), details.get("totalCount")
     if following is not None and not isinstance(following, str):
-        raise UnreadableBodyError("the next page's address is none")
-    return _Page(records, following or None, total if type(total) is int else None)
+        raise UnreadableBodyError("nothing says whether there is a next page")
+    if type(total) is not int or total < 0:
+        raise UnreadableBodyError(f"nothing says how many {member} there are")
+    return _Page(records, following or None, total)

@@ -16,25 +16,33 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdap
 from typing_extensions import TypedDict
 
 from ledger_pipelines.sources.records.frames import Entity, frame_schema
-from ledger_pipelines.sources.records.wire_types import Id, KeyText, LenientText, OptionalText
+from ledger_pipelines.sources.records.wire_types import KeyText, LenientId, LenientText, OptionalText
 
 _STRICT = ConfigDict(strict=True)
 _BYTES = re.compile(r"\d{1,19}", re.ASCII)
+#: No device has a petabyte backed up: what says so is another field, or a script's mistake, and would be billed.
+_MOST_BYTES = 2**50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Milliseconds until the year 2200.
 _LAST = 7_258_118_400_000
-#: The field of a device's record that the client puts the user-defined field of the backup into.
-BACKUP_FIELD = "backup"
+#: What of a device's user-defined fields is read: the client puts the backup's own in their place.
+BACKUP_FIELD = "udf"
 
 
 def backup_bytes(value: object) -> int | None:
-    """Bytes as the user-defined field has them, as text; None where it is empty. Raises ValueError for anything else."""
+    """Bytes as the user-defined field has them, as text; None where it is empty.
+
+    Raises ValueError for anything else, and for more than a petabyte.
+    """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     text = str(value) if type(value) is int else value.strip() if isinstance(value, str) else ""
-    if not _BYTES.fullmatch(text) or int(text) >= 2**63:
+    if not _BYTES.fullmatch(text):
         raise ValueError("is no number of bytes")
-    return int(text)
+    stored = int(text)
+    if stored > _MOST_BYTES:
+        raise ValueError("is more than a petabyte")
+    return stored
 
 
 def _moment(value: object) -> datetime | None:
@@ -56,13 +64,16 @@ class DeviceWire(TypedDict, total=False):
 
     uid: Required[KeyText]
     hostname: LenientText
-    site_id: Annotated[Id | None, Field(validation_alias="siteId")]
+    site_id: Annotated[LenientId, Field(validation_alias="siteId")]
     site_uid: Annotated[OptionalText, Field(validation_alias="siteUid")]
     site: Annotated[OptionalText, Field(validation_alias="siteName")]
     category: Annotated[str | None, PlainValidator(_category), Field(validation_alias="deviceType")]
     last_seen: Annotated[datetime | None, PlainValidator(_moment), Field(validation_alias="lastSeen")]
     is_deleted: Annotated[bool | None, Field(validation_alias="deleted")]
-    backup_bytes: Annotated[int | None, PlainValidator(backup_bytes), Field(validation_alias=BACKUP_FIELD)]
+    # A record without its user-defined fields does not say that they are empty.
+    backup_bytes: Required[
+        Annotated[int | None, PlainValidator(backup_bytes), Field(validation_alias=BACKUP_FIELD)]
+    ]
 
 
 def _device_row(device: DeviceWire) -> dict[str, Any]:

@@ -7,14 +7,26 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ledger_pipelines.billing.backup_usage import NO_COMPANY, NO_DEVICE, with_usage
+from ledger_pipelines.billing.backup_usage import (
+    EMPTY,
+    NO_COMPANY,
+    NO_DEVICE,
+    NOT_SHOWN,
+    SEVERAL,
+    SEVERAL_KINDS,
+    with_usage,
+)
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import read_months
-from ledger_pipelines.store.snapshots import require_read
+from ledger_pipelines.store.integration_errors import unsettled
+from ledger_pipelines.store.snapshots import read_gaps, read_snapshots, require_read
+from ledger_pipelines.tables.codex import ASSETS
 from ledger_pipelines.workflows.step import Step
 
+_TERABYTE = 2**40
 #: What bytes that nobody is billed for are filed under, as Datto's.
 UNBILLED = "devices"
 
@@ -34,6 +46,39 @@ def with_backup(
     return found.assets
 
 
+def with_backup_read_since(step: Step, months: Sequence[date]) -> pa.Table:
+    """The devices of older open months that keep their snapshot, with what could be read since of their backup usage.
+
+    Only months whose devices have Datto RMM's bytes already: others keep Codex's. Codex's bytes are not kept beside
+    Datto's; of devices that are billed none the errors have them.
+    """
+    taken = {(one.table_name, one.month): one.snapshot_at for one in read_snapshots(step.connection, months)}
+    parts = [ASSETS.schema.empty_table()]
+    for month in months:
+        usage, devices = taken.get(("backup_usage", month)), taken.get(("assets", month))
+        if usage is not None and devices is not None and usage <= devices:
+            companies = read_months(step.connection, "companies", [month], ["account_number", "name"])
+            gaps = read_gaps(step.connection, [month]).filter(pc.field("table_name") == "assets")
+            unread: list[Any] = gaps["account_number"].to_pylist()
+            parts.append(with_backup(step, _of_codex(step, month), companies, [month], unread))
+    return pa.concat_tables(parts)
+
+
+def _of_codex(step: Step, month: date) -> pa.Table:
+    """A month's devices with Codex's bytes of those that lost them when Datto RMM's took their place."""
+    assets = read_months(step.connection, "assets", [month])
+    lost = {
+        (details["account_number"], details["device"]): details["bytes"]
+        for _, _, details in unsettled(step.connection, "datto", UNBILLED, month)
+        if details.get("reason") in {NOT_SHOWN, EMPTY}
+    }
+    keys: list[Any] = assets.select(["account_number", "id"]).to_pylist()
+    stored = [lost.get((row["account_number"], str(row["id"])), 0) for row in keys]
+    at = assets.schema.get_field_index("backup_data_bytes")
+    field = assets.schema.field(at)
+    return assets.set_column(at, field, pa.array(stored, field.type)).cast(ASSETS.schema)
+
+
 def _unbilled(row: dict[str, Any]) -> Problem:
     month = format_month(row["month"])
     name = f"Device {row['hostname'] or row['device']}"
@@ -50,10 +95,30 @@ def _unbilled(row: dict[str, Any]) -> Problem:
             f"{name} of company {row['account_number']} has {stored} backed up in {month}, and Codex has no device "
             "of that name there, so that nobody is billed for them: sync Codex with Datto RMM, or ignore this."
         )
+    elif row["reason"] in {SEVERAL, SEVERAL_KINDS}:
+        message = (
+            f"Company {row['account_number']} has several devices called {row['hostname']} in Codex, and Datto RMM has a "
+            f"backup of some, {stored} in {month}, which those that were seen last are billed for: give each device its "
+            "own name, or ignore this if that is right."
+        )
+    elif row["reason"] == EMPTY:
+        message = (
+            f"{name} of company {row['account_number']} has {stored} backed up by Codex, and its user-defined field in "
+            f"Datto RMM is empty, so that it is billed none in {month}: check DATTO_BACKUP_UDF and the field, or ignore "
+            "this if nothing is backed up any more."
+        )
     else:
         message = (
             f"{name} of company {row['account_number']} has {stored} backed up by Codex, and Datto RMM does not show it, "
             f"so that it is billed none in {month}: look for it in Datto RMM, or ignore this if it is gone."
         )
-    external_id = f"{row['account_number'] or '-'}/{row['device']}"
-    return Problem("datto", UNBILLED, "device", external_id, message, {**row, "month": month}, month)
+    # Who ignores this ignores it in this month, and as many terabytes as were begun: bytes grow a little every day.
+    most = -(-row["bytes"] // _TERABYTE)
+    external_id = (
+        f"{row['account_number'] or '-'}/{row['device']} {row['reason']} in {month} up to {most:,} TB"
+    )
+    # Which of several alike it is changes nothing that is billed.
+    is_blocking = row["reason"] != SEVERAL
+    return Problem(
+        "datto", UNBILLED, "device", external_id, message, {**row, "month": month}, month, is_blocking
+    )

@@ -12,10 +12,10 @@ from ledger_pipelines.closing.snapshots import months_to_read
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.sources.codex.client import CodexClient, CodexSnapshot
-from ledger_pipelines.store.months import Change, ensure_months
+from ledger_pipelines.store.months import Change, ensure_months, rows_of_months
 from ledger_pipelines.store.queries.time_entries import read_present_companies
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot
-from ledger_pipelines.workflows.imports.asset_backup import with_backup
+from ledger_pipelines.workflows.imports.asset_backup import with_backup, with_backup_read_since
 from ledger_pipelines.workflows.imports.codex_tickets import (
     NEWS,
     TicketsDue,
@@ -72,8 +72,11 @@ def take_snapshots(
     by_entry = instead.time_entries and "tickets" in due
     needed = frozenset(table for table, months in due.items() if months or table == "tickets")
     needed -= {"tickets"} if by_entry else set()
+    mended = Snapshots({}, {}, NEWS.empty_table())
+    if instead.backup_usage and "assets" in due:
+        mended = _with_backup_read_since(step, due["assets"])
     if not needed:
-        return _with_entries(step, Snapshots({}, {}, NEWS.empty_table()), tickets, taken_at, wanted=by_entry)
+        return _with_entries(step, mended, tickets, taken_at, wanted=by_entry)
     with codex() as client:
         snapshot = client.fetch(needed, tickets.asked_years)
     frames = {
@@ -98,7 +101,21 @@ def take_snapshots(
         record_ticket_problems(step, read, tickets)
     changes = _write(step, kept, due, is_complete, taken_at)
     _record_problems(step, snapshot, unread, due)
+    for table, frame in mended.frames.items():
+        frames[table] = pa.concat_tables([frames[table], frame]) if table in frames else frame
+        changes[table] = {**mended.changes[table], **changes.get(table, {})}
     return _with_entries(step, Snapshots(frames, changes, news), tickets, taken_at, wanted=by_entry)
+
+
+def _with_backup_read_since(step: Step, due: Sequence[date]) -> Snapshots:
+    """The devices of open months that keep their snapshot, where more is known of their backup than was then."""
+    months = [month for month in step.open(step.months) if month not in due]
+    frame = with_backup_read_since(step, months)
+    written = sorted({month for month in months if rows_of_months(frame, [month]).num_rows})
+    if not written:
+        return Snapshots({}, {}, NEWS.empty_table())
+    changes = step.write({"assets": frame}, written)
+    return Snapshots({"assets": frame}, changes, NEWS.empty_table())
 
 
 def _with_entries(
