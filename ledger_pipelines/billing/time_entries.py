@@ -2,7 +2,8 @@
 
 Each billable entry is a ticket of its own to the rest of the rule: number `TICKET/ENTRY`, all its hours in the month of
 its `executed_at`. So it is billed once, in its month or, where that is closed, in the first open one; and an entry that
-is lowered or deleted after that is owed a credit.
+is lowered or deleted after that is owed a credit. An entry keeps the ticket with which the first closed month has it:
+moved to another one since, it is still the same entry.
 
 Left open by the rule and decided here: closed months may have billed the same ticket by Codex's hours, before
 Freshservice was read. Codex adds up all entries of a ticket, billable or not; so what closed months billed by its number
@@ -34,6 +35,7 @@ from ledger_pipelines.frames import (
     to_pandas,
     values_of,
 )
+from ledger_pipelines.tables.freshservice import TIME_ENTRIES
 
 #: Between a ticket's number and an entry's id.
 _SEPARATOR = "/"
@@ -41,6 +43,8 @@ _UNITS_OF_A_SECOND = 25
 #: What only the placing of tickets finds out.
 _FOUND_LATER = {"month", "hours_before", "is_gone", "moved_from"}
 SOURCE_TICKETS = pa.schema([one for one in TICKETS if one.name not in _FOUND_LATER])
+#: The ticket that an entry is of in the first closed month that has it, once for each entry.
+FIRST_TICKETS = TIME_ENTRIES.part(("id", "ticket_number"))
 _UNCLAIMED: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
     pa.field("department_id", pa.int64()),
@@ -64,17 +68,21 @@ class EntryTickets:
     unclaimed: pa.Table
 
 
-def entry_tickets(entries: pa.Table, companies: pa.Table, known: pa.Table) -> EntryTickets:
+def entry_tickets(
+    entries: pa.Table, companies: pa.Table, known: pa.Table, first_tickets: pa.Table
+) -> EntryTickets:
     """The tickets that entries are.
 
     `entries` are all of the open months (TIME_ENTRIES), `companies` have account_number and name, `known` is what
-    closed months know of tickets (KNOWN), by Codex's numbers or by those of entries.
+    closed months know of tickets (KNOWN), by Codex's numbers or by those of entries, which `first_tickets`
+    (FIRST_TICKETS) tell apart.
     """
-    books = to_pandas(known)
-    is_of_entry = books["ticket_number"].str.contains(_SEPARATOR, regex=False)
+    books, first = to_pandas(known), to_pandas(first_tickets)
+    is_of_entry = books["ticket_number"].isin(_numbers(first))
     rows = with_owner(to_pandas(entries), to_pandas(companies), name="department")
-    number = joined(rows["ticket_number"], _SEPARATOR, _as_text(rows["id"]))
-    rows = rows.assign(ticket_number=number, number_of_codex=rows["ticket_number"])
+    rows = rows.rename(columns={"ticket_number": "ticket_now"}).merge(first, on="id", how="left")
+    rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
+    rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
     counting = rows[~rows["is_gone"] & ~rows["is_running"]]
     former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows)
     covered = _covered(counting, former)
@@ -92,9 +100,10 @@ def entry_tickets(entries: pa.Table, companies: pa.Table, known: pa.Table) -> En
     )
 
 
-def is_entry(tickets: pa.Table) -> Any:
-    """Which of the tickets are time entries, as a mask."""
-    return pc.match_substring_regex(tickets["ticket_number"], rf"^\d+{_SEPARATOR}\d+$")
+def is_entry(tickets: pa.Table, first_tickets: pa.Table) -> Any:
+    """Which of the tickets that closed months know are time entries (FIRST_TICKETS), as a mask."""
+    numbers: Any = values_of(_numbers(to_pandas(first_tickets)))
+    return pc.is_in(tickets["ticket_number"], value_set=numbers)
 
 
 def _with_owners(former: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +114,11 @@ def _with_owners(former: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     former = former.assign(
         units=hours_in_units(former["billed_hours"]), number_of_codex=former["ticket_number"]
     )
-    now = rows[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
+    # An entry that was moved says where its own ticket is now only where no other one does.
+    moved = rows.assign(is_moved=rows["ticket_now"] != rows["number_of_codex"]).sort_values(
+        "is_moved", kind="stable"
+    )
+    now = moved[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
     former = former.merge(now, on="number_of_codex")
     is_own = (former["account_number"] == former["owner"]).fillna(False)
     has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])
@@ -155,7 +168,7 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
     )
     rows = rows.merge(billed.reset_index(), on="ticket_number", how="left")
     rows = rows.assign(units=(rows["units"] - rows["billed"].fillna(0)).clip(lower=0))
-    rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["number_of_codex"])
+    rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["ticket_now"])
     if rows.empty:
         return UNCLAIMED.empty_table()
     by = ["month", "department_id", "department", "account_number", "ticket_number"]
@@ -163,5 +176,7 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
     return to_arrow(sums.assign(hours=units_in_hours(sums["units"])), UNCLAIMED)
 
 
-def _as_text(values: Series) -> Series:
-    return column_of(values_of(values).cast(pa.string()), values.index)
+def _numbers(entries: pd.DataFrame) -> Series:
+    """The numbers that entries have as tickets, by id and ticket_number."""
+    ids = column_of(values_of(entries["id"]).cast(pa.string()), entries.index)
+    return joined(entries["ticket_number"], _SEPARATOR, ids)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
-from ledger_pipelines.billing.time_entries import entry_tickets
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, entry_tickets, is_entry
 from ledger_pipelines.tables.codex import COMPANIES
 from ledger_pipelines_tests.billing.ticket_world import Row, TicketWorld, billed_hours, ticket
 
@@ -63,7 +63,12 @@ class EntryWorld(TicketWorld):
             self.entries[month] = [row for row in placed.to_pylist() if row["month"] == month]
         companies = pa.Table.from_pylist([{"account_number": "A1", "name": "A One"}], schema=_NAMES)
         books = self._known()
-        found = entry_tickets(placed, companies, books)
+        first: dict[int, str] = {}
+        for month in sorted(closed):
+            for row in self.entries.get(month, []):
+                first.setdefault(row["id"], row["ticket_number"])
+        kept = [{"id": number, "ticket_number": ticket_number} for number, ticket_number in first.items()]
+        found = entry_tickets(placed, companies, books, pa.Table.from_pylist(kept, schema=FIRST_TICKETS))
         here = {(row["account_number"], row["ticket_number"]) for row in found.tickets.to_pylist()}
         there = {(row["account_number"], row["ticket_number"]) for row in books.to_pylist()}
         asked = Asked(months, None, closed, unread=sorted(there - here - found.gone))
@@ -186,3 +191,37 @@ def test_hours_that_no_company_claims_are_told_once_by_ticket_and_month() -> Non
     told = [(row["ticket_number"], row["hours"]) for row in unclaimed]
     assert told == [("1", Decimal("1.5")), ("2", Decimal("0.5")), ("4", Decimal("0.5"))]
     assert [row["ticket_number"] for row in world.tickets[MONTHS[0]]] == ["3/4"]
+
+
+def test_an_entry_that_is_moved_to_another_ticket_is_not_billed_again() -> None:
+    """Ticket 1 is merged into ticket 2 after January billed 2 h of it; 30 minutes more of it are billed alone."""
+    january, february, march = MONTHS[:3]
+    world = EntryWorld()
+    results = [world.close_with_entries(january, [entry(5, "1", january, 120)])]
+    results.append(world.close_with_entries(february, [entry(5, "2", january, 120)]))
+    assert billed_hours(results) == 2
+    results.append(world.close_with_entries(march, [entry(5, "2", january, 150)]))
+    assert [row["ticket_number"] for row in world.tickets[march]] == ["1/5"]
+    assert billed_hours(results) == Decimal("2.5")
+    # Deleted, it is owed under the number that its statements have.
+    world.read_entries([], MONTHS[3])
+    assert [(row["ticket_number"], row["is_gone"]) for row in world.tickets[MONTHS[3]]] == [("1/5", True)]
+
+
+def test_what_codex_billed_covers_an_entry_that_is_moved_to_another_ticket_after_it_was_read() -> None:
+    january, february, march, april = MONTHS
+    world = EntryWorld()
+    results = [world.close(january, [ticket("1", january, "2")])]
+    results.append(world.close_with_entries(february, [entry(5, "1", january, 120)]))
+    for month in (march, april):
+        shown = [entry(5, "2", january, 120), entry(6, "2", march, 60)]
+        results.append(world.close_with_entries(month, shown))
+    assert billed_hours(results) == 3
+    assert [row["ticket_number"] for row in world.tickets[march]] == ["2/6"]
+
+
+def test_numbers_of_codex_that_look_like_those_of_entries_are_codex_s() -> None:
+    known = pa.table({"ticket_number": ["2025/42", "2025/0042", "1/5"]})
+    first = pa.Table.from_pylist([{"id": 5, "ticket_number": "1"}], schema=FIRST_TICKETS)
+    assert is_entry(known, first).to_pylist() == [False, False, True]
+    assert is_entry(known, FIRST_TICKETS.empty_table()).to_pylist() == [False] * 3

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, place_tickets
-from ledger_pipelines.billing.time_entries import entry_tickets
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, entry_tickets
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import add_months, format_month, month_of, month_range
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.tickets import read_known_tickets
-from ledger_pipelines.store.queries.time_entries import read_present_companies
+from ledger_pipelines.store.queries.time_entries import read_first_tickets, read_present_companies
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
 from ledger_pipelines.workflows.step import Changes, Step
@@ -51,8 +51,10 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
     last = max(month_of(taken_at.date()), *due.months)
     months = step.open(month_range(due.months[0], add_months(last, 1)))
     entries = read_months(step.connection, "time_entries", months)
-    known = read_known_tickets(step.connection, sorted(step.closed), KNOWN)
-    found = entry_tickets(entries, read_present_companies(step.connection), known)
+    closed = sorted(step.closed)
+    known = read_known_tickets(step.connection, closed, KNOWN)
+    first = read_first_tickets(step.connection, closed, FIRST_TICKETS)
+    found = entry_tickets(entries, read_present_companies(step.connection), known, first)
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
     placed = place_tickets(found.tickets, known, TICKETS.empty_table(), asked)
