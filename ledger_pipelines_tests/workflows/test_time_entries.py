@@ -212,6 +212,26 @@ def test_a_ticket_that_vanishes_takes_its_hours_and_one_that_is_out_of_the_windo
     assert charges(ledger, JANUARY) == [("hours", Decimal(1), Decimal("150.00"))]
 
 
+@pytest.mark.usefixtures("use_freshservice")
+def test_hours_of_a_ticket_that_the_list_lacks_are_billed_and_the_month_is_held_up(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    home = desk.departments[0]["id"]
+    for number in (1, 2):
+        desk.add_ticket(number, home, "2025-02-20T09:00:00Z")
+        desk.add_entry(number, "2025-01-20T09:00:00Z", "01:00")
+    ledger.close(JANUARY)
+    desk.add_entry(2, "2025-02-20T09:00:00Z", "40:00")
+    desk.tickets[2].record["deleted"] = True
+    assert "read_completely" in ledger.run(FEBRUARY)
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(40), Decimal("6000.00"))]
+    ((_, said),) = ledger.errors()
+    assert said.startswith("Freshservice's list lacks ticket 2, which is there")
+    desk.tickets[2].record["deleted"] = False
+    assert ledger.run(FEBRUARY) == {}
+    assert ledger.errors() == []
+
+
 def test_half_a_configuration_is_refused(
     ledger: CodexLedger, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

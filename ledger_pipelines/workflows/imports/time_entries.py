@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -65,7 +66,7 @@ def import_time_entries(
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
     )
-    placed = place_entries(_shown(read), stored, known, told)
+    placed = place_entries(_shown(read, pa.concat_tables([known, stored])), stored, known, told)
     ensure_months(step.connection, [TABLE], months)
     problems = [*read.problems, *doubts, *_running(placed)]
     is_complete = not any(problem.is_blocking for problem in problems)
@@ -109,14 +110,19 @@ def _doubts(step: Step, read: TimeEntriesRead, expected: Sequence[str]) -> list[
     return [] if take_confirmation(step.connection, problem) else [problem]
 
 
-def _shown(read: TimeEntriesRead) -> pa.Table:
-    """The entries with what their tickets and departments say."""
+def _shown(read: TimeEntriesRead, kept: pa.Table) -> pa.Table:
+    """The entries with what their departments and tickets say; of tickets that the list lacks, with what is kept."""
     numbers = read.tickets["id"].cast(pa.string())
-    tickets = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
-    tickets = tickets.rename(columns={"updated_at": "ticket_updated_at"})
+    listed = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
+    listed = listed.rename(columns={"updated_at": "ticket_updated_at"})
+    rows = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
+    unlisted = rows[rows["ticket_number"].isin(list(read.unlisted))].drop_duplicates(
+        "ticket_number", keep="last"
+    )
+    tickets = pd.concat([listed, unlisted[listed.columns]])
     departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
-    rows = to_pandas(read.entries).merge(tickets, on="ticket_number")
-    return to_arrow(rows.merge(departments, on="department_id", how="left"), SHOWN)
+    entries = to_pandas(read.entries).merge(tickets, on="ticket_number")
+    return to_arrow(entries.merge(departments, on="department_id", how="left"), SHOWN)
 
 
 def _of_months(problems: Sequence[Problem], months: Sequence[date], closed: frozenset[date]) -> list[Problem]:
