@@ -8,12 +8,13 @@ moved to another one since, it is still the same entry.
 Left open by the rule and decided here: closed months may have billed the same ticket by Codex's hours, before
 Freshservice was read. Codex adds up all entries of a ticket, billable or not; so what closed months billed by its number
 covers its entries, those first that were written down first, and only what is beyond that is billed. Where its entries
-have fewer hours in all than were billed, the difference is owed as a credit. An entry whose timer runs is not final:
-nothing of it is billed yet, nor is what closed months billed of it taken for gone.
+have fewer hours in all than were billed, the difference is owed as a credit; all of it where it has none left. An entry
+whose timer runs is not final: nothing of it is billed yet, nor is what closed months billed of it taken for gone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +70,17 @@ class EntryTickets:
 
 
 def entry_tickets(
-    entries: pa.Table, companies: pa.Table, known: pa.Table, first_tickets: pa.Table
+    entries: pa.Table,
+    companies: pa.Table,
+    known: pa.Table,
+    first_tickets: pa.Table,
+    told: Collection[str] = (),
 ) -> EntryTickets:
     """The tickets that entries are.
 
     `entries` are all of the open months (TIME_ENTRIES), `companies` have account_number and name, `known` is what
     closed months know of tickets (KNOWN), by Codex's numbers or by those of entries, which `first_tickets`
-    (FIRST_TICKETS) tell apart.
+    (FIRST_TICKETS) tell apart. `told` are numbers of tickets that have no other entries than these, if any.
     """
     books, first = to_pandas(known), to_pandas(first_tickets)
     is_of_entry = books["ticket_number"].isin(_numbers(first))
@@ -84,18 +89,21 @@ def entry_tickets(
     rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
     rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
     counting = rows[~rows["is_gone"] & ~rows["is_running"]]
-    former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows)
+    former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows, told)
     covered = _covered(counting, former)
     left = ((counting["seconds"] - covered) * _UNITS_OF_A_SECOND).where(counting["is_billable"], 0)
     counting = counting.assign(units=left)
     billed = counting[(counting["units"] > 0) & counting["owner"].notna()]
-    lowered = _lowered(former, counting.assign(covered=covered))
+    running = rows[rows["is_running"] & ~rows["is_gone"]]["number_of_codex"]
+    lowered = _lowered(former[~former["number_of_codex"].isin(running)], counting.assign(covered=covered))
+    has_none = lowered["total_hours_spent"] == 0
     none = rows[rows["is_gone"] | is_among(rows, counting[counting["units"] == 0], ["id"])]
     was_known = books[is_of_entry & is_among(books, none, ["ticket_number"])]
-    tickets = pd.concat([_as_tickets(billed), lowered])
+    tickets = pd.concat([_as_tickets(billed), lowered[~has_none]])
+    gone = pd.concat([was_known[TICKET], lowered[has_none][TICKET]])
     return EntryTickets(
         to_arrow(tickets.sort_values(TICKET), SOURCE_TICKETS),
-        frozenset(zip(was_known["account_number"], was_known["ticket_number"], strict=True)),
+        frozenset(zip(gone["account_number"], gone["ticket_number"], strict=True)),
         _unclaimed(counting[(counting["units"] > 0) & counting["owner"].isna()], books),
     )
 
@@ -106,8 +114,10 @@ def is_entry(tickets: pa.Table, first_tickets: pa.Table) -> Any:
     return pc.is_in(tickets["ticket_number"], value_set=numbers)
 
 
-def _with_owners(former: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, told: Collection[str]) -> pd.DataFrame:
     """What closed months billed by Codex's numbers, one row a ticket, with `owner`: who has the ticket now.
+
+    Those of which nothing is known now are left out.
 
     Under two companies a number is two tickets: then it is the one of the company that has it now.
     """
@@ -119,7 +129,8 @@ def _with_owners(former: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         "is_moved", kind="stable"
     )
     now = moved[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
-    former = former.merge(now, on="number_of_codex")
+    former = former[former["number_of_codex"].isin([*now["number_of_codex"], *told])]
+    former = former.merge(now, on="number_of_codex", how="left")
     is_own = (former["account_number"] == former["owner"]).fillna(False)
     has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])
     is_only = ~former["number_of_codex"].duplicated(keep=False)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger_pipelines.billing.credits import credits_owed
 from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
@@ -47,7 +48,7 @@ class EntryWorld(TicketWorld):
 
     entries: dict[date, list[Row]] = field(default_factory=dict)
 
-    def read_entries(self, shown: Sequence[Row], *months: date) -> list[Row]:
+    def read_entries(self, shown: Sequence[Row], *months: date, told: Sequence[str] = ()) -> list[Row]:
         """Takes what Freshservice shows for these months; answers with hours that no company claims."""
         closed = frozenset(self.closed)
         known = {row["id"]: row for month in sorted(closed) for row in self.entries.get(month, [])}
@@ -68,7 +69,8 @@ class EntryWorld(TicketWorld):
             for row in self.entries.get(month, []):
                 first.setdefault(row["id"], row["ticket_number"])
         kept = [{"id": number, "ticket_number": ticket_number} for number, ticket_number in first.items()]
-        found = entry_tickets(placed, companies, books, pa.Table.from_pylist(kept, schema=FIRST_TICKETS))
+        first_tickets = pa.Table.from_pylist(kept, schema=FIRST_TICKETS)
+        found = entry_tickets(placed, companies, books, first_tickets, told)
         here = {(row["account_number"], row["ticket_number"]) for row in found.tickets.to_pylist()}
         there = {(row["account_number"], row["ticket_number"]) for row in books.to_pylist()}
         asked = Asked(months, None, closed, unread=sorted(there - here - found.gone))
@@ -225,3 +227,20 @@ def test_numbers_of_codex_that_look_like_those_of_entries_are_codex_s() -> None:
     first = pa.Table.from_pylist([{"id": 5, "ticket_number": "1"}], schema=FIRST_TICKETS)
     assert is_entry(known, first).to_pylist() == [False, False, True]
     assert is_entry(known, FIRST_TICKETS.empty_table()).to_pylist() == [False] * 3
+
+
+def test_a_ticket_that_codex_billed_and_that_has_no_entries_left_is_owed_in_whole() -> None:
+    """3 h of each of two tickets were billed in January; of ticket 1 nothing is there now, 2 was not asked for."""
+    january, february = MONTHS[:2]
+    world = EntryWorld()
+    world.close(january, [ticket("1", january, "3"), ticket("2", january, "3")])
+    world.read_entries([], february, told=["1"])
+    assert [(row["ticket_number"], row["is_gone"]) for row in world.tickets[february]] == [("1", True)]
+    (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
+    assert (owed["ticket_number"], owed["hours"], owed["amount"]) == ("1", 3, 450)
+    # With a timer that runs it is not known yet; with half an hour the rest is owed.
+    world.read_entries([entry(1, "1", january, 180, is_running=True)], february, told=["1"])
+    assert world.tickets[february] == []
+    world.read_entries([entry(1, "1", january, 30)], february, told=["1"])
+    (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
+    assert (owed["hours"], owed["amount"]) == (Decimal("2.5"), 375)

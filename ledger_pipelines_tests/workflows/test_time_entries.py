@@ -16,6 +16,8 @@ from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE_API_KEY
 from ledger_pipelines.sandbox.freshservice.records import Desk
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.integration_errors import ignore_error
+from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 
@@ -230,6 +232,45 @@ def test_hours_of_a_ticket_that_the_list_lacks_are_billed_and_the_month_is_held_
     desk.tickets[2].record["deleted"] = False
     assert ledger.run(FEBRUARY) == {}
     assert ledger.errors() == []
+
+
+def test_tickets_that_codex_billed_are_asked_for_and_numbers_that_freshservice_does_not_know_are_named(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ticket 7 is gone, 8 is in the trash, `#9` is no id: it may be ticket 9, whose hours would be billed again."""
+    ledger.tickets[ACCOUNT] = [shown("9", "2025-01-10", 2.0, ticket_number="#9")]
+    ledger.close(JANUARY)
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(9, desk.departments[0]["id"], "2025-01-10T09:00:00Z")
+    desk.add_entry(9, "2025-01-10T09:00:00Z", "02:00")
+    assert "read_completely" in ledger.run(FEBRUARY)
+    ((_, said),) = ledger.errors()
+    assert said.startswith(
+        "Closed months billed tickets #9 by Codex's hours, and Freshservice shows none of them"
+    )
+
+    with ledger.database.connect() as connection:
+        reopen_month(connection, JANUARY, person="Ada", reason="Billed by a wrong number.")
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    ledger.tickets[ACCOUNT] = [shown(number, "2025-01-10", 2.0) for number in ("7", "8")]
+    ledger.close(JANUARY)
+    switch_on(sandbox, monkeypatch)
+    desk.tickets.clear()
+    desk.add_ticket(8, desk.departments[0]["id"], "2025-01-10T09:00:00Z")
+    desk.add_entry(8, "2025-01-10T09:00:00Z", "03:00")
+    desk.tickets[8].record["deleted"] = True
+    ledger.run(FEBRUARY)
+    ((error_id, said),) = ledger.fetch(
+        "SELECT id, error_message FROM integration_errors WHERE is_blocking AND NOT is_resolved"
+    )
+    assert said.startswith("Freshservice's list lacks ticket 8, which is there")
+    assert [row[1] for row in charges(ledger, FEBRUARY)] == [1]
+    with ledger.database.connect() as connection:
+        ignore_error(connection, error_id, "It is in the trash.")
+    found = ledger.run(FEBRUARY)
+    assert "ticket 7, ticket month 2025-01-01, hours 2, 300.00 USD, is gone" in found["credits_owed"]
+    assert [row[1] for row in charges(ledger, FEBRUARY)] == [1]
 
 
 def test_half_a_configuration_is_refused(

@@ -20,6 +20,7 @@ from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.tickets import read_known_tickets
 from ledger_pipelines.store.queries.time_entries import read_first_tickets, read_present_companies
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
+from ledger_pipelines.workflows.imports.billed_by_codex import told_of
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
 from ledger_pipelines.workflows.step import Changes, Step
 
@@ -54,7 +55,8 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
     closed = sorted(step.closed)
     known = read_known_tickets(step.connection, closed, KNOWN)
     first = read_first_tickets(step.connection, closed, FIRST_TICKETS)
-    found = entry_tickets(entries, read_present_companies(step.connection), known, first)
+    companies = read_present_companies(step.connection)
+    found = entry_tickets(entries, companies, known, first, told_of(step))
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
     placed = place_tickets(found.tickets, known, TICKETS.empty_table(), asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import to_arrow, to_pandas
+from ledger_pipelines.frames import constant, to_arrow, to_pandas
 from ledger_pipelines.months import (
     add_months,
     first_open_after,
@@ -31,12 +31,16 @@ from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.time_entries import read_known_entries
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
+from ledger_pipelines.workflows.imports.billed_by_codex import (
+    billed_by_codex,
+    ids_of,
+    strange_numbers,
+    window_of,
+)
 from ledger_pipelines.workflows.imports.codex_unread import for_months
 from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step
 
-#: A time entry does not move its ticket's `updated_at`: tickets are looked for from so long before the month on.
-LOOK_BACK = timedelta(days=45)
 TABLE = "time_entries"
 
 
@@ -53,10 +57,11 @@ def import_time_entries(
     needed = _needed(step)
     if not needed:
         return ImportedTable(ENTRIES.empty_table(), {})
-    since = datetime.combine(needed[0], time(), UTC) - LOOK_BACK
+    since = window_of(needed[0])
     stored = read_months(step.connection, TABLE, months)
     known = read_known_entries(step.connection, sorted(step.closed))
-    expected = _expected(stored, known, since)
+    billed = billed_by_codex(step, since)
+    expected = sorted({*_expected(stored, known, since), *ids_of(billed)})
     with freshservice() as client:
         read = client.time_entries(since, expected)
     doubts = _doubts(step, read, expected)
@@ -66,9 +71,9 @@ def import_time_entries(
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
     )
-    placed = place_entries(_shown(read, pa.concat_tables([known, stored])), stored, known, told)
+    placed = place_entries(_shown(read, pa.concat_tables([known, stored]), billed), stored, known, told)
     ensure_months(step.connection, [TABLE], months)
-    problems = [*read.problems, *doubts, *_running(placed)]
+    problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_running(placed)]
     is_complete = not any(problem.is_blocking for problem in problems)
     with step.connection.transaction():
         changes = step.write({TABLE: placed}, months)[TABLE]
@@ -90,7 +95,7 @@ def _needed(step: Step) -> list[date]:
 
 
 def _expected(stored: pa.Table, known: pa.Table, since: datetime) -> list[str]:
-    """Tickets that must be shown, for their last update is not before then and moves only forward."""
+    """Tickets with entries that must be shown, for their last update is not before then and moves only forward."""
     kept = pa.concat_tables([one.select(["ticket_number", "ticket_updated_at"]) for one in (stored, known)])
     recent = kept.filter(
         pc.greater_equal(kept["ticket_updated_at"], pa.scalar(since, kept["ticket_updated_at"].type))
@@ -110,19 +115,26 @@ def _doubts(step: Step, read: TimeEntriesRead, expected: Sequence[str]) -> list[
     return [] if take_confirmation(step.connection, problem) else [problem]
 
 
-def _shown(read: TimeEntriesRead, kept: pa.Table) -> pa.Table:
-    """The entries with what their departments and tickets say; of tickets that the list lacks, with what is kept."""
+def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
+    """The entries with what their departments and tickets say; of tickets that the list lacks, with what is kept of
+    their entries, or else with what Codex said of them.
+    """
     numbers = read.tickets["id"].cast(pa.string())
     listed = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
     listed = listed.rename(columns={"updated_at": "ticket_updated_at"})
-    rows = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
-    unlisted = rows[rows["ticket_number"].isin(list(read.unlisted))].drop_duplicates(
-        "ticket_number", keep="last"
+    listed = listed.assign(account=constant(None, pa.string(), listed))
+    own = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
+    own = own.assign(account=own["account_number"].where(own["department_id"].isna()))[listed.columns]
+    of_codex = to_pandas(billed).rename(
+        columns={"last_updated_at": "ticket_updated_at", "account_number": "account"}
     )
-    tickets = pd.concat([listed, unlisted[listed.columns]])
+    of_codex = of_codex.assign(department_id=constant(None, pa.int64(), of_codex))
+    unlisted = pd.concat([of_codex, own]).drop_duplicates("ticket_number", keep="last")
+    tickets = pd.concat([listed, unlisted[unlisted["ticket_number"].isin(list(read.unlisted))]])
     departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
-    entries = to_pandas(read.entries).merge(tickets, on="ticket_number")
-    return to_arrow(entries.merge(departments, on="department_id", how="left"), SHOWN)
+    rows = to_pandas(read.entries).merge(tickets, on="ticket_number")
+    rows = rows.merge(departments, on="department_id", how="left")
+    return to_arrow(rows.assign(account_number=rows["account_number"].fillna(rows["account"])), SHOWN)
 
 
 def _of_months(problems: Sequence[Problem], months: Sequence[date], closed: frozenset[date]) -> list[Problem]:
