@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.billing.credits import credits_owed
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
 from ledger_pipelines.billing.time_entries import FIRST_TICKETS, entry_tickets, is_entry
@@ -244,3 +244,28 @@ def test_a_ticket_that_codex_billed_and_that_has_no_entries_left_is_owed_in_whol
     world.read_entries([entry(1, "1", january, 30)], february, told=["1"])
     (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
     assert (owed["hours"], owed["amount"]) == (Decimal("2.5"), 375)
+
+
+def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
+    """The ledger begins with January 2025; February is open, and so is December, which was never read."""
+    january, february = MONTHS[:2]
+
+    def of(number: int, year: int, month: int, **more: Any) -> Row:
+        return entry(number, "1", january, 60, executed_at=datetime(year, month, 3, tzinfo=UTC), **more)
+
+    before = {"created_at": datetime(2024, 12, 30, tzinfo=UTC)}
+    shown = [
+        of(1, 2052, 1),
+        of(2, 2015, 1),
+        of(3, 2024, 12),
+        of(4, 2024, 12, **before),  # worked and written down before the ledger began
+        of(5, 2025, 1),  # closed: it stands in February
+        of(6, 2025, 3),  # the next month's own window shows it
+        of(7, 2025, 4),
+        of(8, 2052, 1, is_billable=False),
+    ]
+    table = pa.Table.from_pylist(shown, schema=SHOWN)
+    told = Told([february], frozenset([january]), ["1"])
+    assert never_billed(table, told, [], february)["id"].to_pylist() == [1, 2, 3, 7]
+    # December was read before, and is written again when it is asked for.
+    assert never_billed(table, told, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]

@@ -172,6 +172,7 @@ def test_hours_of_a_department_that_no_company_is_and_entries_without_a_time_are
     desk.add_ticket(5, desk.departments[0]["id"], "2025-01-20T10:00:00Z")
     broken = desk.add_entry(5, "2025-01-10T00:00:00Z", "2h")
     desk.add_entry(5, "2025-01-11T00:00:00Z", "00:01")
+    mistyped = desk.add_entry(5, "2052-01-11T00:00:00Z", "03:00")
     found = ledger.run(JANUARY)
     assert charges(ledger, JANUARY) == [("hours", Decimal("0.016667"), Decimal("2.50"))]
     assert "read_completely" in found
@@ -185,15 +186,19 @@ def test_hours_of_a_department_that_no_company_is_and_entries_without_a_time_are
         f"Time entry {broken['id']} of ticket 5 has the time_spent '2h', which is no time as HH:MM, so that its hours "
         "are not billed."
     )
+    assert said[4].startswith(
+        f"Time entry {mistyped['id']} of ticket 5 has 3.00 billable hours of 2052-01-11, which is"
+    )
 
     # Mended, all are billed and nothing is open.
     desk.departments[1]["name"] = f"COMPANY {ACCOUNT}"
     desk.departments[2]["custom_fields"] = {"account_number": int(ACCOUNT)}
     desk.tickets[4].record["department_id"] = wrong
     broken["time_spent"] = "02:00"
+    mistyped["executed_at"] = "2025-01-11T00:00:00Z"
     assert ledger.run(JANUARY) == {}
     assert ledger.errors() == []
-    assert charges(ledger, JANUARY) == [("hours", Decimal("7.016667"), Decimal("1052.50"))]
+    assert charges(ledger, JANUARY) == [("hours", Decimal("10.016667"), Decimal("1502.50"))]
 
 
 @pytest.mark.usefixtures("use_freshservice")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import constant, to_arrow, to_pandas
 from ledger_pipelines.months import (
@@ -71,9 +72,12 @@ def import_time_entries(
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
     )
-    placed = place_entries(_shown(read, pa.concat_tables([known, stored]), billed), stored, known, told)
+    entries = _shown(read, pa.concat_tables([known, stored]), billed)
+    placed = place_entries(entries, stored, known, told)
+    lost = never_billed(entries, told, read_times(step.connection, TABLE).keys(), until)
     ensure_months(step.connection, [TABLE], months)
-    problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_running(placed)]
+    problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_never_billed(lost, until)]
+    problems += _running(placed)
     is_complete = not any(problem.is_blocking for problem in problems)
     with step.connection.transaction():
         changes = step.write({TABLE: placed}, months)[TABLE]
@@ -175,3 +179,19 @@ def _running(placed: pa.Table) -> list[Problem]:
         )
         for row in rows
     ]
+
+
+def _never_billed(lost: pa.Table, until: date) -> list[Problem]:
+    """An error for each billable entry that no month bills: most likely its day is mistyped."""
+    problems = []
+    for row in lost.to_pylist():
+        day, hours = row["executed_at"].date(), Decimal(row["seconds"]) / 3_600
+        why = "which is yet to come" if day > until else "of which month nothing was read"
+        advice = "" if day > until else "run that month if it is one of the ledger's, "
+        message = (
+            f"Time entry {row['id']} of ticket {row['ticket_number']} has {hours:,.2f} billable hours of {day}, {why}, "
+            f"so that nobody is billed for them: correct the day in Freshservice, {advice}or ignore this if it is right."
+        )
+        details = {name: row[name] for name in ("ticket_number", "department", "executed_at", "seconds")}
+        problems.append(Problem(INTEGRATION, OPERATION, "time entry", str(row["id"]), message, details))
+    return problems
