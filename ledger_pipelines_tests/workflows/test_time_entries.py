@@ -239,6 +239,20 @@ def test_hours_of_a_ticket_that_the_list_lacks_are_billed_and_the_month_is_held_
     assert ledger.errors() == []
 
 
+def test_january_alone_is_billed_by_all_entries_that_codex_s_hours_were_made_of(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """November billed 3 h by Codex and is closed, December is open: the entry of those 3 h stands there."""
+    ledger.tickets[ACCOUNT] = [shown("1", "2024-11-20", 3.0)]
+    ledger.close(date(2024, 11, 1))
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-01-20T09:00:00Z")
+    for moment, spent in (("2024-11-20T09:00:00Z", "03:00"), ("2025-01-20T09:00:00Z", "02:00")):
+        desk.add_entry(1, moment, spent, created_at=moment)
+    assert ledger.run(JANUARY) == {}
+    assert charges(ledger, JANUARY) == [("hours", Decimal(2), Decimal("300.00"))]
+
+
 def test_tickets_that_codex_billed_are_asked_for_and_numbers_that_freshservice_does_not_know_are_named(
     ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

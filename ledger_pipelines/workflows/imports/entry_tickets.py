@@ -14,11 +14,14 @@ from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, place_tickets
 from ledger_pipelines.billing.time_entries import FIRST_TICKETS, entry_tickets
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.months import add_months, format_month, month_of, month_range
-from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.months import format_month
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.tickets import read_known_tickets
-from ledger_pipelines.store.queries.time_entries import read_first_tickets, read_present_companies
+from ledger_pipelines.store.queries.time_entries import (
+    read_first_tickets,
+    read_open_entries,
+    read_present_companies,
+)
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
 from ledger_pipelines.workflows.imports.billed_by_codex import told_of
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
@@ -41,18 +44,16 @@ class EntryTicketsPlaced:
 def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> EntryTicketsPlaced:
     """Writes the months' tickets from the time entries that were read, and names hours that nobody is billed for.
 
-    Entries of all open months up to the present are looked at: those of one ticket say together what Codex's hours of
-    it were. Raises LedgerError where a month's entries were never read.
+    Entries of all open months, whatever their year, are looked at: those of one ticket say together what Codex's hours
+    of it were. Raises LedgerError where a month's entries were never read.
     """
     if not due.months:
         return EntryTicketsPlaced(TICKETS.empty_table(), {}, NEWS.empty_table())
     require_read(
         step.connection, "time_entries", "Freshservice", [one for one in due.months if one in step.months]
     )
-    last = max(month_of(taken_at.date()), *due.months)
-    months = step.open(month_range(due.months[0], add_months(last, 1)))
-    entries = read_months(step.connection, "time_entries", months)
     closed = sorted(step.closed)
+    entries = read_open_entries(step.connection, closed)
     known = read_known_tickets(step.connection, closed, KNOWN)
     first = read_first_tickets(step.connection, closed, FIRST_TICKETS)
     companies = read_present_companies(step.connection)

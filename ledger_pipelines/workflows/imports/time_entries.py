@@ -50,11 +50,11 @@ def import_time_entries(
 ) -> ImportedTable:
     """Reads the tickets from 45 days before the months on, and writes their entries, each in its own month.
 
-    Months of the year so far that were never read are read, too, for prepaid hours; and entries of later months, up to
-    the present, come with their tickets. Freshservice is only called where an open month needs it.
+    Months of the year so far that were never read are read, too, for prepaid hours; and entries of other open months, up
+    to the present, come with their tickets. Freshservice is only called where an open month needs it.
     """
     until = max(month_of(taken_at.date()), *step.months)
-    months = step.open(month_range(years_so_far(step.months)[0], add_months(until, 1)))
+    months = step.open(month_range(_first_written(step), add_months(until, 1)))
     needed = _needed(step)
     if not needed:
         return ImportedTable(ENTRIES.empty_table(), {})
@@ -88,6 +88,12 @@ def import_time_entries(
         INTEGRATION, OPERATION, _of_months(problems, asked, step.closed), months=asked, is_complete=not doubts
     )
     return ImportedTable(placed, changes, problems)
+
+
+def _first_written(step: Step) -> date:
+    """The first month that is written: what closed months lack stands in the first open one, whatever its year."""
+    first = years_so_far(step.months)[0]
+    return min(first, first_open_after(min(step.closed), step.closed)) if step.closed else first
 
 
 def _needed(step: Step) -> list[date]:
