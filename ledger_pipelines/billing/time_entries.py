@@ -69,22 +69,32 @@ class EntryTickets:
     unclaimed: pa.Table
 
 
+@dataclass(frozen=True, slots=True)
+class Companies:
+    """Who may claim entries: the companies of the months in which these stand (month, account_number, name), and those
+    of the present (account_number, name), for months without.
+    """
+
+    of_months: pa.Table
+    present: pa.Table
+
+
 def entry_tickets(
     entries: pa.Table,
-    companies: pa.Table,
+    companies: Companies,
     known: pa.Table,
     first_tickets: pa.Table,
     told: Collection[str] = (),
 ) -> EntryTickets:
     """The tickets that entries are.
 
-    `entries` are all of the open months (TIME_ENTRIES), `companies` have account_number and name, `known` is what
-    closed months know of tickets (KNOWN), by Codex's numbers or by those of entries, which `first_tickets`
-    (FIRST_TICKETS) tell apart. `told` are numbers of tickets that have no other entries than these, if any.
+    `entries` are all of the open months (TIME_ENTRIES), `known` is what closed months know of tickets (KNOWN), by Codex's
+    numbers or by those of entries, which `first_tickets` (FIRST_TICKETS) tell apart. `told` are numbers of tickets that
+    have no other entries than these, if any.
     """
     books, first = to_pandas(known), to_pandas(first_tickets)
     is_of_entry = books["ticket_number"].isin(_numbers(first))
-    rows = with_owner(to_pandas(entries), to_pandas(companies), name="department")
+    rows = _claimed(to_pandas(entries), companies)
     rows = rows.rename(columns={"ticket_number": "ticket_now"}).merge(first, on="id", how="left")
     rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
     rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
@@ -112,6 +122,24 @@ def is_entry(tickets: pa.Table, first_tickets: pa.Table) -> Any:
     """Which of the tickets that closed months know are time entries (FIRST_TICKETS), as a mask."""
     numbers: Any = values_of(_numbers(to_pandas(first_tickets)))
     return pc.is_in(tickets["ticket_number"], value_set=numbers)
+
+
+def _claimed(rows: pd.DataFrame, companies: Companies) -> pd.DataFrame:
+    """The entries with `owner`, each by the companies of its own month: one that has left since has its hours there.
+
+    A name that a company of the month took since claims, too.
+    """
+    of_months, present = to_pandas(companies.of_months), to_pandas(companies.present)
+    parts = []
+    for month in rows["month"].unique():
+        part, here = rows[rows["month"] == month], of_months[of_months["month"] == month]
+        now = with_owner(part, present, name="department")
+        then = with_owner(part, here, name="department")
+        is_here = now["owner"].isin(here["account_number"])
+        parts.append(
+            now if here.empty else then.assign(owner=then["owner"].fillna(now["owner"].where(is_here)))
+        )
+    return pd.concat(parts, ignore_index=True) if parts else with_owner(rows, present, name="department")
 
 
 def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, told: Collection[str]) -> pd.DataFrame:

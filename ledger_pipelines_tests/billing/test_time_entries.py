@@ -16,12 +16,13 @@ from ledger_pipelines.billing.credits import credits_owed
 from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
-from ledger_pipelines.billing.time_entries import FIRST_TICKETS, entry_tickets, is_entry
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets, is_entry
 from ledger_pipelines.tables.codex import COMPANIES
 from ledger_pipelines_tests.billing.ticket_world import Row, TicketWorld, billed_hours, ticket
 
 MONTHS = [date(2025, month, 1) for month in range(1, 5)]
 _NAMES = COMPANIES.part(("account_number", "name"))
+_NAMES_OF_MONTHS = COMPANIES.part(("month", "account_number", "name"))
 
 
 def entry(number: int, ticket_number: str, month: date, minutes: int, **more: Any) -> Row:
@@ -47,6 +48,8 @@ class EntryWorld(TicketWorld):
     """Such a world whose tickets are time entries from some month on, and Codex's until then."""
 
     entries: dict[date, list[Row]] = field(default_factory=dict)
+    companies_of_months: Sequence[Row] = ()
+    present_companies: Sequence[Row] = ({"account_number": "A1", "name": "A One"},)
 
     def read_entries(self, shown: Sequence[Row], *months: date, told: Sequence[str] = ()) -> list[Row]:
         """Takes what Freshservice shows for these months; answers with hours that no company claims."""
@@ -62,7 +65,10 @@ class EntryWorld(TicketWorld):
         )
         for month in months:
             self.entries[month] = [row for row in placed.to_pylist() if row["month"] == month]
-        companies = pa.Table.from_pylist([{"account_number": "A1", "name": "A One"}], schema=_NAMES)
+        companies = Companies(
+            pa.Table.from_pylist(list(self.companies_of_months), schema=_NAMES_OF_MONTHS),
+            pa.Table.from_pylist(list(self.present_companies), schema=_NAMES),
+        )
         books = self._known()
         first: dict[int, str] = {}
         for month in sorted(closed):
@@ -269,3 +275,36 @@ def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
     assert never_billed(table, told, [], february)["id"].to_pylist() == [1, 2, 3, 7]
     # December was read before, and is written again when it is asked for.
     assert never_billed(table, told, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]
+
+
+def test_entries_are_claimed_by_the_companies_of_the_month_that_they_stand_in() -> None:
+    """A2 left in February and A3 came; A1 took another name since January."""
+    january, february = MONTHS[:2]
+    a1, a2, a3 = ({"account_number": f"A{at}", "name": f"Company {at}"} for at in (1, 2, 3))
+    world = EntryWorld(
+        companies_of_months=[
+            {**one, "month": month}
+            for month, some in ((january, (a1, a2)), (february, (a1, a3)))
+            for one in some
+        ],
+        present_companies=[a1 | {"name": "Renamed"}, a3],
+    )
+    shown = [
+        entry(at, str(at), month, 60, department=name)
+        for at, (month, name) in enumerate(
+            [
+                (january, "Company 2"),
+                (february, "Company 2"),
+                (january, "Company 3"),
+                (february, "Company 3"),
+                (january, "Renamed"),
+                (MONTHS[2], "Company 3"),  # nothing is known of March yet
+            ]
+        )
+    ]
+    unclaimed = world.read_entries(shown, *MONTHS[:3])
+    owners = [
+        (row["ticket_number"], row["account_number"]) for month in MONTHS[:3] for row in world.tickets[month]
+    ]
+    assert owners == [("4/4", "A1"), ("0/0", "A2"), ("3/3", "A3"), ("5/5", "A3")]
+    assert [(row["month"], row["ticket_number"]) for row in unclaimed] == [(january, "2"), (february, "1")]

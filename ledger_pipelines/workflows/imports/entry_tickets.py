@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, place_tickets
-from ledger_pipelines.billing.time_entries import FIRST_TICKETS, entry_tickets
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
+from ledger_pipelines.store.copy import months_in, read_months
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.tickets import read_known_tickets
 from ledger_pipelines.store.queries.time_entries import (
@@ -56,7 +57,11 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
     entries = read_open_entries(step.connection, closed)
     known = read_known_tickets(step.connection, closed, KNOWN)
     first = read_first_tickets(step.connection, closed, FIRST_TICKETS)
-    companies = read_present_companies(step.connection)
+    months = sorted({*due.months, *months_in(entries)})
+    companies = Companies(
+        read_months(step.connection, "companies", months, ["month", "account_number", "name"]),
+        read_present_companies(step.connection),
+    )
     found = entry_tickets(entries, companies, known, first, told_of(step))
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
