@@ -16,7 +16,7 @@ from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE_API_KEY
 from ledger_pipelines.sandbox.freshservice.records import Desk
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.integration_errors import ignore_error
+from ledger_pipelines.store.integration_errors import ignore_error, open_errors
 from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
@@ -189,6 +189,16 @@ def test_hours_of_a_department_that_no_company_is_and_entries_without_a_time_are
     assert said[4].startswith(
         f"Time entry {mistyped['id']} of ticket 5 has 3.00 billable hours of 2052-01-11, which is"
     )
+
+    # Ignored, they are nobody's; more of them than that count again.
+    with ledger.database.connect() as connection:
+        for error_id, *_ in open_errors(connection):
+            ignore_error(connection, error_id, "Of another firm.")
+    more = desk.add_entry(2, "2025-01-12T00:00:00Z", "40:00")
+    ledger.run(JANUARY)
+    ((_, told),) = ledger.errors()
+    assert told.startswith("Department 'Somebody else' has 42.50 billable hours in 2025-01 on tickets 1, 2")
+    desk.tickets[2].entries.remove(more)
 
     # Mended, all are billed and nothing is open.
     desk.departments[1]["name"] = f"COMPANY {ACCOUNT}"

@@ -16,6 +16,7 @@ from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entr
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import months_in, read_months
+from ledger_pipelines.store.integration_errors import unignore_outgrown
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.tickets import read_known_tickets
 from ledger_pipelines.store.queries.time_entries import (
@@ -75,6 +76,8 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
         changes = step.write({"tickets": placed.tickets}, due.months)["tickets"]
         record_snapshot(step.connection, "tickets", due.months, taken_at=taken_at, is_complete=is_complete)
         record_gaps(step.connection, "tickets", due.months, ())
+    # Who ignores some hours has not said that more of them are nobody's.
+    unignore_outgrown(step.connection, problems, "hours")
     step.record("freshservice", UNCLAIMED, problems, months=due.months)
     return EntryTicketsPlaced(placed.tickets, changes, news_of(placed.news, known))
 
