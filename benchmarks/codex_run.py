@@ -79,12 +79,11 @@ def _round(url: str, body: Path, database: Database) -> Figures:
         for asset in build_defs().assets or ()
         if isinstance(asset, dg.AssetsDefinition) and asset.op.name == "codex"
     ]
-    resources = {name: environment_resources()[name] for name in ("ledger", "codex")}
     began = time.process_time()
     done = dg.materialize(
         [codex],
         partition_key=f"{MONTH:%Y-%m}",
-        resources=resources,
+        resources=environment_resources(),
         selection=list(_TABLES),
         run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )

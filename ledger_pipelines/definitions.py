@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.logs import configure_from_environment
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.dagster_home import first_month_of_ledger, project_file
 from ledger_pipelines.orchestration.executor import held_executor
@@ -74,6 +75,8 @@ def definitions() -> dg.Definitions:
 
 @cache
 def _built() -> dg.Definitions:
+    # Whatever executes runs comes by here, also where Celery or a cluster started it.
+    configure_from_environment()
     if os.environ.get(_FIRST_MONTH):
         return build_defs()
     # Not started by the `ledger` command, as with `dagster dev`: the ledger itself is asked.

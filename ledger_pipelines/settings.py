@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode
@@ -41,6 +41,7 @@ _EXPECTED = {
     "LEDGER_SYNC_START_DATE": "write a day as YYYY-MM-DD",
     "LEDGER_REVERSE_CHARGE_RATE": "write the rate in percent, such as 25",
     "LEDGER_METRICS_TOKEN": "write 16 signs or more that nobody guesses",
+    "LEDGER_LOG_FORMAT": "write plain or json",
     "LEDGER_KEEP_RUNS_DAYS": "write a whole number of days, from 30 on",
     "LEDGER_HTTP_TIMEOUT": "write the seconds as a whole number from 1 to 3600",
     "LEDGER_TRUSTED_PROXIES": "write addresses or networks with commas between them, such as 127.0.0.1,10.0.0.0/8",
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     cfo_database_url: SecretStr | None = Field(None, validation_alias="CFO_DATABASE_URL")
     alert_webhook: SecretWebAddress | None = Field(None, validation_alias="LEDGER_ALERT_WEBHOOK")
     metrics_token: SecretStr | None = Field(None, validation_alias="LEDGER_METRICS_TOKEN", min_length=16)
+    log_format: Literal["plain", "json"] = Field("plain", validation_alias="LEDGER_LOG_FORMAT")
+    traces_endpoint: WebAddress | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     home: Path = Field(Path(".ledger"), validation_alias="LEDGER_HOME")
     first_month: str | None = Field(None, validation_alias=_FIRST_MONTH)
     currency: str = Field("USD", validation_alias="LEDGER_CURRENCY", pattern=r"^[A-Z]{3}$")

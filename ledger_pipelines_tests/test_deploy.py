@@ -28,6 +28,7 @@ from ledger_pipelines.cli import app
 from ledger_pipelines.console.api import health
 from ledger_pipelines.local import webserver
 from ledger_pipelines.orchestration.celery_settings import VISIBILITY_SECONDS
+from ledger_pipelines.orchestration.code_location import LOCATION
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.registry import SOURCES
 
@@ -233,6 +234,66 @@ def test_the_chart_is_given_one_image_and_what_the_launcher_takes() -> None:
     }
     checked = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), config)
     assert checked.success, checked.errors
+
+
+def test_what_the_chart_makes_of_the_values_is_what_dagster_takes(tmp_path: Path) -> None:
+    """The parts of its dagster.yaml that these values decide, under the names that the chart gives them."""
+    values = _load(VALUES)
+    daemon, concurrency = values["dagsterDaemon"], values["concurrency"]
+    monitoring = daemon["runMonitoring"]
+    made = {
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": daemon["runCoordinator"]["type"],
+            "config": {_snake(key): value for key, value in _queue(daemon).items()},
+        },
+        "concurrency": {
+            "pools": {_snake(key): value for key, value in concurrency["pools"].items()},
+            "runs": {_snake(key): value for key, value in concurrency["runs"].items()},
+        },
+        "run_monitoring": {_snake(key): value for key, value in monitoring.items()},
+        "retention": {
+            kind: {"purge_after_days": values["retention"][kind]["purgeAfterDays"]}
+            for kind in ("schedule", "sensor")
+        },
+    }
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(made))
+    dagster_instance_config(str(tmp_path))
+    # The console asks for the location by the name that the code has in the project.
+    (server,) = values["dagsterWebserver"]["workspace"]["servers"]
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    assert server == {"host": deployment["name"], "port": deployment["port"], "name": LOCATION}
+    port = values["dagsterWebserver"]["service"]["port"]
+    console = next(one for one in _containers() if one["name"] == "console")
+    assert {one["name"]: one["value"] for one in console["env"]}["LEDGER_DAGSTER_WEBSERVER_URL"].endswith(
+        f":{port}"
+    )
+    assert values["dagsterWebserver"]["readinessProbe"]["httpGet"]["port"] == port
+    # What LEDGER_DAGSTER_YAML names is mounted.
+    (mount,) = deployment["volumeMounts"]
+    assert {one["name"]: one["value"] for one in deployment["env"]}["LEDGER_DAGSTER_YAML"] == mount[
+        "mountPath"
+    ]
+
+
+def _queue(daemon: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = daemon["runCoordinator"].get("config", {}).get("queuedRunCoordinator", {})
+    return config
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def test_no_settings_get_into_the_image() -> None:
+    copied = re.findall(r"^COPY (.+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()[:-1]}
+    assert all((PROJECT / source).exists() for source in sources)
+    # Where people keep their settings is beside what is copied, never within.
+    assert not any(Path("deploy/compose/.env").is_relative_to(source) for source in sources)
+    assert {"**/.env", "**/*.env", "**/services.json"} <= {
+        *(PROJECT / ".dockerignore").read_text().splitlines()
+    }
 
 
 def test_the_proxy_asks_where_dagster_listens() -> None:

@@ -23,6 +23,7 @@ def console(
     from ledger_pipelines.console.server import serve
     from ledger_pipelines.local.demo import use_demo
     from ledger_pipelines.local.processes import require_free_port
+    from ledger_pipelines.logs import configure
     from ledger_pipelines.same_origin import is_loopback
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.migrations import migrate
@@ -30,6 +31,7 @@ def console(
     gc.freeze()
     gc.enable()
     settings = read_settings()
+    configure(settings)
     database = ledger_database(settings)
     migrate(database, first_month=settings.first_month_on(today()))
     require_free_port(host, port, "--port")

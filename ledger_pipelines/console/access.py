@@ -23,7 +23,9 @@ SERVICES: frozenset[Permission] = frozenset({"service"})
 
 def person_of(request: Request, console: ConsoleDep) -> Person:
     """Who asks. Raises NotSignedInError and CoreUnavailableError as the identity does."""
-    return console.identity.person(request.headers, request.cookies, console.now())
+    person = console.identity.person(request.headers, request.cookies, console.now())
+    request.state.permission = person.permission
+    return person
 
 
 def permitted(permissions: frozenset[Permission]) -> Callable[[Person], Person]:

@@ -16,20 +16,25 @@ from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ledger_pipelines import tracing
 from ledger_pipelines.console.api import ROUTERS as API_ROUTERS
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.exact import ExactJSONResponse
 from ledger_pipelines.console.measuring import Measured, Meter
+from ledger_pipelines.console.observing import Observed
 from ledger_pipelines.console.origin import SameOrigin
 from ledger_pipelines.console.pages import ROUTERS as PAGE_ROUTERS
 from ledger_pipelines.console.problems import handle_problems, problem
 from ledger_pipelines.console.proxy import Proxies
+from ledger_pipelines.logs import is_json
 
 STATIC = Path(__file__).parent / "static"
 #: Bytes of a body: the largest that a person sends is a form of some hundred fields.
 _LARGEST_BODY = 2 * 2**20
 #: Requests that are worked on at once; each may hold a connection to the database.
 _AT_ONCE = 24
+#: FastAPI's own spans and logs have addresses with their queries, and exceptions with their messages: `Observed` has not.
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 #: What a browser is told beside every answer. Behind the gateway a page gets scripts and styles that are written in it.
 _SECURITY = {
     "content-security-policy": (
@@ -56,6 +61,8 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
     async def lifespan(_: FastAPI) -> Any:
         to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
         yield
+        # The server ends by the signal that it got, and nothing is called at its exit.
+        await to_thread.run_sync(tracing.stop)
 
     meter = None if console.settings.metrics_token is None else Meter(console)
     app = FastAPI(
@@ -67,8 +74,10 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         middleware=[
             *([] if meter is None else [Middleware(Measured, meter=meter)]),
+            *([Middleware(Observed)] if is_json() or tracing.is_on() else []),
             Middleware(SecurityHeaders),
             Middleware(Proxies, trusted=console.settings.trusted_proxies),
             Middleware(SameOrigin),

@@ -67,9 +67,17 @@ class Measured:
         try:
             await self._app(scope, receive, send_noted)
         finally:
-            route = getattr(scope.get("route"), "path", _NO_ROUTE)
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._meter.observe(method, route, status, time.perf_counter() - began)
+            self._meter.observe(method_of(scope), route_of(scope), status, time.perf_counter() - began)
+
+
+def route_of(scope: Scope) -> str:
+    """The route that answers a request, without what varies in it; one name for what none answers."""
+    return getattr(scope.get("route"), "path", _NO_ROUTE)
+
+
+def method_of(scope: Scope) -> str:
+    """The request's method, or `other` for what is none."""
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})

@@ -10,6 +10,7 @@ from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.identity.identity import Identity
 from ledger_pipelines.console.origin import KnownHosts
+from ledger_pipelines.logs import is_json
 from ledger_pipelines.same_origin import is_loopback
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
@@ -34,5 +35,7 @@ def serve(
         access_log=False,
         server_header=False,
         log_level="warning",
+        # Else it gives its loggers a format of their own.
+        log_config=None if is_json() else uvicorn.config.LOGGING_CONFIG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

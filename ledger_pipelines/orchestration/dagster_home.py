@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from ledger_pipelines import logs
 from ledger_pipelines.connections import has_ledger, ledger_database
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.files import give_to_owner_of, make_folder, private_folder, replaced
@@ -35,6 +36,7 @@ def enter(settings: Settings) -> Database:
     source = (settings.dagster_yaml or project_file("dagster.yaml")).resolve()
     if not source.is_file():
         raise LedgerError(f"There is no file {source}: LEDGER_DAGSTER_YAML names Dagster's settings.")
+    logs.configure(settings)
     database = ledger_database(settings)
     with database.connect() as connection:
         first_month = read_first_month(connection)

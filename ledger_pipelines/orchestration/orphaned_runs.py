@@ -33,9 +33,9 @@ _NEVER_STARTED = "The process that should have executed this run never started."
 #: made is in nobody's way.
 _UNREGISTERED_SECONDS = {dg.DagsterRunStatus.NOT_STARTED: 300.0}
 _LAUNCHED_SECONDS = 30.0
-#: Dagster's launchers that hand a run to others, by name, for their packages are extras: until a worker or a cluster
-#: takes it, it has no process, and Dagster's own `start_timeout_seconds` says how long that may be.
-_HANDING_OVER = {"CeleryRunLauncher", "K8sRunLauncher"}
+#: Tags of runs that were handed to Celery's broker or to a cluster: until a worker or a pod takes it, such a run has no
+#: process, and Dagster's own `start_timeout_seconds` says how long that may be.
+_HANDED_OVER = {"dagster-celery/task_id", "dagster/image"}
 
 
 def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> list[str]:
@@ -45,12 +45,11 @@ def settle_abandoned_runs(instance: dg.DagsterInstance, database: Database) -> l
     runs have ended are ended, too.
     """
     settled = []
-    is_launched_here = not _HANDING_OVER & {kind.__name__ for kind in type(instance.run_launcher).__mro__}
     with database.connect(application_name="ledger settle") as connection:
         of_steps = {execution.dagster_run_id for execution in fail_abandoned(connection)}
         for record in instance.get_run_records(dg.RunsFilter(statuses=_BEGUN)):
             run_id = record.dagster_run.run_id
-            reason = _why_killed(connection, record, of_steps, is_launched_here=is_launched_here)
+            reason = _why_killed(connection, record, of_steps)
             if reason is not None and _ended(instance, connection, run_id, reason):
                 settled.append(run_id)
         end_requests(connection, lambda request: _run_of(instance, request), now=datetime.now(UTC))
@@ -77,11 +76,7 @@ def months_of_run(run: dg.DagsterRun) -> str:
 
 
 def _why_killed(
-    connection: psycopg.Connection,
-    record: dg.RunRecord,
-    of_steps: set[str | None],
-    *,
-    is_launched_here: bool,
+    connection: psycopg.Connection, record: dg.RunRecord, of_steps: set[str | None]
 ) -> str | None:
     """What to say of a run that was killed; None of one that lives, or may yet begin."""
     run_id = record.dagster_run.run_id
@@ -90,7 +85,8 @@ def _why_killed(
         return None if executed else _KILLED
     if run_id in of_steps:
         return _KILLED
-    if record.dagster_run.status == dg.DagsterRunStatus.STARTING and not is_launched_here:
+    run = record.dagster_run
+    if run.status == dg.DagsterRunStatus.STARTING and _HANDED_OVER & run.tags.keys():
         return None
     age = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=record.update_timestamp.tzinfo or UTC)
     patience = _UNREGISTERED_SECONDS.get(record.dagster_run.status, _LAUNCHED_SECONDS)

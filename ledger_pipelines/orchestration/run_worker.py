@@ -15,10 +15,13 @@ def main(run_id: str) -> None:
     """Executes the run."""
     end_with_parent()
     from ledger_pipelines.connections import ledger_database
+    from ledger_pipelines.logs import configure
     from ledger_pipelines.settings import read_settings
     from ledger_pipelines.store.run_processes import held_run
 
-    with held_run(ledger_database(read_settings()), run_id):
+    settings = read_settings()
+    configure(settings)
+    with held_run(ledger_database(settings), run_id):
         from dagster._cli.api import execute_run_command
 
         execute_run_command([os.environ.pop(ARGUMENTS)], standalone_mode=False)

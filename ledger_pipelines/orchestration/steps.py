@@ -12,6 +12,7 @@ import dagster as dg
 import psycopg
 
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError, SourceUnavailableError
+from ledger_pipelines.logs import logging_context
 from ledger_pipelines.months import add_months, describe_months, format_month, month_range
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.orchestration.partitions import first_partition, months_of, partition_key
@@ -22,8 +23,9 @@ from ledger_pipelines.store.executions import fail_untaken, recorded_execution
 from ledger_pipelines.store.history import unread_history
 from ledger_pipelines.store.months import Change
 from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.tracing import span
 from ledger_pipelines.wording import counted
-from ledger_pipelines.workflows.run_tags import PERSON_TAG, REQUEST_TAG
+from ledger_pipelines.workflows.run_tags import PERSON_TAG, REQUEST_TAG, TRACE_TAG
 from ledger_pipelines.workflows.step import Step
 
 #: The job that reads what was never read of the months before, too (rules/sync_management.md bounds a sync's dates).
@@ -142,6 +144,15 @@ def executed_step(
             **({"person": tags[PERSON_TAG]} if PERSON_TAG in tags else {}),
         }
         with (
+            logging_context(run_id=context.run.run_id, step=name, months=metadata["months"]),
+            span(
+                f"step {name}",
+                parent=tags.get(TRACE_TAG),
+                ledger__step=name,
+                ledger__months=[format_month(month) for month in months],
+                ledger__run_id=context.run.run_id,
+                ledger__job=context.run.job_name,
+            ),
             recorded_execution(database, name, metadata, request_id=tags.get(REQUEST_TAG)) as execution,
             _telling_interruptions(),
         ):

@@ -15,6 +15,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
@@ -22,6 +23,7 @@ from ledger_pipelines.closing.readiness import BrokenInvariant, Facts, FailedSte
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.defs.ledger_periods import overview_of
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.logs import is_json
 from ledger_pipelines.months import describe_months, parse_month, refuse_strange_months
 from ledger_pipelines.orchestration.code_location import LOCATION, socket_of
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG, settle_abandoned_runs
@@ -107,10 +109,16 @@ def run_job(
     failures = [failure_sentence(event) for event in failed]
     if any(event.event_type == dg.DagsterEventType.RUN_CANCELED for event in events):
         raise KeyboardInterrupt
-    if INTERRUPTED in failures:
+    if INTERRUPTED in failures or any(_is_interruption(event) for event in failed):
         raise KeyboardInterrupt
     steps = [event.step_key or "" for event in failed]
     return RunOutcome(run_id=run_id, failures=failures, checks=checks, failed_steps=steps)
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    """Whether the step failed because the run was stopped just before or after its own work."""
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__
 
 
 def _made_run(
@@ -138,7 +146,8 @@ def _made_run(
         job_def=job,
         run_id=run_id,
         run_config={
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            # On a terminal the progress says it.
+            "loggers": {"console": {"config": {"log_level": "INFO" if is_json() else "CRITICAL"}}},
             "ops": {step: {"config": dict(config)} for step, config in settings.items()},
         },
         tags={**job.run_tags, **tags},

@@ -30,7 +30,7 @@ def prune_history(
     """
     if days < SHORTEST_DAYS:
         raise LedgerError(
-            f"Runs are kept for {SHORTEST_DAYS} days at least: give --older-than {SHORTEST_DAYS}d or more."
+            f"Runs are kept for {SHORTEST_DAYS} days at least: say `ledger prune --older-than {SHORTEST_DAYS}d`, or more."
         )
     with dg.DagsterInstance.get() as instance:
         pruned = prune_runs(instance, now - timedelta(days=days), dry_run=dry_run, on_run=on_run)

@@ -30,8 +30,9 @@ from ledger_pipelines.store.run_requests import (
     read_request,
     unended_request,
 )
+from ledger_pipelines.tracing import traceparent
 from ledger_pipelines.workflows.executions import RunState, end_requests, wait_for_executions
-from ledger_pipelines.workflows.run_tags import REQUEST_TAG, run_tags
+from ledger_pipelines.workflows.run_tags import REQUEST_TAG, TRACE_TAG, run_tags
 
 #: How often a request that others end at the same moment is looked at anew.
 _TRIES = 3
@@ -144,6 +145,7 @@ def _launch(database: Database, webserver: Webserver, wanted: WantedRun, request
     tags = {
         **run_tags(wanted.months, wanted.person),
         REQUEST_TAG: str(request.id),
+        **({} if (asking := traceparent()) is None else {TRACE_TAG: asking}),
         # Whoever waits for it asks again.
         "dagster/max_retries": "0",
     }

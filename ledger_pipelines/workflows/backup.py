@@ -52,7 +52,9 @@ def back_up(
     `dump_books` does.
     """
     if output.exists() and not force:
-        raise LedgerError(f"{output} is there already: name another file, or give --force to write over it.")
+        raise LedgerError(
+            f"{output} is there already: name another file, or write over it with `ledger backup --force`."
+        )
     try:
         with replaced(output) as beside:
             beside.chmod(0o600)

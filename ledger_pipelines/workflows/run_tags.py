@@ -16,6 +16,8 @@ PERSON_TAG, USER_TAG = "ledger/person", "user"
 MONTHS_TAG = "ledger/months"
 #: The id of the request in `run_requests`.
 REQUEST_TAG = "ledger/request"
+#: The span that asked for the run, as W3C's `traceparent` writes it.
+TRACE_TAG = "ledger/traceparent"
 
 
 def run_tags(months: Sequence[date], person: str = "") -> dict[str, str]:

@@ -63,7 +63,15 @@ LEDGER_TABLES = (
 #: Every table that the months' runs fill.
 MONTH_TABLES = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES, *JOURNAL_TABLES, *_REPORTS)
 #: The assets of Dagster: each fills the table of its name, but for the CFO's transactions, which are not ours.
-MONTH_ASSETS = (*CODEX_TABLES, *IMPORTED_TABLES, *ACCRUAL_TABLES, *LEDGER_TABLES, "cfo_transactions")
+MONTH_ASSETS = (
+    *CODEX_TABLES,
+    *IMPORTED_TABLES,
+    *ACCRUAL_TABLES,
+    *LEDGER_TABLES,
+    "cfo_transactions",
+    "time_entries",
+    "backup_usage",
+)
 _OURS = (
     "LEDGER_",
     "CORE_",

@@ -90,9 +90,8 @@ def fleet(server: EmbeddedServer, tmp_path: Path) -> Iterator[Fleet]:
         up = ("up", "--dagster-port", str(dagster), "--port", str(console))
         running = stack.enter_context(ledger.started(*up, BACKFILL_SECONDS="2"))
         eventually(lambda: running.says("Up."), seconds=120, what="Dagster's start")
-        at_home = {"DAGSTER_HOME": str(ledger.home / "dagster")}
         workers = [
-            stack.enter_context(ledger.python(*WORKER, "--hostname", f"worker{number}@%h", **at_home))
+            stack.enter_context(ledger.python(*WORKER, "--hostname", f"worker{number}@%h"))
             for number in (1, 2)
         ]
         yield Fleet(ledger, server.database("celery"), DagsterPages(dagster), workers)

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from ledger_pipelines.definitions import definitions
-from ledger_pipelines.orchestration.resources import CodexResource, LedgerResource
+from ledger_pipelines.orchestration.resources import environment_resources
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.conftest import FIRST_MONTH
 from ledger_pipelines_tests.sources.mutated_codex import CODEX, CODEX_RECORDS, TreeServer, codex_answer
@@ -45,7 +45,7 @@ def bill(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bill]:
                 done = dg.materialize(
                     chosen,
                     partition_key=f"{MONTH:%Y-%m}",
-                    resources={"ledger": LedgerResource(), "codex": CodexResource()},
+                    resources=environment_resources(),
                     run_config={"ops": {"codex": {"config": {"refresh_snapshots": True}}}},
                     instance=instance,
                 )

@@ -21,6 +21,9 @@ _LONG = {"up", "console", "sandbox", "bench", "close", "sync", "reopen"}
 #: What these books have no occasion for, and what they have to say.
 _REFUSED = {
     'errors ignore 7 --note "Left before the ledger began"': "There is no integration error 7",
+    "cfo sync --force": "it has no client",
+    "prune": "Say how old runs may get",
+    "restore books-2025-03.zip": "books-2025-03.zip",
     "cfo verify": "it has no client",
     "cfo verify --repair": "it has no client",
 }

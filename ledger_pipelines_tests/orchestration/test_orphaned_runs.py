@@ -12,7 +12,6 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from ledger_pipelines.orchestration.celery_launcher import LedgerCeleryRunLauncher
 from ledger_pipelines.orchestration.orphaned_runs import settle_abandoned_runs
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.process_identity import this_process
@@ -108,14 +107,17 @@ def test_a_run_that_no_process_was_registered_for_may_take_a_moment(
     assert _status(instance, run_id) == (Status.FAILURE if is_ended else status)
 
 
-def test_a_run_that_waits_in_a_broker_has_no_process_yet(
-    instance: dg.DagsterInstance, database: Database, connection: psycopg.Connection
+@pytest.mark.parametrize("tag", ["dagster-celery/task_id", "dagster/image"])
+def test_a_run_that_was_handed_to_a_broker_or_a_cluster_has_no_process_yet(
+    instance: dg.DagsterInstance, database: Database, connection: psycopg.Connection, tag: str
 ) -> None:
-    """Dagster's own time to start holds there; one that a worker had begun is ended as everywhere."""
-    arguments = {"broker": "memory://", "config_source": {}}
+    """Dagster's own time to start holds there, whoever looks; one that a worker had begun is ended as everywhere."""
     waits, killed = _run(instance, Status.STARTING, seconds_ago=400), _run(instance, Status.STARTED)
+    for run_id in (waits, killed):
+        instance.add_run_tags(run_id, {tag: "x"})
+    with instance.run_storage.connect() as storage:  # type: ignore[attr-defined]
+        storage.execute(sqlalchemy.text("UPDATE runs SET update_timestamp = datetime('now', '-400 seconds')"))
     register_process(connection, killed, DEAD)
-    instance._run_launcher = LedgerCeleryRunLauncher(default_queue="dagster", **arguments)
     assert settle_abandoned_runs(instance, database) == [killed]
     assert _status(instance, waits) == Status.STARTING
 

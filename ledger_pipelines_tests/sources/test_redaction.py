@@ -58,6 +58,21 @@ def test_a_token_inside_a_text_is_removed() -> None:
     assert redact_text("Authorization: Bearer abcdef123456, then") == f"Authorization: {REDACTED}, then"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET http://host/api?access_token={}&page=2 failed",
+        "url=http://host/api?page=2&access_token={}",
+        'note: "api_key={}", page=2',
+        "{{'page': 2, 'password': '{}'}}",
+    ],
+)
+def test_a_secret_within_an_address_or_another_value_is_removed(text: str) -> None:
+    shown = redact_text(text.format(SECRET))
+    assert SECRET not in shown
+    assert "page" in shown
+
+
 def test_a_known_secret_is_removed_from_a_text() -> None:
     assert redact_text(f"Invalid key {SECRET}!", [SECRET]) == f"Invalid key {REDACTED}!"
 

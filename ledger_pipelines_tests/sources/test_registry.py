@@ -74,4 +74,4 @@ def test_each_has_a_resource_and_names_of_its_own() -> None:
 
 
 def test_an_error_of_each_holds_up_the_closing_of_months() -> None:
-    assert {source.id for source in SOURCES} <= readiness._SOURCES
+    assert {source.id for source in SOURCES} <= readiness.SOURCES

@@ -195,7 +195,7 @@ def test_a_decision_needs_an_error_and_a_reason(connection: psycopg.Connection) 
     for decide in (ignore_error, resolve_error):
         with pytest.raises(LedgerError, match="There is no integration error 999"):
             decide(connection, 999, "Sold.")
-        with pytest.raises(LedgerError, match="--note"):
+        with pytest.raises(LedgerError, match="Say why in a note"):
             decide(connection, before.error_id, "  ")
     with pytest.raises(LedgerError, match="There is no integration error 999"):
         unignore_error(connection, 999)

@@ -11,7 +11,7 @@ import dagster as dg
 
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY, completeness, described
 from ledger_pipelines.orchestration.findings import month_check
-from ledger_pipelines.orchestration.partitions import MONTHS
+from ledger_pipelines.orchestration.partitions import BACKFILL_POLICY, MONTHS
 from ledger_pipelines.orchestration.presentation import month_asset, source_of
 from ledger_pipelines.orchestration.selection import selected
 from ledger_pipelines.orchestration.steps import executed_step, not_configured
@@ -45,7 +45,7 @@ def _direct_asset(source: str) -> Callable[[_Read], dg.AssetsDefinition]:
             required_resource_keys={"ledger", source},
             partitions_def=MONTHS,
             can_subset=True,
-            backfill_policy=dg.BackfillPolicy.single_run(),
+            backfill_policy=BACKFILL_POLICY,
             retry_policy=dg.RetryPolicy(
                 max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
             ),

@@ -36,6 +36,7 @@ from ledger_pipelines.sources.holded.values import epoch_seconds, local_date, lo
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
 from ledger_pipelines.sources.http.credentials import HeaderKey, usable_key
 from ledger_pipelines.sources.http.failures import Address, AnswerError, own_words
+from ledger_pipelines.sources.http.limits import RateLimit
 from ledger_pipelines.sources.http.retries import TransientError
 from ledger_pipelines.sources.records.frames import (
     Entity,
@@ -50,8 +51,6 @@ from ledger_pipelines.sources.records.frames import (
 T = TypeVar("T")
 
 INTEGRATION = "holded"
-#: Holded counts all requests of an account together.
-_ROUTE = "*"
 #: No document is dated later.
 _NEVER = date(2200, 1, 1)
 #: Seconds.
@@ -114,7 +113,9 @@ class HoldedClient(SourceClient):
     ) -> None:
         super().__init__(Address(self.name, url, "HOLDED_URL", "check HOLDED_API_KEY."), **options)
         self._credential = HeaderKey("key", usable_key(api_key, "HOLDED_API_KEY"))
-        self._source = self._connect(self._credential, requests_per_minute=requests_per_minute)
+        # Holded counts all requests of an account together.
+        limit = RateLimit(requests_per_minute, self._clock)
+        self._source = self._connect(self._credential, limit=limit)
 
     def _identity(self) -> str:
         return "the holder of HOLDED_API_KEY"
@@ -210,7 +211,7 @@ class HoldedClient(SourceClient):
             return value
 
         try:
-            return self._ask(path, parse, {})
+            return self._ask(path, parse, {}, route=f"{list_path}/{{id}}")
         except AnswerError as error:
             is_absent = error.status == HTTPStatus.BAD_REQUEST and _is_absence(error.said)
             if error.status == HTTPStatus.NOT_FOUND or is_absent:
@@ -264,10 +265,17 @@ class HoldedClient(SourceClient):
 
         return self._ask(path, parse, params)
 
-    def _ask(self, path: str, parse: Callable[[IO[bytes]], T], params: Mapping[str, str]) -> T:
+    def _ask(
+        self,
+        path: str,
+        parse: Callable[[IO[bytes]], T],
+        params: Mapping[str, str],
+        *,
+        route: str | None = None,
+    ) -> T:
         url = self._source.url(path)
         try:
-            return self._source.get(path, parse, route=_ROUTE, params=params)
+            return self._source.get(path, parse, route=route, params=params)
         except AnswerError as error:
             if error.status == HTTPStatus.BAD_REQUEST and _is_about_the_key(error.said):
                 raise CredentialRefusedError(

@@ -7,6 +7,7 @@ that make an answer what was promised. Not here: what is asked, and what the ans
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from ledger_pipelines.sources.http.limits import RateLimit, RouteLimits
 from ledger_pipelines.sources.http.progress import notify_of_answer
 from ledger_pipelines.sources.http.redaction import safe_url
 from ledger_pipelines.sources.http.retries import RetryPolicy, TransientError, retry_after_seconds
+from ledger_pipelines.tracing import note, span
 
 T = TypeVar("T")
 
@@ -186,9 +188,10 @@ class HttpSource:
             _Request("GET", url, route or path, params, None, bounds or self._bounds, heard=heard), parse
         )
 
-    def post(self, path: str, json: Any, parse: Callable[[IO[bytes]], T]) -> T:
+    def post(self, path: str, json: Any, parse: Callable[[IO[bytes]], T], *, route: str | None = None) -> T:
         """Likewise for `POST path` with a JSON body: only for what does no harm when it goes out twice."""
-        return self._exchange(_Request("POST", self._base + path, path, None, json, self._bounds), parse)
+        request = _Request("POST", self._base + path, route or path, None, json, self._bounds)
+        return self._exchange(request, parse)
 
     def post_form(self, path: str, form: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
         """Likewise with the fields of a form, as logins by OAuth take them."""
@@ -197,25 +200,50 @@ class HttpSource:
 
     def _exchange(self, request: _Request, parse: Callable[[IO[bytes]], T]) -> T:
         """The parsed answer, a refused credential being renewed once."""
-        headers = self._credential.headers()
+        headers, attempts = self._credential.headers(), itertools.count(1)
         try:
-            return self._tries(request, headers, parse)
+            return self._tries(request, headers, parse, attempts)
         except CredentialRefusedError:
             if not self._credential.renew(headers):
                 raise
-        return self._tries(request, self._credential.headers(), parse)
+        return self._tries(request, self._credential.headers(), parse, attempts)
 
-    def _tries(self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
+    def _tries(
+        self,
+        request: _Request,
+        headers: Mapping[str, str],
+        parse: Callable[[IO[bytes]], T],
+        attempts: Iterator[int],
+    ) -> T:
         return request.bounds.retries.run(
-            lambda: self._try(request, headers, parse), self._clock, was_there=lambda: self.has_answered
+            lambda: self._traced_try(request, headers, parse, next(attempts)),
+            self._clock,
+            was_there=lambda: self.has_answered,
         )
 
-    def _try(self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
-        """One request and its answer. Raises TransientError for what may pass."""
+    def _traced_try(
+        self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T], attempt: int
+    ) -> T:
+        self._wait(request)
+        # Neither the address nor the path: they may have ids, and parameters may be secret.
+        with span(
+            f"{self._address.name} {request.method} {request.route}",
+            "client",
+            ledger__source=self._address.name,
+            http__request__method=request.method,
+            url__template=request.route,
+            ledger__attempt=attempt,
+        ):
+            return self._try(request, headers, parse)
+
+    def _wait(self, request: _Request) -> None:
         if self._limit is None:
             self._limits.wait(request.route)
         else:
             self._limit.wait()
+
+    def _try(self, request: _Request, headers: Mapping[str, str], parse: Callable[[IO[bytes]], T]) -> T:
+        """One request and its answer. Raises TransientError for what may pass."""
         try:
             with (
                 whole_answer_within(request.bounds.whole),
@@ -246,6 +274,7 @@ class HttpSource:
     ) -> Iterator[IO[bytes]]:
         """The whole body of a good answer, before anybody reads it: a cut one is found while it is cheap."""
         self._has_answered = True
+        note(http__response__status_code=response.status_code)
         self._check(request, headers, response)
         if request.heard is not None:
             request.heard(response.headers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Lock
 from typing import TypeVar
 
@@ -83,7 +84,7 @@ def run_concurrently(calls: Iterable[Callable[[], T]], workers: int) -> Iterator
     executor = ThreadPoolExecutor(workers, thread_name_prefix="source")
     finished = False
     try:
-        futures: list[Future[T]] = [executor.submit(call) for call in calls]
+        futures: list[Future[T]] = [executor.submit(copy_context().run, call) for call in calls]
         futures.reverse()
         while futures:
             yield futures.pop().result()

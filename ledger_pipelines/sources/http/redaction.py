@@ -35,9 +35,8 @@ _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|Token)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}", re.IGNORECASE
 )
 #: A name and its value as JSON, a form, a header or an assignment in a text has them.
-_NAMED_TEXT = re.compile(
-    r"""(?P<name>[A-Za-z_][\w-]*)(?P<sign>\\?["']?\s*[:=]\s*)(?P<value>\[redacted\]|\\?"(?:[^"\\]|\\[^"])*\\?"?|\\?'[^']*'?|[^\s"',;&}\])]+)"""
-)
+_NAME = re.compile(r"""(?P<name>[A-Za-z_][\w-]*)\\?["']?\s*[:=]\s*""")
+_VALUE = re.compile(r"""\[redacted\]|\\?"(?:[^"\\]|\\[^"])*\\?"?|\\?'[^']*'?|[^\s"',;&}\])]+""")
 #: The user and password of an address, also where a `/` or `@` of the password was not encoded.
 _USER_IN_ADDRESS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s:@/]*:\S*@", re.IGNORECASE)
 #: What we say to prove who we are, and never say to anybody else.
@@ -81,12 +80,19 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, REDACTED)
     text = _USER_IN_ADDRESS.sub(rf"\g<scheme>{REDACTED}@", text)
-    return _NAMED_TEXT.sub(_without_value, _SECRET_TEXT.sub(REDACTED, text))
+    return _without_named(_SECRET_TEXT.sub(REDACTED, text))
 
 
-def _without_value(found: re.Match[str]) -> str:
-    is_shown = not is_secret_name(found["name"]) or found["value"].startswith(REDACTED)
-    return found[0] if is_shown else f"{found['name']}{found['sign']}{REDACTED}"
+def _without_named(text: str) -> str:
+    """The text without the values of secret names, also of those within another name's value, as in an address."""
+    parts, start, position = [], 0, 0
+    while (found := _NAME.search(text, position)) is not None:
+        position = found.end()
+        value = _VALUE.match(text, position) if is_secret_name(found["name"]) else None
+        if value is not None:
+            parts += [text[start:position], REDACTED]
+            start = position = value.end()
+    return "".join([*parts, text[start:]])
 
 
 def safe_url(url: str) -> str:

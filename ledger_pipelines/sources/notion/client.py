@@ -35,6 +35,7 @@ _REQUESTS, _SECONDS = 3, 1.1
 #: How many names of properties a message has.
 _MOST_NAMES = 20
 #: Pages that come into being meanwhile are then at the end, and the next window begins where this one ends.
+_QUERY_ROUTE = "/data_sources/{id}/query"
 _OLDEST_FIRST = [{"timestamp": "created_time", "direction": "ascending"}]
 #: What a query may show beside pages.
 _OTHER_OBJECTS = ("data_source", "database")
@@ -176,7 +177,7 @@ class NotionClient(SourceClient):
     def _data_sources(self) -> list[str]:
         """The ids of the database's data sources: in this protocol, the pages are theirs."""
         path = f"/databases/{self._database_id}"
-        ids = self._ask(path, lambda: self._source.get(path, _source_ids))
+        ids = self._ask(path, lambda: self._source.get(path, _source_ids, route="/databases/{id}"))
         if not ids:
             raise AnswerError(
                 f"{self.name} shows no data source at {self._source.url(path)}: "
@@ -231,7 +232,7 @@ class NotionClient(SourceClient):
         if cursor is not None:
             body["start_cursor"] = cursor
         path = _query_path(source_id)
-        return self._ask(path, lambda: self._source.post(path, body, _results_of))
+        return self._ask(path, lambda: self._source.post(path, body, _results_of, route=_QUERY_ROUTE))
 
     def _ask(self, path: str, request: Callable[[], T]) -> T:
         """What a request of this path gives; an error that is about the database says so."""

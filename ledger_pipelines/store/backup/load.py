@@ -142,8 +142,8 @@ def _require_empty(connection: psycopg.Connection, database: Database, beside: S
             filled = f"{table.schema_name}.{table.name}"
     if filled is not None:
         raise LedgerError(
-            f"{database.shown} holds books ({filled} has rows): give --replace to put the backup in their place, or "
-            "restore into another LEDGER_HOME or LEDGER_DATABASE_URL."
+            f"{database.shown} holds books ({filled} has rows): `ledger restore --replace` puts the backup in their "
+            "place; or restore into another LEDGER_HOME or LEDGER_DATABASE_URL."
         )
 
 

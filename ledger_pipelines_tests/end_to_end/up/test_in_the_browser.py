@@ -132,7 +132,7 @@ def test_terminate_stops_a_run_in_its_step(up: Up, page: Page) -> None:
         page.get_by_role("button").filter(has_text="Terminate").first.click()
         page.get_by_role("dialog").get_by_role("button").filter(has_text="Terminate").click()
         assert up.ends(run) == "CANCELED"
-    assert up.steps(run) == [("codex", "failed")]
+    assert up.steps(run)[-1] == ("codex", "failed")
 
 
 def test_a_foreign_page_s_link_and_form_start_nothing(up: Up, page: Page, tmp_path: Path) -> None:
