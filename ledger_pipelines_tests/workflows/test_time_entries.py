@@ -11,12 +11,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ledger_pipelines.errors import Problem
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE_API_KEY
 from ledger_pipelines.sandbox.freshservice.records import Desk
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.integration_errors import ignore_error, open_errors
+from ledger_pipelines.store.integration_errors import ignore_error, open_errors, record_problems
 from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
@@ -300,6 +301,31 @@ def test_tickets_that_codex_billed_are_asked_for_and_numbers_that_freshservice_d
     found = ledger.run(FEBRUARY)
     assert "ticket 7, ticket month 2025-01-01, hours 2, 300.00 USD, is gone" in found["credits_owed"]
     assert [row[1] for row in charges(ledger, FEBRUARY)] == [1]
+
+
+def test_errors_of_the_source_that_is_not_read_any_more_are_settled_either_way(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.tickets[ACCOUNT] = [shown("1", "2025-01-10", "many hours")]
+    assert "read_completely" in ledger.run(JANUARY)
+    assert [operation for operation, _ in ledger.errors()] == ["tickets"]
+
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(2, None, "2025-01-10T09:00:00Z")
+    desk.add_entry(2, "2025-01-10T09:00:00Z", "01:00")
+    desk.add_entry(2, "2025-01-10T09:00:00Z", "x")
+    ledger.run(JANUARY)
+    assert [operation for operation, _ in ledger.errors()] == ["departments", "time_entries"]
+
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    ledger.tickets[ACCOUNT] = []
+    # Datto RMM's, as it was read before it was unset.
+    device = Problem("datto", "devices", "device", "1", "Nobody is billed for device 1.", month="2025-01")
+    with ledger.database.connect() as connection:
+        record_problems(connection, "datto", "devices", [device], months=[JANUARY])
+    ledger.run(JANUARY, refresh_snapshots=True)
+    assert ledger.errors() == []
 
 
 def test_half_a_configuration_is_refused(
