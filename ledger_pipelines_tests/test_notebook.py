@@ -78,6 +78,9 @@ def test_months_that_never_ran_are_empty_and_said(book: Database) -> None:
     assert len(frame) == 0
     assert dtypes(frame)["total"] == TABLES["billing_statements"].by_name["total"].kind
     assert frame.attrs["never_run"] == ["2025-04", "2025-05", "2025-06"]
+    # A month that was closed before a table was read has nothing of it, either.
+    with pytest.warns(NeverRunWarning, match="No run has written time_entries of 2025-01 yet"):
+        assert ledger.months("time_entries", "2025-01").attrs["closed"] == ["2025-01"]
     with pytest.warns(NeverRunWarning, match="of 2025-04 yet"):
         assert set(ledger.months("billing_statements", "2025-03", "2025-05")["month"]) == {date(2025, 3, 1)}
 

@@ -21,13 +21,14 @@ from ledger_pipelines.frames import (
     Series,
     column_of,
     constant,
+    dtype,
     is_among,
     mapped,
     to_arrow,
     to_pandas,
     values_of,
 )
-from ledger_pipelines.months import first_open_after
+from ledger_pipelines.months import add_months, first_open_after
 from ledger_pipelines.tables.freshservice import TIME_ENTRIES
 
 #: An entry with all columns of its table.
@@ -64,6 +65,26 @@ def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, told: Told
     placed = pd.concat([entries[ENTRIES.names], gone[ENTRIES.names], staying[ENTRIES.names]])
     placed = placed[placed["month"].isin(told.months)].sort_values(["month", "id"])
     return to_arrow(placed, ENTRIES)
+
+
+def never_billed(shown: pa.Table, told: Told, read: Collection[date], until: date) -> pa.Table:
+    """The billable entries (SHOWN) that no month's statement will have, by what their day says.
+
+    They stand in a month that is neither written now nor was `read` before: one that is later than the month after
+    `until`, whose own window shows them no more, or one from before. What was also written down before the ledger's
+    first month was others' to bill.
+    """
+    entries = to_pandas(shown)
+    own = worked_months(entries)
+    standing = _standing(own, told.closed)
+    known = {*told.months, *told.closed, *read}
+    is_ahead = own > constant(add_months(until, 1), pa.date32(), entries)
+    written = entries["created_at"].fillna(entries["executed_at"]).astype(dtype(pa.date32()))
+    is_late = (own <= constant(until, pa.date32(), entries)) & (
+        written >= constant(min(known), pa.date32(), entries)
+    )
+    is_billable = entries["is_billable"] & ~entries["is_running"] & (entries["seconds"] > 0)
+    return to_arrow(entries[is_billable & ~standing.isin(list(known)) & (is_ahead | is_late)], SHOWN)
 
 
 def worked_months(entries: pd.DataFrame) -> Series:

@@ -2,17 +2,19 @@
 
 Each billable entry is a ticket of its own to the rest of the rule: number `TICKET/ENTRY`, all its hours in the month of
 its `executed_at`. So it is billed once, in its month or, where that is closed, in the first open one; and an entry that
-is lowered or deleted after that is owed a credit.
+is lowered or deleted after that is owed a credit. An entry keeps the ticket with which the first closed month has it:
+moved to another one since, it is still the same entry.
 
 Left open by the rule and decided here: closed months may have billed the same ticket by Codex's hours, before
 Freshservice was read. Codex adds up all entries of a ticket, billable or not; so what closed months billed by its number
 covers its entries, those first that were written down first, and only what is beyond that is billed. Where its entries
-have fewer hours in all than were billed, the difference is owed as a credit. An entry whose timer runs is not final:
-nothing of it is billed yet, nor is what closed months billed of it taken for gone.
+have fewer hours in all than were billed, the difference is owed as a credit; all of it where it has none left. An entry
+whose timer runs is not final: nothing of it is billed yet, nor is what closed months billed of it taken for gone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +36,7 @@ from ledger_pipelines.frames import (
     to_pandas,
     values_of,
 )
+from ledger_pipelines.tables.freshservice import TIME_ENTRIES
 
 #: Between a ticket's number and an entry's id.
 _SEPARATOR = "/"
@@ -41,6 +44,8 @@ _UNITS_OF_A_SECOND = 25
 #: What only the placing of tickets finds out.
 _FOUND_LATER = {"month", "hours_before", "is_gone", "moved_from"}
 SOURCE_TICKETS = pa.schema([one for one in TICKETS if one.name not in _FOUND_LATER])
+#: The ticket that an entry is of in the first closed month that has it, once for each entry.
+FIRST_TICKETS = TIME_ENTRIES.part(("id", "ticket_number"))
 _UNCLAIMED: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
     pa.field("department_id", pa.int64()),
@@ -64,49 +69,96 @@ class EntryTickets:
     unclaimed: pa.Table
 
 
-def entry_tickets(entries: pa.Table, companies: pa.Table, known: pa.Table) -> EntryTickets:
+@dataclass(frozen=True, slots=True)
+class Companies:
+    """Who may claim entries: the companies of the months in which these stand (month, account_number, name), and those
+    of the present (account_number, name), for months without.
+    """
+
+    of_months: pa.Table
+    present: pa.Table
+
+
+def entry_tickets(
+    entries: pa.Table,
+    companies: Companies,
+    known: pa.Table,
+    first_tickets: pa.Table,
+    told: Collection[str] = (),
+) -> EntryTickets:
     """The tickets that entries are.
 
-    `entries` are all of the open months (TIME_ENTRIES), `companies` have account_number and name, `known` is what
-    closed months know of tickets (KNOWN), by Codex's numbers or by those of entries.
+    `entries` are all of the open months (TIME_ENTRIES), `known` is what closed months know of tickets (KNOWN), by Codex's
+    numbers or by those of entries, which `first_tickets` (FIRST_TICKETS) tell apart. `told` are numbers of tickets that
+    have no other entries than these, if any.
     """
-    books = to_pandas(known)
-    is_of_entry = books["ticket_number"].str.contains(_SEPARATOR, regex=False)
-    rows = with_owner(to_pandas(entries), to_pandas(companies), name="department")
-    number = joined(rows["ticket_number"], _SEPARATOR, _as_text(rows["id"]))
-    rows = rows.assign(ticket_number=number, number_of_codex=rows["ticket_number"])
+    books, first = to_pandas(known), to_pandas(first_tickets)
+    is_of_entry = books["ticket_number"].isin(_numbers(first))
+    rows = _claimed(to_pandas(entries), companies)
+    rows = rows.rename(columns={"ticket_number": "ticket_now"}).merge(first, on="id", how="left")
+    rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
+    rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
     counting = rows[~rows["is_gone"] & ~rows["is_running"]]
-    former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows)
+    former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows, told)
     covered = _covered(counting, former)
     left = ((counting["seconds"] - covered) * _UNITS_OF_A_SECOND).where(counting["is_billable"], 0)
     counting = counting.assign(units=left)
     billed = counting[(counting["units"] > 0) & counting["owner"].notna()]
-    lowered = _lowered(former, counting.assign(covered=covered))
+    running = rows[rows["is_running"] & ~rows["is_gone"]]["number_of_codex"]
+    lowered = _lowered(former[~former["number_of_codex"].isin(running)], counting.assign(covered=covered))
+    has_none = lowered["total_hours_spent"] == 0
     none = rows[rows["is_gone"] | is_among(rows, counting[counting["units"] == 0], ["id"])]
     was_known = books[is_of_entry & is_among(books, none, ["ticket_number"])]
-    tickets = pd.concat([_as_tickets(billed), lowered])
+    tickets = pd.concat([_as_tickets(billed), lowered[~has_none]])
+    gone = pd.concat([was_known[TICKET], lowered[has_none][TICKET]])
     return EntryTickets(
         to_arrow(tickets.sort_values(TICKET), SOURCE_TICKETS),
-        frozenset(zip(was_known["account_number"], was_known["ticket_number"], strict=True)),
+        frozenset(zip(gone["account_number"], gone["ticket_number"], strict=True)),
         _unclaimed(counting[(counting["units"] > 0) & counting["owner"].isna()], books),
     )
 
 
-def is_entry(tickets: pa.Table) -> Any:
-    """Which of the tickets are time entries, as a mask."""
-    return pc.match_substring_regex(tickets["ticket_number"], rf"^\d+{_SEPARATOR}\d+$")
+def is_entry(tickets: pa.Table, first_tickets: pa.Table) -> Any:
+    """Which of the tickets that closed months know are time entries (FIRST_TICKETS), as a mask."""
+    numbers: Any = values_of(_numbers(to_pandas(first_tickets)))
+    return pc.is_in(tickets["ticket_number"], value_set=numbers)
 
 
-def _with_owners(former: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _claimed(rows: pd.DataFrame, companies: Companies) -> pd.DataFrame:
+    """The entries with `owner`, each by the companies of its own month: one that has left since has its hours there.
+
+    A name that a company of the month took since claims, too.
+    """
+    of_months, present = to_pandas(companies.of_months), to_pandas(companies.present)
+    parts = []
+    for month in rows["month"].unique():
+        part, here = rows[rows["month"] == month], of_months[of_months["month"] == month]
+        now = with_owner(part, present, name="department")
+        then = with_owner(part, here, name="department")
+        is_here = now["owner"].isin(here["account_number"])
+        parts.append(
+            now if here.empty else then.assign(owner=then["owner"].fillna(now["owner"].where(is_here)))
+        )
+    return pd.concat(parts, ignore_index=True) if parts else with_owner(rows, present, name="department")
+
+
+def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, told: Collection[str]) -> pd.DataFrame:
     """What closed months billed by Codex's numbers, one row a ticket, with `owner`: who has the ticket now.
+
+    Those of which nothing is known now are left out.
 
     Under two companies a number is two tickets: then it is the one of the company that has it now.
     """
     former = former.assign(
         units=hours_in_units(former["billed_hours"]), number_of_codex=former["ticket_number"]
     )
-    now = rows[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
-    former = former.merge(now, on="number_of_codex")
+    # An entry that was moved says where its own ticket is now only where no other one does.
+    moved = rows.assign(is_moved=rows["ticket_now"] != rows["number_of_codex"]).sort_values(
+        "is_moved", kind="stable"
+    )
+    now = moved[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
+    former = former[former["number_of_codex"].isin([*now["number_of_codex"], *told])]
+    former = former.merge(now, on="number_of_codex", how="left")
     is_own = (former["account_number"] == former["owner"]).fillna(False)
     has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])
     is_only = ~former["number_of_codex"].duplicated(keep=False)
@@ -155,7 +207,7 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
     )
     rows = rows.merge(billed.reset_index(), on="ticket_number", how="left")
     rows = rows.assign(units=(rows["units"] - rows["billed"].fillna(0)).clip(lower=0))
-    rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["number_of_codex"])
+    rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["ticket_now"])
     if rows.empty:
         return UNCLAIMED.empty_table()
     by = ["month", "department_id", "department", "account_number", "ticket_number"]
@@ -163,5 +215,7 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
     return to_arrow(sums.assign(hours=units_in_hours(sums["units"])), UNCLAIMED)
 
 
-def _as_text(values: Series) -> Series:
-    return column_of(values_of(values).cast(pa.string()), values.index)
+def _numbers(entries: pd.DataFrame) -> Series:
+    """The numbers that entries have as tickets, by id and ticket_number."""
+    ids = column_of(values_of(entries["id"]).cast(pa.string()), entries.index)
+    return joined(entries["ticket_number"], _SEPARATOR, ids)

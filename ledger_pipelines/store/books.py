@@ -80,7 +80,7 @@ def known_months(connection: psycopg.Connection, table: str, months: Sequence[da
     ).fetchall()
     return KnownMonths(
         tuple(month for month, is_closed, _ in rows if is_closed),
-        tuple(month for month, is_closed, was_run in rows if not (is_closed or was_run)),
+        tuple(month for month, _, was_run in rows if not was_run),
     )
 
 

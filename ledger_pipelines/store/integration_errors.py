@@ -162,6 +162,27 @@ def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
     return row is not None and bool(row[0])
 
 
+def unignore_outgrown(connection: psycopg.Connection, problems: Iterable[Problem], amount: str) -> None:
+    """Counts those of the ignored problems again of which this number in their details is larger than it was."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL
+               WHERE integration_name = %s AND operation_type = %s AND entity_type = %s AND external_id = %s
+                     AND is_ignored AND (error_details->>%s)::numeric < %s""",
+            [
+                (
+                    one.integration,
+                    one.operation,
+                    one.entity_type,
+                    one.external_id,
+                    amount,
+                    one.details[amount],
+                )
+                for one in problems
+            ],
+        )
+
+
 def without_ignored(connection: psycopg.Connection, problems: Iterable[Problem]) -> list[Problem]:
     """Those of the problems that no person has ignored."""
     found = list(problems)

@@ -45,6 +45,16 @@ def newest_snapshot(connection: psycopg.Connection, table: str) -> date | None:
     return None if row is None else row[0]
 
 
+def first_of_newest(connection: psycopg.Connection, table: str) -> date | None:
+    """The first of the months that the table's last reading was of; None if there was none."""
+    row = connection.execute(
+        """SELECT min(month) FROM month_snapshots WHERE table_name = %(table)s
+           AND reading = (SELECT max(reading) FROM month_snapshots WHERE table_name = %(table)s)""",
+        {"table": table},
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def read_newest_snapshot(connection: psycopg.Connection, table: str) -> pa.Table | None:
     """The table's rows, without a month, of the month that was read from the source last; None if none ever was."""
     month = newest_snapshot(connection, table)

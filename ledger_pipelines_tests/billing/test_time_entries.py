@@ -12,15 +12,17 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
+from ledger_pipelines.billing.credits import credits_owed
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
-from ledger_pipelines.billing.time_entries import entry_tickets
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets, is_entry
 from ledger_pipelines.tables.codex import COMPANIES
 from ledger_pipelines_tests.billing.ticket_world import Row, TicketWorld, billed_hours, ticket
 
 MONTHS = [date(2025, month, 1) for month in range(1, 5)]
 _NAMES = COMPANIES.part(("account_number", "name"))
+_NAMES_OF_MONTHS = COMPANIES.part(("month", "account_number", "name"))
 
 
 def entry(number: int, ticket_number: str, month: date, minutes: int, **more: Any) -> Row:
@@ -46,8 +48,10 @@ class EntryWorld(TicketWorld):
     """Such a world whose tickets are time entries from some month on, and Codex's until then."""
 
     entries: dict[date, list[Row]] = field(default_factory=dict)
+    companies_of_months: Sequence[Row] = ()
+    present_companies: Sequence[Row] = ({"account_number": "A1", "name": "A One"},)
 
-    def read_entries(self, shown: Sequence[Row], *months: date) -> list[Row]:
+    def read_entries(self, shown: Sequence[Row], *months: date, told: Sequence[str] = ()) -> list[Row]:
         """Takes what Freshservice shows for these months; answers with hours that no company claims."""
         closed = frozenset(self.closed)
         known = {row["id"]: row for month in sorted(closed) for row in self.entries.get(month, [])}
@@ -61,9 +65,18 @@ class EntryWorld(TicketWorld):
         )
         for month in months:
             self.entries[month] = [row for row in placed.to_pylist() if row["month"] == month]
-        companies = pa.Table.from_pylist([{"account_number": "A1", "name": "A One"}], schema=_NAMES)
+        companies = Companies(
+            pa.Table.from_pylist(list(self.companies_of_months), schema=_NAMES_OF_MONTHS),
+            pa.Table.from_pylist(list(self.present_companies), schema=_NAMES),
+        )
         books = self._known()
-        found = entry_tickets(placed, companies, books)
+        first: dict[int, str] = {}
+        for month in sorted(closed):
+            for row in self.entries.get(month, []):
+                first.setdefault(row["id"], row["ticket_number"])
+        kept = [{"id": number, "ticket_number": ticket_number} for number, ticket_number in first.items()]
+        first_tickets = pa.Table.from_pylist(kept, schema=FIRST_TICKETS)
+        found = entry_tickets(placed, companies, books, first_tickets, told)
         here = {(row["account_number"], row["ticket_number"]) for row in found.tickets.to_pylist()}
         there = {(row["account_number"], row["ticket_number"]) for row in books.to_pylist()}
         asked = Asked(months, None, closed, unread=sorted(there - here - found.gone))
@@ -186,3 +199,112 @@ def test_hours_that_no_company_claims_are_told_once_by_ticket_and_month() -> Non
     told = [(row["ticket_number"], row["hours"]) for row in unclaimed]
     assert told == [("1", Decimal("1.5")), ("2", Decimal("0.5")), ("4", Decimal("0.5"))]
     assert [row["ticket_number"] for row in world.tickets[MONTHS[0]]] == ["3/4"]
+
+
+def test_an_entry_that_is_moved_to_another_ticket_is_not_billed_again() -> None:
+    """Ticket 1 is merged into ticket 2 after January billed 2 h of it; 30 minutes more of it are billed alone."""
+    january, february, march = MONTHS[:3]
+    world = EntryWorld()
+    results = [world.close_with_entries(january, [entry(5, "1", january, 120)])]
+    results.append(world.close_with_entries(february, [entry(5, "2", january, 120)]))
+    assert billed_hours(results) == 2
+    results.append(world.close_with_entries(march, [entry(5, "2", january, 150)]))
+    assert [row["ticket_number"] for row in world.tickets[march]] == ["1/5"]
+    assert billed_hours(results) == Decimal("2.5")
+    # Deleted, it is owed under the number that its statements have.
+    world.read_entries([], MONTHS[3])
+    assert [(row["ticket_number"], row["is_gone"]) for row in world.tickets[MONTHS[3]]] == [("1/5", True)]
+
+
+def test_what_codex_billed_covers_an_entry_that_is_moved_to_another_ticket_after_it_was_read() -> None:
+    january, february, march, april = MONTHS
+    world = EntryWorld()
+    results = [world.close(january, [ticket("1", january, "2")])]
+    results.append(world.close_with_entries(february, [entry(5, "1", january, 120)]))
+    for month in (march, april):
+        shown = [entry(5, "2", january, 120), entry(6, "2", march, 60)]
+        results.append(world.close_with_entries(month, shown))
+    assert billed_hours(results) == 3
+    assert [row["ticket_number"] for row in world.tickets[march]] == ["2/6"]
+
+
+def test_numbers_of_codex_that_look_like_those_of_entries_are_codex_s() -> None:
+    known = pa.table({"ticket_number": ["2025/42", "2025/0042", "1/5"]})
+    first = pa.Table.from_pylist([{"id": 5, "ticket_number": "1"}], schema=FIRST_TICKETS)
+    assert is_entry(known, first).to_pylist() == [False, False, True]
+    assert is_entry(known, FIRST_TICKETS.empty_table()).to_pylist() == [False] * 3
+
+
+def test_a_ticket_that_codex_billed_and_that_has_no_entries_left_is_owed_in_whole() -> None:
+    """3 h of each of two tickets were billed in January; of ticket 1 nothing is there now, 2 was not asked for."""
+    january, february = MONTHS[:2]
+    world = EntryWorld()
+    world.close(january, [ticket("1", january, "3"), ticket("2", january, "3")])
+    world.read_entries([], february, told=["1"])
+    assert [(row["ticket_number"], row["is_gone"]) for row in world.tickets[february]] == [("1", True)]
+    (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
+    assert (owed["ticket_number"], owed["hours"], owed["amount"]) == ("1", 3, 450)
+    # With a timer that runs it is not known yet; with half an hour the rest is owed.
+    world.read_entries([entry(1, "1", january, 180, is_running=True)], february, told=["1"])
+    assert world.tickets[february] == []
+    world.read_entries([entry(1, "1", january, 30)], february, told=["1"])
+    (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
+    assert (owed["hours"], owed["amount"]) == (Decimal("2.5"), 375)
+
+
+def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
+    """The ledger begins with January 2025; February is open, and so is December, which was never read."""
+    january, february = MONTHS[:2]
+
+    def of(number: int, year: int, month: int, **more: Any) -> Row:
+        return entry(number, "1", january, 60, executed_at=datetime(year, month, 3, tzinfo=UTC), **more)
+
+    before = {"created_at": datetime(2024, 12, 30, tzinfo=UTC)}
+    shown = [
+        of(1, 2052, 1),
+        of(2, 2015, 1),
+        of(3, 2024, 12),
+        of(4, 2024, 12, **before),  # worked and written down before the ledger began
+        of(5, 2025, 1),  # closed: it stands in February
+        of(6, 2025, 3),  # the next month's own window shows it
+        of(7, 2025, 4),
+        of(8, 2052, 1, is_billable=False),
+    ]
+    table = pa.Table.from_pylist(shown, schema=SHOWN)
+    told = Told([february], frozenset([january]), ["1"])
+    assert never_billed(table, told, [], february)["id"].to_pylist() == [1, 2, 3, 7]
+    # December was read before, and is written again when it is asked for.
+    assert never_billed(table, told, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]
+
+
+def test_entries_are_claimed_by_the_companies_of_the_month_that_they_stand_in() -> None:
+    """A2 left in February and A3 came; A1 took another name since January."""
+    january, february = MONTHS[:2]
+    a1, a2, a3 = ({"account_number": f"A{at}", "name": f"Company {at}"} for at in (1, 2, 3))
+    world = EntryWorld(
+        companies_of_months=[
+            {**one, "month": month}
+            for month, some in ((january, (a1, a2)), (february, (a1, a3)))
+            for one in some
+        ],
+        present_companies=[a1 | {"name": "Renamed"}, a3],
+    )
+    shown = [
+        entry(at, str(at), month, 60, department=name)
+        for at, (month, name) in enumerate(
+            [
+                (january, "Company 2"),
+                (february, "Company 2"),
+                (january, "Company 3"),
+                (february, "Company 3"),
+                (january, "Renamed"),
+                (MONTHS[2], "Company 3"),  # nothing is known of March yet
+            ]
+        )
+    ]
+    unclaimed = world.read_entries(shown, *MONTHS[:3])
+    owners = [
+        (row["ticket_number"], row["account_number"]) for month in MONTHS[:3] for row in world.tickets[month]
+    ]
+    assert owners == [("4/4", "A1"), ("0/0", "A2"), ("3/3", "A3"), ("5/5", "A3")]
+    assert [(row["month"], row["ticket_number"]) for row in unclaimed] == [(january, "2"), (february, "1")]

@@ -184,6 +184,11 @@ def test_tickets_that_were_expected_are_asked_for_by_themselves(
     script(scripted, [ticket(1), ticket(4)], [entry(1)])
     scripted.script("/api/v2/tickets/2/time_entries", reply({"time_entries": [entry(2)]}))
     found = read(scripted, fake_time, expected=["1", "2", "3"])
-    # 2 is there and is not in the list: nothing is said of it. 4 is in the list and not there.
-    assert (found.read, found.gone) == ({"1"}, {"3"})
-    assert [problem.external_id for problem in found.problems] == ["4"]
+    # 2 is there, so that the list is not whole. 4 is in the list and not there.
+    assert (found.read, found.unlisted, found.gone) == ({"1", "2"}, {"2"}, {"3"})
+    assert found.entries["id"].to_pylist() == [1, 2]
+    assert [(problem.external_id, problem.is_blocking) for problem in found.problems] == [
+        ("2", True),
+        ("4", True),
+    ]
+    assert "lacks ticket 2, which is there" in found.problems[0].message

@@ -11,11 +11,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ledger_pipelines.errors import Problem
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.freshservice.access import FRESHSERVICE_API_KEY
 from ledger_pipelines.sandbox.freshservice.records import Desk
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.integration_errors import ignore_error, open_errors, record_problems
+from ledger_pipelines.store.periods import reopen_month
 from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 
@@ -170,6 +173,7 @@ def test_hours_of_a_department_that_no_company_is_and_entries_without_a_time_are
     desk.add_ticket(5, desk.departments[0]["id"], "2025-01-20T10:00:00Z")
     broken = desk.add_entry(5, "2025-01-10T00:00:00Z", "2h")
     desk.add_entry(5, "2025-01-11T00:00:00Z", "00:01")
+    mistyped = desk.add_entry(5, "2052-01-11T00:00:00Z", "03:00")
     found = ledger.run(JANUARY)
     assert charges(ledger, JANUARY) == [("hours", Decimal("0.016667"), Decimal("2.50"))]
     assert "read_completely" in found
@@ -183,15 +187,29 @@ def test_hours_of_a_department_that_no_company_is_and_entries_without_a_time_are
         f"Time entry {broken['id']} of ticket 5 has the time_spent '2h', which is no time as HH:MM, so that its hours "
         "are not billed."
     )
+    assert said[4].startswith(
+        f"Time entry {mistyped['id']} of ticket 5 has 3.00 billable hours of 2052-01-11, which is"
+    )
+
+    # Ignored, they are nobody's; more of them than that count again.
+    with ledger.database.connect() as connection:
+        for error_id, *_ in open_errors(connection):
+            ignore_error(connection, error_id, "Of another firm.")
+    more = desk.add_entry(2, "2025-01-12T00:00:00Z", "40:00")
+    ledger.run(JANUARY)
+    ((_, told),) = ledger.errors()
+    assert told.startswith("Department 'Somebody else' has 42.50 billable hours in 2025-01 on tickets 1, 2")
+    desk.tickets[2].entries.remove(more)
 
     # Mended, all are billed and nothing is open.
     desk.departments[1]["name"] = f"COMPANY {ACCOUNT}"
     desk.departments[2]["custom_fields"] = {"account_number": int(ACCOUNT)}
     desk.tickets[4].record["department_id"] = wrong
     broken["time_spent"] = "02:00"
+    mistyped["executed_at"] = "2025-01-11T00:00:00Z"
     assert ledger.run(JANUARY) == {}
     assert ledger.errors() == []
-    assert charges(ledger, JANUARY) == [("hours", Decimal("7.016667"), Decimal("1052.50"))]
+    assert charges(ledger, JANUARY) == [("hours", Decimal("10.016667"), Decimal("1502.50"))]
 
 
 @pytest.mark.usefixtures("use_freshservice")
@@ -210,6 +228,104 @@ def test_a_ticket_that_vanishes_takes_its_hours_and_one_that_is_out_of_the_windo
     ledger.run(FEBRUARY)
     assert charges(ledger, FEBRUARY) == []
     assert charges(ledger, JANUARY) == [("hours", Decimal(1), Decimal("150.00"))]
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_hours_of_a_ticket_that_the_list_lacks_are_billed_and_the_month_is_held_up(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    home = desk.departments[0]["id"]
+    for number in (1, 2):
+        desk.add_ticket(number, home, "2025-02-20T09:00:00Z")
+        desk.add_entry(number, "2025-01-20T09:00:00Z", "01:00")
+    ledger.close(JANUARY)
+    desk.add_entry(2, "2025-02-20T09:00:00Z", "40:00")
+    desk.tickets[2].record["deleted"] = True
+    assert "read_completely" in ledger.run(FEBRUARY)
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(40), Decimal("6000.00"))]
+    ((_, said),) = ledger.errors()
+    assert said.startswith("Freshservice's list lacks ticket 2, which is there")
+    desk.tickets[2].record["deleted"] = False
+    assert ledger.run(FEBRUARY) == {}
+    assert ledger.errors() == []
+
+
+def test_january_alone_is_billed_by_all_entries_that_codex_s_hours_were_made_of(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """November billed 3 h by Codex and is closed, December is open: the entry of those 3 h stands there."""
+    ledger.tickets[ACCOUNT] = [shown("1", "2024-11-20", 3.0)]
+    ledger.close(date(2024, 11, 1))
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-01-20T09:00:00Z")
+    for moment, spent in (("2024-11-20T09:00:00Z", "03:00"), ("2025-01-20T09:00:00Z", "02:00")):
+        desk.add_entry(1, moment, spent, created_at=moment)
+    assert ledger.run(JANUARY) == {}
+    assert charges(ledger, JANUARY) == [("hours", Decimal(2), Decimal("300.00"))]
+
+
+def test_tickets_that_codex_billed_are_asked_for_and_numbers_that_freshservice_does_not_know_are_named(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ticket 7 is gone, 8 is in the trash, `#9` is no id: it may be ticket 9, whose hours would be billed again."""
+    ledger.tickets[ACCOUNT] = [shown("9", "2025-01-10", 2.0, ticket_number="#9")]
+    ledger.close(JANUARY)
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(9, desk.departments[0]["id"], "2025-01-10T09:00:00Z")
+    desk.add_entry(9, "2025-01-10T09:00:00Z", "02:00")
+    assert "read_completely" in ledger.run(FEBRUARY)
+    ((_, said),) = ledger.errors()
+    assert said.startswith(
+        "Closed months billed tickets #9 by Codex's hours, and Freshservice shows none of them"
+    )
+
+    with ledger.database.connect() as connection:
+        reopen_month(connection, JANUARY, person="Ada", reason="Billed by a wrong number.")
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    ledger.tickets[ACCOUNT] = [shown(number, "2025-01-10", 2.0) for number in ("7", "8")]
+    ledger.close(JANUARY)
+    switch_on(sandbox, monkeypatch)
+    desk.tickets.clear()
+    desk.add_ticket(8, desk.departments[0]["id"], "2025-01-10T09:00:00Z")
+    desk.add_entry(8, "2025-01-10T09:00:00Z", "03:00")
+    desk.tickets[8].record["deleted"] = True
+    ledger.run(FEBRUARY)
+    ((error_id, said),) = ledger.fetch(
+        "SELECT id, error_message FROM integration_errors WHERE is_blocking AND NOT is_resolved"
+    )
+    assert said.startswith("Freshservice's list lacks ticket 8, which is there")
+    assert [row[1] for row in charges(ledger, FEBRUARY)] == [1]
+    with ledger.database.connect() as connection:
+        ignore_error(connection, error_id, "It is in the trash.")
+    found = ledger.run(FEBRUARY)
+    assert "ticket 7, ticket month 2025-01-01, hours 2, 300.00 USD, is gone" in found["credits_owed"]
+    assert [row[1] for row in charges(ledger, FEBRUARY)] == [1]
+
+
+def test_errors_of_the_source_that_is_not_read_any_more_are_settled_either_way(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.tickets[ACCOUNT] = [shown("1", "2025-01-10", "many hours")]
+    assert "read_completely" in ledger.run(JANUARY)
+    assert [operation for operation, _ in ledger.errors()] == ["tickets"]
+
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(2, None, "2025-01-10T09:00:00Z")
+    desk.add_entry(2, "2025-01-10T09:00:00Z", "01:00")
+    desk.add_entry(2, "2025-01-10T09:00:00Z", "x")
+    ledger.run(JANUARY)
+    assert [operation for operation, _ in ledger.errors()] == ["departments", "time_entries"]
+
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    ledger.tickets[ACCOUNT] = []
+    # Datto RMM's, as it was read before it was unset.
+    device = Problem("datto", "devices", "device", "1", "Nobody is billed for device 1.", month="2025-01")
+    with ledger.database.connect() as connection:
+        record_problems(connection, "datto", "devices", [device], months=[JANUARY])
+    ledger.run(JANUARY, refresh_snapshots=True)
+    assert ledger.errors() == []
 
 
 def test_half_a_configuration_is_refused(

@@ -24,6 +24,7 @@ from ledger_pipelines.store.snapshots import (
 )
 from ledger_pipelines.tables import TABLES
 from ledger_pipelines.workflows.imports.codex import SNAPSHOTS, Instead, Snapshots, take_snapshots
+from ledger_pipelines.workflows.imports.switched_sources import settle_former_sources
 
 
 class SnapshotConfig(dg.Config):
@@ -79,16 +80,19 @@ def codex_snapshots(  # noqa: PLR0917 - Dagster gives them by name
         yield from not_configured(context, ledger, "codex", "CODEX_URL")
         return
     wanted = [table for table in SNAPSHOTS if dg.AssetKey(table) in context.selected_asset_keys]
+    instead = Instead(freshservice.settings.is_used, datto.settings.is_used)
     with executed_step(context, ledger, "codex") as step:
+        now = datetime.now(UTC)
         snapshots = take_snapshots(
             step,
             codex.client,
             wanted,
-            taken_at=datetime.now(UTC),
+            taken_at=now,
             refresh=config.refresh_snapshots,
             ask_for_undated=config.ask_for_undated,
-            instead=Instead(freshservice.settings.is_used, datto.settings.is_used),
+            instead=instead,
         )
+        settle_former_sources(step, snapshots, instead, now.date())
         results = [_described(step, table, snapshots) for table in wanted]
         findings = snapshot_findings(step, wanted)
         if "tickets" in wanted:

@@ -41,14 +41,16 @@ _PASSWORD = "X"  # noqa: S105 - the same for everybody
 class TimeEntriesRead:
     """Time entries (TIME_ENTRIES), the tickets (TICKETS) and departments (DEPARTMENTS) that they are of.
 
-    `read` are the tickets all of whose entries were shown, by number, `gone` those that were expected and are not there
-    any more. `unreadable` are the ids of entries that are among the problems.
+    `read` are the tickets all of whose entries were shown, by number, `unlisted` those among them that were expected and
+    that the list lacks: TICKETS has them not. `gone` were expected and are not there any more. `unreadable` are the ids
+    of entries that are among the problems.
     """
 
     entries: pa.Table
     tickets: pa.Table
     departments: pa.Table
     read: frozenset[str]
+    unlisted: frozenset[str]
     gone: frozenset[str]
     unreadable: frozenset[str]
     problems: list[Problem]
@@ -92,7 +94,8 @@ class FreshserviceClient(SourceClient):
         """The entries of all tickets that were updated since then, and of what departments these are.
 
         `expected` are numbers of tickets that must be among them, by what was read before: of each that is not,
-        Freshservice is asked by itself whether it is still there.
+        Freshservice is asked by itself whether it is still there. One that is proves the list to be cut, or the ticket
+        to be in the trash: that is a problem of its own.
         """
         departments = self._list("/departments", DEPARTMENT)
         params = {"updated_since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
@@ -105,17 +108,22 @@ class FreshserviceClient(SourceClient):
         for number, records in zip(asked, answers, strict=True):
             if records is None:
                 missing.append(number)
-            elif number in listed:
+            else:
                 reader.add(records, number)
                 read.append(number)
         entries = reader.frame()
         lost = [number for number in missing if number in listed]
-        problems = [*departments.problems, *tickets.problems, *reader.problems, *map(_unread, lost)]
+        unlisted = set(read) - set(listed)
+        # A ticket that could not be read in the list was in it.
+        lacking = unlisted - {one.external_id for one in tickets.problems}
+        problems = [*departments.problems, *tickets.problems, *reader.problems]
+        problems += [*map(_unread, lost), *map(_unlisted, sorted(lacking))]
         return TimeEntriesRead(
             entries,
             tickets.frame,
             departments.frame,
             read=frozenset(read),
+            unlisted=frozenset(unlisted),
             gone=frozenset(missing) - set(lost),
             unreadable=frozenset(one.external_id for one in reader.problems if one.is_blocking),
             problems=in_order(problems),
@@ -233,5 +241,14 @@ def _unread(number: str) -> Problem:
     message = (
         f"Ticket {number} is in Freshservice's list and its time entries are not there, so that its hours are as they "
         "were read before: look at the ticket in Freshservice, and run again."
+    )
+    return problem(INTEGRATION, TICKET, number, message, {"ticket": number})
+
+
+def _unlisted(number: str) -> Problem:
+    message = (
+        f"Freshservice's list lacks ticket {number}, which is there, so that new tickets may be missing, too: if it is "
+        "in the trash or marked as spam, ignore this, and its time entries are billed as long as they are there; else "
+        "run again."
     )
     return problem(INTEGRATION, TICKET, number, message, {"ticket": number})

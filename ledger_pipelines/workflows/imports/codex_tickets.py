@@ -15,7 +15,7 @@ from ledger_pipelines.billing.billed_hours import TICKET
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
-from ledger_pipelines.billing.time_entries import is_entry
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, is_entry
 from ledger_pipelines.closing.differences import ADDED, CHANGED, NEWS_WORDS, REMOVED
 from ledger_pipelines.columns import column
 from ledger_pipelines.errors import LedgerError, Problem
@@ -27,6 +27,7 @@ from ledger_pipelines.sources.records.wire_types import utc_instant
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.queries.tickets import read_known_tickets
+from ledger_pipelines.store.queries.time_entries import read_first_tickets
 from ledger_pipelines.tables.table import HOURS
 from ledger_pipelines.workflows.imports.codex_unread import for_months
 from ledger_pipelines.workflows.step import Step
@@ -107,7 +108,7 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     """The months' tickets from what Codex showed, and what is known of them."""
     closed = sorted(month for month in step.closed if due.has_all or month.year >= due.years[0])
     known = read_known_tickets(step.connection, closed, KNOWN)
-    _refuse_entries(known)
+    _refuse_entries(known, read_first_tickets(step.connection, closed, FIRST_TICKETS))
     open_months = step.open(sorted({*due.months, *due.asked_months}))
     stored = read_months(step.connection, "tickets", open_months, TICKETS.names).cast(TICKETS)
     problems = [problem for problem in snapshot.problems if problem.operation == "tickets"]
@@ -148,10 +149,10 @@ def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue) -> No
         step.record("codex", UNDATED, undated, is_complete=read.is_whole)
 
 
-def _refuse_entries(known: pa.Table) -> None:
+def _refuse_entries(known: pa.Table, first_tickets: pa.Table) -> None:
     """Raises LedgerError where closed months billed time entries: Codex's hours of the same tickets have them, too."""
     is_billed = pc.field("billed_hours") > pa.scalar(Decimal(0), HOURS)
-    months: Any = known.filter(is_entry(known)).filter(is_billed)["month"].unique().to_pylist()
+    months: Any = known.filter(is_entry(known, first_tickets)).filter(is_billed)["month"].unique().to_pylist()
     if months:
         raise LedgerError(
             f"The hours of {describe_months(months)} were billed from Freshservice's time entries, and Codex has the "

@@ -12,14 +12,20 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, place_tickets
-from ledger_pipelines.billing.time_entries import entry_tickets
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.months import add_months, format_month, month_of, month_range
-from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.months import format_month
+from ledger_pipelines.store.copy import months_in, read_months
+from ledger_pipelines.store.integration_errors import unignore_outgrown
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.tickets import read_known_tickets
-from ledger_pipelines.store.queries.time_entries import read_present_companies
+from ledger_pipelines.store.queries.time_entries import (
+    read_first_tickets,
+    read_open_entries,
+    read_present_companies,
+)
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
+from ledger_pipelines.workflows.imports.billed_by_codex import told_of
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
 from ledger_pipelines.workflows.step import Changes, Step
 
@@ -40,19 +46,24 @@ class EntryTicketsPlaced:
 def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> EntryTicketsPlaced:
     """Writes the months' tickets from the time entries that were read, and names hours that nobody is billed for.
 
-    Entries of all open months up to the present are looked at: those of one ticket say together what Codex's hours of
-    it were. Raises LedgerError where a month's entries were never read.
+    Entries of all open months, whatever their year, are looked at: those of one ticket say together what Codex's hours
+    of it were. Raises LedgerError where a month's entries were never read.
     """
     if not due.months:
         return EntryTicketsPlaced(TICKETS.empty_table(), {}, NEWS.empty_table())
     require_read(
         step.connection, "time_entries", "Freshservice", [one for one in due.months if one in step.months]
     )
-    last = max(month_of(taken_at.date()), *due.months)
-    months = step.open(month_range(due.months[0], add_months(last, 1)))
-    entries = read_months(step.connection, "time_entries", months)
-    known = read_known_tickets(step.connection, sorted(step.closed), KNOWN)
-    found = entry_tickets(entries, read_present_companies(step.connection), known)
+    closed = sorted(step.closed)
+    entries = read_open_entries(step.connection, closed)
+    known = read_known_tickets(step.connection, closed, KNOWN)
+    first = read_first_tickets(step.connection, closed, FIRST_TICKETS)
+    months = sorted({*due.months, *months_in(entries)})
+    companies = Companies(
+        read_months(step.connection, "companies", months, ["month", "account_number", "name"]),
+        read_present_companies(step.connection),
+    )
+    found = entry_tickets(entries, companies, known, first, told_of(step))
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
     placed = place_tickets(found.tickets, known, TICKETS.empty_table(), asked)
@@ -65,6 +76,8 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
         changes = step.write({"tickets": placed.tickets}, due.months)["tickets"]
         record_snapshot(step.connection, "tickets", due.months, taken_at=taken_at, is_complete=is_complete)
         record_gaps(step.connection, "tickets", due.months, ())
+    # Who ignores some hours has not said that more of them are nobody's.
+    unignore_outgrown(step.connection, problems, "hours")
     step.record("freshservice", UNCLAIMED, problems, months=due.months)
     return EntryTicketsPlaced(placed.tickets, changes, news_of(placed.news, known))
 

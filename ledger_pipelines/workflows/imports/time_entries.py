@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, place_entries
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import to_arrow, to_pandas
+from ledger_pipelines.frames import constant, to_arrow, to_pandas
 from ledger_pipelines.months import (
     add_months,
     first_open_after,
@@ -30,12 +32,16 @@ from ledger_pipelines.store.integration_errors import take_confirmation
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.time_entries import read_known_entries
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
+from ledger_pipelines.workflows.imports.billed_by_codex import (
+    billed_by_codex,
+    ids_of,
+    strange_numbers,
+    window_of,
+)
 from ledger_pipelines.workflows.imports.codex_unread import for_months
 from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step
 
-#: A time entry does not move its ticket's `updated_at`: tickets are looked for from so long before the month on.
-LOOK_BACK = timedelta(days=45)
 TABLE = "time_entries"
 
 
@@ -44,18 +50,19 @@ def import_time_entries(
 ) -> ImportedTable:
     """Reads the tickets from 45 days before the months on, and writes their entries, each in its own month.
 
-    Months of the year so far that were never read are read, too, for prepaid hours; and entries of later months, up to
-    the present, come with their tickets. Freshservice is only called where an open month needs it.
+    Months of the year so far that were never read are read, too, for prepaid hours; and entries of other open months, up
+    to the present, come with their tickets. Freshservice is only called where an open month needs it.
     """
     until = max(month_of(taken_at.date()), *step.months)
-    months = step.open(month_range(years_so_far(step.months)[0], add_months(until, 1)))
+    months = step.open(month_range(_first_written(step), add_months(until, 1)))
     needed = _needed(step)
     if not needed:
         return ImportedTable(ENTRIES.empty_table(), {})
-    since = datetime.combine(needed[0], time(), UTC) - LOOK_BACK
+    since = window_of(needed[0])
     stored = read_months(step.connection, TABLE, months)
     known = read_known_entries(step.connection, sorted(step.closed))
-    expected = _expected(stored, known, since)
+    billed = billed_by_codex(step, since)
+    expected = sorted({*_expected(stored, known, since), *ids_of(billed)})
     with freshservice() as client:
         read = client.time_entries(since, expected)
     doubts = _doubts(step, read, expected)
@@ -65,9 +72,12 @@ def import_time_entries(
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
     )
-    placed = place_entries(_shown(read), stored, known, told)
+    entries = _shown(read, pa.concat_tables([known, stored]), billed)
+    placed = place_entries(entries, stored, known, told)
+    lost = never_billed(entries, told, read_times(step.connection, TABLE).keys(), until)
     ensure_months(step.connection, [TABLE], months)
-    problems = [*read.problems, *doubts, *_running(placed)]
+    problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_never_billed(lost, until)]
+    problems += _running(placed)
     is_complete = not any(problem.is_blocking for problem in problems)
     with step.connection.transaction():
         changes = step.write({TABLE: placed}, months)[TABLE]
@@ -80,6 +90,12 @@ def import_time_entries(
     return ImportedTable(placed, changes, problems)
 
 
+def _first_written(step: Step) -> date:
+    """The first month that is written: what closed months lack stands in the first open one, whatever its year."""
+    first = years_so_far(step.months)[0]
+    return min(first, first_open_after(min(step.closed), step.closed)) if step.closed else first
+
+
 def _needed(step: Step) -> list[date]:
     """The open months that are asked for, and those of the year so far that were never read."""
     read = read_times(step.connection, TABLE)
@@ -89,7 +105,7 @@ def _needed(step: Step) -> list[date]:
 
 
 def _expected(stored: pa.Table, known: pa.Table, since: datetime) -> list[str]:
-    """Tickets that must be shown, for their last update is not before then and moves only forward."""
+    """Tickets with entries that must be shown, for their last update is not before then and moves only forward."""
     kept = pa.concat_tables([one.select(["ticket_number", "ticket_updated_at"]) for one in (stored, known)])
     recent = kept.filter(
         pc.greater_equal(kept["ticket_updated_at"], pa.scalar(since, kept["ticket_updated_at"].type))
@@ -109,14 +125,26 @@ def _doubts(step: Step, read: TimeEntriesRead, expected: Sequence[str]) -> list[
     return [] if take_confirmation(step.connection, problem) else [problem]
 
 
-def _shown(read: TimeEntriesRead) -> pa.Table:
-    """The entries with what their tickets and departments say."""
+def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
+    """The entries with what their departments and tickets say; of tickets that the list lacks, with what is kept of
+    their entries, or else with what Codex said of them.
+    """
     numbers = read.tickets["id"].cast(pa.string())
-    tickets = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
-    tickets = tickets.rename(columns={"updated_at": "ticket_updated_at"})
+    listed = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
+    listed = listed.rename(columns={"updated_at": "ticket_updated_at"})
+    listed = listed.assign(account=constant(None, pa.string(), listed))
+    own = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
+    own = own.assign(account=own["account_number"].where(own["department_id"].isna()))[listed.columns]
+    of_codex = to_pandas(billed).rename(
+        columns={"last_updated_at": "ticket_updated_at", "account_number": "account"}
+    )
+    of_codex = of_codex.assign(department_id=constant(None, pa.int64(), of_codex))
+    unlisted = pd.concat([of_codex, own]).drop_duplicates("ticket_number", keep="last")
+    tickets = pd.concat([listed, unlisted[unlisted["ticket_number"].isin(list(read.unlisted))]])
     departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
     rows = to_pandas(read.entries).merge(tickets, on="ticket_number")
-    return to_arrow(rows.merge(departments, on="department_id", how="left"), SHOWN)
+    rows = rows.merge(departments, on="department_id", how="left")
+    return to_arrow(rows.assign(account_number=rows["account_number"].fillna(rows["account"])), SHOWN)
 
 
 def _of_months(problems: Sequence[Problem], months: Sequence[date], closed: frozenset[date]) -> list[Problem]:
@@ -157,3 +185,19 @@ def _running(placed: pa.Table) -> list[Problem]:
         )
         for row in rows
     ]
+
+
+def _never_billed(lost: pa.Table, until: date) -> list[Problem]:
+    """An error for each billable entry that no month bills: most likely its day is mistyped."""
+    problems = []
+    for row in lost.to_pylist():
+        day, hours = row["executed_at"].date(), Decimal(row["seconds"]) / 3_600
+        why = "which is yet to come" if day > until else "of which month nothing was read"
+        advice = "" if day > until else "run that month if it is one of the ledger's, "
+        message = (
+            f"Time entry {row['id']} of ticket {row['ticket_number']} has {hours:,.2f} billable hours of {day}, {why}, "
+            f"so that nobody is billed for them: correct the day in Freshservice, {advice}or ignore this if it is right."
+        )
+        details = {name: row[name] for name in ("ticket_number", "department", "executed_at", "seconds")}
+        problems.append(Problem(INTEGRATION, OPERATION, "time entry", str(row["id"]), message, details))
+    return problems

@@ -1,0 +1,34 @@
+"""Errors of a source that is no longer read for what another one says now: months written anew lack nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+from ledger_pipelines.sources.datto.models import OPERATION as BACKUP_OPERATION
+from ledger_pipelines.sources.freshservice.models import OPERATION as ENTRIES_OPERATION
+from ledger_pipelines.workflows.imports.asset_backup import UNBILLED
+from ledger_pipelines.workflows.imports.codex import Instead, Snapshots
+from ledger_pipelines.workflows.imports.codex_tickets import UNDATED, tickets_due
+from ledger_pipelines.workflows.imports.entry_tickets import UNCLAIMED
+from ledger_pipelines.workflows.step import Step
+
+
+def settle_former_sources(step: Step, taken: Snapshots, instead: Instead, today: date) -> None:
+    """Resolves the errors of what these snapshots were not made of, in the months that were written."""
+    if tickets := step.open(sorted(taken.changes.get("tickets", {}))):
+        if instead.time_entries:
+            # Codex's are errors of all months of the years that it was asked for.
+            _settle(
+                step, "codex", ["tickets", UNDATED], tickets_due(step, today, all_tickets=True).asked_months
+            )
+        else:
+            _settle(step, "freshservice", [ENTRIES_OPERATION, UNCLAIMED], tickets)
+    assets = step.open(sorted(taken.changes.get("assets", {})))
+    if assets and not instead.backup_usage:
+        _settle(step, "datto", [BACKUP_OPERATION, UNBILLED], assets)
+
+
+def _settle(step: Step, source: str, operations: Collection[str], months: Collection[date]) -> None:
+    for operation in operations:
+        step.record(source, operation, [], months=sorted(months))
