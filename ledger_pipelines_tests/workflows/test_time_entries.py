@@ -302,6 +302,18 @@ def test_tickets_that_codex_billed_are_asked_for_and_numbers_that_freshservice_d
     assert "ticket 7, ticket month 2025-01-01, hours 2, 300.00 USD, is gone" in found["credits_owed"]
     assert [row[1] for row in charges(ledger, FEBRUARY)] == [1]
 
+    # With 8 nothing is there any more, which a person confirms once and for all.
+    desk.tickets.clear()
+    ledger.run(FEBRUARY)
+    with ledger.database.connect() as connection:
+        ((error_id, *_),) = open_errors(connection)
+        ignore_error(connection, error_id, "Both are deleted.")
+    for _ in range(2):
+        owed = ledger.run(FEBRUARY)["credits_owed"]
+        assert "ticket 7, ticket month 2025-01-01, hours 2, 300.00 USD, is gone" in owed
+        assert "ticket 8, ticket month 2025-01-01, hours 2, 300.00 USD, is gone" in owed
+        assert ledger.errors() == []
+
 
 def test_errors_of_the_source_that_is_not_read_any_more_are_settled_either_way(
     ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch

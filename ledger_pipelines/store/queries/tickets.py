@@ -57,3 +57,8 @@ def read_billed_by_codex(
         since=sql.Literal(since),
     )
     return copy_out(connection, query, schema)
+
+
+def read_gone_numbers(connection: psycopg.Connection) -> set[str]:
+    """The numbers of tickets that closed months billed and that were found to be gone from their source."""
+    return {number for (number,) in connection.execute("SELECT ticket_number FROM tickets WHERE is_gone")}

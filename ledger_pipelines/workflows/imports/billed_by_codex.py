@@ -17,7 +17,7 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.sources.freshservice.client import INTEGRATION
 from ledger_pipelines.sources.freshservice.models import OPERATION
 from ledger_pipelines.store.integration_errors import open_errors
-from ledger_pipelines.store.queries.tickets import read_billed_by_codex
+from ledger_pipelines.store.queries.tickets import read_billed_by_codex, read_gone_numbers
 from ledger_pipelines.store.snapshots import first_of_newest
 from ledger_pipelines.tables.codex import TICKETS
 from ledger_pipelines.workflows.step import Step
@@ -45,15 +45,24 @@ def ids_of(billed: pa.Table) -> list[str]:
     return [number for number in _numbers(billed) if _TICKET_ID.fullmatch(number)]
 
 
-def told_of(step: Step) -> list[str]:
-    """The numbers of which Freshservice's last reading has all entries that there are; none where it is doubted."""
+def expected_of(step: Step, billed: pa.Table) -> set[str]:
+    """Those of the ids that must be shown: what was found to be gone before is no reason to doubt a list again."""
+    return set(ids_of(billed)) - read_gone_numbers(step.connection)
+
+
+def told_of(step: Step) -> set[str]:
+    """The numbers of which Freshservice's last reading has all entries that there are; where that is doubted, those
+    that were found to be gone before.
+    """
     first = first_of_newest(step.connection, "time_entries")
-    if first is None or any(
+    if first is None:
+        return set()
+    numbers = set(ids_of(billed_by_codex(step, window_of(first))))
+    is_doubted = any(
         (integration, operation, is_blocking) == (INTEGRATION, OPERATION, True)
         for _, integration, operation, *_, is_blocking in open_errors(step.connection)
-    ):
-        return []
-    return ids_of(billed_by_codex(step, window_of(first)))
+    )
+    return numbers & read_gone_numbers(step.connection) if is_doubted else numbers
 
 
 def strange_numbers(billed: pa.Table, shown: Collection[str]) -> list[Problem]:

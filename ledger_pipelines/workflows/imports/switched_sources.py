@@ -7,6 +7,7 @@ from datetime import date
 
 from ledger_pipelines.sources.datto.models import OPERATION as BACKUP_OPERATION
 from ledger_pipelines.sources.freshservice.models import OPERATION as ENTRIES_OPERATION
+from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.workflows.imports.asset_backup import UNBILLED
 from ledger_pipelines.workflows.imports.codex import Instead, Snapshots
 from ledger_pipelines.workflows.imports.codex_tickets import UNDATED, tickets_due
@@ -31,4 +32,4 @@ def settle_former_sources(step: Step, taken: Snapshots, instead: Instead, today:
 
 def _settle(step: Step, source: str, operations: Collection[str], months: Collection[date]) -> None:
     for operation in operations:
-        step.record(source, operation, [], months=sorted(months))
+        record_problems(step.connection, source, operation, [], months=sorted(months))

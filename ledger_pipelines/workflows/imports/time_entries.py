@@ -34,7 +34,7 @@ from ledger_pipelines.store.queries.time_entries import read_known_entries
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
 from ledger_pipelines.workflows.imports.billed_by_codex import (
     billed_by_codex,
-    ids_of,
+    expected_of,
     strange_numbers,
     window_of,
 )
@@ -62,7 +62,7 @@ def import_time_entries(
     stored = read_months(step.connection, TABLE, months)
     known = read_known_entries(step.connection, sorted(step.closed))
     billed = billed_by_codex(step, since)
-    expected = sorted({*_expected(stored, known, since), *ids_of(billed)})
+    expected = sorted({*_expected(stored, known, since), *expected_of(step, billed)})
     with freshservice() as client:
         read = client.time_entries(since, expected)
     doubts = _doubts(step, read, expected)
