@@ -21,7 +21,7 @@ _LONG = {"up", "console", "sandbox", "bench", "close", "sync", "reopen"}
 #: What these books have no occasion for, and what they have to say.
 _REFUSED = {
     'errors ignore 7 --note "Left before the ledger began"': "There is no integration error 7",
-    "cfo sync --force": "it has no client",
+    "cfo sync --force": "1 of the invoices have failed",
     "prune": "Say how old runs may get",
     "restore books-2025-03.zip": "books-2025-03.zip",
     "restore /files/books.zip": "/files/books.zip",
