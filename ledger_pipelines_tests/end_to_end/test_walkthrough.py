@@ -23,7 +23,7 @@ _REFUSED = {
     'errors ignore 7 --note "Left before the ledger began"': "There is no integration error 7",
     "cfo sync --force": "1 of the invoices have failed",
     "prune": "Say how old runs may get",
-    "restore books-2025-03.zip": "books-2025-03.zip",
+    "restore books-2025-03.zip": "holds books",
     "restore /files/books.zip": "/files/books.zip",
     "cfo verify": "it has no client",
     "cfo verify --repair": "it has no client",
