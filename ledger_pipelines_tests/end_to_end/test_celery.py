@@ -20,7 +20,6 @@ from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines_tests.defs import closing
 from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import (
     Ledger,
@@ -34,8 +33,6 @@ from ledger_pipelines_tests.end_to_end.harness import (
 
 PROJECT = Path(__file__).resolve().parents[2]
 MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
-#: What the job reads: the workers are what is tested, and a whole close of each month would show no more of them.
-READ = ("companies", "assets")
 #: The Celery command of deploy/compose.
 WORKER = ("-m", "celery", "-A", "ledger_pipelines.runs.celery_worker", "worker", "--loglevel", "INFO")
 _BACKFILL = """mutation ($backfill: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $backfill) {
@@ -114,10 +111,12 @@ def _broker(port: int, folder: Path) -> ExitStack:
 
 
 @pytest.mark.timeout(600)
-def test_a_year_is_complete_though_a_worker_was_killed_whole(fleet: Fleet, server: EmbeddedServer) -> None:
+def test_a_year_is_complete_though_a_worker_was_killed_whole(
+    fleet: Fleet, server: EmbeddedServer, tmp_path: Path
+) -> None:
     repository = {"repositorySelector": LOCATION}
     asked = {
-        "selector": {"partitionSetName": "codex_assets_partition_set", **repository},
+        "selector": {"partitionSetName": "month_close_partition_set", **repository},
         "partitionNames": MONTHS,
     }
     launched = fleet.pages.ask(_BACKFILL, backfill=asked)["launchPartitionBackfill"]
@@ -135,8 +134,7 @@ def test_a_year_is_complete_though_a_worker_was_killed_whole(fleet: Fleet, serve
     # One run a month, and one more for the month whose worker was killed.
     assert len(runs) == len(MONTHS) + 1
     assert [run["runId"] for run in runs if run["status"] != "SUCCESS"] == [lost]
-    here = rows(fleet.database)
-    assert {table: here[table] for table in READ} == _read_in_one_run(fleet, server)
+    assert rows(fleet.database) == _books_by_command(fleet, server, tmp_path)
 
 
 def _month(run: dict[str, Any]) -> str:
@@ -144,21 +142,15 @@ def _month(run: dict[str, Any]) -> str:
     return str(run["tags"]["dagster/partition"])
 
 
-def _read_in_one_run(fleet: Fleet, server: EmbeddedServer) -> Rows:
-    """The rows of the same tables when one run in this process has read the twelve months."""
-    months = [date(2024, month, 1) for month in range(1, 13)]
-    with (
-        psycopg.connect(server.database("postgres").url, autocommit=True) as admin,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+def _books_by_command(fleet: Fleet, server: EmbeddedServer, folder: Path) -> Rows:
+    """The rows of the same tables when one command has closed the twelve months."""
+    with psycopg.connect(server.database("postgres").url, autocommit=True) as admin:
         admin.execute("CREATE DATABASE celery_plain TEMPLATE template_ledger")
         try:
-            plain = server.database("celery_plain")
-            patch.setenv("LEDGER_DATABASE_URL", plain.url)
-            for name in ("CORE_URL", "CODEX_URL"):
-                patch.setenv(name, fleet.ledger.variables[name])
-            closing.run(plain, months, job="codex_assets")
-            found = rows(plain)
-            return {table: found[table] for table in READ}
+            variables = {name: fleet.ledger.variables[name] for name in ("CORE_URL", "CODEX_URL")}
+            plain = Ledger(folder / "plain", server.database("celery_plain").url, variables)
+            done = plain("close", MONTHS[0], "2025-01")
+            assert done.code == 0, done.err
+            return rows(server.database("celery_plain"))
         finally:
             admin.execute("DROP DATABASE celery_plain WITH (FORCE)")
