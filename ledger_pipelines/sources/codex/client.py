@@ -37,8 +37,8 @@ _WORKERS = 8
 #: Codex writes the whole bulk answer before it sends the first byte: it may be silent for so many timeouts, and
 #: then send for as long again.
 _BULK_PATIENCE = 4
-#: Bytes of a bulk answer, which is read company by company: a hundred times what a thousand companies have.
-_LARGEST_BULK = 2 << 30
+#: Bytes of a bulk answer, which is read company by company: a hundred thousand companies have over three gigabytes.
+_LARGEST_BULK = 8 << 30
 #: A bulk answer that fails at all nearly always has a broken record in it (wire/codex.md, Habits).
 _BULK_ATTEMPTS = {int(HTTPStatus.INTERNAL_SERVER_ERROR): 2}
 #: Codex allows 10,000 requests an hour on each route; the rest is left for requests that arrive late.
