@@ -11,32 +11,24 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import dagster as dg
 import orjson
-import requests
 
 from benchmarks import bare
+from benchmarks.codex_server import MONTH, answering
 from benchmarks.databases import filled_database
 from ledger_pipelines.definitions import build_defs
 from ledger_pipelines.months import years_so_far
 from ledger_pipelines.orchestration.resources import environment_resources
-from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.database import Database
 
-MONTH = date(2025, 12, 1)
 _TABLES = ("companies", "assets", "contacts", "tickets")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ def measure(companies: int, rounds: int = 3) -> list[Figures]:
     """One set of figures a round, each with its own baseline."""
     with (
         tempfile.TemporaryDirectory(prefix="ledger-bench-") as folder,
-        _answering(companies, Path(folder) / "bulk.json") as url,
+        answering(companies, Path(folder) / "bulk.json") as url,
         filled_database(date(MONTH.year, 1, 1), _nothing) as database,
     ):
         return [_round(url, Path(folder) / "bulk.json", database) for _ in range(rounds)]
@@ -127,69 +119,6 @@ def _parse(body: Path, sender: Connection) -> None:
 
 def _nothing(_: Database) -> None:
     """The month is read into an empty ledger."""
-
-
-@contextmanager
-def _answering(companies: int, body: Path) -> Iterator[str]:
-    """The address of a Codex that answers with the sandbox's companies, written to `body`."""
-    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(companies, body, sender), daemon=True
-    )
-    process.start()
-    try:
-        yield receiver.recv()
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _serve(companies: int, body: Path, sender: Connection) -> None:
-    config = SandboxConfig(
-        until=date(2025, 12, 31), companies=companies, students=0, invoices=0, rate_limit=None
-    )
-    with running_sandbox(config) as sandbox:
-        token = requests.post(
-            f"{sandbox.core_url}/service-token",
-            json={"calling_service": "ledger", "target_service": "codex"},
-            timeout=60,
-        ).json()["token"]
-        with (
-            requests.get(
-                f"{sandbox.codex_url}/api/companies/bulk",
-                params={"include_tickets": "true", "year": str(MONTH.year)},
-                headers={"Authorization": f"Bearer {token}"},
-                stream=True,
-                timeout=600,
-            ) as answer,
-            body.open("wb") as file,
-        ):
-            for chunk in answer.iter_content(_CHUNK):
-                file.write(chunk)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Bulk, body))
-    sender.send(f"http://127.0.0.1:{server.server_port}")
-    server.serve_forever()
-
-
-class _Bulk(BaseHTTPRequestHandler):
-    """Sends the file to whoever asks for anything."""
-
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, body: Path, *arguments: object) -> None:
-        self._body = body
-        super().__init__(*arguments)  # type: ignore[arg-type]
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(self._body.stat().st_size))
-        self.end_headers()
-        with self._body.open("rb") as file:
-            self.connection.sendfile(file)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
 
 
 def main() -> None:

@@ -127,7 +127,7 @@ def of_close(figures: close_run.Figures) -> Section:
         Measure("Close of a new ledger's month", figures.seconds, "s", 22 if is_promised else None),
         *(Measure(f"  step {name}", seconds) for name, seconds in figures.steps.items()),
         Measure("The processor's time of it", figures.cpu),
-        Measure("Peak memory", figures.peak_megabytes, "MB", 1000 if is_promised else 6000),
+        Measure("Peak memory", figures.peak_megabytes, "MB", 6000),
     ]
     return Section(f"Whole close of {figures.companies:,} companies", measures)
 

@@ -38,8 +38,8 @@ SHOWN = TIME_ENTRIES.without("is_gone")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What was asked and told: the months to write, which months are closed, and the tickets, by their numbers, of
+class ReadScope:
+    """What a reading covers: the months to write, which months are closed, and the tickets, by their numbers, of
     which all entries are known now. `unreadable` are ids of entries that could not be read.
     """
 
@@ -49,7 +49,7 @@ class Told:
     unreadable: Collection[int] = ()
 
 
-def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, told: Told) -> pa.Table:
+def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope) -> pa.Table:
     """The entries (ENTRIES) of the months to write.
 
     `shown` is what Freshservice shows (SHOWN), `stored` are the rows that these months have, `known` has each entry of
@@ -57,17 +57,17 @@ def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, told: Told
     """
     entries, rows, books = to_pandas(shown), to_pandas(stored), to_pandas(known)
     own = worked_months(entries)
-    entries = entries.assign(month=_standing(own, told.closed), is_gone=constant(False, pa.bool_(), entries))
-    is_gone = _is_told(books, told) & ~books["is_gone"].fillna(False) & ~is_among(books, entries, ["id"])
+    entries = entries.assign(month=_standing(own, scope.closed), is_gone=constant(False, pa.bool_(), entries))
+    is_gone = _is_covered(books, scope) & ~books["is_gone"].fillna(False) & ~is_among(books, entries, ["id"])
     gone = books[is_gone]
-    gone = gone.assign(month=_standing(gone["month"], told.closed), is_gone=constant(True, pa.bool_(), gone))
-    staying = rows[~_is_told(rows, told) & ~is_among(rows, entries, ["id"])]
+    gone = gone.assign(month=_standing(gone["month"], scope.closed), is_gone=constant(True, pa.bool_(), gone))
+    staying = rows[~_is_covered(rows, scope) & ~is_among(rows, entries, ["id"])]
     placed = pd.concat([entries[ENTRIES.names], gone[ENTRIES.names], staying[ENTRIES.names]])
-    placed = placed[placed["month"].isin(told.months)].sort_values(["month", "id"])
+    placed = placed[placed["month"].isin(scope.months)].sort_values(["month", "id"])
     return to_arrow(placed, ENTRIES)
 
 
-def never_billed(shown: pa.Table, told: Told, read: Collection[date], until: date) -> pa.Table:
+def never_billed(shown: pa.Table, scope: ReadScope, read: Collection[date], until: date) -> pa.Table:
     """The billable entries (SHOWN) that no month's statement will have, by what their day says.
 
     They stand in a month that is neither written now nor was `read` before: one that is later than the month after
@@ -76,8 +76,8 @@ def never_billed(shown: pa.Table, told: Told, read: Collection[date], until: dat
     """
     entries = to_pandas(shown)
     own = worked_months(entries)
-    standing = _standing(own, told.closed)
-    known = {*told.months, *told.closed, *read}
+    standing = _standing(own, scope.closed)
+    known = {*scope.months, *scope.closed, *read}
     is_ahead = own > constant(add_months(until, 1), pa.date32(), entries)
     written = entries["created_at"].fillna(entries["executed_at"]).astype(dtype(pa.date32()))
     is_late = (own <= constant(until, pa.date32(), entries)) & (
@@ -99,7 +99,7 @@ def _standing(months: Series, closed: frozenset[date]) -> Series:
     )
 
 
-def _is_told(entries: pd.DataFrame, told: Told) -> Series:
+def _is_covered(entries: pd.DataFrame, scope: ReadScope) -> Series:
     """Whether Freshservice would have shown an entry, were it still there and readable."""
-    is_told = entries["ticket_number"].isin(list(told.tickets))
-    return is_told & ~entries["id"].isin(list(told.unreadable))
+    is_known = entries["ticket_number"].isin(list(scope.tickets))
+    return is_known & ~entries["id"].isin(list(scope.unreadable))

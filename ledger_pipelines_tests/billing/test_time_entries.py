@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.billing.credits import credits_owed
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, ReadScope, never_billed, place_entries
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
 from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets, is_entry
@@ -61,7 +61,7 @@ class EntryWorld(TicketWorld):
             pa.Table.from_pylist(list(shown), schema=SHOWN),
             pa.Table.from_pylist(stored, schema=ENTRIES),
             pa.Table.from_pylist(list(known.values()), schema=ENTRIES),
-            Told(months, closed, numbers),
+            ReadScope(months, closed, numbers),
         )
         for month in months:
             self.entries[month] = [row for row in placed.to_pylist() if row["month"] == month]
@@ -271,7 +271,7 @@ def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
         of(8, 2052, 1, is_billable=False),
     ]
     table = pa.Table.from_pylist(shown, schema=SHOWN)
-    told = Told([february], frozenset([january]), ["1"])
+    told = ReadScope([february], frozenset([january]), ["1"])
     assert never_billed(table, told, [], february)["id"].to_pylist() == [1, 2, 3, 7]
     # December was read before, and is written again when it is asked for.
     assert never_billed(table, told, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import dagster as dg
+import pytest
 
 from ledger_pipelines.definitions import definitions
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG
@@ -156,3 +160,27 @@ class CodexLedger:
     def fetch(self, query: str, *parameters: Any) -> list[Any]:
         with self.database.connect() as connection:
             return connection.execute(query.encode(), parameters or None).fetchall()
+
+
+@contextmanager
+def codex_ledger(
+    database: Database,
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    tables: Sequence[str] = CODEX_TABLES,
+    **variables: str,
+) -> Iterator[CodexLedger]:
+    """A ledger on a Codex of its own and nothing else, but for what `variables` name; `folder` has no settings."""
+    with CodexServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        patch.chdir(folder)
+        for name in ("CORE_URL", "HOLDED_API_KEY", "FRESHSERVICE_URL", "FRESHSERVICE_API_KEY", "DATTO_URL"):
+            patch.delenv(name, raising=False)
+        own = {"LEDGER_DATABASE_URL": database.url, "CODEX_URL": server.url, "CODEX_API_KEY": "k"}
+        for name, value in (own | variables).items():
+            patch.setenv(name, value)
+        yield CodexLedger(server, database, tables)
+        server.over.set()
+        server.shutdown()
+        thread.join()

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ledger_pipelines.sources.freshservice.limits import PlanLimit
 from ledger_pipelines.sources.http.limits import RateLimit, RouteLimits, run_concurrently
 from ledger_pipelines_tests.sources.conftest import FakeTime
 
@@ -50,6 +51,22 @@ def test_no_hour_has_more_requests_than_the_limit_of_an_hour(fake_time: FakeTime
     assert all(later - earlier >= 60 for earlier, later in zip(times, times[10:], strict=False))
     assert all(later - earlier >= 3_600 for earlier, later in zip(times, times[25:], strict=False))
     assert times[-1] < 2.1 * 3_600
+
+
+@pytest.mark.parametrize(("total", "allowed"), [("200", 180), ("20", 18)])
+def test_what_went_out_counts_when_the_plan_says_another_limit(
+    fake_time: FakeTime, total: str, allowed: int
+) -> None:
+    """Freshservice says its plan's limit with each answer: 90 % of it, the requests before among them."""
+    limit = PlanLimit(fake_time.clock)
+    times = []
+    for number in range(200):
+        limit.wait()
+        times.append(fake_time.clock.monotonic())
+        if number == 9:
+            limit.learn({"X-Ratelimit-Total": total})
+    most = max(sum(1 for one in times if begin <= one < begin + 60) for begin in times)
+    assert most == allowed
 
 
 def test_the_limit_holds_for_several_threads(fake_time: FakeTime) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -16,7 +15,7 @@ from ledger_pipelines.sandbox.datto.access import DATTO_API_KEY, DATTO_API_SECRE
 from ledger_pipelines.sandbox.datto.records import Fleet
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
-from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer
+from ledger_pipelines_tests.defs.codex_server import CodexLedger, codex_ledger
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 
 MARCH = date(2025, 3, 1)
@@ -42,23 +41,17 @@ def ledger(
     database: Database, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[CodexLedger]:
     """A ledger on a Codex with one company, and on Datto RMM."""
-    with CodexServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        monkeypatch.chdir(tmp_path)
-        for name in ("CORE_URL", "HOLDED_API_KEY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("LEDGER_DATABASE_URL", database.url)
-        monkeypatch.setenv("CODEX_URL", server.url)
-        monkeypatch.setenv("CODEX_API_KEY", "k")
-        monkeypatch.setenv("DATTO_URL", sandbox.datto_url)
-        monkeypatch.setenv("DATTO_API_KEY", DATTO_API_KEY)
-        monkeypatch.setenv("DATTO_API_SECRET", DATTO_API_SECRET)
-        server.tickets[ACCOUNT] = []
-        yield CodexLedger(server, database, ("backup_usage", *CODEX_TABLES))
-        server.over.set()
-        server.shutdown()
-        thread.join()
+    with codex_ledger(
+        database,
+        tmp_path,
+        monkeypatch,
+        ("backup_usage", *CODEX_TABLES),
+        DATTO_URL=sandbox.datto_url,
+        DATTO_API_KEY=DATTO_API_KEY,
+        DATTO_API_SECRET=DATTO_API_SECRET,
+    ) as ledger:
+        ledger.tickets[ACCOUNT] = []
+        yield ledger
 
 
 def device(number: int, hostname: str | None, kind: str, terabytes: str | None = None) -> dict[str, Any]:

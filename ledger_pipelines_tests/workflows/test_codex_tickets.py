@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -13,7 +12,7 @@ import pytest
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import ignore_error
 from ledger_pipelines.store.periods import reopen_month
-from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
+from ledger_pipelines_tests.defs.codex_server import CodexLedger, codex_ledger, shown
 
 JANUARY, FEBRUARY, MARCH, APRIL = (date(2025, month, 1) for month in range(1, 5))
 NOVEMBER, DECEMBER = date(2024, 11, 1), date(2024, 12, 1)
@@ -21,19 +20,8 @@ NOVEMBER, DECEMBER = date(2024, 11, 1), date(2024, 12, 1)
 
 @pytest.fixture
 def ledger(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodexLedger]:
-    with CodexServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        monkeypatch.chdir(tmp_path)
-        for name in ("CORE_URL", "HOLDED_API_KEY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("LEDGER_DATABASE_URL", database.url)
-        monkeypatch.setenv("CODEX_URL", server.url)
-        monkeypatch.setenv("CODEX_API_KEY", "k")
-        yield CodexLedger(server, database)
-        server.over.set()
-        server.shutdown()
-        thread.join()
+    with codex_ledger(database, tmp_path, monkeypatch) as ledger:
+        yield ledger
 
 
 def test_what_closed_months_lack_is_billed_and_what_they_billed_too_much_is_named(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -19,7 +18,7 @@ from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.integration_errors import ignore_error, open_errors, record_problems
 from ledger_pipelines.store.periods import reopen_month
-from ledger_pipelines_tests.defs.codex_server import CodexLedger, CodexServer, shown
+from ledger_pipelines_tests.defs.codex_server import CodexLedger, codex_ledger, shown
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 
 JANUARY, FEBRUARY, MARCH, APRIL = (date(2025, month, 1) for month in range(1, 5))
@@ -44,20 +43,9 @@ def desk(sandbox: Sandbox) -> Desk:
 @pytest.fixture
 def ledger(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodexLedger]:
     """A ledger on a Codex with one company; Freshservice is not set yet."""
-    with CodexServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        monkeypatch.chdir(tmp_path)
-        for name in ("CORE_URL", "HOLDED_API_KEY", "FRESHSERVICE_URL", "FRESHSERVICE_API_KEY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("LEDGER_DATABASE_URL", database.url)
-        monkeypatch.setenv("CODEX_URL", server.url)
-        monkeypatch.setenv("CODEX_API_KEY", "k")
-        server.tickets[ACCOUNT] = []
-        yield CodexLedger(server, database, ("time_entries", *CODEX_TABLES))
-        server.over.set()
-        server.shutdown()
-        thread.join()
+    with codex_ledger(database, tmp_path, monkeypatch, ("time_entries", *CODEX_TABLES)) as ledger:
+        ledger.tickets[ACCOUNT] = []
+        yield ledger
 
 
 @pytest.fixture

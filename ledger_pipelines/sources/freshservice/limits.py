@@ -18,19 +18,16 @@ class PlanLimit(RateLimit):
     """Requests a minute as the account's plan allows them: the smallest plan's until an answer has told it."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._time = clock
         self._total = _SMALLEST
         super().__init__(_usable(_SMALLEST), clock)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Takes the plan's limit from the headers of an answer."""
-        told = headers.get("X-Ratelimit-Total", "").strip()
-        total = int(told) if told.isascii() and told.isdigit() and len(told) < 6 else 0
-        with self._lock:
-            if total < 1 or total == self._total:
-                return
+        text = headers.get("X-Ratelimit-Total", "").strip()
+        total = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+        if total >= 1 and total != self._total:
             self._total = total
-            super().__init__(_usable(total), self._time)
+            self.allow(_usable(total))
 
 
 def list_limit(clock: Clock | None = None) -> RateLimit:

@@ -38,6 +38,11 @@ class RateLimit:
         self._bucket = InMemoryBucket(rates)
         self._lock = Lock()
 
+    def allow(self, requests: int) -> None:
+        """From now on at most so many in any 60 seconds; those that went out count."""
+        with self._lock:
+            self._bucket.rates = [Rate(requests, int(Duration.MINUTE))]
+
     def wait(self) -> None:
         """Returns when one more request may go out, and counts it."""
         while (pause := self._take()) > 0:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, Told, never_billed, place_entries
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, ReadScope, never_billed, place_entries
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import constant, to_arrow, to_pandas
 from ledger_pipelines.months import (
@@ -66,15 +66,15 @@ def import_time_entries(
     with freshservice() as client:
         read = client.time_entries(since, expected)
     doubts = _doubts(step, read, expected)
-    told = Told(
+    scope = ReadScope(
         months,
         step.closed,
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
     )
     entries = _shown(read, pa.concat_tables([known, stored]), billed)
-    placed = place_entries(entries, stored, known, told)
-    lost = never_billed(entries, told, read_times(step.connection, TABLE).keys(), until)
+    placed = place_entries(entries, stored, known, scope)
+    lost = never_billed(entries, scope, read_times(step.connection, TABLE).keys(), until)
     ensure_months(step.connection, [TABLE], months)
     problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_never_billed(lost, until)]
     problems += _running(placed)
