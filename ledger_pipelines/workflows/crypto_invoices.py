@@ -32,7 +32,7 @@ class ToldInvoice:
 def take_invoice(database: Database, invoice: ToldInvoice) -> tuple[int, bool]:
     """Keeps the invoice; its id, and whether it is new.
 
-    ReadScope again it stays as it is, whatever became of its status since. Raises ConflictError for other content under its
+    Told again it stays as it is, whatever became of its status since. Raises ConflictError for other content under its
     number, LedgerError for a network that nobody knows.
     """
     if invoice.crypto_network is not None:

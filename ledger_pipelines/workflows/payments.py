@@ -58,7 +58,7 @@ def report_payment(
 ) -> InvoiceState:
     """Stores the payment, or what is new of it, and gives the invoice the state that its payments come to.
 
-    ReadScope twice, it counts once, as it was told last: confirmations may fall, and an invoice that is paid by it and that
+    Told twice, it counts once, as it was told last: confirmations may fall, and an invoice that is paid by it and that
     the CFO does not have falls back. A payment on another network than the invoice's, and one of an invoice that is
     cancelled or complete, is kept and changes nothing; `cfo_alerts` names it.
 

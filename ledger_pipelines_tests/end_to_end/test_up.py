@@ -136,7 +136,7 @@ def _each_month_has_its_own_state(database: Database, year: list[date]) -> None:
 
 
 def _a_paid_invoice_reaches_the_cfo_by_itself(database: Database) -> None:
-    """ReadScope of its payment, with nobody doing anything: the sensor asks, a run hands it over."""
+    """Told of its payment, with nobody doing anything: the sensor asks, a run hands it over."""
     books = Books(database, Database(database.url, CFO_SCHEMA))
     books.paid("DPY-UP", status="sent", paid_at=None)
     payment = PaymentReport("0xabcdef0123", "USDT", "TRC20", Decimal(100), 20)

@@ -61,7 +61,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ReadScope:
+class Told:
     """A field's change in words; None where the row was not, or is not any more."""
 
     label: str
@@ -90,14 +90,14 @@ def told_row(edit: RecordedEdit) -> str:
     return f"{edit.table_name} {' '.join(values)}"
 
 
-def told_changes(edit: RecordedEdit) -> list[ReadScope]:
+def told_changes(edit: RecordedEdit) -> list[Told]:
     """What each field was and is; the switch beside a value is told by the value that counts or does not."""
     return told_difference(edit.before, edit.after, editable_of(edit))
 
 
 def told_difference(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, editable: Editable | None = None
-) -> list[ReadScope]:
+) -> list[Told]:
     """What each field of a row is and will be; of a row that comes or goes what it says, without what names it."""
     was, will = _counting(before), _counting(after)
     names = [name for name in {**was, **will} if was.get(name) != will.get(name)]
@@ -109,7 +109,7 @@ def told_difference(
     order = [] if editable is None else [*editable.fields, *editable.beginning]
     names.sort(key=lambda name: order.index(name) if name in order else len(order))
     return [
-        ReadScope(
+        Told(
             label(name),
             None if before is None else _text(name, was.get(name)),
             None if after is None else _text(name, will.get(name)),
