@@ -24,6 +24,7 @@ from ledger_pipelines.local.demo import refuse_in_demo, take_for_demo
 from ledger_pipelines.local.supervision import Service, Supervision
 from ledger_pipelines.months import add_months, month_of, month_range
 from ledger_pipelines.orchestration import dagster_home
+from ledger_pipelines.orchestration.interruptions import noticed_interruptions
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.migrations import migrate, read_applied
@@ -31,10 +32,6 @@ from ledger_pipelines.store.migrations import migrate, read_applied
 _START_TIMEOUT = 120.0
 LOOPBACK = "127.0.0.1"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class _StopRequested(Exception):  # noqa: N818 - nothing went wrong
-    """Somebody asked us to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ def run(
     """
     _require_url(options.public_url)
     settings = read_settings()
-    with _stopping_on_signals():
+    with _stopping_on_signals(), noticed_interruptions() as interrupted:
         try:
             console.print("Starting the database …", style="dim")
             database = ledger_database(settings)
@@ -102,6 +99,9 @@ def run(
                     refuse_in_demo(database, settings)
 
                 def look() -> None:
+                    # Where a library swallowed it.
+                    if interrupted():
+                        raise KeyboardInterrupt
                     # Without a database nothing stays up: what ended is started when it is back.
                     if alone.look():
                         supervision.look()
@@ -110,7 +110,7 @@ def run(
                 while True:
                     look()
                     time.sleep(1)
-        except (_StopRequested, KeyboardInterrupt):
+        except KeyboardInterrupt:
             console.print("Stopped.", style="dim")
 
 
@@ -296,12 +296,12 @@ def _supervised(settings: Settings, console: Console) -> Iterator[Supervision]:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[None]:
-    """Turns the first signal into `_StopRequested`; later ones must not interrupt the stopping."""
+    """Turns the first signal into KeyboardInterrupt; later ones must not interrupt the stopping."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        raise _StopRequested
+        raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:

@@ -32,8 +32,6 @@ from ledger_pipelines.workflows.step import Step
 MONTH_CLOSE = "month_close"
 #: What a step says that somebody stopped.
 INTERRUPTED = "It was interrupted."
-#: Attended runs of this process that somebody stopped: their other steps are not begun.
-_interrupted_runs: set[str] = set()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,8 +123,6 @@ def executed_step(
     `history_of` is a table that is read month by month: in a month's close, the months from the first that was never
     read are the step's, too.
     """
-    if context.run.run_id in _interrupted_runs:
-        raise dg.Failure(INTERRUPTED, allow_retries=False)
     asked = months_of(context)
     database = ledger.database
     with (
@@ -187,7 +183,6 @@ def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterato
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
         if not is_attended:
             raise
-        _interrupted_runs.add(context.run.run_id)
         # As an exception of its own it would be tried again, like any other.
         raise dg.Failure(INTERRUPTED, allow_retries=False) from error
     except Exception as error:

@@ -26,6 +26,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.logs import is_json
 from ledger_pipelines.months import describe_months, parse_month, refuse_strange_months
 from ledger_pipelines.orchestration.code_location import LOCATION, socket_of
+from ledger_pipelines.orchestration.interruptions import noticed_interruptions
 from ledger_pipelines.orchestration.orphaned_runs import ATTENDED_TAG, settle_abandoned_runs
 from ledger_pipelines.orchestration.partitions import first_partition
 from ledger_pipelines.orchestration.run_failures import failure_sentence
@@ -93,12 +94,18 @@ def run_job(
     for name in ("dagster", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     run_id = str(uuid4())
-    with held_run(database, run_id), dg.DagsterInstance.get() as instance:
+    with (
+        noticed_interruptions() as interrupted,
+        held_run(database, run_id),
+        dg.DagsterInstance.get() as instance,
+    ):
         settle_abandoned_runs(instance, database)
         run = _made_run(instance, run_id, job_name, months, assets=assets, settings=settings, person=person)
         instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
         job = InMemoryJob(definitions().resolve_job_def(job_name))
         events = list(execute_run_iterator(job, run, instance))
+        if interrupted():
+            raise KeyboardInterrupt
     evaluations = [
         event.asset_check_evaluation_data
         for event in events
