@@ -111,6 +111,22 @@ def test_a_field_that_cannot_be_read_keeps_what_the_month_had(datto: Datto) -> N
     assert not datto.is_complete(MARCH)
 
 
+def test_a_field_in_which_no_device_has_anything_is_named_until_one_has_or_a_person_says_so(
+    datto: Datto,
+) -> None:
+    # DATTO_BACKUP_UDF is wrong from the first day on: nobody would be billed, and nobody told.
+    datto.fields = {"srv01": None, "srv02": None}
+    for day in (10, 11):
+        datto.read(date(2025, 3, day), MARCH)
+        assert datto.errors() == ["no device has a backup"]
+    datto.ignore("no device has a backup")
+    datto.read(date(2025, 3, 12), MARCH)
+    assert datto.errors() == []
+    datto.fields = {"srv01": 9_000, "srv02": None}
+    datto.read(date(2025, 3, 13), MARCH)
+    assert (datto.kept(MARCH), datto.errors()) == ({"srv01": 9_000, "srv02": None}, [])
+
+
 def test_a_field_that_became_empty_keeps_its_bytes_until_a_person_says_so(datto: Datto) -> None:
     # SRV01's 9 TB are billed 20 + 80 in March; in April its field is empty, and Codex may have none of it, too.
     datto.fields = {"srv01": 9_000, "srv02": 1_000, "srv03": None}

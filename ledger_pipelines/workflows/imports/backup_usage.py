@@ -32,6 +32,15 @@ from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step, in_months
 
 TABLE = "backup_usage"
+_NO_BACKUP_AT_ALL = Problem(
+    INTEGRATION,
+    OPERATION,
+    "field",
+    "no device has a backup",
+    "Of all devices that Datto RMM shows not one has anything in the user-defined field of backed-up bytes, so that no "
+    "backup is billed: check DATTO_BACKUP_UDF, and run again (older months with --refresh-snapshots); if nothing is "
+    "backed up, ignore this error with a note.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,8 @@ def _judge(step: Step, read: DevicesRead, before: pa.Table) -> _Reading:
     """What is believed of a reading, by what the newest snapshot has."""
     doubts = _doubts(step, read, before)
     emptied, confirmed, losses = _emptied(step, read.devices, before)
+    if not emptied and not confirmed and read.devices["backup_bytes"].null_count == read.devices.num_rows > 0:
+        losses = [_NO_BACKUP_AT_ALL]
     sites: list[Any] = read.devices["site_uid"].to_pylist()
     accounts = pa.array([read.accounts.get(site) for site in sites], pa.string())
     return _Reading(
