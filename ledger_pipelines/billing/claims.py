@@ -19,11 +19,11 @@ def with_owner(rows: pd.DataFrame, companies: pd.DataFrame, *, name: str) -> pd.
     accounts = trimmed(companies["account_number"])
     names = pd.DataFrame({"called": plain(companies["name"]), "named": accounts}).dropna().drop_duplicates()
     names = names[~names["called"].duplicated(keep=False)]
-    found = rows.assign(called=plain(rows[name]), told=trimmed(rows["account_number"]))
+    found = rows.assign(called=plain(rows[name]), own_account=trimmed(rows["account_number"]))
     found = found.merge(names, on="called", how="left")
-    by_number = found["told"].where(found["told"].isin(accounts.dropna()))
-    owners = by_number.where(found["told"].notna(), found["named"])
-    return found.assign(owner=owners).drop(columns=["called", "named", "told"])
+    by_number = found["own_account"].where(found["own_account"].isin(accounts.dropna()))
+    owners = by_number.where(found["own_account"].notna(), found["named"])
+    return found.assign(owner=owners).drop(columns=["called", "named", "own_account"])
 
 
 def plain(names: Series) -> Series:

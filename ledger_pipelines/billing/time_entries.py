@@ -84,13 +84,13 @@ def entry_tickets(
     companies: Companies,
     known: pa.Table,
     first_tickets: pa.Table,
-    told: Collection[str] = (),
+    ticket_numbers: Collection[str] = (),
 ) -> EntryTickets:
     """The tickets that entries are.
 
     `entries` are all of the open months (TIME_ENTRIES), `known` is what closed months know of tickets (KNOWN), by Codex's
-    numbers or by those of entries, which `first_tickets` (FIRST_TICKETS) tell apart. `told` are numbers of tickets that
-    have no other entries than these, if any.
+    numbers or by those of entries, which `first_tickets` (FIRST_TICKETS) tell apart. `ticket_numbers` are of tickets
+    that have no other entries than these, if any.
     """
     books, first = to_pandas(known), to_pandas(first_tickets)
     is_of_entry = books["ticket_number"].isin(_numbers(first))
@@ -99,7 +99,9 @@ def entry_tickets(
     rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
     rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
     counting = rows[~rows["is_gone"] & ~rows["is_running"]]
-    former = _with_owners(books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows, told)
+    former = _with_owners(
+        books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows, ticket_numbers
+    )
     covered = _covered(counting, former)
     left = ((counting["seconds"] - covered) * _UNITS_OF_A_SECOND).where(counting["is_billable"], 0)
     counting = counting.assign(units=left)
@@ -142,7 +144,7 @@ def _claimed(rows: pd.DataFrame, companies: Companies) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else with_owner(rows, present, name="department")
 
 
-def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, told: Collection[str]) -> pd.DataFrame:
+def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, ticket_numbers: Collection[str]) -> pd.DataFrame:
     """What closed months billed by Codex's numbers, one row a ticket, with `owner`: who has the ticket now.
 
     Those of which nothing is known now are left out.
@@ -157,7 +159,7 @@ def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, told: Collection[str]
         "is_moved", kind="stable"
     )
     now = moved[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
-    former = former[former["number_of_codex"].isin([*now["number_of_codex"], *told])]
+    former = former[former["number_of_codex"].isin([*now["number_of_codex"], *ticket_numbers])]
     former = former.merge(now, on="number_of_codex", how="left")
     is_own = (former["account_number"] == former["owner"]).fillna(False)
     has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])

@@ -50,7 +50,7 @@ def sub_ledger(matching: Matching, months: Sequence[date], carried: Carried | No
     changes = sorted(changes_of(matching, carried), key=lambda one: month_of(one.day))
     remaining, parties = _carried(matching, carried)
     rows: list[dict[str, Any]] = []
-    told: list[dict[str, Any]] = []
+    movements: list[dict[str, Any]] = []
     by_month = defaultdict(list)
     for change in changes:
         by_month[month_of(change.day)].append(change)
@@ -63,10 +63,10 @@ def sub_ledger(matching: Matching, months: Sequence[date], carried: Carried | No
             parties[key] = change.party
             remaining[key] = remaining.get(key, 0) + change.amount
             numbers[key] += 1
-            told.append(_transaction(month, change, numbers[key]))
+            movements.append(_transaction(month, change, numbers[key]))
         rows += [_row(month, matching.items[key], parties[key], remaining[key]) for key in shown]
         remaining = {key: amount for key, amount in remaining.items() if amount}
-    return SubLedger(_table(rows, ROWS), _table(told, TRANSACTIONS))
+    return SubLedger(_table(rows, ROWS), _table(movements, TRANSACTIONS))
 
 
 def changes_of(matching: Matching, carried: Carried | None = None) -> Iterator[Change]:

@@ -166,8 +166,10 @@ def _terms(inputs: BillingInputs, company: SnapshotCompany) -> tuple[Mapping[str
     is_its = terms.frame["account_number"] == company.account_number
     found = [dict(row) for row in records_of(terms.frame[is_its])]
     # The plans of all companies are read: only what is said of this one is told.
-    told = [one.message for one in problems if one.details.get("account_number") == company.account_number]
-    return (found[0] if found else {}), told
+    messages = [
+        one.message for one in problems if one.details.get("account_number") == company.account_number
+    ]
+    return (found[0] if found else {}), messages
 
 
 def _by_plan_alone(inputs: BillingInputs) -> BillingInputs:

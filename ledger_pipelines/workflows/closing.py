@@ -74,11 +74,11 @@ def facts_of_run(
     failed = [
         FailedStep(one.step_name, one.error_message or "") for one in last.values() if one.status == "failed"
     ]
-    told = {one.message for one in failed}
+    messages = {one.message for one in failed}
     return Facts(
         months,
         invariants=broken_invariants(connection, run_id=run_id),
-        failures=[*failed, *(one for one in failures if one.message not in told)],
+        failures=[*failed, *(one for one in failures if one.message not in messages)],
     )
 
 

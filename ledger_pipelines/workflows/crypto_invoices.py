@@ -52,8 +52,8 @@ def take_invoice(database: Database, invoice: ToldInvoice) -> tuple[int, bool]:
         before = told_invoice(connection, invoice.invoice_number)
         number = add_invoice(connection, invoice.client_name, **content, status=invoice.status)
         kept = told_invoice(connection, invoice.invoice_number) or {}
-    told = {**content, "client_name": invoice.client_name}
-    different = [name for name, value in told.items() if kept.get(name) != value]
+    reported = {**content, "client_name": invoice.client_name}
+    different = [name for name, value in reported.items() if kept.get(name) != value]
     if different:
         raise ConflictError(
             f"Invoice {invoice.invoice_number} was told before with another {different[0]}: a new one takes a new number."

@@ -184,13 +184,13 @@ def _device(line: Row, record: Row | None, override: Row | None) -> list[str]:
     if record is None:
         return ["The month's snapshot has the device no longer."]
     set_type = _text(override and override["billing_type"])
-    told = _text(record["billing_type"])
+    recorded = _text(record["billing_type"])
     derived = derived_type(f"{record['hardware_type'] or ''} {record['device_type'] or ''}")
-    found = set_type or told or derived
+    found = set_type or recorded or derived
     if set_type:
         reason = f"It is billed as {line['type']} because people have set {set_type}{_since(override or {})}."
-    elif told:
-        reason = f"It is billed as {line['type']} because Codex's billing type is {told!r}."
+    elif recorded:
+        reason = f"It is billed as {line['type']} because Codex's billing type is {recorded!r}."
     else:
         hardware = " / ".join(filter(None, (record["hardware_type"], record["device_type"]))) or "nothing"
         reason = f"Nobody says a billing type, and its hardware ({hardware}) makes it a {derived}."

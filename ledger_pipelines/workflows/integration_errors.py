@@ -13,7 +13,7 @@ from ledger_pipelines.store.queries.integration_errors import (
     ErrorFilter,
     FoundError,
     each_error,
-    heed_errors,
+    unignore_errors,
     ignore_errors,
     resolve_errors,
 )
@@ -54,10 +54,10 @@ def ignore(database: Database, ids: Sequence[int], note: str, *, person: str) ->
     return _decided(database, ignore_errors, ids, note, person)
 
 
-def heed(database: Database, ids: Sequence[int]) -> int:
+def unignore(database: Database, ids: Sequence[int]) -> int:
     """Counts ignored errors again; returns how many there were."""
     with database.connect(application_name="ledger console") as connection:
-        return heed_errors(connection, ids)
+        return unignore_errors(connection, ids)
 
 
 def _decided(

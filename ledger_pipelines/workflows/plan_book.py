@@ -201,5 +201,5 @@ def _by_key(plans: pd.DataFrame, own: pd.DataFrame, month: date) -> dict[tuple[s
 
 
 def _named(names: Sequence[str]) -> str:
-    told = ", ".join(names[:_NAMED])
-    return told if len(names) <= _NAMED else f"{told} and {len(names) - _NAMED:,} more"
+    listed = ", ".join(names[:_NAMED])
+    return listed if len(names) <= _NAMED else f"{listed} and {len(names) - _NAMED:,} more"

@@ -51,7 +51,9 @@ class EntryWorld(TicketWorld):
     companies_of_months: Sequence[Row] = ()
     present_companies: Sequence[Row] = ({"account_number": "A1", "name": "A One"},)
 
-    def read_entries(self, shown: Sequence[Row], *months: date, told: Sequence[str] = ()) -> list[Row]:
+    def read_entries(
+        self, shown: Sequence[Row], *months: date, ticket_numbers: Sequence[str] = ()
+    ) -> list[Row]:
         """Takes what Freshservice shows for these months; answers with hours that no company claims."""
         closed = frozenset(self.closed)
         known = {row["id"]: row for month in sorted(closed) for row in self.entries.get(month, [])}
@@ -76,7 +78,7 @@ class EntryWorld(TicketWorld):
                 first.setdefault(row["id"], row["ticket_number"])
         kept = [{"id": number, "ticket_number": ticket_number} for number, ticket_number in first.items()]
         first_tickets = pa.Table.from_pylist(kept, schema=FIRST_TICKETS)
-        found = entry_tickets(placed, companies, books, first_tickets, told)
+        found = entry_tickets(placed, companies, books, first_tickets, ticket_numbers)
         here = {(row["account_number"], row["ticket_number"]) for row in found.tickets.to_pylist()}
         there = {(row["account_number"], row["ticket_number"]) for row in books.to_pylist()}
         asked = Asked(months, None, closed, unread=sorted(there - here - found.gone))
@@ -196,8 +198,8 @@ def test_hours_that_no_company_claims_are_told_once_by_ticket_and_month() -> Non
         entry(6, "5", MONTHS[0], 30, department="Nobody", is_billable=False),
     ]
     unclaimed = world.read_entries(rows, MONTHS[0])
-    told = [(row["ticket_number"], row["hours"]) for row in unclaimed]
-    assert told == [("1", Decimal("1.5")), ("2", Decimal("0.5")), ("4", Decimal("0.5"))]
+    hours = [(row["ticket_number"], row["hours"]) for row in unclaimed]
+    assert hours == [("1", Decimal("1.5")), ("2", Decimal("0.5")), ("4", Decimal("0.5"))]
     assert [row["ticket_number"] for row in world.tickets[MONTHS[0]]] == ["3/4"]
 
 
@@ -240,14 +242,14 @@ def test_a_ticket_that_codex_billed_and_that_has_no_entries_left_is_owed_in_whol
     january, february = MONTHS[:2]
     world = EntryWorld()
     world.close(january, [ticket("1", january, "3"), ticket("2", january, "3")])
-    world.read_entries([], february, told=["1"])
+    world.read_entries([], february, ticket_numbers=["1"])
     assert [(row["ticket_number"], row["is_gone"]) for row in world.tickets[february]] == [("1", True)]
     (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
     assert (owed["ticket_number"], owed["hours"], owed["amount"]) == ("1", 3, 450)
     # With a timer that runs it is not known yet; with half an hour the rest is owed.
-    world.read_entries([entry(1, "1", january, 180, is_running=True)], february, told=["1"])
+    world.read_entries([entry(1, "1", january, 180, is_running=True)], february, ticket_numbers=["1"])
     assert world.tickets[february] == []
-    world.read_entries([entry(1, "1", january, 30)], february, told=["1"])
+    world.read_entries([entry(1, "1", january, 30)], february, ticket_numbers=["1"])
     (owed,) = credits_owed(world.inputs(february), february, "USD").to_pylist()
     assert (owed["hours"], owed["amount"]) == (Decimal("2.5"), 375)
 
@@ -271,10 +273,10 @@ def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
         of(8, 2052, 1, is_billable=False),
     ]
     table = pa.Table.from_pylist(shown, schema=SHOWN)
-    told = ReadScope([february], frozenset([january]), ["1"])
-    assert never_billed(table, told, [], february)["id"].to_pylist() == [1, 2, 3, 7]
+    scope = ReadScope([february], frozenset([january]), ["1"])
+    assert never_billed(table, scope, [], february)["id"].to_pylist() == [1, 2, 3, 7]
     # December was read before, and is written again when it is asked for.
-    assert never_billed(table, told, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]
+    assert never_billed(table, scope, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]
 
 
 def test_entries_are_claimed_by_the_companies_of_the_month_that_they_stand_in() -> None:

@@ -25,7 +25,7 @@ from ledger_pipelines.sources.http.redaction import redact, redact_text
 from ledger_pipelines.store.queries import integration_errors as stored
 from ledger_pipelines.wording import counted
 from ledger_pipelines.workflows.cures import cure_of
-from ledger_pipelines.workflows.integration_errors import heed, ignore, resolve
+from ledger_pipelines.workflows.integration_errors import ignore, resolve, unignore
 
 router = APIRouter()
 
@@ -75,7 +75,7 @@ def decide(
     note: Annotated[str, Form()] = "",
     query: Annotated[str, Form()] = "",
 ) -> Response:
-    """Resolves, ignores or heeds the chosen errors."""
+    """Resolves the chosen errors, ignores them, or counts them again."""
     chosen = sorted({number for text in ids or [] if (number := number_of_record(text)) > 0})
     try:
         count = _decide(console, person, decision, chosen, plain(note))
@@ -189,7 +189,7 @@ def _decide(console: Console, person: Person, decision: str, chosen: Sequence[in
     if not chosen:
         raise LedgerError("Choose at least one error first.")
     if decision == "heed":
-        return heed(console.database, chosen)
+        return unignore(console.database, chosen)
     act = resolve if decision == "resolve" else ignore
     return act(console.database, chosen, note, person=person.name)
 

@@ -182,8 +182,10 @@ def _never_billed(step: Step, run: StatementRun, month: date) -> Finding:
             closed=step.closed,
             first_month=first_partition(),
         )
-    told = "charges are for a month that will not bill them: give each the month of an open one, or remove it"
-    return rows_finding("billing_statements", _NEVER, month, rows, heading=told, severity=_WARN)
+    heading = (
+        "charges are for a month that will not bill them: give each the month of an open one, or remove it"
+    )
+    return rows_finding("billing_statements", _NEVER, month, rows, heading=heading, severity=_WARN)
 
 
 def _closed_month(step: Step, run: StatementRun, table: str, month: date) -> Finding:

@@ -118,8 +118,8 @@ def cfo_alerts(
             context.log.warning(f"Alert {event.event}: {event.message}")
         if cfo.webhook is not None:
             _post(context, connection, cfo.webhook, now)
-    told = "; ".join(alert.message for alert in due)
-    yield dg.SkipReason(told or "All is well.")
+    messages = "; ".join(alert.message for alert in due)
+    yield dg.SkipReason(messages or "All is well.")
 
 
 def _post(

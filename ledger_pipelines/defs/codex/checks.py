@@ -99,21 +99,27 @@ def _completeness(step: Step, table: str, month: date, snapshot: Snapshot | None
         and any(is_ignored_in(step.connection, source, operation, month) for source, operation in operations)
     ):
         return Finding(table, _COMPLETE, month, 0, _WARN)
-    told = (
+    description = (
         listing(f"some {table} could not be read", describe_problems(messages))
         if messages
         else f"Some {table} could not be read when the month was; nothing of it is open: see `ledger errors list`."
     )
     return Finding(
-        table, _COMPLETE, month, max(1, len(messages)), _WARN, told, records=frozenset(messages or [told])
+        table,
+        _COMPLETE,
+        month,
+        max(1, len(messages)),
+        _WARN,
+        description,
+        records=frozenset(messages or [description]),
     )
 
 
 def _lateness(table: str, month: date, snapshot: Snapshot | None) -> Finding:
     if snapshot is None or not is_later_state(month, snapshot.snapshot_at.date()):
         return Finding(table, _IN_TIME, month, 0, _WARN)
-    told = f"It is billed from a later state of {table} (taken {snapshot.snapshot_at:%Y-%m-%d})."
-    return Finding(table, _IN_TIME, month, 1, _WARN, told)
+    description = f"It is billed from a later state of {table} (taken {snapshot.snapshot_at:%Y-%m-%d})."
+    return Finding(table, _IN_TIME, month, 1, _WARN, description)
 
 
 def closed_ticket_findings(step: Step, news: pa.Table) -> list[Finding]:

@@ -42,7 +42,7 @@ def described(step: AssetStep, table: str, imported: ImportedTable) -> dg.Materi
 
 def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Finding]:
     """One finding for each month that was read: could every record be? Notes, and what is ignored, do not count."""
-    told = "some records could not be read"
+    heading = "some records could not be read"
     problems = [one for one in without_ignored(step.connection, problems) if one.is_blocking]
     names = describe_problems(problem.message for problem in problems)
     return [
@@ -52,7 +52,7 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
             month=month,
             count=len(problems),
             severity=dg.AssetCheckSeverity.WARN,
-            description=listing(told, names) if problems else None,
+            description=listing(heading, names) if problems else None,
             records=frozenset(problem.message for problem in problems),
         )
         for month in (step.months if table in READ_BY_MONTH else step.asked)

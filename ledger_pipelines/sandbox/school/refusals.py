@@ -87,8 +87,8 @@ def school_failure(system: str, kind: str, wait: str | None, draw: random.Random
         case "freshservice" | "datto":
             message = "Too many requests" if limited else "Internal server error"
             # Datto RMM says nothing of when to come back.
-            told = headers if system == "freshservice" else {}
+            sent_headers = headers if system == "freshservice" else {}
             return Response(
-                orjson.dumps({"message": message}), 429 if limited else 500, told, media_type=JSON
+                orjson.dumps({"message": message}), 429 if limited else 500, sent_headers, media_type=JSON
             )
     return None

@@ -196,7 +196,7 @@ def ignore_errors(connection: psycopg.Connection, ids: Sequence[int], note: str)
     ).rowcount
 
 
-def heed_errors(connection: psycopg.Connection, ids: Sequence[int]) -> int:
+def unignore_errors(connection: psycopg.Connection, ids: Sequence[int]) -> int:
     """Counts ignored errors again; returns how many there were."""
     return connection.execute(
         """UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL

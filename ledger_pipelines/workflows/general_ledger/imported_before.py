@@ -81,7 +81,7 @@ def conflicts(
         debits = [
             sum((line["debit"] or Decimal() for line in side), Decimal()) for side in (old_lines, new_lines)
         ]
-        told = [
+        versions = [
             format_money(amount, side[0]["currency"] if side else currency)
             for amount, side in zip(debits, (old_lines, new_lines), strict=True)
         ]
@@ -91,8 +91,8 @@ def conflicts(
                 OPERATION,
                 "journal_entry",
                 entry["id"],
-                f"The entry {entry['number']} ({entry['id']}) was imported with {told[0]} in "
-                f"{format_month(old['month'])}, and the file has {told[1]} and another content: a posted entry never "
+                f"The entry {entry['number']} ({entry['id']}) was imported with {versions[0]} in "
+                f"{format_month(old['month'])}, and the file has {versions[1]} and another content: a posted entry never "
                 "changes, so correct it by another entry",
                 {
                     "was": str(debits[0]),

@@ -189,14 +189,14 @@ def _checked_totals(contents: list[Content], currency: str) -> Totals:
         stated = Totals(**content.stated)
         if stated in (content.counted, whole):
             continue
-        told = [
+        differences = [
             f"{_told(name, getattr(stated, name), currency)} stated and "
             f"{_told(name, getattr(content.counted, name), currency)} counted"
             for name in ("entries", "debit", "credit")
             if getattr(stated, name) != getattr(content.counted, name)
         ]
         raise LedgerError(
-            f"{content.name} is not whole, or was changed: its control totals are wrong: {'; '.join(told)}."
+            f"{content.name} is not whole, or was changed: its control totals are wrong: {'; '.join(differences)}."
         )
     return whole
 

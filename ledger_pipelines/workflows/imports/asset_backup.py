@@ -84,9 +84,9 @@ def _unbilled(row: dict[str, Any]) -> Problem:
     name = f"Device {row['hostname'] or row['device']}"
     stored = f"{row['bytes']:,} bytes"
     if row["reason"] == NO_COMPANY:
-        told = f" and the account_number {row['account_number']!r}" if row["account_number"] else ""
+        account = f" and the account_number {row['account_number']!r}" if row["account_number"] else ""
         message = (
-            f"{name} of the site {row['site'] or 'without a name'!r}{told} has {stored} backed up in {month}, and no "
+            f"{name} of the site {row['site'] or 'without a name'!r}{account} has {stored} backed up in {month}, and no "
             "company of Codex is it, so that nobody is billed for them: give the site its company's name, or the "
             "variable account_number, in Datto RMM, or ignore this if they are nobody's."
         )

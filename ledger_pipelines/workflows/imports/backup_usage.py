@@ -167,9 +167,11 @@ def _emptied(
         confirmed = frozenset(found) if take_confirmation(step.connection, problem) else frozenset()
         problems = [] if confirmed else [problem]
     else:
-        told = {uid: _emptied_device(row) for uid, row in found.items()}
-        confirmed = frozenset(uid for uid, one in told.items() if take_confirmation(step.connection, one))
-        problems = [one for uid, one in told.items() if uid not in confirmed]
+        by_device = {uid: _emptied_device(row) for uid, row in found.items()}
+        confirmed = frozenset(
+            uid for uid, one in by_device.items() if take_confirmation(step.connection, one)
+        )
+        problems = [one for uid, one in by_device.items() if uid not in confirmed]
     kept = {uid: row["bytes"] for uid, row in found.items() if uid not in confirmed}
     return kept, confirmed, problems
 

@@ -180,12 +180,12 @@ def _gaps(
         for month in due.months
         if year in (None, month.year)
     }
-    told = set() if None in doubted else {account for account, _ in missed | named}
+    reported = set() if None in doubted else {account for account, _ in missed | named}
     months, accounts = stored["month"].to_pylist(), stored["account_number"].to_pylist()
     return gaps | {
         (month, account)
         for month, account in zip(months, accounts, strict=True)
-        if account in silent and account not in told and month in due.months
+        if account in silent and account not in reported and month in due.months
     }
 
 

@@ -71,9 +71,9 @@ def fetched_payments(step: Step, client: HoldedClient, fetched: Fetched) -> Fetc
     missing = rows_without(kept, "document_id", _texts(shown))
     gone: frozenset[str] = frozenset()
     if missing.num_rows:
-        found, gone, told = _asked_for(step, client, missing, before=len(kept["document_id"].unique()))
+        found, gone, lost = _asked_for(step, client, missing, before=len(kept["document_id"].unique()))
         answers += found
-        problems += told
+        problems += lost
     reading = _together(answers, fetched.gone | gone)
     frame = month_payments(
         reading,
@@ -137,8 +137,8 @@ def _asked_for(
     for row in rows:
         if row["document_id"] in waiting:
             why = waiting[row["document_id"]]
-            told = f"{describe_payment(row)} is kept: the document is not in Holded's list and {why}."
-            problems.append(Problem(_INTEGRATION, _OPERATION, "payment", row["id"], told))
+            message = f"{describe_payment(row)} is kept: the document is not in Holded's list and {why}."
+            problems.append(Problem(_INTEGRATION, _OPERATION, "payment", row["id"], message))
     return [answers.found], gone, problems
 
 
