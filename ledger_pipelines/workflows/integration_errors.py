@@ -13,9 +13,9 @@ from ledger_pipelines.store.queries.integration_errors import (
     ErrorFilter,
     FoundError,
     each_error,
-    unignore_errors,
     ignore_errors,
     resolve_errors,
+    unignore_errors,
 )
 
 #: As in rules/sync_management.md.
