@@ -29,6 +29,7 @@ from ledger_pipelines.console.api.override_bodies import (
     NewAsset,
     NewUser,
     done,
+    refuse_other_month,
 )
 from ledger_pipelines.console.api.overrides import READ, WRITTEN, filled, save, shown, type_of
 from ledger_pipelines.console.context import Console, ConsoleDep
@@ -75,6 +76,7 @@ def add_manual_asset(
 ) -> ExactJSONResponse:
     """Adds a device; one of the same name is changed instead."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "hostname": _needed("hostname", body.hostname)}
     values = {
         "billing_type": _needed("billing_type", body.billing_type),
@@ -114,6 +116,7 @@ def add_manual_user(
 ) -> ExactJSONResponse:
     """Adds a person; one of the same name is changed instead."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "full_name": _needed("full_name", body.full_name)}
     written = _needed("billing_type", body.billing_type)
     values = {"payment_type": type_of("user", written), **body.given("custom_cost", "notes")}
@@ -154,6 +157,7 @@ def add_line_item(
 ) -> ExactJSONResponse:
     """Adds a charge; one of the same name, kind and occasion is changed instead."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "name": _needed("name", body.name)}
     saved = save(console, _CHARGE, names, _charge(body), from_month, with_reason(by, body.reason))
     return _added("Custom line item added", saved)
@@ -171,6 +175,7 @@ def change_line_item(
     """Changes what is given of a charge; giving another kind's fee makes it of that kind."""
     body = filled(body)
     row = _row(console, _CHARGE, account, item_id, "Line item")
+    refuse_other_month(body.from_month, row["from_month"] if from_month is None else from_month)
     fields = {name: "" if value is None else str(value) for name, value in _charge(body).items()}
     values: dict[str, Any] = parsed_fields(_CHARGE, fields)
     if "name" in body.model_fields_set:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ledger_pipelines.console.exact import Number
+from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.tables.rates import PREPAID, RATES
 
 Amount = Decimal | str | None
@@ -21,10 +26,31 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     reason: str | None = Field(None, description="Why; kept with the edit, as X-Edit-Reason is.")
+    from_month: str | None = Field(
+        None,
+        description="Not read: the address says it. Refused where it is not that of the row that is written.",
+    )
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of these members that are given."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+def refuse_other_month(given: object, written: date | None) -> None:
+    """Raises Refused (422) where a body names a month that is not the one from which the row that is written holds."""
+    if given is None:
+        return
+    try:
+        is_other = parse_month(str(given)) != written
+    except LedgerError:
+        is_other = True
+    if is_other:
+        of_row = "no from_month" if written is None else f"from_month {format_month(written)}"
+        raise Refused(
+            422,
+            f"The body says from_month {one_line(str(given))[:20]!r}, and the row that would be written has {of_row}: "
+            "say in the address from when it holds, as ?from_month=YYYY-MM. Nothing was changed.",
+        )
 
 
 class Message(BaseModel):

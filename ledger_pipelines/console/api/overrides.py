@@ -33,6 +33,7 @@ from ledger_pipelines.console.api.override_bodies import (
     UserAnswer,
     UserOverride,
     done,
+    refuse_other_month,
 )
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
@@ -90,6 +91,7 @@ def set_client_overrides(
 ) -> ExactJSONResponse:
     """Sets what is given; what is absent stays, null takes it off, what is not known is ignored."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     values = body.given(*_OF_CLIENT)
     names = {"account_number": account}
     notes: list[str] = []
@@ -199,6 +201,7 @@ def set_features(
     if not body:
         raise Refused(400, "No data provided")
     known = feature_types(console.database)
+    refuse_other_month(body.get("from_month"), from_month)
     given = {name: value for name, value in body.items() if name in known}
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
@@ -231,6 +234,7 @@ def _set_record(
     body = filled(body)
     if not (body.billing_type or "").strip():
         raise Refused(400, "billing_type is required")
+    refuse_other_month(body.from_month, from_month)
     column = "billing_type" if kind == "asset" else "payment_type"
     values = {column: type_of(kind, body.billing_type), "custom_cost": body.custom_cost}
     names = {f"{kind}_id": str(record_id)}

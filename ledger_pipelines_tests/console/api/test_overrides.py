@@ -178,6 +178,32 @@ def exactly_of(body: Any) -> Any:
     return json.loads(json.dumps(body), parse_float=Decimal)
 
 
+def test_a_month_in_the_body_is_refused_where_it_is_not_that_of_the_row(
+    client: TestClient, book: Database
+) -> None:
+    before = len(list_edits(book, EditFilter()))
+    charges = "/api/overrides/line-items/620500"
+    bodies: dict[str, dict[str, Any]] = {
+        ACME: {"per_user_cost": 12},
+        "/api/overrides/asset/11": {"billing_type": "VM"},
+        "/api/overrides/features/620500": {"soc": "x"},
+        "/api/overrides/manual-users/620500": {"full_name": "Ola", "billing_type": "Paid"},
+        charges: {"name": "Watch", "monthly_fee": 9},
+    }
+    for path, body in bodies.items():
+        for month, query in (("2025-03", ""), ("2025-03", "?from_month=2025-02"), ("soon", "")):
+            refused = client.post(f"{path}{query}", json={**body, "from_month": month})
+            assert "?from_month=" in exactly(refused, 422)["error"], (path, month)
+    assert len(list_edits(book, EditFilter())) == before
+    added = exactly(
+        client.post(f"{charges}?from_month=2025-03", json={**bodies[charges], "from_month": "2025-03"}), 201
+    )
+    one = f"{charges}/{added['id']}"
+    exactly(client.put(one, json={"monthly_fee": 8, "from_month": "2025-02"}), 422)
+    exactly(client.put(one, json={"monthly_fee": 8, "from_month": "2025-03-01"}))
+    exactly(client.put(ACME, json={"per_user_cost": 12, "from_month": None}))
+
+
 def test_null_takes_off_and_nothing_is_nothing(client: TestClient, book: Database) -> None:
     for words, status in ((None, 400), ({}, 400), ({"unknown": 1}, 200), ({"per_vm_cost": None}, 200)):
         exactly(client.put("/api/overrides/client/1", json=words), status)
