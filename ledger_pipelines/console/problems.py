@@ -123,6 +123,8 @@ def _sentence(detail: Mapping[str, Any]) -> str:
     if detail.get("type") == "json_invalid":
         reason = detail.get("ctx", {}).get("error", "it cannot be read")
         return f"The body is no JSON that can be used: {one_line(str(reason))}."
+    if detail.get("type") == "extra_forbidden":
+        return f"{one_line(place)[:60]!r} is not known here, so nothing was done: leave it out, or see /docs for what is."
     given = detail.get("input")
     shown = (
         "" if given is None or isinstance(given, (dict, list, bytes)) else f" ({one_line(str(given))[:60]!r})"

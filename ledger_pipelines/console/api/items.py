@@ -18,6 +18,7 @@ from ledger_pipelines.console.api.asked import (
 )
 from ledger_pipelines.console.api.override_bodies import (
     Added,
+    Given,
     LineItem,
     LineItemGiven,
     LineItems,
@@ -29,9 +30,10 @@ from ledger_pipelines.console.api.override_bodies import (
     NewAsset,
     NewUser,
     done,
+    refuse_nothing_known,
     refuse_other_month,
 )
-from ledger_pipelines.console.api.overrides import READ, WRITTEN, filled, save, shown, type_of
+from ledger_pipelines.console.api.overrides import NOTHING_SET, READ, WRITTEN, filled, save, shown, type_of
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
 from ledger_pipelines.console.problems import Refused, problems
@@ -83,7 +85,7 @@ def add_manual_asset(
         **body.given("custom_cost", "notes"),
     }
     saved = save(console, _ASSET, names, values, from_month, with_reason(by, body.reason))
-    return _added("Manual asset added", saved)
+    return _added("Manual asset added", saved, body)
 
 
 @router.delete("/manual-assets/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -121,7 +123,7 @@ def add_manual_user(
     written = _needed("billing_type", body.billing_type)
     values = {"payment_type": type_of("user", written), **body.given("custom_cost", "notes")}
     saved = save(console, _USER, names, values, from_month, with_reason(by, body.reason))
-    return _added("Manual user added", saved)
+    return _added("Manual user added", saved, body)
 
 
 @router.delete("/manual-users/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -160,7 +162,7 @@ def add_line_item(
     refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "name": _needed("name", body.name)}
     saved = save(console, _CHARGE, names, _charge(body), from_month, with_reason(by, body.reason))
-    return _added("Custom line item added", saved)
+    return _added("Custom line item added", saved, body)
 
 
 @router.put("/line-items/{account}/{item_id}", response_model=Message, responses=WRITTEN | _REMOVED)
@@ -182,12 +184,14 @@ def change_line_item(
         values["name"] = parsed(_CHARGE, "name", _needed("name", body.name))
     if from_month is not None:
         values["from_month"] = from_month
-    notes: list[str] = []
+    if not values and body.ignored():
+        refuse_nothing_known(body.ignored(), ("name", *_OF_CHARGE))
+    notes = [] if values else [NOTHING_SET]
     if values:
         by = with_reason(by, body.reason)
         edit = set_row(console.database, _CHARGE, _key(_CHARGE, row), values, by=by, row_id=item_id)
         notes = consequences(console.database, _CHARGE, edit)
-    return answer(done("Line item updated", notes))
+    return answer(done("Line item updated", notes, body.ignored()))
 
 
 @router.delete("/line-items/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -198,8 +202,8 @@ def remove_line_item(
     return _remove(console, _CHARGE, account, item_id, by, "Line item")
 
 
-def _added(message: str, saved: Edited) -> ExactJSONResponse:
-    return answer({**done(message, saved.notes), "id": (saved.edit.after or {})["id"]}, 201)
+def _added(message: str, saved: Edited, body: Given) -> ExactJSONResponse:
+    return answer({**done(message, saved.notes, body.ignored()), "id": (saved.edit.after or {})["id"]}, 201)
 
 
 def _charge(body: LineItemGiven) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -20,10 +20,12 @@ Amount = Decimal | str | None
 
 
 class Given(BaseModel):
-    """A body of which what is given is set, what is absent stays, and what is not known is ignored."""
+    """A body of which what is given is set, what is absent stays, and what is not known is ignored, and said to be."""
 
-    # Kept, to tell a body with nothing but unknown members from one with none.
+    # Kept, to say which members were not understood.
     model_config = ConfigDict(extra="allow")
+    #: What reading gives and nobody sets: clients send back what they read.
+    read_only: ClassVar[frozenset[str]] = frozenset({"message", "notes", "ignored"})
 
     reason: str | None = Field(None, description="Why; kept with the edit, as X-Edit-Reason is.")
     from_month: str | None = Field(
@@ -34,6 +36,19 @@ class Given(BaseModel):
     def given(self, *names: str) -> dict[str, Any]:
         """Those of these members that are given."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+    def ignored(self) -> list[str]:
+        """The members that are none of this body's, without those that a client sends back as it read them."""
+        return [name for name in self.model_extra or {} if name not in self.read_only]
+
+
+def refuse_nothing_known(names: Sequence[str], known: Iterable[str]) -> None:
+    """Raises Refused (422) for members of which none is known."""
+    shown = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
+    raise Refused(
+        422,
+        f"Nothing was changed, for nothing of the body is known: {shown}. It takes {', '.join(known) or 'nothing yet'}.",
+    )
 
 
 def refuse_other_month(given: object, written: date | None) -> None:
@@ -54,15 +69,19 @@ def refuse_other_month(given: object, written: date | None) -> None:
 
 
 class Message(BaseModel):
-    """What was done; `notes`, where there are any, are sentences on what follows that one may not expect."""
+    """What was done. Where there are any, `notes` are sentences on what follows that one may not expect, and `ignored`
+    the members of the body that were not understood.
+    """
 
     message: str
     notes: list[str] | None = None
+    ignored: list[str] | None = None
 
 
-def done(message: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """A `Message` as it is answered: without `notes` where there are none, as HiveMatrix's own is."""
-    return {"message": message, **({"notes": list(notes)} if notes else {})}
+def done(message: str, notes: Sequence[str] = (), ignored: Sequence[str] = ()) -> dict[str, Any]:
+    """A `Message` as it is answered: without `notes` and `ignored` where there are none, as HiveMatrix's own is."""
+    more = {"notes": list(notes), "ignored": list(ignored)}
+    return {"message": message, **{name: value for name, value in more.items() if value}}
 
 
 class Added(Message):
@@ -71,10 +90,21 @@ class Added(Message):
     id: int
 
 
+class _OfClient(Given):
+    # The rates that a statement or a plan is read with stand beside these.
+    read_only = Given.read_only | {
+        "overrides",
+        "company_account_number",
+        "account_number",
+        "term_length",
+        "id",
+    }
+
+
 _amount: Any = (Amount, None)
 ClientOverride = create_model(
     "ClientOverride",
-    __base__=Given,
+    __base__=_OfClient,
     __doc__="What is agreed with a company in place of its plan; null takes it off.",
     billing_plan=(str | None, None),
     support_level=(str | None, None),
@@ -100,6 +130,8 @@ class ClientAnswer(BaseModel):
 
 class RecordOverride(Given):
     """How a device or person is billed; without `custom_cost` it has none."""
+
+    read_only = Given.read_only | {"override", "asset_id", "user_id"}
 
     billing_type: str | None = None
     custom_cost: Amount = None
@@ -136,6 +168,8 @@ class UserAnswer(BaseModel):
 class NewAsset(Given):
     """A device to bill that Codex does not have."""
 
+    read_only = Given.read_only | {"manual_assets", "id"}
+
     hostname: str | None = None
     billing_type: str | None = None
     custom_cost: Amount = None
@@ -144,6 +178,8 @@ class NewAsset(Given):
 
 class NewUser(Given):
     """A person to bill whom Codex does not have."""
+
+    read_only = Given.read_only | {"manual_users", "id"}
 
     full_name: str | None = None
     billing_type: str | None = None
@@ -185,6 +221,8 @@ class ManualUsers(BaseModel):
 
 class LineItemGiven(Given):
     """A charge of one kind: each month, once, or each year."""
+
+    read_only = Given.read_only | {"line_items", "id"}
 
     name: str | None = None
     description: str | None = None

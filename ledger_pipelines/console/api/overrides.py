@@ -33,6 +33,7 @@ from ledger_pipelines.console.api.override_bodies import (
     UserAnswer,
     UserOverride,
     done,
+    refuse_nothing_known,
     refuse_other_month,
 )
 from ledger_pipelines.console.context import Console, ConsoleDep
@@ -43,7 +44,7 @@ from ledger_pipelines.store.edits.editing import Editor, list_rows
 from ledger_pipelines.store.edits.tables import OVERRIDES, Editable
 from ledger_pipelines.store.edits.values import parsed_key
 from ledger_pipelines.tables.rates import PREPAID, RATES
-from ledger_pipelines.workflows.company_pages import feature_types
+from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.edits import (
     Edited,
     counting_fields,
@@ -63,6 +64,10 @@ _CLIENT, _FEATURE = OVERRIDES["client"], OVERRIDES["feature"]
 _OF_CLIENT = ("billing_plan", "support_level", *RATES, *PREPAID)
 #: HiveMatrix's word for a person who costs nothing.
 _FREE = {"no charge": "Free"}
+#: Said of a body with nothing but what reading gives.
+NOTHING_SET = "Nothing was changed: what is to be set stands by its name in the body itself."
+#: What a company's features are read with, and what else a body may say: clients send back what they read.
+_READ_OF_FEATURES = {*Given.model_fields, *Given.read_only, *FeatureOverrides.model_fields}
 
 
 @router.get(
@@ -89,17 +94,19 @@ def set_client_overrides(
     from_month: FromMonth,
     body: ClientOverride | None = None,
 ) -> ExactJSONResponse:
-    """Sets what is given; what is absent stays, null takes it off, what is not known is ignored."""
+    """Sets what is given; what is absent stays, null takes it off, what is not known is ignored and listed."""
     body = filled(body)
     refuse_other_month(body.from_month, from_month)
     values = body.given(*_OF_CLIENT)
+    if not values and body.ignored():
+        refuse_nothing_known(body.ignored(), _OF_CLIENT)
     names = {"account_number": account}
-    notes: list[str] = []
+    notes = [] if values else [NOTHING_SET]
     # Of a company with nothing agreed there is nothing to take off.
     has_any = bool(list_rows(console.database, _CLIENT, account_number=account))
     if values and (has_any or any(value is not None for value in values.values())):
         notes = save(console, _CLIENT, names, values, from_month, with_reason(by, body.reason)).notes
-    return answer(done("Overrides updated successfully", notes))
+    return answer(done("Overrides updated successfully", notes, body.ignored()))
 
 
 @router.delete("/client/{account}", response_model=Message, responses=READ)
@@ -197,17 +204,28 @@ def set_features(
     from_month: FromMonth,
     body: dict[str, Any] | None = Body(None, examples=[{"antivirus": "SentinelOne"}]),  # noqa: B008
 ) -> ExactJSONResponse:
-    """Sets features by their type; null takes one off, types that there are not are ignored."""
+    """Sets features by their type; null takes one off, types that there are not are ignored and listed."""
     if not body:
         raise Refused(400, "No data provided")
-    known = feature_types(console.database)
+    known = feature_values(console.database)
     refuse_other_month(body.get("from_month"), from_month)
     given = {name: value for name, value in body.items() if name in known}
+    ignored = [name for name in body if name not in known and name not in _READ_OF_FEATURES]
+    if ignored and not given:
+        refuse_nothing_known(ignored, sorted(known))
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise Refused(422, f"The value of {name} is no text.")
+    reason = body.get("reason")
+    by = with_reason(by, reason if isinstance(reason, str) and "reason" not in known else None)
     notes = set_features_of(console.database, account, given, from_month=from_month, by=by)
-    return answer(done(f"Feature overrides updated: {', '.join(given) or 'none is known'}", notes))
+    return answer(
+        done(
+            f"Feature overrides updated: {', '.join(given) or 'none'}",
+            notes if given else [NOTHING_SET],
+            ignored,
+        )
+    )
 
 
 @router.delete("/features/{account}/{feature_type}", response_model=Message, responses=READ)
@@ -239,7 +257,7 @@ def _set_record(
     values = {column: type_of(kind, body.billing_type), "custom_cost": body.custom_cost}
     names = {f"{kind}_id": str(record_id)}
     saved = save(console, OVERRIDES[kind], names, values, from_month, with_reason(by, body.reason))
-    return answer(done(f"{kind.capitalize()} override updated successfully", saved.notes))
+    return answer(done(f"{kind.capitalize()} override updated successfully", saved.notes, body.ignored()))
 
 
 def _remove_record(

@@ -204,8 +204,41 @@ def test_a_month_in_the_body_is_refused_where_it_is_not_that_of_the_row(
     exactly(client.put(ACME, json={"per_user_cost": 12, "from_month": None}))
 
 
+def test_what_is_not_understood_is_said_and_refused_where_it_is_all(
+    client: TestClient, book: Database
+) -> None:
+    with book.connect() as connection:
+        connection.execute("INSERT INTO feature_options (feature_type, value) VALUES ('soc', 'x')")
+    read = exactly(client.post(ACME, json={"per_user_cost": 12, "per_vm_kost": 5, "term_length": "1 Year"}))
+    assert read == {"message": "Overrides updated successfully", "ignored": ["per_vm_kost"]}
+    charges, features = "/api/overrides/line-items/620500", "/api/overrides/features/620500"
+    once = {"name": "Once", "monthly_fee": 5, "montly_fee": 6}
+    added = exactly(client.post(charges, json=once), 201)
+    assert added["ignored"] == ["montly_fee"]
+    one = f"{charges}/{added['id']}"
+    device = {"billing_type": "VM", "custom_kost": 5}
+    assert exactly(client.put("/api/overrides/asset/11", json=device))["ignored"] == ["custom_kost"]
+    before = len(list_edits(book, EditFilter()))
+    for path, wrong, known in (
+        (ACME, "per_user_kost", "per_user_cost"),
+        (ACME, "x\u202ey", "per_user_cost"),
+        (one, "montly_fee", "monthly_fee"),
+        (features, "bogus", "soc"),
+    ):
+        said = exactly(client.put(path, json={wrong: "12", "reason": "agreed"}), 422)["error"]
+        assert known in said
+        assert repr(wrong.replace("\u202e", "\ufffd")) in said
+    for path, body in (
+        (ACME, client.get(ACME).json()),
+        (features, client.get(features).json()),
+        (one, {"id": added["id"], "reason": "agreed"}),
+    ):
+        assert "Nothing was changed" in exactly(client.put(path, json=body))["notes"][0], path
+    assert len(list_edits(book, EditFilter())) == before
+
+
 def test_null_takes_off_and_nothing_is_nothing(client: TestClient, book: Database) -> None:
-    for words, status in ((None, 400), ({}, 400), ({"unknown": 1}, 200), ({"per_vm_cost": None}, 200)):
+    for words, status in ((None, 400), ({}, 400), ({"message": "x"}, 200), ({"per_vm_cost": None}, 200)):
         exactly(client.put("/api/overrides/client/1", json=words), status)
     assert exactly(client.get("/api/overrides/client/1")) == {
         "overrides": None,
@@ -308,7 +341,12 @@ def test_all_rates_and_features_are_set_and_listed(client: TestClient, book: Dat
     path = "/api/overrides/features/620500"
     assert bill(client)["plan_features"] == {"soc": "Arctic Wolf", "sat": "KnowBe4"}
     found = exactly(client.put(path, json={"soc": "RocketCyber", "coffee": "black"}))
-    assert found == {"message": "Feature overrides updated: soc"}
+    assert (found["message"], found["ignored"]) == ("Feature overrides updated: soc", ["coffee"])
+    assert ["'RocketCyber' is no option" in note for note in found["notes"]] == [True]
+    assert exactly(client.put(path, json={"soc": "Arctic Wolf"})) == {
+        "message": "Feature overrides updated: soc"
+    }
+    exactly(client.put(path, json={"soc": "RocketCyber"}))
     assert exactly(client.get(path)) == {
         "feature_overrides": [{"feature_type": "soc", "override_enabled": True, "value": "RocketCyber"}]
     }
