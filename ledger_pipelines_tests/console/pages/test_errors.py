@@ -92,6 +92,27 @@ def test_filters_narrow(client_of: ClientOf, errors: dict[str, int], query: str,
     assert {record for record, number in errors.items() if f'name="id" value="{number}"' in shown} == found
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("month=2026-99", "2026-99"),
+        ("status=bogus", "status is &#39;bogus&#39;"),
+        ("blocking=%3Cb%3E", "blocking is &#39;&lt;b&gt;&#39;"),
+        ("id=F1", "id is &#39;F1&#39;"),
+    ],
+)
+def test_a_filter_that_is_none_is_said(
+    client_of: ClientOf, errors: dict[str, int], query: str, said: str
+) -> None:
+    client = client_of("admin")
+    shown = client.get(f"/errors?{query}").text
+    assert said in shown
+    assert "not narrowed" in shown
+    assert "of 4" in shown
+    assert query not in re.findall(r'href="([^"]*integration-errors.csv[^"]*)"', shown)[0]
+    assert "not narrowed" not in client.get("/errors?month=2026-02&status=all&blocking=yes&id=1").text
+
+
 def test_many_are_decided_at_once_with_who_and_why(
     client_of: ClientOf, errors: dict[str, int], database: Database
 ) -> None:
