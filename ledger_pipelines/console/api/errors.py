@@ -93,23 +93,25 @@ def _which(
     operation_type: _Name = None,
     entity_type: _Name = None,
     status: Annotated[
-        Literal["open", "resolved", "ignored", "healed"] | None,
-        Query(description="`healed`: resolved, for a run found it to be gone."),
+        Literal["all", "open", "resolved", "ignored", "healed"] | None,
+        Query(description="`healed`: resolved, for a run found it to be gone; `all` is the same as none."),
     ] = None,
     blocking: Annotated[bool | None, Query(description="Whether a month stays open because of it.")] = None,
     month: Annotated[str | None, Query(max_length=10, description="YYYY-MM, one that it troubles.")] = None,
     text: Annotated[
         str | None, Query(alias="q", max_length=200, description="In the message, the record's id or a note.")
     ] = None,
+    number: Annotated[int | None, Query(alias="id", ge=1, le=_MOST_ID, description="One error's.")] = None,
 ) -> ErrorFilter:
     return ErrorFilter(
         integration_name,
         operation_type,
         entity_type,
-        status,
+        None if status == "all" else status,
         blocking,
         None if month is None else parse_month(month),
         text,
+        number,
     )
 
 

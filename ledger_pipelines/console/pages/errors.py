@@ -194,7 +194,7 @@ def _shown(
         statuses=STATUSES,
         sources=SOURCES,
         shown_query=state.query(page=state.page),
-        export_query=state.query(status="" if status_of(state) == "all" else status_of(state)),
+        export_query=state.query(status=status_of(state)),
         news=news,
         refusal=" ".join(filter(None, (refusal, problem))),
         chosen=chosen,

@@ -192,12 +192,15 @@ def test_the_export_has_what_the_page_shows(client_of: ClientOf, errors: dict[st
         ("?q=no+contact&status=all", 1),
         ("?month=2026-02&blocking=yes", 4),
         ("?status=healed", 0),
+        ("?status=all", 4),
+        (f"?id={errors['F1']}", 1),
     ):
         found = re.search(r'href="(/api/integration-errors.csv[^"]*)"', client.get(f"/errors{query}").text)
         if rows == 0:
             assert found is None
             continue
         assert found is not None
+        assert "status=" in found[1]
         exported = client.get(html.unescape(found[1]))
         assert exported.status_code == 200
         assert len(list(csv.reader(io.StringIO(exported.text)))) == rows + 1
