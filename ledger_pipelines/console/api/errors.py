@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ledger_pipelines.console.access import Writer
 from ledger_pipelines.console.context import ConsoleDep
@@ -57,9 +57,12 @@ class Summary(BaseModel):
 
 
 class Note(BaseModel):
-    """Why: `notes`, or by the table's own names."""
+    """Why: `notes`, or `note` as the page and the command have it, or by the table's own names."""
+
+    model_config = ConfigDict(extra="forbid")
 
     notes: Annotated[str, Field(max_length=2000)] | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
     resolution_notes: Annotated[str, Field(max_length=2000)] | None = None
     ignore_notes: Annotated[str, Field(max_length=2000)] | None = None
 
@@ -72,7 +75,7 @@ class Note(BaseModel):
     @property
     def text(self) -> str:
         """What was written."""
-        return self.notes or self.resolution_notes or self.ignore_notes or ""
+        return self.notes or self.note or self.resolution_notes or self.ignore_notes or ""
 
 
 class ManyErrors(Note):
