@@ -121,11 +121,16 @@ ClientOverrides = create_model(
 )
 
 
-class ClientAnswer(BaseModel):
+class _OfOneMonth(BaseModel):
+    """What holds from the month that was asked for; `message` says where others hold that month or later."""
+
+    message: str | None = None
+
+
+class ClientAnswer(_OfOneMonth):
     """A company's overrides; null where there are none."""
 
     overrides: ClientOverrides | None
-    message: str | None = None
 
 
 class RecordOverride(Given):
@@ -153,13 +158,13 @@ class UserOverride(BaseModel):
     custom_cost: Number | None
 
 
-class AssetAnswer(BaseModel):
+class AssetAnswer(_OfOneMonth):
     """A device's override; null where there is none."""
 
     override: AssetOverride | None
 
 
-class UserAnswer(BaseModel):
+class UserAnswer(_OfOneMonth):
     """A person's override; null where there is none."""
 
     override: UserOverride | None
@@ -262,7 +267,7 @@ class FeatureOverride(BaseModel):
     value: str | None
 
 
-class FeatureOverrides(BaseModel):
+class FeatureOverrides(_OfOneMonth):
     """A company's."""
 
     feature_overrides: list[FeatureOverride]

@@ -381,6 +381,35 @@ def test_what_an_edit_does_not_bill_is_said(client: TestClient, book: Database) 
     assert ["no plan 'Nowhere'" in note for note in later["notes"]] == [True]
 
 
+def test_where_nothing_begins_in_a_month_it_is_said_what_holds_then(
+    client: TestClient, book: Database
+) -> None:
+    with book.connect() as connection:
+        connection.execute("INSERT INTO feature_options (feature_type, value) VALUES ('soc', 'x')")
+    for kind, body in (
+        ("client/620547", {"per_user_cost": 7}),
+        ("asset/11", {"billing_type": "VM"}),
+        ("user/13", {"billing_type": "Paid"}),
+        ("features/620547", {"soc": "x"}),
+    ):
+        path = f"/api/overrides/{kind}"
+        assert "ask" not in exactly(client.get(path)).get("message", "")
+        exactly(client.put(f"{path}?from_month=2025-02", json=body))
+        said = {
+            month: exactly(client.get(path, params={"from_month": month} if month else {})).get("message", "")
+            for month in ("", "2025-01", "2025-02", "2025-03")
+        }
+        since = "what begins in 2025-02: ask with ?from_month=2025-02."
+        for month in ("", "2025-01"):
+            assert said[month].endswith(f"Later there holds {since}"), kind
+        assert said["2025-02"] == ""
+        assert said["2025-03"].endswith(f"In 2025-03 there holds {since}"), kind
+        exactly(client.put(path, json=body))
+        earlier = exactly(client.get(path, params={"from_month": "2025-01"}))["message"]
+        assert "In 2025-01 there holds what holds in all months: ask without from_month." in earlier
+        assert exactly(client.get(path))["message"] == f"Later there holds {since}"
+
+
 def test_what_a_later_month_does_not_say_stays_as_it_was_in_effect_then(client: TestClient) -> None:
     exactly(client.put(ACME, json={"per_user_cost": 7, "per_vm_cost": 0, "prepaid_hours_monthly": 2}))
     exactly(client.put(f"{ACME}?from_month=2025-02", json={"per_user_cost": 8}))
