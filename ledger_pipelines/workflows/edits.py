@@ -32,6 +32,7 @@ from ledger_pipelines.store.queries.client import last_term, plans_named
 from ledger_pipelines.store.queries.month_states import is_closed
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
+from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
 
 #: The snapshot that has the records which a column names, and its column there.
@@ -40,6 +41,8 @@ _NAMED = {
     "asset_id": ("assets", "id"),
     "user_id": ("contacts", "id"),
 }
+#: How many of a feature's values a sentence names.
+_NAMED_VALUES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,8 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     yield from _unknown_names(database, editable, row)
     if edit.after is not None:
         yield from _billing_nothing(database, edit.after)
+        if editable is OVERRIDES["feature"]:
+            yield from _unlisted_value(database, edit.after)
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
@@ -232,6 +237,17 @@ def _never_on_a_statement(database: Database, month: date) -> Iterator[str]:
         yield (
             f"{format_month(month)} is closed: the charge is on no statement, unless the month is reopened; give it an "
             "open month."
+        )
+
+
+def _unlisted_value(database: Database, row: Row) -> Iterator[str]:
+    """A feature's value that is no option and that no plan has, as a slip of the pen is."""
+    values = feature_values(database).get(row["feature_type"], set())
+    if row["value"] is not None and row["value"] not in values:
+        known = ", ".join(repr(value) for value in sorted(values)[:_NAMED_VALUES]) or "none"
+        yield (
+            f"{row['value']!r} is no option of the feature {row['feature_type']}, and no plan has it (known: {known}): "
+            "it was saved as it is written."
         )
 
 
