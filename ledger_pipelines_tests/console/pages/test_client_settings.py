@@ -156,7 +156,7 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
     before = everything(database)
     for name, value, words in (
         ("per_user_cost", "-1", "cannot be less than 0"),
-        ("per_user_cost", "much", "write a number"),
+        ("per_user_cost", "much", "“User” is &#39;much&#39;: write a number"),
         ("per_user_cost", "1.00001", "at most four decimals"),
         ("per_user_cost", "NaN", "write a number"),
         ("from_month", "2025-13", "is not a month"),
@@ -173,10 +173,10 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
     for kind, fields, words in (
         ("charge", {"name": "X", "kind": "once", "fee": "5"}, "needs its month"),
         ("charge", {"name": "X", "kind": "monthly"}, "Nothing was given"),
-        ("charge", {"kind": "monthly", "fee": "5"}, "name is empty"),
+        ("charge", {"kind": "monthly", "fee": "5"}, "“Name on the statement” is empty"),
         ("device", {"name": "99", "billing_type": "Server"}, "has no device"),
         ("device", {"name": "10", "was_from": "", "is_row": "", "billing_type": "Custom"}, "already"),
-        ("manual-device", {"name": "X", "billing_type": "Custom"}, "needs custom_cost"),
+        ("manual-device", {"name": "X", "billing_type": "Custom"}, "“Billed as” Custom needs “Custom cost”"),
         ("manual-device", {"name": "X", "billing_type": "Toaster"}, "choose one of"),
     ):
         answered = clerk.post(f"{SETTINGS}/{kind}", data={**fields, "do": "save"})
