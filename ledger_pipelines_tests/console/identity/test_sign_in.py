@@ -130,6 +130,23 @@ def test_signing_out_ends_it_here_and_at_core(browser: TestClient, database: Dat
     assert browser.post("/logout").status_code == 303, "whoever is signed out already is signed out"
 
 
+def test_whom_no_page_is_open_to_has_their_name_and_a_way_out_on_the_page_that_says_so(
+    browser: TestClient,
+) -> None:
+    answer = _signed_in(browser, "technician")
+    for path in (answer.headers["location"], "/", "/admin/plans"):
+        refused = browser.get(path, headers=PAGE)
+        assert (refused.status_code, "technician" in refused.text) == (403, True)
+        assert 'action="/logout"' in refused.text
+        assert "To the dashboard" not in refused.text
+        assert 'name="q"' not in refused.text
+    assert browser.post("/logout").headers["location"] == "/login"
+    _signed_in(browser, "clerk")
+    refused = browser.get("/admin/plans", headers=PAGE)
+    assert (refused.status_code, "To the dashboard" in refused.text) == (403, True)
+    assert 'href="/periods"' in refused.text
+
+
 def test_a_page_of_somebody_else_signs_nobody_out(browser: TestClient, database: Database) -> None:
     _signed_in(browser)
     for said in ({"sec-fetch-site": "cross-site"}, {"origin": "null"}, {"origin": "https://evil.example"}):
