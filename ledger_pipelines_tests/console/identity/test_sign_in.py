@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from ledger_pipelines.console.identity.sign_in import SignIn, local_path
+from ledger_pipelines.console.proxy import PublicAddress
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.console.identity.conftest import OWN, Clock
@@ -102,6 +103,31 @@ def test_behind_the_gateway_cookies_and_links_have_its_prefix(browser: TestClien
     assert _cookies(answer)["ledger_console"].lower().endswith("path=/ledger; samesite=lax; secure")
     wanted_page = browser.get("/periods", headers=PAGE | GATEWAY)
     assert wanted_page.headers["location"] == "/ledger/login?next=%2Fperiods"
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "scheme"),
+    [
+        ("books.example.com", {}, "https"),
+        ("books.example.com:443", {}, "https"),
+        ("books.example.com:5030", {}, "http"),
+        ("127.0.0.1:5030", {}, "http"),
+        ("books.example.com.evil.example", {}, "http"),
+        ("books.example.com", {"x-forwarded-proto": "http"}, "http"),
+    ],
+)
+def test_the_public_addresss_scheme_is_taken_where_the_proxy_tells_none(
+    app: FastAPI, host: str, more: dict[str, str], scheme: str
+) -> None:
+    shown = PublicAddress(app, "https://books.example.com")
+    browser = TestClient(shown, base_url=OWN, client=("127.0.0.1", 4711), follow_redirects=False)
+    begun = _begin(browser, host=host, **more)
+    (following,) = parse_qs(urlsplit(begun.headers["location"]).query)["next"]
+    assert following.startswith(f"{scheme}://{host}/login/callback/")
+    assert ("Secure" in _cookies(begun)["ledger_sign_in"]) == (scheme == "https")
+    # And the browser's own origin is ours.
+    own = browser.post("/logout", headers={"host": host, "origin": f"{scheme}://{host}"} | more)
+    assert own.status_code == 303
 
 
 def test_the_gateways_bearer_needs_no_cookie_and_wins_over_one(browser: TestClient, core: Sandbox) -> None:
