@@ -34,6 +34,7 @@ from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
+from ledger_pipelines.workflows.proposals import Proposal, ReplaceRow, replaced
 
 #: The snapshot that has the records which a column names, and its column there.
 _NAMED = {
@@ -171,6 +172,15 @@ def consequences(database: Database, editable: Editable, edit: Edit) -> list[str
     return list(_notes(database, editable, edit))
 
 
+def foreseen_consequences(database: Database, proposal: Proposal) -> list[str]:
+    """The same of an edit that nobody has saved. Raises LedgerError as saving it would."""
+    editable = proposal.editable
+    if isinstance(proposal, ReplaceRow):
+        return consequences(database, editable, Edit(proposal.before, proposal.after))
+    rows = list_rows(database, editable, **{name: proposal.key[name] for name in editable.key})
+    return consequences(database, editable, Edit(*replaced(proposal, rows)))
+
+
 def counting_fields(editable: Editable, row: Row) -> list[str]:
     """The fields that say something: an override's where it counts, also with 0, others where there is anything."""
 
@@ -202,7 +212,7 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     if edit.before is None and editable is PLANS:
         free = [name for name in RATES if not row[name]]
         if free:
-            yield f"Free of charge, because not given: {', '.join(free)}."
+            yield f"Free of charge, because nothing or 0 was given: {', '.join(free)}."
     # Charges of one name and of different kinds are not each other's successors.
     if edit.before is None and not editable.alternatives:
         yield from _no_longer_counting(database, editable, row)
