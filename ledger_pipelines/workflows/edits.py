@@ -27,6 +27,7 @@ from ledger_pipelines.store.edits.editing import (
 from ledger_pipelines.store.edits.putting_back import PutBack, put_back
 from ledger_pipelines.store.edits.tables import ALL, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
+from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries.client import last_term, plans_named
 from ledger_pipelines.store.queries.month_states import is_closed
 from ledger_pipelines.store.snapshots import newest_has
@@ -208,16 +209,30 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
-    """What a row asks for and no statement will have: a one-off charge of a closed month, a plan that there is not."""
+    """What a row asks for and no statement will have: a one-off charge of a month that is closed or none of the ledger's,
+    a plan that there is not.
+    """
     year, month = row.get("one_off_year"), row.get("one_off_month")
-    if row.get("one_off_fee") is not None and year and month and is_closed(database, date(year, month, 1)):
-        yield (
-            f"{format_month(date(year, month, 1))} is closed: the charge is on no statement, unless the month is "
-            "reopened; give it an open month."
-        )
+    if row.get("one_off_fee") is not None and year and month:
+        yield from _never_on_a_statement(database, date(year, month, 1))
     plan = (row.get("billing_plan") or "").strip() if row.get("billing_plan_enabled") else ""
     if plan and plan.casefold() != INACTIVE:
         yield from _no_such_plan(database, row["account_number"], plan, row["from_month"])
+
+
+def _never_on_a_statement(database: Database, month: date) -> Iterator[str]:
+    with database.connect() as connection:
+        first = read_first_month(connection)
+    if month < first:
+        yield (
+            f"The ledger begins with {format_month(first)}: a charge of {format_month(month)} is on no statement; give "
+            "it an open month."
+        )
+    elif is_closed(database, month):
+        yield (
+            f"{format_month(month)} is closed: the charge is on no statement, unless the month is reopened; give it an "
+            "open month."
+        )
 
 
 def _no_such_plan(database: Database, account: str, plan: str, since: date | None) -> Iterator[str]:

@@ -129,6 +129,7 @@ def test_a_why_names_the_edit_behind_it_and_of_a_closed_month_what_held_then(
     assert "edited since" not in final
     assert "people have set" not in final
     assert "own rate" not in final
+    assert "Ada &lt;b&gt;" not in final
     shown = asked.get("/client/620521?month=2025-03").text
     assert "edited since its run" in shown
     stored = rows(
