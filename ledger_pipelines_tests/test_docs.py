@@ -140,9 +140,12 @@ def test_each_request_in_the_api_s_document_is_one_that_its_route_takes() -> Non
 
 def _members(document: dict[str, Any], schema: dict[str, Any]) -> set[str] | None:
     """The members that a body may have; None for a map, which may have any."""
-    name = schema.get("$ref", "").rpartition("/")[2]
-    described = document["components"]["schemas"][name] if name else schema
-    return set(described["properties"]) if "properties" in described else None
+    for one in schema.get("anyOf", [schema]):
+        name = one.get("$ref", "").rpartition("/")[2]
+        described = document["components"]["schemas"][name] if name else one
+        if "properties" in described:
+            return set(described["properties"])
+    return None
 
 
 def test_links_lead_to_files_and_headings_that_are_there() -> None:
