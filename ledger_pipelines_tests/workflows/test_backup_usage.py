@@ -133,7 +133,7 @@ def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named
     assert still == [said[1].partition(", ")[0], *(one.partition(", ")[0] for one in said[3:])]
 
     # All of it mended, and the month taken anew.
-    broken["udf"]["udf6"] = "3000"
+    broken["udf"]["udf6"] = str(TERABYTE)
     fleet.devices[1]["hostname"] = "SRV02"
     fleet.variables[theirs["uid"]] = [{"id": 1, "name": "account_number", "value": ACCOUNT, "masked": False}]
     ledger.server.assets[ACCOUNT].append(device(3, "THEIRS", "Server"))
