@@ -140,3 +140,26 @@ def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named
     assert ledger.run(MARCH, refresh_snapshots=True) == {}
     assert ledger.errors() == []
     assert backups(ledger) == [("base_server", Decimal(3), Decimal("60.00"))]
+
+
+def test_what_datto_showed_before_it_was_switched_off_is_not_billed_when_it_is_on_again(
+    ledger: CodexLedger, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An older open month: 1 TB by Datto RMM is 20.00, 9 TB by Codex are 20.00 + 80.00.
+    ledger.server.assets[ACCOUNT] = [device(1, "SRV01", "Server", "9.00")]
+    fleet.add_device(fleet.add_site(f"Company {ACCOUNT}"), "SRV01", str(TERABYTE))
+    base = ("base_server", Decimal(1), Decimal("20.00"))
+    ledger.run(MARCH)
+    assert backups(ledger) == [base]
+    with monkeypatch.context() as off:
+        for name in ("DATTO_URL", "DATTO_API_KEY", "DATTO_API_SECRET"):
+            off.delenv(name)
+        ledger.run(MARCH, refresh_snapshots=True)
+        by_codex = [base, ("overage", Decimal(8), Decimal("80.00"))]
+        assert backups(ledger) == by_codex
+    # On again, a month that is run keeps the snapshot of its devices, and so Codex's bytes, until it is taken anew.
+    for _ in range(2):
+        ledger.run(MARCH)
+        assert backups(ledger) == by_codex
+    ledger.run(MARCH, refresh_snapshots=True)
+    assert backups(ledger) == [base]
