@@ -154,6 +154,23 @@ def test_a_field_that_became_empty_keeps_its_bytes_until_a_person_says_so(datto:
     assert datto.errors() == ["srv01 without backup"]
 
 
+def test_whoever_confirms_for_one_month_is_told_that_it_holds_in_the_month_before_that_is_still_open(
+    datto: Datto,
+) -> None:
+    # Moved to another product on 1 April: March's 9 TB are 80.00, and its next reading shows none of them.
+    datto.fields = {"srv01": 9 * 2**40, "srv02": 2**40}
+    datto.read(date(2025, 3, 31), MARCH)
+    datto.fields["srv01"] = None
+    datto.read(date(2025, 4, 1), APRIL)
+    ((_, _, _, _, external_id, message, *_),) = open_errors(datto.connection)
+    assert "holds in every open month that is read then, the month before among them" in message
+    datto.ignore(external_id)
+    datto.read(date(2025, 4, 2), APRIL)
+    assert datto.kept(MARCH)["srv01"] == 9 * 2**40
+    datto.read(date(2025, 4, 3), MARCH)
+    assert datto.kept(MARCH)["srv01"] is None
+
+
 def test_where_most_fields_became_empty_the_list_is_doubted(datto: Datto) -> None:
     # As with another DATTO_BACKUP_UDF.
     datto.fields = {f"srv{number}": number for number in range(10, 30)}

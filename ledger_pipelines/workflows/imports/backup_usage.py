@@ -188,7 +188,8 @@ def _emptied_device(row: dict[str, Any]) -> Problem:
         f"Device {row['hostname'] or row['uid']} of site {row['site'] or 'without a name'} had {row['bytes']:,} bytes "
         f"backed up when it was read last, and its user-defined field {said} now, so what was read before is kept: "
         "check the field, its unit and DATTO_BACKUP_UDF; if no more is backed up any more, ignore this error with a note "
-        "(`ledger errors list`, `ledger errors ignore`) and run again.",
+        "(`ledger errors list`, `ledger errors ignore`) and run again; that holds in every open month that is read then, "
+        "the month before among them, to which a line item can bill what it had.",
         {"uid": row["uid"], "hostname": row["hostname"], "bytes": row["bytes"], "now": row["now"] or 0},
     )
 
