@@ -131,6 +131,15 @@ def test_lists_are_filtered_sorted_and_exported_as_they_are_shown(book: Database
     assert workbook.headers["content-disposition"] == 'attachment; filename="companies-2025-03.xlsx"'
 
 
+def test_the_export_has_hours_as_the_page_shows_them(own_book: Database, asking: Asking) -> None:
+    with own_book.connect() as connection:
+        connection.execute(
+            "UPDATE billing_statements SET hours_used = 0.064166666666666667 WHERE month = %s", [MONTHS[2]]
+        )
+    rows = csv.DictReader(io.StringIO(asking(own_book).get("/dashboard.csv").text))
+    assert {row["Hours"] for row in rows} == {"0.06"}
+
+
 def test_who_was_edited_since_the_run_is_marked(own_book: Database, asking: Asking) -> None:
     asked = asking(own_book)
     assert "every statement has all edits" in asked.get("/").text
