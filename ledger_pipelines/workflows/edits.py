@@ -35,6 +35,7 @@ from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
 from ledger_pipelines.workflows.proposals import Proposal, ReplaceRow, replaced
+from ledger_pipelines.workflows.statements import latest_month
 
 #: The snapshot that has the records which a column names, and its column there.
 _NAMED = {
@@ -219,34 +220,44 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     yield from _unknown_names(database, editable, row)
     if edit.after is not None:
         yield from _billing_nothing(database, edit.after)
+        yield from _outside_the_ledger(database, edit.after)
         if editable is OVERRIDES["feature"]:
             yield from _unlisted_value(database, edit.after)
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
-    """What a row asks for and no statement will have: a one-off charge of a month that is closed or none of the ledger's,
-    a plan that there is not.
-    """
+    """What a row asks for and no statement will have: a one-off charge of a closed month, a plan that there is not."""
     year, month = row.get("one_off_year"), row.get("one_off_month")
-    if row.get("one_off_fee") is not None and year and month:
-        yield from _never_on_a_statement(database, date(year, month, 1))
+    if row.get("one_off_fee") is not None and year and month and is_closed(database, date(year, month, 1)):
+        yield (
+            f"{format_month(date(year, month, 1))} is closed: the charge is on no statement, unless the month is "
+            "reopened; give it an open month."
+        )
     plan = (row.get("billing_plan") or "").strip() if row.get("billing_plan_enabled") else ""
     if plan and plan.casefold() != INACTIVE:
         yield from _no_such_plan(database, row["account_number"], plan, row["from_month"])
 
 
-def _never_on_a_statement(database: Database, month: date) -> Iterator[str]:
+def _outside_the_ledger(database: Database, row: Row) -> Iterator[str]:
+    """A row that begins, or a charge that falls due, in a month that the ledger does not have."""
     with database.connect() as connection:
         first = read_first_month(connection)
-    if month < first:
+    newest = latest_month(database)
+    since, year, month = row.get("from_month"), row.get("one_off_year"), row.get("one_off_month")
+    if since is not None and since < first:
         yield (
-            f"The ledger begins with {format_month(first)}: a charge of {format_month(month)} is on no statement; give "
-            "it an open month."
+            f"{format_month(since)} is before the ledger's first month, {format_month(first)}: it holds in all of the "
+            "ledger's months."
         )
-    elif is_closed(database, month):
+    if since is not None and newest is not None and since > newest:
         yield (
-            f"{format_month(month)} is closed: the charge is on no statement, unless the month is reopened; give it an "
-            "open month."
+            f"The latest month that has statements is {format_month(newest)}: it changes none before "
+            f"that of {format_month(since)}."
+        )
+    if row.get("one_off_fee") is not None and year and month and date(year, month, 1) < first:
+        yield (
+            f"{format_month(date(year, month, 1))} is before the ledger's first month, {format_month(first)}: the charge "
+            "is on no statement; give it an open month."
         )
 
 

@@ -18,7 +18,7 @@ from ledger_pipelines.exports.archive import FileNames, ascii_name, safe_name, z
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import replace_month
-from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.store.periods import close_months, make_partitions
 from ledger_pipelines.workflows import documents
 from ledger_pipelines.workflows.documents import (
     NoStatementError,
@@ -69,6 +69,11 @@ def rows_of(content: bytes) -> list[list[str]]:
 
 def test_one_statement_in_each_form(database: Database, connection: psycopg.Connection) -> None:
     keep(connection)
+    make_partitions(connection, [MARCH])
+    connection.execute(
+        "INSERT INTO companies (month, account_number, name) VALUES (%s, 'a 9', 'Later')", [MARCH]
+    )
+    connection.commit()
     plain, quickbooks, pdf, latest = (
         statement_document(database, "a1", month, kind)  # type: ignore[arg-type]
         for month, kind in ((MARCH, "csv"), (MARCH, "quickbooks"), (MARCH, "pdf"), (None, "csv"))
@@ -90,8 +95,12 @@ def test_one_statement_in_each_form(database: Database, connection: psycopg.Conn
     close_months(connection, [MARCH], person="ann")
     final = statement_document(database, "a1", MARCH, "pdf")
     assert "FINAL" in pypdf.PdfReader(io.BytesIO(final.content)).pages[0].extract_text()
-    for account, month in (("zz", MARCH), ("a1", date(2025, 4, 1))):
-        with pytest.raises(NoStatementError, match="There is no statement"):
+    for account, month, said in (
+        ("zz", MARCH, "of 2025-03 for 'zz': no company has that account number"),
+        ("a 9", MARCH, "of 2025-03 for 'a 9', and the month was run: /client/a%209 says why"),
+        ("a1", date(2025, 4, 1), "of 2025-04 for 'a1': the month has none yet; run it"),
+    ):
+        with pytest.raises(NoStatementError, match=f"There is no statement {said}"):
             statement_document(database, account, month, "pdf")
 
 

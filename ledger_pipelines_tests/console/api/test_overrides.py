@@ -410,6 +410,19 @@ def test_where_nothing_begins_in_a_month_it_is_said_what_holds_then(
         assert exactly(client.get(path))["message"] == f"Later there holds {since}"
 
 
+def test_an_edit_from_a_month_that_the_ledger_does_not_have_says_so(client: TestClient) -> None:
+    once = {"name": "Once", "one_off_fee": 5, "one_off_year": 2009, "one_off_month": 5}
+    for path, body, said in (
+        (f"{ACME}?from_month=2009-01", {"per_user_cost": 7}, "2009-01 is before the ledger's first month"),
+        (f"{ACME}?from_month=2031-01", {"per_user_cost": 7}, "changes none before that of 2031-01"),
+        ("/api/overrides/asset/11?from_month=2031-01", {"billing_type": "VM"}, "is 2025-03"),
+        ("/api/overrides/line-items/620500", once, "the charge is on no statement"),
+    ):
+        assert any(said in note for note in client.post(path, json=body).json()["notes"]), path
+    for query in ("", "?from_month=2025-02", "?from_month=2025-03"):
+        assert "notes" not in exactly(client.put(f"{ACME}{query}", json={"per_user_cost": 8})), query
+
+
 def test_what_a_later_month_does_not_say_stays_as_it_was_in_effect_then(client: TestClient) -> None:
     exactly(client.put(ACME, json={"per_user_cost": 7, "per_vm_cost": 0, "prepaid_hours_monthly": 2}))
     exactly(client.put(f"{ACME}?from_month=2025-02", json={"per_user_cost": 8}))

@@ -97,7 +97,7 @@ def test_months_before_the_first_have_tickets_only_and_are_offered_to_nobody(
         "one_off_month": 6,
     }
     assert consequences(own_book, ITEMS["charge"], Edit(None, {**charge, "from_month": None}))[-1] == (
-        "The ledger begins with 2025-01: a charge of 2024-06 is on no statement; give it an open month."
+        "2024-06 is before the ledger's first month, 2025-01: the charge is on no statement; give it an open month."
     )
 
 
@@ -154,6 +154,15 @@ def test_lists_are_filtered_sorted_and_exported_as_they_are_shown(book: Database
     workbook = asked.get("/dashboard.xlsx?sort=-total")
     assert workbook.content.startswith(b"PK")
     assert workbook.headers["content-disposition"] == 'attachment; filename="companies-2025-03.xlsx"'
+
+
+def test_the_export_has_hours_as_the_page_shows_them(own_book: Database, asking: Asking) -> None:
+    with own_book.connect() as connection:
+        connection.execute(
+            "UPDATE billing_statements SET hours_used = 0.064166666666666667 WHERE month = %s", [MONTHS[2]]
+        )
+    rows = csv.DictReader(io.StringIO(asking(own_book).get("/dashboard.csv").text))
+    assert {row["Hours"] for row in rows} == {"0.06"}
 
 
 def test_who_was_edited_since_the_run_is_marked(own_book: Database, asking: Asking) -> None:
