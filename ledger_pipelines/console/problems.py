@@ -101,15 +101,31 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _defect)
 
 
-def _not_signed_in(request: Request, error: Exception) -> Response:
-    if wants_page(request) and request.method == "GET":
-        root = request.scope.get("root_path", "")
-        path = request.url.path.removeprefix(root) or "/"
-        back = f"{path}?{request.url.query}" if request.url.query else path
+async def _not_signed_in(request: Request, error: Exception) -> Response:
+    challenge = {"WWW-Authenticate": "Bearer"}
+    if not wants_page(request):
+        return problem(request, 401, str(error), challenge)
+    root, query = request.scope.get("root_path", ""), request.url.query
+    path = request.url.path.removeprefix(root) or "/"
+    asked = f"{path}?{query}" if query else path
+    if request.method == "GET":
         return RedirectResponse(
-            f"{root}/login?next={quote(back, safe='')}", 303, headers={"Cache-Control": "no-store"}
+            f"{root}/login?next={quote(asked, safe='')}", 303, headers={"Cache-Control": "no-store"}
         )
-    return problem(request, 401, str(error), {"WWW-Authenticate": "Bearer"})
+    from ledger_pipelines.console.pages.rendering import error_page
+
+    message = "Nobody is signed in any more, so nothing was saved."
+    sent = await _sent(request)
+    return error_page(request, 401, message, challenge, sent=sent, again=f"{root}{asked}")
+
+
+async def _sent(request: Request) -> list[tuple[str, str]]:
+    """The fields of the form that the request brings; none where it brings none that can be read."""
+    try:
+        form = getattr(request.state, "form", None) or await request.form(max_files=0)
+    except HTTPException:
+        return []
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -86,6 +86,7 @@ def test_a_month_closes_once_its_run_has_ended_well(
     for _ in range(2):
         state = _finish(database, dagster, settings, asked)
         assert (state.state, state.reasons) == ("closed", []), state.message
+        assert state.message == "2025-03 is closed for good."
     assert _status(database) == [("closed", "ida")]
     assert fetch(database, "SELECT action, person FROM ledger_period_events") == [("closed", "ida")]
 
