@@ -226,38 +226,49 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
-    """What a row asks for and no statement will have: a one-off charge of a closed month, a plan that there is not."""
+    """What a row asks for and no statement will have: a one-off charge of a month that is closed or none of the ledger's,
+    a plan that there is not.
+    """
     year, month = row.get("one_off_year"), row.get("one_off_month")
-    if row.get("one_off_fee") is not None and year and month and is_closed(database, date(year, month, 1)):
-        yield (
-            f"{format_month(date(year, month, 1))} is closed: the charge is on no statement, unless the month is "
-            "reopened; give it an open month."
-        )
+    if row.get("one_off_fee") is not None and year and month:
+        yield from _never_on_a_statement(database, date(year, month, 1))
     plan = (row.get("billing_plan") or "").strip() if row.get("billing_plan_enabled") else ""
     if plan and plan.casefold() != INACTIVE:
         yield from _no_such_plan(database, row["account_number"], plan, row["from_month"])
 
 
 def _outside_the_ledger(database: Database, row: Row) -> Iterator[str]:
-    """A row that begins, or a charge that falls due, in a month that the ledger does not have."""
+    """A row that begins in a month that the ledger does not have."""
+    since = row.get("from_month")
+    if since is None:
+        return
     with database.connect() as connection:
         first = read_first_month(connection)
     newest = latest_month(database)
-    since, year, month = row.get("from_month"), row.get("one_off_year"), row.get("one_off_month")
-    if since is not None and since < first:
+    if since < first:
         yield (
             f"{format_month(since)} is before the ledger's first month, {format_month(first)}: it holds in all of the "
             "ledger's months."
         )
-    if since is not None and newest is not None and since > newest:
+    if newest is not None and since > newest:
         yield (
             f"The latest month that has statements is {format_month(newest)}: it changes none before "
             f"that of {format_month(since)}."
         )
-    if row.get("one_off_fee") is not None and year and month and date(year, month, 1) < first:
+
+
+def _never_on_a_statement(database: Database, month: date) -> Iterator[str]:
+    with database.connect() as connection:
+        first = read_first_month(connection)
+    if month < first:
         yield (
-            f"{format_month(date(year, month, 1))} is before the ledger's first month, {format_month(first)}: the charge "
-            "is on no statement; give it an open month."
+            f"The ledger begins with {format_month(first)}: a charge of {format_month(month)} is on no statement; give "
+            "it an open month."
+        )
+    elif is_closed(database, month):
+        yield (
+            f"{format_month(month)} is closed: the charge is on no statement, unless the month is reopened; give it an "
+            "open month."
         )
 
 
@@ -268,7 +279,7 @@ def _unlisted_value(database: Database, row: Row) -> Iterator[str]:
         known = ", ".join(repr(value) for value in sorted(values)[:_NAMED_VALUES]) or "none"
         yield (
             f"{row['value']!r} is no option of the feature {row['feature_type']}, and no plan has it (known: {known}): "
-            "it was saved as it is written."
+            "it counts as it is written."
         )
 
 

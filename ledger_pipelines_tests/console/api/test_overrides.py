@@ -416,7 +416,7 @@ def test_an_edit_from_a_month_that_the_ledger_does_not_have_says_so(client: Test
         (f"{ACME}?from_month=2009-01", {"per_user_cost": 7}, "2009-01 is before the ledger's first month"),
         (f"{ACME}?from_month=2031-01", {"per_user_cost": 7}, "changes none before that of 2031-01"),
         ("/api/overrides/asset/11?from_month=2031-01", {"billing_type": "VM"}, "is 2025-03"),
-        ("/api/overrides/line-items/620500", once, "the charge is on no statement"),
+        ("/api/overrides/line-items/620500", once, "is on no statement"),
     ):
         assert any(said in note for note in client.post(path, json=body).json()["notes"]), path
     for query in ("", "?from_month=2025-02", "?from_month=2025-03"):

@@ -97,7 +97,7 @@ def test_months_before_the_first_have_tickets_only_and_are_offered_to_nobody(
         "one_off_month": 6,
     }
     assert consequences(own_book, ITEMS["charge"], Edit(None, {**charge, "from_month": None}))[-1] == (
-        "2024-06 is before the ledger's first month, 2025-01: the charge is on no statement; give it an open month."
+        "The ledger begins with 2025-01: a charge of 2024-06 is on no statement; give it an open month."
     )
 
 
