@@ -108,6 +108,10 @@ def test_of_two_who_edit_one_thing_the_second_is_told_and_loses_nothing(
     answered = second.post(AGREEMENT, data=mine)
     assert answered.status_code == 409
     assert "admin changed the override of company 620500" in answered.text
+    assert "“Server” from nothing to 77" in answered.text
+    assert "“Virtual machine” from nothing to 8" in answered.text
+    for words in ("None", "True", "per_server_cost_enabled from"):
+        assert words not in answered.text
     assert one(database, _OVERRIDE.format("per_server_cost")) == 77
     told = sent_by(answered.text, AGREEMENT)
     # What I typed is there, what I did not touch is as it is now, and I see what the other wrote.
