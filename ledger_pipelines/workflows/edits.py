@@ -193,7 +193,9 @@ def key_of(
     """What names the row: of a plan with its term as billing reads it, or as the plan's row has it already."""
     if editable is not PLANS:
         return parsed_key(editable, names, from_month)
-    key = parsed_key(editable, {"term_length": MONTH_TO_MONTH, **names}, from_month)
+    key = parsed_key(
+        editable, {**names, "term_length": names.get("term_length") or MONTH_TO_MONTH}, from_month
+    )
     term = normalise_term(key["term_length"])
     spellings = [
         row["term_length"]

@@ -176,7 +176,7 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
         assert words in partial.text
     for kind, fields, words in (
         ("charge", {"name": "X", "kind": "once", "fee": "5"}, "needs its month"),
-        ("charge", {"name": "X", "kind": "monthly"}, "Nothing was given"),
+        ("charge", {"name": "X", "kind": "monthly"}, "sets nothing yet: fill in “Fee” or"),
         ("charge", {"kind": "monthly", "fee": "5"}, "“Name on the statement” is empty"),
         ("device", {"name": "99", "billing_type": "Server"}, "has no device"),
         ("device", {"name": "10", "was_from": "", "is_row": "", "billing_type": "Custom"}, "already"),
