@@ -28,7 +28,7 @@ from ledger_pipelines.store.edits.putting_back import PutBack, put_back
 from ledger_pipelines.store.edits.tables import ALL, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
 from ledger_pipelines.store.queries.client import last_term, plans_named
-from ledger_pipelines.store.queries.month_states import is_closed
+from ledger_pipelines.store.queries.month_states import is_closed, month_states
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
@@ -215,8 +215,26 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     if edit.before is None and not editable.alternatives:
         yield from _no_longer_counting(database, editable, row)
     yield from _unknown_names(database, editable, row)
+    if edit.after is not None and edit.after.get("from_month") is not None:
+        yield from _beyond_the_months(database, edit.after["from_month"])
     if edit.after is not None:
         yield from _billing_nothing(database, edit.after)
+
+
+def _beyond_the_months(database: Database, since: date) -> Iterator[str]:
+    """What holds from a month that the ledger does not have: before its first, or after its last."""
+    opened, closed = month_states(database)
+    months = sorted([*opened, *closed])
+    if months and since < months[0]:
+        yield (
+            f"It holds from {format_month(since)}, which is before the ledger's first month, {format_month(months[0])}: "
+            "so it holds in all open months that no later one is for."
+        )
+    elif months and since > months[-1]:
+        yield (
+            f"It holds from {format_month(since)} on, and the ledger's last month is {format_month(months[-1])}: until "
+            "then it changes nothing."
+        )
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ledger_pipelines.runs.webserver import DagsterAwayError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.console.pages.editing import (
@@ -290,3 +292,24 @@ def test_a_form_of_a_session_that_has_ended_can_be_sent_again_once_one_is_signed
         before = everything(database)
     assert one(database, _OVERRIDE.format("per_vm_cost")) == 7
     assert nobody.post(AGREEMENT, content=b"\xff", headers={"content-type": "text/plain"}).status_code == 401
+
+
+def test_an_agreement_from_a_month_that_the_ledger_has_not_is_saved_with_a_warning(
+    editing: tuple[Database, StandIn, Clients],
+) -> None:
+    clerk = editing[2]("billing")
+    sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
+    for month, words in (
+        ("2020-01", "from 2020-01, which is before the ledger&#39;s first month, 2025-01"),
+        (
+            "2031-01",
+            "from 2031-01 on, and the ledger&#39;s last month is 2025-03: until then it changes nothing.",
+        ),
+        ("2025-02", ""),
+    ):
+        given = {**sent, "from_month": month, "per_vm_cost": "7"}
+        previewed = clerk.post(AGREEMENT, data={**given, "do": "preview"}).text
+        saved = clerk.post(AGREEMENT, data={**given, "do": "save"})
+        for shown in (previewed, clerk.get(saved.headers["location"]).text):
+            warned = re.findall(r'class="notice warn">(?:<p>)?It holds ([^<]*)', shown)
+            assert [one[: len(words)] for one in warned] == ([words] if words else []), month
