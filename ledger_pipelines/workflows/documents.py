@@ -216,10 +216,14 @@ def party_document(database: Database, party: str, day: date) -> Document:
     with database.connect() as connection:
         items = read_party_items(connection, day, [party])
     if not items.num_rows:
-        raise NoStatementError(
-            f"Nothing of {party!r} is open on {day}: choose another party, or a day whose month was reckoned."
-        )
+        raise NoStatementError(f"Nothing of {party!r} is open on {day}: {_how_to_name(party)}")
     return Document(f"account-{safe_name(party)}-{day}.pdf", party_pdf(items, day))
+
+
+def _how_to_name(party: str) -> str:
+    if ":" not in party:
+        return f"a customer is written as 'customer:{party}', and found by its name on /ledgers."
+    return "choose another customer, found by its name on /ledgers, or a day whose month was reckoned."
 
 
 def overdue_book(database: Database, day: date, part: int = 1) -> Part:

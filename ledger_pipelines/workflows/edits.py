@@ -29,7 +29,7 @@ from ledger_pipelines.store.edits.tables import ALL, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
 from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries.client import last_term, plans_named
-from ledger_pipelines.store.queries.month_states import is_closed
+from ledger_pipelines.store.queries.month_states import is_closed, month_states
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.workflows.company_pages import feature_values
@@ -198,7 +198,9 @@ def key_of(
     """What names the row: of a plan with its term as billing reads it, or as the plan's row has it already."""
     if editable is not PLANS:
         return parsed_key(editable, names, from_month)
-    key = parsed_key(editable, {"term_length": MONTH_TO_MONTH, **names}, from_month)
+    key = parsed_key(
+        editable, {**names, "term_length": names.get("term_length") or MONTH_TO_MONTH}, from_month
+    )
     term = normalise_term(key["term_length"])
     spellings = [
         row["term_length"]
@@ -218,11 +220,29 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     if edit.before is None and not editable.alternatives:
         yield from _no_longer_counting(database, editable, row)
     yield from _unknown_names(database, editable, row)
+    if edit.after is not None and edit.after.get("from_month") is not None:
+        yield from _beyond_the_months(database, edit.after["from_month"])
     if edit.after is not None:
         yield from _billing_nothing(database, edit.after)
         yield from _outside_the_ledger(database, edit.after)
         if editable is OVERRIDES["feature"]:
             yield from _unlisted_value(database, edit.after)
+
+
+def _beyond_the_months(database: Database, since: date) -> Iterator[str]:
+    """What holds from a month that the ledger does not have: before its first, or after its last."""
+    opened, closed = month_states(database)
+    months = sorted([*opened, *closed])
+    if months and since < months[0]:
+        yield (
+            f"It holds from {format_month(since)}, which is before the ledger's first month, {format_month(months[0])}: "
+            "so it holds in all open months that no later one is for."
+        )
+    elif months and since > months[-1]:
+        yield (
+            f"It holds from {format_month(since)} on, and the ledger's last month is {format_month(months[-1])}: until "
+            "then it changes nothing."
+        )
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:

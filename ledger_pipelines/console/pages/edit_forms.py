@@ -12,14 +12,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ledger_pipelines.console.pages.edit_words import label
+from ledger_pipelines.console.pages.edit_words import form_label, label
 from ledger_pipelines.console.pages.forms import Submitted
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.changes import Row, row_meant, told_key
 from ledger_pipelines.store.edits.editing import Editor, list_rows
-from ledger_pipelines.store.edits.tables import Editable
+from ledger_pipelines.store.edits.tables import FEATURES, Editable
 from ledger_pipelines.store.edits.values import parsed_fields
 from ledger_pipelines.workflows.edits import Edited, key_of, remove_edit, set_edit
 from ledger_pipelines.workflows.proposals import Proposal, RemoveRow, SetRow
@@ -196,13 +196,30 @@ def change_of(
     typed = {one.name: form[one.name] for one in fields}
     changed = {name: text for name, text in typed.items() if is_new or text != form[f"was-{name}"]}
     if is_new and form["is_row"] != "1":
-        changed = {name: text for name, text in changed.items() if text}
-        if not changed.keys() - {"kind"}:
-            raise LedgerError(f"Nothing was given: fill in what the {editable.row} sets.")
+        _refuse_nameless(editable, names)
+        given = {name: text for name, text in changed.items() if text}
+        # An option is its feature and its value: the rest may be empty.
+        changed = changed if editable is FEATURES else given
+        if not changed.keys() - {"kind", "enabled"}:
+            of_row = [one.label for one in fields if one.name not in ("kind", "enabled")]
+            raise LedgerError(_asking_for(editable, of_row))
     if "kind" in typed:
         changed = _charge_columns(typed, changed)
     row_id = None if is_new else form.number("row_id")
     return Change(editable, names, from_month, row_id, changed, is_new)
+
+
+def _refuse_nameless(editable: Editable, names: Mapping[str, str]) -> None:
+    """Raises LedgerError where what names a new row is empty; a plan without a term is month to month."""
+    for name in editable.key:
+        if not names[name] and name != "term_length":
+            label_ = form_label(editable, name)
+            raise LedgerError(f"“{label_}” is empty: the {editable.row} needs it.")
+
+
+def _asking_for(editable: Editable, labels: Sequence[str]) -> str:
+    shown = " or ".join(f"“{one}”" for one in labels[:3])
+    return f"The {editable.row} sets nothing yet: fill in {shown}{' or another field' if len(labels) > 3 else ''}."
 
 
 def row_of(editable: Editable, names: Mapping[str, str], form: Submitted) -> Change:

@@ -31,10 +31,14 @@ _UNCHANGED = "unchanged"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """An edit that was just saved; None where it changed nothing. `notes` are sentences on what follows."""
+    """An edit that was just saved; None where it changed nothing.
+
+    `notes` are sentences on what follows, `warnings` on what of it one may not expect.
+    """
 
     edit: RecordedEdit | None
-    notes: Sequence[str]
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def back_to(
@@ -63,28 +67,31 @@ def saved_of(database: Database, query: QueryParams) -> Saved | None:
     """What the address says was just saved."""
     number = query.get("saved", "")
     if number == _UNCHANGED:
-        return Saved(None, [])
+        return Saved(None)
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         return None
     with engine_of(database).connect() as connection:
         edit = find_edit(connection, int(number))
-    return None if edit is None else Saved(edit, _notes(database, edit))
+    return None if edit is None else Saved(edit, _notes(database, edit), _warnings(database, edit))
 
 
-def _notes(database: Database, edit: RecordedEdit) -> list[str]:
+def _warnings(database: Database, edit: RecordedEdit) -> list[str]:
     editable = _EDITABLE.get(edit.table_name)
     if editable is None:
         return []
     done = Edit(edit.before and dated(edit.before), edit.after and dated(edit.after))
-    notes = [with_labels(note, editable) for note in consequences(database, editable, done)]
+    return [with_labels(note, editable) for note in consequences(database, editable, done)]
+
+
+def _notes(database: Database, edit: RecordedEdit) -> list[str]:
     if edit.table_name not in BILLED_EDITS:
-        return notes
+        return []
     open_months, closed_months = month_states(database)
-    notes.append(
+    notes = [
         "The open months' drafts are shown as they will be at once, and a run writes them."
         if open_months
         else "No month is open: no statement follows."
-    )
+    ]
     if closed_months:
         notes.append("Closed months stay as they are.")
     return notes

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -161,11 +162,22 @@ def refuse_conflict(last: RecordedEdit | None, what: str, by: Editor) -> None:
     if last is None or by.seen is None or last.id <= by.seen:
         return
     done = "removed" if last.after is None else "added" if last.before is None else "changed"
-    changes = ", ".join(f"{one.field} from {one.before} to {one.after}" for one in last.changes)
+    changes = ", ".join(
+        f"{one.field} from {_told(one.before)} to {_told(one.after)}" for one in last.counting_changes
+    )
     raise ConflictError(
         f"{last.person} {done} the {what} on {last.edited_at:%Y-%m-%d at %H:%M} UTC, after you had opened it"
         f"{f' ({changes})' if done == 'changed' else ''}: nothing of yours was saved; look at it again, then save."
     )
+
+
+def _told(value: Any) -> str:
+    """A value of JSON as people write it."""
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _refuse_edited(connection: sa.Connection, editable: Editable, row: Row, by: Editor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -76,6 +76,12 @@ class RecordedEdit:
             if before.get(name) != after.get(name)
             and (self.is_change or {**before, **after}[name] not in (None, False))
         ]
+
+    @property
+    def counting_changes(self) -> list[FieldChange]:
+        """The same without switches: a value that its switch turns off is none."""
+        counted = replace(self, before=_counting(self.before), after=_counting(self.after))
+        return counted.changes
 
     @property
     def is_change(self) -> bool:
@@ -182,6 +188,17 @@ def recorded(rows: Iterable[Any]) -> Iterable[RecordedEdit]:
     """Rows of `edits` (id, table_name, person, edited_at, reason, and before and after as texts), as what they say."""
     for *head, before, after in rows:
         yield RecordedEdit(*head, *(None if row is None else _exact(row) for row in (before, after)))
+
+
+def _counting(row: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if row is None:
+        return None
+    switches = {f"{name}_enabled" for name in row} & row.keys()
+    return {
+        name: None if row.get(f"{name}_enabled") is False else value
+        for name, value in row.items()
+        if name not in switches
+    }
 
 
 def _exact(text: str) -> Mapping[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,8 @@ from ledger_pipelines.store.edits.tables import Editable
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 #: Digits before the point, where there are four behind it.
 _LARGEST = Decimal(10) ** 10
+#: How people write an amount; the exponent as Python writes that of a JSON number, and nobody else.
+_AMOUNT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:E[+-][0-9]{1,2})?")
 #: What an index takes of a name, whatever it is made of; and what anybody reads.
 _LONGEST_NAME, _LONGEST_TEXT = 300, 10_000
 _SEVERAL_LINES = {"notes", "description"}
@@ -74,14 +77,14 @@ def parsed(editable: Editable, name: str, text: str) -> Any:
 
 
 def _amount(name: str, text: str, *, may_be_negative: bool) -> Decimal:
-    try:
-        amount = Decimal(text)
-        fits = amount.is_finite() and abs(amount) < _LARGEST and amount == amount.quantize(Decimal("0.0001"))
-    except InvalidOperation:
-        fits = False
-    if not fits:
+    amount = Decimal(text) if _AMOUNT.fullmatch(text) else None
+    if amount is not None and abs(amount) >= _LARGEST:
+        raise LedgerError(f"{name} is {text!r}: that is too large, write less than {_LARGEST:,}.")
+    # Of what is not too large there are no more digits than a context has.
+    if amount is None or amount != round(amount, 4):
         raise LedgerError(
-            f"{name} is {text!r}: write a number with at most four decimals, for example 12.50."
+            f"{name} is {text!r}: write a number with at most four decimals, with a point before them and without a "
+            "separator of thousands, for example 1234.50."
         )
     if amount < 0 and not may_be_negative:
         raise LedgerError(f"{name} is {text}: it cannot be less than 0.")

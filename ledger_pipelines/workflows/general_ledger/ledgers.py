@@ -72,7 +72,10 @@ def party_ledger(database: Database, party: str, day: date) -> PartyLedger:
     with database.connect() as connection:
         found = read_party(connection, party)
         if found is None:
-            raise LedgerError(f"There is no party {party[:100]!r} in the ledgers.")
+            raise LedgerError(
+                f"There is no party {party[:100]!r} in the ledgers: a party is written with its kind, as "
+                "'customer:10021' or 'supplier:50007', and found by its name on /ledgers."
+            )
         ledger, name = found
         items = [
             row for row in open_items(connection, TABLES[ledger], day).to_pylist() if row["party"] == party

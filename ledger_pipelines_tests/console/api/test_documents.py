@@ -85,7 +85,7 @@ def test_a_name_of_another_script_has_one_in_ascii_beside_it(
         ("/invoices/bulk/download?format=exe", 422, "format"),
         ("/invoices/bulk/statements.pdf?part=2", 404, "the parts 1 to 1"),
         ("/invoices/bulk/statements.pdf?part=0", 422, "part"),
-        ("/ledgers/statement.pdf?party=nobody&as_of=2025-02-28", 404, "Nothing of 'nobody'"),
+        ("/ledgers/statement.pdf?party=nobody&as_of=2025-02-28", 404, "is written as 'customer:nobody'"),
         ("/ledgers/statement.pdf", 422, "party"),
         ("/ledgers/overdue.pdf?as_of=2025-02-30", 422, "as_of"),
         ("/ledgers/overdue.pdf", 404, "Nothing is overdue on 2026-03-15"),

@@ -177,3 +177,36 @@ def test_the_preview_of_a_new_plan_warns_of_what_will_be_free_in_the_forms_words
     assert everything(database) == before
     saved = admin.post(PLANS, data={**given, "do": "save"})
     assert warned in admin.get(saved.headers["location"]).text
+
+
+def test_a_new_row_without_a_name_or_without_anything_is_told_what_is_missing(
+    editing: tuple[Database, StandIn, Clients],
+) -> None:
+    database, _, clients = editing
+    admin = clients("admin")
+    plan = sent_by(admin.get(f"{PLANS}?edit=new").text, PLANS)
+    option = sent_by(admin.get(f"{FEATURES}?edit=new").text, FEATURES)
+    for path, given, words in (
+        (PLANS, {**plan, "per_user_cost": "5"}, "“Name” is empty: the plan needs it."),
+        (PLANS, {**plan, "name": "Tin"}, "sets nothing yet: fill in “Support level” or “User”"),
+        (
+            PLANS,
+            {**plan, "name": "Tin", "per_user_cost": "1,234.50"},
+            "“User” is &#39;1,234.50&#39;: write a",
+        ),
+        (FEATURES, {**option, "name": "soc"}, "“Value” is empty"),
+        (FEATURES, {**option, "term": "Huntress"}, "“Feature” is empty"),
+    ):
+        refused = admin.post(path, data={**given, "do": "save"})
+        assert (refused.status_code, words in refused.text) == (422, True), words
+    # What is prefilled is enough: a feature and its value; of a plan without a term it is month to month.
+    assert (
+        admin.post(FEATURES, data={**option, "name": "soc", "term": "New", "do": "save"}).status_code == 303
+    )
+    assert one(database, "SELECT count(*) FROM feature_options WHERE value = 'New'") == 1
+    tin = {**plan, "name": "Tin", "per_user_cost": "5"}
+    assert admin.post(PLANS, data={**tin, "do": "preview"}).status_code == 200
+    assert admin.post(PLANS, data={**tin, "do": "save"}).status_code == 303
+    assert (
+        one(database, "SELECT term_length FROM billing_plans WHERE billing_plan = 'Tin'") == "Month to Month"
+    )

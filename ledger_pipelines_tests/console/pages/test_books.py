@@ -109,6 +109,7 @@ def test_aging_is_as_of_the_day_and_a_partys_balance_runs(
     first = asked.get("/ledgers?as_of=2026-02-01").text
     assert "60.25 EUR" in first
     assert asked.get("/ledgers/party?party=customer:2").status_code == 404
+    assert "a party is written with its kind" in asked.get("/ledgers/party?party=2").text
     assert asked.get("/ledgers?as_of=2025-02-01").status_code == 404
 
 

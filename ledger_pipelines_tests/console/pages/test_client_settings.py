@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ledger_pipelines.runs.webserver import DagsterAwayError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.console.pages.editing import (
@@ -108,6 +110,10 @@ def test_of_two_who_edit_one_thing_the_second_is_told_and_loses_nothing(
     answered = second.post(AGREEMENT, data=mine)
     assert answered.status_code == 409
     assert "admin changed the override of company 620500" in answered.text
+    assert "“Server” from nothing to 77" in answered.text
+    assert "“Virtual machine” from nothing to 8" in answered.text
+    for words in ("None", "True", "per_server_cost_enabled from"):
+        assert words not in answered.text
     assert one(database, _OVERRIDE.format("per_server_cost")) == 77
     told = sent_by(answered.text, AGREEMENT)
     # What I typed is there, what I did not touch is as it is now, and I see what the other wrote.
@@ -172,7 +178,7 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
         assert words in partial.text
     for kind, fields, words in (
         ("charge", {"name": "X", "kind": "once", "fee": "5"}, "needs its month"),
-        ("charge", {"name": "X", "kind": "monthly"}, "Nothing was given"),
+        ("charge", {"name": "X", "kind": "monthly"}, "sets nothing yet: fill in “Fee” or"),
         ("charge", {"kind": "monthly", "fee": "5"}, "“Name on the statement” is empty"),
         ("device", {"name": "99", "billing_type": "Server"}, "has no device"),
         ("device", {"name": "10", "was_from": "", "is_row": "", "billing_type": "Custom"}, "already"),
@@ -286,3 +292,24 @@ def test_a_form_of_a_session_that_has_ended_can_be_sent_again_once_one_is_signed
         before = everything(database)
     assert one(database, _OVERRIDE.format("per_vm_cost")) == 7
     assert nobody.post(AGREEMENT, content=b"\xff", headers={"content-type": "text/plain"}).status_code == 401
+
+
+def test_an_agreement_from_a_month_that_the_ledger_has_not_is_saved_with_a_warning(
+    editing: tuple[Database, StandIn, Clients],
+) -> None:
+    clerk = editing[2]("billing")
+    sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
+    for month, words in (
+        ("2020-01", "from 2020-01, which is before the ledger&#39;s first month, 2025-01"),
+        (
+            "2031-01",
+            "from 2031-01 on, and the ledger&#39;s last month is 2025-03: until then it changes nothing.",
+        ),
+        ("2025-02", ""),
+    ):
+        given = {**sent, "from_month": month, "per_vm_cost": "7"}
+        previewed = clerk.post(AGREEMENT, data={**given, "do": "preview"}).text
+        saved = clerk.post(AGREEMENT, data={**given, "do": "save"})
+        for shown in (previewed, clerk.get(saved.headers["location"]).text):
+            warned = re.findall(r'class="notice warn">(?:<p>)?It holds ([^<]*)', shown)
+            assert [one[: len(words)] for one in warned] == ([words] if words else []), month
