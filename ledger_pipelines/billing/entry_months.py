@@ -67,6 +67,20 @@ def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, scope: Rea
     return to_arrow(placed, ENTRIES)
 
 
+def lost_entries(
+    shown: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope
+) -> tuple[pa.Table, int]:
+    """The entries (ENTRIES) that had billable hours when they were read last and have none now, whichever ticket they
+    are on; and how many had any. Only those of the scope's tickets can be told. A running timer is not none.
+    """
+    now, rows, books = to_pandas(shown), to_pandas(stored), to_pandas(known)
+    former = pd.concat([books, rows.sort_values("month")]).drop_duplicates("id", keep="last")
+    had = former["is_billable"] & ~former["is_running"] & ~former["is_gone"] & (former["seconds"] > 0)
+    former = former[had & _is_covered(former, scope)]
+    lost = former[~is_among(former, now[now["is_billable"] & (now["seconds"] > 0)], ["id"])]
+    return to_arrow(lost.sort_values("id"), ENTRIES), len(former)
+
+
 def never_billed(shown: pa.Table, scope: ReadScope, read: Collection[date], until: date) -> pa.Table:
     """The billable entries (SHOWN) that no month's statement will have, by what their day says.
 

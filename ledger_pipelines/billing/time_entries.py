@@ -39,7 +39,7 @@ from ledger_pipelines.frames import (
 from ledger_pipelines.tables.freshservice import TIME_ENTRIES
 
 #: Between a ticket's number and an entry's id.
-_SEPARATOR = "/"
+ENTRY_SEPARATOR = "/"
 _UNITS_OF_A_SECOND = 25
 #: What only the placing of tickets finds out.
 _FOUND_LATER = {"month", "hours_before", "is_gone", "moved_from"}
@@ -220,4 +220,4 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
 def _numbers(entries: pd.DataFrame) -> Series:
     """The numbers that entries have as tickets, by id and ticket_number."""
     ids = column_of(values_of(entries["id"]).cast(pa.string()), entries.index)
-    return joined(entries["ticket_number"], _SEPARATOR, ids)
+    return joined(entries["ticket_number"], ENTRY_SEPARATOR, ids)
