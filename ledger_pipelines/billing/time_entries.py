@@ -9,7 +9,9 @@ Left open by the rule and decided here: closed months may have billed the same t
 Freshservice was read. Codex adds up all entries of a ticket, billable or not; so what closed months billed by its number
 covers its entries, those first that were written down first, and only what is beyond that is billed. Where its entries
 have fewer hours in all than were billed, the difference is owed as a credit; all of it where it has none left. An entry
-whose timer runs is not final: nothing of it is billed yet, nor is what closed months billed of it taken for gone.
+whose timer runs is not final: nothing of it is billed yet, nor is what closed months billed of it taken for gone; of what
+these billed it covers what it has so far. A ticket that Freshservice made after the closed months that billed its number
+is another one: what they billed was another PSA's.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from ledger_pipelines.frames import (
     Series,
     column_of,
     constant,
+    dtype,
     is_among,
     joined,
     to_arrow,
@@ -98,16 +101,19 @@ def entry_tickets(
     rows = rows.rename(columns={"ticket_number": "ticket_now"}).merge(first, on="id", how="left")
     rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
     rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
-    counting = rows[~rows["is_gone"] & ~rows["is_running"]]
+    alive = rows[~rows["is_gone"]]
     former = _with_owners(
         books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows, ticket_numbers
     )
-    covered = _covered(counting, former)
-    left = ((counting["seconds"] - covered) * _UNITS_OF_A_SECOND).where(counting["is_billable"], 0)
+    alive = alive.assign(covered=_covered(alive, former))
+    counting = alive[~alive["is_running"]]
+    left = ((counting["seconds"] - counting["covered"]) * _UNITS_OF_A_SECOND).where(
+        counting["is_billable"], 0
+    )
     counting = counting.assign(units=left)
     billed = counting[(counting["units"] > 0) & counting["owner"].notna()]
     running = rows[rows["is_running"] & ~rows["is_gone"]]["number_of_codex"]
-    lowered = _lowered(former[~former["number_of_codex"].isin(running)], counting.assign(covered=covered))
+    lowered = _lowered(former[~former["number_of_codex"].isin(running)], counting)
     has_none = lowered["total_hours_spent"] == 0
     none = rows[rows["is_gone"] | is_among(rows, counting[counting["units"] == 0], ["id"])]
     was_known = books[is_of_entry & is_among(books, none, ["ticket_number"])]
@@ -161,10 +167,22 @@ def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, ticket_numbers: Colle
     now = moved[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
     former = former[former["number_of_codex"].isin([*now["number_of_codex"], *ticket_numbers])]
     former = former.merge(now, on="number_of_codex", how="left")
+    former = former[~_is_another(former, rows)]
     is_own = (former["account_number"] == former["owner"]).fillna(False)
     has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])
     is_only = ~former["number_of_codex"].duplicated(keep=False)
     return former[is_own | (~has_own & is_only)]
+
+
+def _is_another(former: pd.DataFrame, rows: pd.DataFrame) -> Series:
+    """Where the number's ticket was made after the closed month that billed it last, as Freshservice itself says, which
+    never sets that anew: the hours were those of another PSA's ticket.
+    """
+    own = rows[rows["ticket_now"] == rows["number_of_codex"]]
+    made = own.groupby("number_of_codex")["ticket_created_at"].max().reset_index()
+    both = former[["number_of_codex", "month"]].merge(made, on="number_of_codex", how="left")
+    day = both["ticket_created_at"].astype(dtype(pa.date32()))
+    return (day >= both["month"] + pd.DateOffset(months=1)).fillna(False).set_axis(former.index)
 
 
 def _covered(counting: pd.DataFrame, former: pd.DataFrame) -> Series:

@@ -357,6 +357,60 @@ def test_a_timer_that_is_stopped_long_after_its_ticket_s_last_update_is_billed(
     assert (ledger.run(APRIL), charges(ledger, APRIL)) == ({}, [])
 
 
+def test_another_psa_s_ticket_with_the_same_number_does_not_cover_new_hours(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codex billed 3 h of its ticket 5 in January; Freshservice's own ticket 5, made in February, has 3 h: 450.00."""
+    ledger.tickets[ACCOUNT] = [shown("5", "2025-01-20", 3.0)]
+    ledger.close(JANUARY)
+    switch_on(sandbox, monkeypatch)
+    home = desk.departments[0]["id"]
+    desk.add_ticket(5, home, "2025-02-10T09:00:00Z", created_at="2025-02-10T09:00:00Z")
+    desk.add_entry(5, "2025-02-10T09:00:00Z", "03:00", created_at="2025-02-10T09:00:00Z")
+    assert ledger.run(FEBRUARY) == {}
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(3), Decimal("450.00"))]
+
+
+def test_entries_from_before_the_ledger_s_months_are_what_codex_billed(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codex billed 5 h of ticket 1 in January: 2 h of November and 3 h of January. March's 2 h are 300.00."""
+    ledger.tickets[ACCOUNT] = [shown("1", "2025-01-20", 5.0)]
+    ledger.close(JANUARY, FEBRUARY)
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-03-20T09:00:00Z")
+    for moment, spent in (
+        ("2024-11-20T09:00:00Z", "02:00"),
+        ("2025-01-20T09:00:00Z", "03:00"),
+        ("2025-03-20T09:00:00Z", "02:00"),
+    ):
+        desk.add_entry(1, moment, spent, created_at=moment)
+    for _ in range(2):
+        assert ledger.run(MARCH) == {}
+        assert charges(ledger, MARCH) == [("hours", Decimal(2), Decimal("300.00"))]
+    ledger.close(MARCH)
+    assert (ledger.run(APRIL), charges(ledger, APRIL)) == ({}, [])
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_an_entry_that_was_ignored_counts_again_when_its_time_is_another(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """`1h` and five minutes of 2052 are ignored; they become 40 h and 60 h."""
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-01-20T10:00:00Z")
+    unreadable = desk.add_entry(1, "2025-01-10T09:00:00Z", "1h")
+    mistyped = desk.add_entry(1, "2052-01-10T09:00:00Z", "00:05")
+    ledger.run(JANUARY)
+    with ledger.database.connect() as connection:
+        for error_id, *_ in open_errors(connection):
+            ignore_error(connection, error_id, "Too little to bill.")
+    ledger.run(JANUARY)
+    assert ledger.errors() == []
+    unreadable["time_spent"], mistyped["time_spent"] = "40h", "60:00"
+    ledger.run(JANUARY)
+    assert ["'40h'" in said or "60.00 billable hours" in said for _, said in ledger.errors()] == [True, True]
+
+
 def test_january_alone_is_billed_by_all_entries_that_codex_s_hours_were_made_of(
     ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ What could not be read is not absent: a key whose agent may see no time entries 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -27,11 +27,15 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of entries: the months to write with their rows, and those of closed months (both ENTRIES)."""
+    """What is kept of entries: the months to write with their rows, and those of closed months (both ENTRIES); the months
+    that were read before; and the numbers of tickets that closed months billed by Codex's hours.
+    """
 
     months: Sequence[date]
     stored: pa.Table
     known: pa.Table
+    read_months: Collection[date]
+    billed_by_codex: Collection[str]
 
 
 def believed(
@@ -47,6 +51,8 @@ def believed(
         step.closed,
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
+        read_months=kept.read_months,
+        billed_by_codex=kept.billed_by_codex,
     )
     # Of tickets that the list's own error is about, nothing more need be said.
     compared = replace(scope, tickets=read.read) if is_told else scope

@@ -27,6 +27,7 @@ from ledger_pipelines.sources.freshservice.client import INTEGRATION, Freshservi
 from ledger_pipelines.sources.freshservice.models import OPERATION
 from ledger_pipelines.sources.records.wire_types import utc_instant
 from ledger_pipelines.store.copy import read_months
+from ledger_pipelines.store.integration_errors import unignore_changed_messages
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.time_entries import read_known_entries
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
@@ -44,6 +45,8 @@ from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step
 
 TABLE = "time_entries"
+#: Before any closed month.
+_EVER = date(1971, 1, 1)
 
 
 def import_time_entries(
@@ -63,17 +66,21 @@ def import_time_entries(
     stored = read_months(step.connection, TABLE, months)
     known = read_known_entries(step.connection, sorted(step.closed))
     billed = billed_by_codex(step, since)
+    before = read_times(step.connection, TABLE).keys()
+    kept = Kept(months, stored, known, before, ids_of(billed_by_codex(step, window_of(_EVER))))
     drafted = drafted_by_codex(step, months)
     expected = sorted({*_expected(stored, known, since), *expected_of(step, billed)})
     with freshservice() as client:
         read = client.time_entries(since, expected, {*ids_of(drafted), *_with_timers(stored, known)})
     entries = _shown(read, pa.concat_tables([known, stored]), pa.concat_tables([drafted, billed]))
-    entries, scope, doubts = believed(step, read, expected, entries, Kept(months, stored, known))
+    entries, scope, doubts = believed(step, read, expected, entries, kept)
     placed = place_entries(entries, stored, known, scope)
-    lost = never_billed(entries, scope, read_times(step.connection, TABLE).keys(), until)
+    lost = never_billed(entries, scope, before, until)
     ensure_months(step.connection, [TABLE], months)
     problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_never_billed(lost, until)]
     problems += _running(placed)
+    # Who ignores an entry has said nothing of what it becomes.
+    unignore_changed_messages(step.connection, [one for one in problems if one.entity_type == "time entry"])
     is_complete = not any(problem.is_blocking for problem in problems)
     with step.connection.transaction():
         changes = step.write({TABLE: placed}, months)[TABLE]
@@ -124,14 +131,17 @@ def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
     """
     numbers = read.tickets["id"].cast(pa.string())
     listed = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
-    listed = listed.rename(columns={"updated_at": "ticket_updated_at"})
+    listed = listed.rename(columns={"updated_at": "ticket_updated_at", "created_at": "ticket_created_at"})
     listed = listed.assign(account=constant(None, pa.string(), listed))
     own = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
     own = own.assign(account=own["account_number"].where(own["department_id"].isna()))[listed.columns]
     of_codex = to_pandas(billed).rename(
         columns={"last_updated_at": "ticket_updated_at", "account_number": "account"}
     )
-    of_codex = of_codex.assign(department_id=constant(None, pa.int64(), of_codex))
+    of_codex = of_codex.assign(
+        department_id=constant(None, pa.int64(), of_codex),
+        ticket_created_at=constant(None, pa.timestamp("us", "UTC"), of_codex),
+    )
     unlisted = pd.concat([of_codex, own]).drop_duplicates("ticket_number", keep="last")
     tickets = pd.concat([listed, unlisted[unlisted["ticket_number"].isin(list(read.unlisted))]])
     departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
