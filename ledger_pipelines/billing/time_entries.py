@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.billed_hours import TICKET
 from ledger_pipelines.billing.claims import with_owner
+from ledger_pipelines.billing.entry_months import worked_months
 from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.frames import (
@@ -51,13 +52,14 @@ SOURCE_TICKETS = pa.schema([one for one in TICKETS if one.name not in _FOUND_LAT
 FIRST_TICKETS = TIME_ENTRIES.part(("id", "ticket_number"))
 _UNCLAIMED: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
+    pa.field("worked_month", pa.date32()),
     pa.field("department_id", pa.int64()),
     pa.field("department", pa.string()),
     pa.field("account_number", pa.string()),
     pa.field("ticket_number", pa.string()),
     pa.field("hours", TICKETS.field("total_hours_spent").type),
 ]
-#: Hours to bill of departments that no company claims, by the month that they stand in and the ticket.
+#: Hours to bill of departments that no company claims, by the month that they stand in, that of the work and the ticket.
 UNCLAIMED = pa.schema(_UNCLAIMED)
 
 
@@ -230,8 +232,14 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
     rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["ticket_now"])
     if rows.empty:
         return UNCLAIMED.empty_table()
-    by = ["month", "department_id", "department", "account_number", "ticket_number"]
-    sums = rows.groupby(by, dropna=False)["units"].sum().reset_index().sort_values(["month", "ticket_number"])
+    rows = rows.assign(worked_month=worked_months(rows))
+    by = ["month", "worked_month", "department_id", "department", "account_number", "ticket_number"]
+    sums = (
+        rows.groupby(by, dropna=False)["units"]
+        .sum()
+        .reset_index()
+        .sort_values(["month", "worked_month", "ticket_number"])
+    )
     return to_arrow(sums.assign(hours=units_in_hours(sums["units"])), UNCLAIMED)
 
 

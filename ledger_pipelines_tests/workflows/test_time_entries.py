@@ -411,6 +411,41 @@ def test_an_entry_that_was_ignored_counts_again_when_its_time_is_another(
     assert ["'40h'" in said or "60.00 billable hours" in said for _, said in ledger.errors()] == [True, True]
 
 
+@pytest.mark.usefixtures("use_freshservice")
+def test_unclaimed_hours_that_are_ignored_in_their_month_stay_so_in_later_ones(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """2 h of January of a department that no company is; in February it has half an hour more of January."""
+    desk.add_ticket(1, desk.add_department("Nobody"), "2025-02-20T10:00:00Z")
+    desk.add_entry(1, "2025-01-10T09:00:00Z", "02:00")
+    ledger.run(JANUARY)
+    with ledger.database.connect() as connection:
+        ((error_id, *_),) = open_errors(connection)
+        ignore_error(connection, error_id, "Our own.")
+    ledger.close(JANUARY)
+    ledger.run(FEBRUARY)
+    assert ledger.errors() == []
+    desk.add_entry(1, "2025-01-11T09:00:00Z", "00:30")
+    ledger.run(FEBRUARY)
+    ((_, said),) = ledger.errors()
+    assert said.startswith("Department 'Nobody' has 2.50 billable hours in 2025-01 on ticket 1")
+
+
+def test_switched_off_entries_that_were_billed_long_ago_are_not_billed_again_by_codex(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """January 2024 billed 3 h by entries; March 2025 looks twelve months back, and Codex has 5 h of the ticket."""
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(1, desk.departments[0]["id"], "2024-01-20T10:00:00Z")
+    desk.add_entry(1, "2024-01-10T09:00:00Z", "03:00")
+    ledger.close(date(2024, 1, 1))
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    ledger.tickets[ACCOUNT] = [shown("1", "2025-03-20", 5.0)]
+    with pytest.raises(dg.Failure, match="The hours of 2024-01 were billed from Freshservice's time entries"):
+        ledger.run(MARCH)
+
+
 def test_january_alone_is_billed_by_all_entries_that_codex_s_hours_were_made_of(
     ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,11 +100,13 @@ def _is_read_completely(step: Step, months: Iterable[date]) -> bool:
 
 
 def _unclaimed(rows: pa.Table) -> list[Problem]:
-    """An error for each department and month whose hours nobody is billed for."""
-    by_department: dict[tuple[date, int | None], list[dict[str, Any]]] = {}
+    """An error for each department and month of the work whose hours nobody is billed for: who ignored it in that month
+    has ignored it where its hours stand later.
+    """
+    by_department: dict[tuple[date, date, int | None], list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
-        by_department.setdefault((row["month"], row["department_id"]), []).append(row)
-    return [_unclaimed_department(month, found) for (month, _), found in by_department.items()]
+        by_department.setdefault((row["month"], row["worked_month"], row["department_id"]), []).append(row)
+    return [_unclaimed_department(month, found) for (month, *_), found in by_department.items()]
 
 
 def _without_entries(vanished: pa.Table) -> list[Problem]:
@@ -152,7 +154,7 @@ def _unclaimed_department(month: date, rows: list[dict[str, Any]]) -> Problem:
     else:
         who = f"Department {first['department'] or department!r} has"
         advice = "give it its company's name, or the custom field account_number, in Freshservice"
-    name = format_month(month)
+    name = format_month(first["worked_month"])
     return Problem(
         "freshservice",
         UNCLAIMED,
@@ -166,5 +168,5 @@ def _unclaimed_department(month: date, rows: list[dict[str, Any]]) -> Problem:
             "hours": str(hours),
             "tickets": tickets[:100],
         },
-        name,
+        format_month(month),
     )
