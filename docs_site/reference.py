@@ -92,7 +92,7 @@ def routes() -> str:
     parts = [
         "# Routes",
         "The console's API, from its OpenAPI document (`/openapi.json`), and its pages. Who may ask for what, and what "
-        "the bodies mean, is in [the console's document](../console.md).",
+        "the bodies mean, is in [the API's document](../api.md).",
     ]
     for path, operations in document["paths"].items():
         for method in _METHODS:

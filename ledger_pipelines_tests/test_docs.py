@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import click
@@ -13,6 +16,7 @@ import psycopg
 import pytest
 import typer
 
+from docs_site.reference import openapi
 from ledger_pipelines.cli import app
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.sources.registry import SOURCES
@@ -98,6 +102,50 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
             alias = field.validation_alias
             read |= {alias} if isinstance(alias, str) else set(alias.choices)  # type: ignore[union-attr]
     assert documented == read
+
+
+def requests_of(page: str) -> Iterator[tuple[str, str, str | None]]:
+    """The method, address and body of each `curl` of a page's shell blocks that asks the console."""
+    for block in re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.MULTILINE | re.DOTALL
+    ):
+        for line in re.findall(r"^curl .*(?:\\\n.*|\n +.*)*", block, re.MULTILINE):
+            words = shlex.split(line.replace("\\\n", " "))
+            [address] = [word for word in words if word.startswith("$LEDGER")]
+            body = words[words.index("-d") + 1] if "-d" in words else None
+            method = words[words.index("-X") + 1] if "-X" in words else "GET"
+            yield method, address.removeprefix("$LEDGER"), body
+
+
+def test_each_request_in_the_api_s_document_is_one_that_its_route_takes() -> None:
+    """Its path and method are a route's, and so is each parameter in the address and each member of the body."""
+    document = openapi()
+    asked = list(requests_of("api.md"))
+    assert len(asked) > 20
+    for method, address, body in asked:
+        parts = urlsplit(address)
+        found = [
+            operations[method.lower()]
+            for path, operations in sorted(document["paths"].items(), key=lambda one: one[0].count("{"))
+            if method.lower() in operations and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), parts.path)
+        ]
+        assert found, f"{method} {address}"
+        known = {one["name"] for one in found[0].get("parameters", []) if one["in"] == "query"}
+        assert set(dict(parse_qsl(parts.query))) <= known, f"{method} {address}"
+        assert body is not None or not found[0].get("requestBody", {}).get("required"), f"{method} {address}"
+        if body is not None:
+            members = _members(document, found[0]["requestBody"]["content"]["application/json"]["schema"])
+            assert members is None or set(json.loads(body)) <= members, f"{method} {address}: {body}"
+
+
+def _members(document: dict[str, Any], schema: dict[str, Any]) -> set[str] | None:
+    """The members that a body may have; None for a map, which may have any."""
+    for one in schema.get("anyOf", [schema]):
+        name = one.get("$ref", "").rpartition("/")[2]
+        described = document["components"]["schemas"][name] if name else one
+        if "properties" in described:
+            return set(described["properties"])
+    return None
 
 
 def test_links_lead_to_files_and_headings_that_are_there() -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ledger_pipelines.billing.claims import plain, with_owner
 from ledger_pipelines.frames import constant, dtype, is_among, to_arrow, to_pandas, trimmed
@@ -25,6 +24,7 @@ NO_COMPANY, NO_DEVICE, NOT_SHOWN, EMPTY = "no company", "no device", "not shown"
 #: Bytes of some of several devices with one name, which are of one kind, or of more than one.
 SEVERAL, SEVERAL_KINDS = "several", "several kinds"
 _NAME = ["month", "account_number", "called"]
+_PLACE = ["called", "at_site"]
 _KIND = ("billing_type", "hardware_type", "device_type")
 _DEVICE = [*_NAME, "place"]
 _FIELDS: list[pa.Field[Any]] = [
@@ -34,10 +34,23 @@ _FIELDS: list[pa.Field[Any]] = [
     pa.field("site", pa.string()),
     pa.field("account_number", pa.string()),
     pa.field("bytes", pa.int64()),
+    pa.field("kept", pa.int64()),
     pa.field("reason", pa.string()),
 ]
-#: Backed-up bytes that nobody is billed for, that are not known any more, or that may be another device's, and why.
+#: Backed-up bytes that nobody is billed for, that are not known any more, or that may be another device's, and why; and
+#: those that are billed as they were before (`kept`).
 UNBILLED_BYTES = pa.schema(_FIELDS)
+#: Devices that have lost their bytes: what they had, and what their field says now.
+_EMPTIED_FIELDS: list[pa.Field[Any]] = [
+    pa.field("uid", pa.string()),
+    pa.field("hostname", pa.string()),
+    pa.field("site", pa.string()),
+    pa.field("bytes", pa.int64()),
+    pa.field("now", pa.int64()),
+]
+EMPTIED = pa.schema(_EMPTIED_FIELDS)
+#: A backup of less than the so manieth part of what it was is not believed.
+_MOST_SHRUNKEN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +62,16 @@ class AssetsWithUsage:
 
 
 def with_usage(
-    assets: pa.Table, usage: pa.Table, companies: pa.Table, *, unread: Collection[str] = ()
+    assets: pa.Table,
+    usage: pa.Table,
+    companies: pa.Table,
+    *,
+    former: pa.Table | None = None,
+    unread: Collection[str] = (),
 ) -> AssetsWithUsage:
     """The devices of some months with the bytes that the same months' `usage` (BACKUP_USAGE) says.
 
+    `former` (ASSETS) are the same months' devices with the bytes of Datto RMM's that they were billed for before.
     `companies` have account_number and name; of those that are `unread` the devices are not known now, and nothing is
     said of theirs.
     """
@@ -63,8 +82,10 @@ def with_usage(
     named = claimed[claimed["called"].notna()]
     both = devices.merge(named[[*_DEVICE, "uid", "backup_bytes"]], on=_DEVICE, how="left")
     both = both.assign(former=both["backup_data_bytes"], is_shown=both["uid"].notna())
+    both = _with_former(both, ASSETS.schema.empty_table() if former is None else former)
     both = both.assign(
-        backup_data_bytes=both["backup_bytes"].fillna(0),
+        former=both["former"].where(both["kept"] == 0, both["kept"]),
+        backup_data_bytes=both["backup_bytes"].where(both["is_shown"], both["kept"]).fillna(0),
         backup_usage_tb=constant(None, ASSETS.by_name["backup_usage_tb"].kind, both),
     )
     lost = both[both["backup_bytes"].isna() & (both["former"] > 0)]
@@ -86,17 +107,41 @@ def with_usage(
     return AssetsWithUsage(to_arrow(both, assets.schema), to_arrow(unbilled, UNBILLED_BYTES))
 
 
-def emptied_devices(devices: pa.Table, before: pa.Table) -> pa.Table:
-    """Shown devices (uid, hostname, site, backup_bytes) without bytes, of which `before` (BACKUP_USAGE of one month) has
-    some: uid, hostname, site and those `bytes`.
+def _with_former(devices: pd.DataFrame, former: pa.Table) -> pd.DataFrame:
+    """The devices with `kept`: the bytes that those had before which are not shown now, 0 for all others."""
+    had = _numbered(to_pandas(former), name="hostname", by="id")
+    had = had[had["called"].notna()].rename(columns={"backup_data_bytes": "kept"})
+    found = devices.merge(had[[*_DEVICE, "kept"]], on=_DEVICE, how="left")
+    return found.assign(kept=found["kept"].where(~found["is_shown"]).fillna(0))
+
+
+def emptied_devices(devices: pa.Table, before: pa.Table, *, unreadable: Collection[str] = ()) -> pa.Table:
+    """Shown devices that have lost the bytes that `before` (BACKUP_USAGE of one month) has of them (EMPTIED).
+
+    That is a field that is empty or 0, and one with less than a hundredth of what it was: no backup falls so far by a
+    cleanup, but a script does that writes gigabytes where it wrote bytes. A device that was set up anew has another uid:
+    it is the one of its name and site that is not shown any more, nor among the `unreadable` uids.
     """
-    had = (
-        before.filter(pc.field("backup_bytes") > 0)
-        .select(["uid", "backup_bytes"])
-        .rename_columns(["uid", "bytes"])
+    names = ["uid", "hostname", "site", "backup_bytes"]
+    now, was = to_pandas(devices.select(names)), to_pandas(before.select(names))
+    now, was = now.rename(columns={"backup_bytes": "now"}), was.rename(columns={"backup_bytes": "bytes"})
+    had = was[(was["bytes"] > 0).fillna(False)]
+    gone = _by_place(had[~had["uid"].isin([*now["uid"], *unreadable])])
+    new = _by_place(now[~now["uid"].isin(was["uid"])])
+    gone = gone.sort_values("bytes", ascending=False).drop_duplicates(_PLACE)
+    # Of several that are new by one name it is the one with the most.
+    new = new.sort_values(["now", "uid"], ascending=[False, True]).drop_duplicates(_PLACE)
+    both = pd.concat(
+        [now.merge(had[["uid", "bytes"]], on="uid"), new.merge(gone[[*_PLACE, "bytes"]], on=_PLACE)]
     )
-    empty = devices.filter(pc.is_null(devices["backup_bytes"])).select(["uid", "hostname", "site"])
-    return empty.join(had, "uid", join_type="inner").sort_by("uid")
+    fallen = both["now"].isna() | (both["now"] * _MOST_SHRUNKEN < both["bytes"]).fillna(False)
+    return to_arrow(both[fallen].sort_values("uid"), EMPTIED)
+
+
+def _by_place(devices: pd.DataFrame) -> pd.DataFrame:
+    """The devices that have a name, with what it and their site are called."""
+    found = devices.assign(called=plain(devices["hostname"]), at_site=plain(devices["site"]).fillna(""))
+    return found[found["called"].notna()]
 
 
 def _numbered(rows: pd.DataFrame, *, name: str, by: str) -> pd.DataFrame:
@@ -134,6 +179,6 @@ def _of_some(devices: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unbilled(rows: pd.DataFrame, device: str, stored: str, reason: str) -> pd.DataFrame:
-    return rows.assign(device=rows[device], bytes=rows[stored], reason=constant(reason, pa.string(), rows))[
-        UNBILLED_BYTES.names
-    ]
+    rows = rows if "kept" in rows.columns else rows.assign(kept=constant(0, pa.int64(), rows))
+    rows = rows.assign(device=rows[device], bytes=rows[stored], reason=constant(reason, pa.string(), rows))
+    return rows[UNBILLED_BYTES.names]

@@ -25,6 +25,8 @@ def person_of(request: Request, console: ConsoleDep) -> Person:
     """Who asks. Raises NotSignedInError and CoreUnavailableError as the identity does."""
     person = console.identity.person(request.headers, request.cookies, console.now())
     request.state.permission = person.permission
+    # A page that says what went wrong has their name, and the way out.
+    request.state.person = person
     return person
 
 

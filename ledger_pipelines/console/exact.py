@@ -64,7 +64,8 @@ class ExactRoute(APIRoute):
             exact_request = ExactRequest(request.scope, request.receive)
             if request.headers.get("content-type", "").startswith(_FORMS):
                 # It is kept with the request, for whoever asks for it again.
-                for name, sent in (await exact_request.form(max_files=0)).multi_items():
+                form = request.state.form = await exact_request.form(max_files=0)
+                for name, sent in form.multi_items():
                     if not is_storable(name) or (isinstance(sent, str) and not is_storable(sent)):
                         raise Refused(422, "The form has signs that no record has: write them anew.")
             return await handle(exact_request)

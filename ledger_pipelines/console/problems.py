@@ -101,15 +101,31 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _defect)
 
 
-def _not_signed_in(request: Request, error: Exception) -> Response:
-    if wants_page(request) and request.method == "GET":
-        root = request.scope.get("root_path", "")
-        path = request.url.path.removeprefix(root) or "/"
-        back = f"{path}?{request.url.query}" if request.url.query else path
+async def _not_signed_in(request: Request, error: Exception) -> Response:
+    challenge = {"WWW-Authenticate": "Bearer"}
+    if not wants_page(request):
+        return problem(request, 401, str(error), challenge)
+    root, query = request.scope.get("root_path", ""), request.url.query
+    path = request.url.path.removeprefix(root) or "/"
+    asked = f"{path}?{query}" if query else path
+    if request.method == "GET":
         return RedirectResponse(
-            f"{root}/login?next={quote(back, safe='')}", 303, headers={"Cache-Control": "no-store"}
+            f"{root}/login?next={quote(asked, safe='')}", 303, headers={"Cache-Control": "no-store"}
         )
-    return problem(request, 401, str(error), {"WWW-Authenticate": "Bearer"})
+    from ledger_pipelines.console.pages.rendering import error_page
+
+    message = "Nobody is signed in any more, so nothing was saved."
+    sent = await _sent(request)
+    return error_page(request, 401, message, challenge, sent=sent, again=f"{root}{asked}")
+
+
+async def _sent(request: Request) -> list[tuple[str, str]]:
+    """The fields of the form that the request brings; none where it brings none that can be read."""
+    try:
+        form = getattr(request.state, "form", None) or await request.form(max_files=0)
+    except HTTPException:
+        return []
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -117,18 +133,72 @@ def _invalid(request: Request, error: Exception) -> Response:
     return problem(request, 422, " ".join(dict.fromkeys(map(_sentence, details[:3]))) or "It cannot be read.")
 
 
+#: What to write instead, by pydantic's kind of error; in braces what it says of the limits.
+_ADVICE = {
+    "missing": "it is missing: say it",
+    "int_parsing": "write a whole number",
+    "int_parsing_size": "write a smaller whole number",
+    "int_from_float": "write a whole number",
+    "int_type": "write a whole number",
+    "bool_parsing": "write true or false",
+    "bool_type": "write true or false",
+    "decimal_parsing": "write a number, with a point for decimals",
+    "decimal_type": "write a number",
+    "uuid_parsing": "it is no such id: take the address from the page that names it",
+    "string_type": "write a text",
+    "string_too_short": "write at least {min_length} signs",
+    "string_too_long": "write {max_length} signs at most",
+    "list_type": "write a list",
+    "dict_type": "write an object with members by name",
+    "model_attributes_type": "write an object with members by name",
+    "too_short": "give at least {min_length}",
+    "too_long": "give {max_length} at most",
+    "greater_than": "write more than {gt}",
+    "greater_than_equal": "write {ge} or more",
+    "less_than": "write less than {lt}",
+    "less_than_equal": "write {le} or less",
+    "literal_error": "choose {expected}",
+    **dict.fromkeys(
+        ("date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact", "date_type"),
+        "write a day as YYYY-MM-DD",
+    ),
+    **dict.fromkeys(
+        ("datetime_parsing", "datetime_from_date_parsing", "datetime_type"),
+        "write an instant as YYYY-MM-DDTHH:MM:SSZ, or a day",
+    ),
+}
+_OF_MONTHS = "write year and month in digits, as ?year=2026&month=10"
+#: What pydantic adds to a place where a value may be of several types.
+_TYPES = {"decimal", "str", "int", "float", "bool", "date", "datetime"}
+
+
 def _sentence(detail: Mapping[str, Any]) -> str:
-    """One of pydantic's findings as a sentence: where, what is wrong, and what was given."""
-    place = ".".join(str(part) for part in detail.get("loc", ())[1:]) or "The body"
-    if detail.get("type") == "json_invalid":
-        reason = detail.get("ctx", {}).get("error", "it cannot be read")
+    """One of pydantic's findings as a sentence: where, what was given, and what to write."""
+    kind, context = str(detail.get("type")), detail.get("ctx", {})
+    if kind == "json_invalid":
+        reason = context.get("error", "it cannot be read")
         return f"The body is no JSON that can be used: {one_line(str(reason))}."
+    source, *parts = (str(part) for part in detail.get("loc", ("body",)))
+    if len(parts) > 1 and parts[-1] in _TYPES:
+        parts.pop()
+    place = one_line(".".join(parts))[:200] or "The body"
+    if kind == "extra_forbidden":
+        return (
+            f"{place[:60]!r} is not known here, so nothing was done: leave it out, or see /docs for what is."
+        )
     given = detail.get("input")
     shown = (
-        "" if given is None or isinstance(given, (dict, list, bytes)) else f" ({one_line(str(given))[:60]!r})"
+        ""
+        if given is None or isinstance(given, (dict, list, bytes))
+        else f" is {one_line(str(given))[:60]!r}"
     )
-    reason = str(detail.get("msg", "it cannot be used")).removeprefix("Value error, ")
-    return one_line(f"{place}{shown}: {reason.rstrip('.')}.")
+    if kind == "int_parsing" and source == "query" and place in {"year", "month"}:
+        return f"{place}{shown}: {_OF_MONTHS}."
+    if kind in _ADVICE:
+        advice = _ADVICE[kind].format_map(context)
+    else:
+        advice = str(detail.get("msg", "it cannot be used")).removeprefix("Value error, ").rstrip(".")
+    return one_line(f"{place}{shown}: {advice}.")
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -9,9 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ledger_pipelines.same_origin import origin_of
 
 _FORWARDED = (b"x-forwarded-", b"forwarded")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,8}")
@@ -74,6 +77,27 @@ class Proxies:
             if not self._trusts(value):
                 return str(address)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """An ASGI application that takes what is asked by the public `url`'s host for asked with its scheme, too.
+
+    A proxy that ends TLS may say by which host it was asked, and nothing else. It stands before `Proxies`: one that says
+    more is believed.
+    """
+
+    app: ASGIApp
+    url: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on as the browser sent it."""
+        if scope["type"] == "http":
+            scheme = urlsplit(self.url).scheme
+            asked = origin_of(f"{scheme}://{Headers(scope=scope).get('host', '')}")
+            if asked is not None and asked == origin_of(self.url):
+                scope["scheme"] = scheme
+        await self.app(scope, receive, send)
 
 
 def _last(values: Sequence[str]) -> str:

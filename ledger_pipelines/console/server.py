@@ -5,11 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.identity.identity import Identity
 from ledger_pipelines.console.origin import KnownHosts
+from ledger_pipelines.console.proxy import PublicAddress
 from ledger_pipelines.logs import is_json
 from ledger_pipelines.same_origin import is_loopback
 from ledger_pipelines.settings import Settings
@@ -25,8 +27,9 @@ def serve(
     """Serves the console until SIGINT or SIGTERM. `public_url` is where a reverse proxy shows it."""
     names = [host] if public_url is None else [host, urlsplit(public_url).hostname or ""]
     app = create_app(Console(settings, database, Identity(settings, database)))
+    shown: ASGIApp = app if public_url is None else PublicAddress(app, public_url)
     uvicorn.run(
-        KnownHosts(app, names=names, any_address=not is_loopback(host)),
+        KnownHosts(shown, names=names, any_address=not is_loopback(host)),
         host=host,
         port=port,
         # `Proxies` reads them, and believes those only whom the settings name.

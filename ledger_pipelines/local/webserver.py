@@ -17,6 +17,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
 
 from ledger_pipelines.local.guard import Guard
 from ledger_pipelines.local.waiting import wait_for_code_server
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wait_for_code_server(options.socket)
     with dg.DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _CONNECTION_AGE, _OVERFLOW)
-        with WorkspaceProcessContext(instance, WorkspaceFileTarget([options.workspace])) as context:
+        workspace = WorkspaceFileTarget([options.workspace])
+        with WorkspaceProcessContext(instance, workspace, version=__version__) as context:
             app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
             guarded = Guard(
                 app,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ledger_pipelines.closing.readiness import FailedStep, Reason
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.months import describe_months, format_month, parse_month
 from ledger_pipelines.runs.closing import ClosePlan, close_for_good, plan_close
 from ledger_pipelines.runs.requests import AskedRun, WantedRun, ask_for_run, request_now
 from ledger_pipelines.runs.webserver import Webserver
@@ -83,7 +83,7 @@ def finish_close(
     if request is None or not request.details.get(_FINALISE):
         raise LedgerError("There is no such close: begin it anew.")
     if request.outcome is None:
-        return CloseState("running", request, "The months are being read, billed and checked.")
+        return CloseState("running", request, f"{_are(request.months)} being read, billed and checked.")
     if request.run_id is None or request.outcome not in ("SUCCESS", "FAILURE"):
         return CloseState("refused", request, f"Nothing was closed: {request.message}")
     if reopened := _reopened_since(database, request):
@@ -103,7 +103,12 @@ def finish_close(
         return CloseState("refused", request, str(error), reasons=list(error.reasons))
     except LedgerError as error:
         return CloseState("refused", request, str(error))
-    return CloseState("closed", request, "The months are closed for good.", closed)
+    return CloseState("closed", request, f"{_are(request.months)} closed for good.", closed)
+
+
+def _are(months: Sequence[date]) -> str:
+    """`2026-03 is`, `2026-01 to 2026-03 are`."""
+    return f"{describe_months(months)} {'is' if len(months) == 1 else 'are'}"
 
 
 def _failures(webserver: Webserver, request: RunRequest) -> list[FailedStep]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -22,6 +22,12 @@ def closed_months(connection: psycopg.Connection) -> frozenset[date]:
     """The months that are closed."""
     rows = connection.execute("SELECT month FROM ledger_periods WHERE status = 'closed'").fetchall()
     return frozenset(month for (month,) in rows)
+
+
+def read_closed_at(connection: psycopg.Connection, month: date) -> datetime | None:
+    """When the month was closed; None where it is open."""
+    row = connection.execute("SELECT closed_at FROM ledger_periods WHERE month = %s", [month]).fetchone()
+    return row[0] if row else None
 
 
 def close_months(

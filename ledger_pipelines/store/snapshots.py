@@ -200,3 +200,10 @@ def record_snapshot(
                is_complete = excluded.is_complete, reading = excluded.reading""",
         [table, taken_at, is_complete, list(months)],
     )
+
+
+def forget_snapshots(connection: psycopg.Connection, table: str, months: Collection[date]) -> None:
+    """Takes these months' rows of the table for rows that nobody read: the next reading is of them, too."""
+    connection.execute(
+        "DELETE FROM month_snapshots WHERE table_name = %s AND month = ANY(%s)", [table, sorted(months)]
+    )

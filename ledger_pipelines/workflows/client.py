@@ -10,13 +10,15 @@ from typing import Any
 
 from ledger_pipelines.billing.storage import TERABYTE
 from ledger_pipelines.errors import DatabaseUnavailableError, LedgerError
-from ledger_pipelines.months import add_months, last_day, month_range
+from ledger_pipelines.money import format_amount
+from ledger_pipelines.months import add_months, format_month, last_day, month_range
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.editing import Editor
+from ledger_pipelines.store.edits.editing import Editor, editing, read_rows, write_row
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.history import EditFilter, RecordedEdit, list_edits
 from ledger_pipelines.store.edits.tables import ITEMS
+from ledger_pipelines.store.edits.values import parsed_fields, parsed_key
 from ledger_pipelines.store.queries.client import (
     ChargedMonth,
     ClientError,
@@ -27,7 +29,6 @@ from ledger_pipelines.store.queries.client import (
     read_company,
     ticket_hours_of,
 )
-from ledger_pipelines.workflows.edits import set_edit
 from ledger_pipelines.workflows.explain import Rate, rate_of_statement
 from ledger_pipelines.workflows.statements import statement_of
 
@@ -40,6 +41,17 @@ _RATES = ("per_hour_ticket_cost", "prepaid_hours_monthly", "prepaid_hours_yearly
 
 class UnknownClientError(LedgerError):
     """No month of the ledger knows the company."""
+
+
+class ChargeExistsError(LedgerError):
+    """A company has a charge of this name in the month already: `row`."""
+
+    def __init__(self, row: Row, month: date) -> None:
+        super().__init__(
+            f"There is the charge {row['name']!r} of {format_amount(row['one_off_fee'], '')} in {format_month(month)} "
+            "already: change that one, or give this one another name."
+        )
+        self.row = row
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +184,36 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
 
 
 def add_one_off(database: Database, account: str, month: date, name: str, amount: str, *, by: Editor) -> None:
-    """Charges something once, in an open month; one of the same name in that month gets the new amount.
+    """Charges something once, in an open month.
 
-    Raises LedgerError for what cannot be.
+    Raises LedgerError for what cannot be, ChargeExistsError where the month has one of that name.
     """
-    values = {
+    editable = ITEMS["charge"]
+    key = parsed_key(editable, {"account_number": account, "name": name}, None)
+    given = {
         "one_off_fee": amount,
         "one_off_year": str(month.year),
         "one_off_month": str(month.month),
     }
-    key = {"account_number": account, "name": name}
-    set_edit(database, ITEMS["charge"], key, values, from_month=None, row_id=None, by=by)
+    values = parsed_fields(editable, given)
+    with editing(database, by) as connection:
+        rows = read_rows(connection, editable, account_number=key["account_number"])
+        refuse_second_one_off(rows, key["name"], month)
+        write_row(connection, editable, key, values, by=by)
+
+
+def refuse_second_one_off(
+    charges: Sequence[Row], name: str, month: date, *, but_id: int | None = None
+) -> None:
+    """Raises ChargeExistsError where one of a company's charges, but for `but_id`, is billed once in the month under
+    this name, however that is capitalised: a second one would take its place, or be read as the same charge twice.
+    """
+    wanted = " ".join(name.split()).casefold()
+    for row in charges:
+        is_then = (row["one_off_year"], row["one_off_month"]) == (month.year, month.month)
+        is_named = " ".join(row["name"].split()).casefold() == wanted
+        if row["one_off_fee"] is not None and is_then and is_named and row["id"] != but_id:
+            raise ChargeExistsError(row, month)
 
 
 def charged_series(

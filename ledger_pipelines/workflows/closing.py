@@ -68,18 +68,24 @@ def facts_of_run(
 ) -> Facts:
     """What a run of these months found: its checks that failed as errors, and the steps whose last try failed.
 
-    `failures` are those that Dagster tells of: a step that failed before it could be recorded is known there alone.
+    That it ended well says nothing where these books, restored since, have no step that it executed for a month: it has
+    failed. `failures` are Dagster's: a step that failed before it could be recorded is known there alone.
     """
-    last = {one.step_name: one for one in executions_of_run(connection, run_id)}
+    executed = executions_of_run(connection, run_id)
+    last = {one.step_name: one for one in executed}
     failed = [
         FailedStep(one.step_name, one.error_message or "") for one in last.values() if one.status == "failed"
     ]
     messages = {one.message for one in failed}
-    return Facts(
-        months,
-        invariants=broken_invariants(connection, run_id=run_id),
-        failures=[*failed, *(one for one in failures if one.message not in messages)],
-    )
+    failed += [one for one in failures if one.message not in messages]
+    ended = {month for one in executed if one.status in ("completed", "failed") for month in one.months}
+    if not failures and (missing := sorted(set(months) - ended)):
+        message = (
+            f"These books have nothing that its run has done for {describe_months(missing)}, as where they were restored "
+            "from a backup since: begin closing anew."
+        )
+        failed.append(FailedStep("run", message))
+    return Facts(months, invariants=broken_invariants(connection, run_id=run_id), failures=failed)
 
 
 def what_stands_against(database: Database, months: Sequence[date]) -> list[Reason]:

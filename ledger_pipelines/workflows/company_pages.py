@@ -17,6 +17,7 @@ from ledger_pipelines.store.queries.client_records import codex_features
 from ledger_pipelines.store.queries.features import known_features, own_features
 from ledger_pipelines.store.queries.statement_lists import edits_version, listed_statements
 from ledger_pipelines.store.writes import writes_of
+from ledger_pipelines.workflows.client_settings import texts_by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,15 @@ def features_of(database: Database, account: str, month: date, plan: str, term: 
     )
 
 
-def feature_types(database: Database) -> set[str]:
-    """The features that there are: those of plans, and of the options that people entered."""
+def feature_values(database: Database) -> dict[str, set[str]]:
+    """The features that there are, by type, and what each may be: plans', and the options that people entered."""
     with pooled_connection(database) as connection:
         plans, options = known_features(connection)
-    return {name for text in plans for name in _features(text)} | set(options)
+    # Also those that no plan has: their value is null.
+    found: dict[str, set[str]] = {name: set() for text in plans for name in _features(text)}
+    for name, value in (*options, *(one for text in plans for one in texts_by_name(text).items())):
+        found.setdefault(name, set()).add(value)
+    return found
 
 
 def statement_list(database: Database, month: date) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain, groupby
 from typing import Any, Literal
+from urllib.parse import quote
 
 import psycopg
 import pyarrow as pa
@@ -27,6 +28,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.billing_runs import edited_since_run
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.periods import closed_months
+from ledger_pipelines.store.queries.client_records import newest_company
 from ledger_pipelines.store.queries.documents import (
     latest_month,
     overdue_parties,
@@ -139,12 +141,9 @@ def statement_document(
     with database.connect() as connection, reading_long(connection):
         asked = month or latest_month(connection)
         statements, lines = read.statements(connection, asked, [account]) if asked else (None, None)
+        if asked is None or statements is None or lines is None or not statements.num_rows:
+            raise NoStatementError(_why_none(connection, account, asked, read))
         closed = closed_months(connection)
-    if asked is None or statements is None or lines is None or not statements.num_rows:
-        when = f" of {format_month(asked)}" if asked else ""
-        raise NoStatementError(
-            f"There is no statement{when} for {account!r}: run the month, or ask for another."
-        )
     stem = _stem(statements.to_pylist()[0])
     if kind == "pdf":
         return Document(f"{stem}.pdf", statement_pdf(_papers(statements, lines, asked in closed)))
@@ -238,6 +237,20 @@ def overdue_book(database: Database, day: date, part: int = 1) -> Part:
             raise NoStatementError(f"What is overdue on {day} has the parts 1 to {len(parts)}, not {part}.")
         items = read_party_items(connection, day, parts[part - 1])
     return Part(Document(_part_name(f"overdue-{day}", part, parts), party_pdf(items, day)), part, len(parts))
+
+
+def _why_none(connection: psycopg.Connection, account: str, month: date | None, read: Reads) -> str:
+    """Why a company has no statement, in a sentence with what to do."""
+    if month is None:
+        return (
+            f"There is no statement for {account!r}: no month has statements yet; run `ledger close MONTH`."
+        )
+    none = f"There is no statement of {format_month(month)} for {account!r}"
+    if not read.accounts(connection, month):
+        return f"{none}: the month has none yet; run it, or ask for another."
+    if newest_company(connection, account) is None:
+        return f"{none}: no company has that account number; check it."
+    return f"{none}, and the month was run: /client/{quote(account, safe='')} says why, or ask for another month."
 
 
 def _asked(database: Database, month: date | None) -> date:

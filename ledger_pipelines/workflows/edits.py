@@ -27,11 +27,15 @@ from ledger_pipelines.store.edits.editing import (
 from ledger_pipelines.store.edits.putting_back import PutBack, put_back
 from ledger_pipelines.store.edits.tables import ALL, OVERRIDES, PLANS, Editable
 from ledger_pipelines.store.edits.values import parsed, parsed_fields, parsed_key
+from ledger_pipelines.store.migrations import read_first_month
 from ledger_pipelines.store.queries.client import last_term, plans_named
 from ledger_pipelines.store.queries.month_states import is_closed
 from ledger_pipelines.store.snapshots import newest_has
 from ledger_pipelines.tables.rates import RATES
+from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
+from ledger_pipelines.workflows.proposals import Proposal, ReplaceRow, replaced
+from ledger_pipelines.workflows.statements import latest_month
 
 #: The snapshot that has the records which a column names, and its column there.
 _NAMED = {
@@ -39,6 +43,8 @@ _NAMED = {
     "asset_id": ("assets", "id"),
     "user_id": ("contacts", "id"),
 }
+#: How many of a feature's values a sentence names.
+_NAMED_VALUES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,15 @@ def consequences(database: Database, editable: Editable, edit: Edit) -> list[str
     return list(_notes(database, editable, edit))
 
 
+def foreseen_consequences(database: Database, proposal: Proposal) -> list[str]:
+    """The same of an edit that nobody has saved. Raises LedgerError as saving it would."""
+    editable = proposal.editable
+    if isinstance(proposal, ReplaceRow):
+        return consequences(database, editable, Edit(proposal.before, proposal.after))
+    rows = list_rows(database, editable, **{name: proposal.key[name] for name in editable.key})
+    return consequences(database, editable, Edit(*replaced(proposal, rows)))
+
+
 def counting_fields(editable: Editable, row: Row) -> list[str]:
     """The fields that say something: an override's where it counts, also with 0, others where there is anything."""
 
@@ -198,13 +213,16 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
     if edit.before is None and editable is PLANS:
         free = [name for name in RATES if not row[name]]
         if free:
-            yield f"Free of charge, because not given: {', '.join(free)}."
+            yield f"Free of charge, because nothing or 0 was given: {', '.join(free)}."
     # Charges of one name and of different kinds are not each other's successors.
     if edit.before is None and not editable.alternatives:
         yield from _no_longer_counting(database, editable, row)
     yield from _unknown_names(database, editable, row)
     if edit.after is not None:
         yield from _billing_nothing(database, edit.after)
+        yield from _outside_the_ledger(database, edit.after)
+        if editable is OVERRIDES["feature"]:
+            yield from _unlisted_value(database, edit.after)
 
 
 def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
@@ -218,6 +236,40 @@ def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
     plan = (row.get("billing_plan") or "").strip() if row.get("billing_plan_enabled") else ""
     if plan and plan.casefold() != INACTIVE:
         yield from _no_such_plan(database, row["account_number"], plan, row["from_month"])
+
+
+def _outside_the_ledger(database: Database, row: Row) -> Iterator[str]:
+    """A row that begins, or a charge that falls due, in a month that the ledger does not have."""
+    with database.connect() as connection:
+        first = read_first_month(connection)
+    newest = latest_month(database)
+    since, year, month = row.get("from_month"), row.get("one_off_year"), row.get("one_off_month")
+    if since is not None and since < first:
+        yield (
+            f"{format_month(since)} is before the ledger's first month, {format_month(first)}: it holds in all of the "
+            "ledger's months."
+        )
+    if since is not None and newest is not None and since > newest:
+        yield (
+            f"The latest month that has statements is {format_month(newest)}: it changes none before "
+            f"that of {format_month(since)}."
+        )
+    if row.get("one_off_fee") is not None and year and month and date(year, month, 1) < first:
+        yield (
+            f"{format_month(date(year, month, 1))} is before the ledger's first month, {format_month(first)}: the charge "
+            "is on no statement; give it an open month."
+        )
+
+
+def _unlisted_value(database: Database, row: Row) -> Iterator[str]:
+    """A feature's value that is no option and that no plan has, as a slip of the pen is."""
+    values = feature_values(database).get(row["feature_type"], set())
+    if row["value"] is not None and row["value"] not in values:
+        known = ", ".join(repr(value) for value in sorted(values)[:_NAMED_VALUES]) or "none"
+        yield (
+            f"{row['value']!r} is no option of the feature {row['feature_type']}, and no plan has it (known: {known}): "
+            "it was saved as it is written."
+        )
 
 
 def _no_such_plan(database: Database, account: str, plan: str, since: date | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ where that gives another rate than the statement has, it was edited since, and t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from ledger_pipelines.months import format_month
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
 from ledger_pipelines.store.edits.history import EditFilter, RecordedEdit, list_edits
+from ledger_pipelines.store.periods import read_closed_at
 from ledger_pipelines.store.queries.client import (
     RECORDS,
     TicketHours,
@@ -106,10 +107,11 @@ def explain(database: Database, statement: Row, line: Row) -> Why:
         tickets = _tickets(connection, statement, line)
         read_from = "tickets" if source == "tickets" else "assets" if source == "backup" else table
         snapshot_at = read_snapshot_time(connection, month, read_from) if read_from else None
+        closed_at = read_closed_at(connection, month)
     behind = [*override_edits, *_edits_of_rate(statement, rate)]
     if table is not None and source in ("manual_asset", "manual_user", "line_item"):
         behind.append(_Behind(EditFilter(tables=(table,), row={"id": int(line["source_id"])})))
-    return Why(line, record, snapshot_at, reasons, rate, _edits(database, behind), tickets)
+    return Why(line, record, snapshot_at, reasons, rate, _edits(database, behind, until=closed_at), tickets)
 
 
 def rate_of_statement(connection: psycopg.Connection, statement: Row, name: str) -> Rate:
@@ -255,12 +257,12 @@ def _edits_of_rate(statement: Row, rate: Rate | None) -> list[_Behind]:
     ]
 
 
-def _edits(database: Database, behind: Sequence[_Behind]) -> list[RecordedEdit]:
-    """The last of these edits, the latest first."""
+def _edits(database: Database, behind: Sequence[_Behind], *, until: datetime | None) -> list[RecordedEdit]:
+    """The last of these edits, the latest first; of a closed month those before it was closed (`until`)."""
     found = {
         edit.id: edit
         for one in behind
-        for edit in list_edits(database, one.found, limit=_READ)
+        for edit in list_edits(database, replace(one.found, until=until), limit=_READ)
         if one.holds(edit)
     }
     return sorted(found.values(), key=lambda edit: -edit.id)[:_EDITS]

@@ -72,7 +72,7 @@ def with_proposals(inputs: BillingInputs, proposals: Sequence[Proposal]) -> Bill
             # A feature is on no statement.
             continue
         rows = frames.setdefault(name, getattr(inputs, name).to_pylist())
-        before, after = _replaced(proposal, rows)
+        before, after = replaced(proposal, rows)
         if before is not None:
             names = proposal.editable.names
             rows[:] = [row for row in rows if any(row[one] != before[one] for one in names)]
@@ -84,8 +84,8 @@ def with_proposals(inputs: BillingInputs, proposals: Sequence[Proposal]) -> Bill
     return replace(inputs, **tables)
 
 
-def _replaced(proposal: Proposal, rows: Sequence[Row]) -> tuple[Row | None, Row | None]:
-    """The row that goes and the one that comes."""
+def replaced(proposal: Proposal, rows: Sequence[Row]) -> tuple[Row | None, Row | None]:
+    """Of these rows the one that goes, and the one that comes. Raises LedgerError as saving would."""
     if isinstance(proposal, ReplaceRow):
         return proposal.before, proposal.after
     editable, key = proposal.editable, proposal.key

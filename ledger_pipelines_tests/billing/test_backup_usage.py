@@ -73,18 +73,44 @@ def test_an_empty_field_of_a_device_that_codex_knows_a_backup_of_is_named() -> N
     ]
 
 
+def emptied(before: list[dict[str, Any]], now: list[dict[str, Any]], *unreadable: str) -> dict[str, Any]:
+    """What the devices that have lost their bytes had and have, by their uid."""
+    found = emptied_devices(
+        table(BACKUP_USAGE.schema, now), table(BACKUP_USAGE.schema, before), unreadable=unreadable
+    )
+    return {row["uid"]: (row["bytes"], row["now"]) for row in found.to_pylist()}
+
+
 def test_devices_are_emptied_whose_field_had_bytes_when_it_was_read_before() -> None:
-    before = table(
-        BACKUP_USAGE.schema,
-        [shown("u1", "SRV01", 9 * TERABYTE), shown("u2", "SRV02", None), shown("u3", "SRV03", 7)],
-    )
-    now = table(
-        BACKUP_USAGE.schema,
-        [shown("u1", "SRV01", None), shown("u2", "SRV02", None), shown("u4", "NEW", None)],
-    )
-    assert emptied_devices(now, before).to_pylist() == [
-        {"uid": "u1", "hostname": "SRV01", "site": "Acme", "bytes": 9 * TERABYTE}
-    ]
+    before = [shown("u1", "SRV01", 9 * TERABYTE), shown("u2", "SRV02", None), shown("u3", "SRV03", 7)]
+    now = [shown("u1", "SRV01", None), shown("u2", "SRV02", None), shown("u4", "NEW", None)]
+    assert emptied(before, now) == {"u1": (9 * TERABYTE, None)}
+
+
+def test_a_backup_that_falls_to_nothing_or_changes_its_unit_is_emptied_and_a_cleanup_is_not() -> None:
+    # 20.00 + 80.00 for 9 TB: a script that writes 0, terabytes, gigabytes or (grown by a tenth) kibibytes costs 80.00.
+    for stored in (0, 9, 9 * 1024, 11 * TERABYTE // 10 * 9 // 1024):
+        assert emptied([shown("u", "SRV01", 9 * TERABYTE)], [shown("u", "SRV01", stored)]) == {
+            "u": (9 * TERABYTE, stored)
+        }
+    for stored in (9 * TERABYTE // 2, TERABYTE // 10, 20 * TERABYTE):
+        assert emptied([shown("u", "SRV01", 9 * TERABYTE)], [shown("u", "SRV01", stored)]) == {}
+
+
+def test_a_device_that_was_set_up_anew_is_the_one_of_its_name_and_site() -> None:
+    before = [shown("old", "SRV01", 9 * TERABYTE), shown("other", None, 5)]
+    assert emptied(before, [shown("new", " srv01", None)]) == {"new": (9 * TERABYTE, None)}
+    # It has a backup again, is at another site, or stands beside the old one or one of the same name with a backup.
+    for now in (
+        [shown("new", "SRV01", 8 * TERABYTE)],
+        [shown("new", "SRV01", None, site="Beta")],
+        [shown("old", "SRV01", 9 * TERABYTE), shown("new", "SRV01", None)],
+        [shown("a", "SRV01", None), shown("b", "SRV01", 9 * TERABYTE)],
+        [shown("a", None, None)],
+    ):
+        assert emptied(before, now) == {}
+    # What cannot be read keeps its own.
+    assert emptied(before, [shown("new", "SRV01", None)], "old") == {}
 
 
 def seen(day: int) -> dict[str, datetime]:

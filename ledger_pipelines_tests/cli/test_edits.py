@@ -22,7 +22,7 @@ def test_a_company_is_given_a_plan_an_override_and_a_charge_and_is_billed_by_the
     assert added.code == 0, added.err
     assert f"Added plan Gold ({term})." in added.out
     assert "per_workstation_cost: nothing → 20.5" in added.out
-    assert "Free of charge, because not given: per_server_cost, " in added.out
+    assert "Free of charge, because nothing or 0 was given: per_server_cost, " in added.out
     given = ledger("overrides", "set", "client", account, "billing_plan=Gold", "per_user_cost=0")
     assert f"Added override of company {account}." in given.out
     assert "newest snapshot" not in given.out

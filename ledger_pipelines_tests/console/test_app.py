@@ -127,3 +127,27 @@ def test_a_database_that_goes_away_meanwhile_is_told_as_such(console: Console) -
 
     answered = TestClient(app, raise_server_exceptions=False).get("/api/cut-off")
     assert (answered.status_code, answered.headers["retry-after"]) == (503, "5")
+
+
+def test_what_cannot_be_read_is_said_in_words_that_a_person_can_act_on(
+    client_of: Callable[[str | None], TestClient],
+) -> None:
+    client = client_of("billing")
+    for path, said in (
+        ("/client/1/statement.pdf?month=2026-10", "month is '2026-10': write year and month in digits"),
+        ("/invoices/bulk/statements.pdf?part=0", "part is '0': write 1 or more."),
+        ("/invoices/bulk/download?format=doc", "format is 'doc': choose 'csv' or 'pdf'."),
+        ("/ledgers/statement.pdf", "party: it is missing"),
+        ("/ledgers/overdue.pdf?as_of=today", "as_of is 'today': write a day as YYYY-MM-DD."),
+        ("/sync/requests/xx", "request_id is 'xx': it is no such id"),
+        ("/api/sync/executions/xx", "execution_id is 'xx': write a whole number."),
+        ("/api/sync/executions?from=yesterday", "from is 'yesterday': write an instant"),
+        ("/api/sync/executions?limit=9999", "limit is '9999': write 1000 or less."),
+        ("/api/integration-errors?blocking=bogus", "blocking is 'bogus': write true or false."),
+        ("/api/integration-errors?q=" + "x" * 201, "write 200 signs at most."),
+    ):
+        answered = client.get(path)
+        assert answered.status_code == 422, path
+        assert said in answered.json()["error"]
+    refused = client.put("/api/overrides/client/1", json={"per_user_cost": [1]})
+    assert refused.json()["error"] == "per_user_cost: write a number. per_user_cost: write a text."

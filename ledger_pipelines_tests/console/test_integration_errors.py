@@ -51,6 +51,9 @@ def test_errors_are_listed_counted_and_decided_on(client: TestClient) -> None:
     summary = client.get("/api/integration-errors/summary").json()
     assert (summary["total"], summary["open"], summary["resolved"], summary["ignored"]) == (251, 247, 1, 3)
     assert sum(kind["count"] for kind in summary["kinds"]) == 251
+    assert client.post(f"{path}/ignore", json={"note": "Known."}).json()["updated"] == 1
+    found = client.get("/api/integration-errors", params={"status": "ignored", "id": one["id"]}).json()
+    assert [error["ignore_notes"] for error in found["errors"]] == ["Known. (billing)"]
 
 
 def test_the_csv_has_all_that_the_filter_shows_and_no_formula(client: TestClient) -> None:
@@ -76,6 +79,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(client: TestClient) -> No
     for path, body, status in (
         ("/api/integration-errors/1/ignore", {}, 422),
         ("/api/integration-errors/1/ignore", {"notes": "  "}, 422),
+        ("/api/integration-errors/1/ignore", {"notes": "x", "id": 2}, 422),
         ("/api/integration-errors/0/ignore", {"notes": "x"}, 422),
         (f"/api/integration-errors/{2**63}/ignore", {"notes": "x"}, 422),
         (f"/api/integration-errors/{2**62}/ignore", {"notes": "x"}, 404),

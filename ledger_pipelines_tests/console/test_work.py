@@ -161,6 +161,7 @@ def test_requests_that_cannot_be_one_are_refused_in_a_sentence(client: TestClien
         {"step_name": "services", "year": 1999},
         {"step_name": "services", "year": 10**12},
         {"step_name": "services\u0000"},
+        {"step_name": "accruals", "month": "2025-03"},
         {"step_name": ["services"]},
         [],
     ):
@@ -178,6 +179,13 @@ def test_requests_that_cannot_be_one_are_refused_in_a_sentence(client: TestClien
         assert client.get(path).status_code == 422, path
     assert client.get("/api/sync/executions/7").status_code == 404
     assert client.post("/api/sync/execute-step?wait=soon", json={"step": "services"}).status_code == 422
+    misspelled = client.post("/api/sync/execute-step", json={"step": "accruals", "month": "2025-03"})
+    assert "'month' is not known here" in misspelled.json()["error"]
+    for path, body in (
+        ("/api/integrations/holded/sync-services", {"yaer": 2025}),
+        ("/api/accruals/process-contracts", {"period_start_date": "2025-03-01", "month": "2025-04"}),
+    ):
+        assert client.post(path, json=body).status_code == 422, path
     for day in ("2025-03-02", "soon", "2031-01-01", ""):
         refused = client.post("/api/accruals/process-contracts", json={"period_start_date": day})
         assert refused.status_code == 422, day

@@ -15,7 +15,16 @@ from ledger_pipelines_tests.conftest import short_folder
 from ledger_pipelines_tests.end_to_end.harness import Done, Ledger
 from ledger_pipelines_tests.end_to_end.pages import Reader, commands_of, missing_from, steps_of
 
-_GUIDES = ("operations.md", "cfo.md", "console.md", "billing.md", "accruals.md", "demo.md", "deployment.md")
+_GUIDES = (
+    "operations.md",
+    "cfo.md",
+    "console.md",
+    "api.md",
+    "billing.md",
+    "accruals.md",
+    "demo.md",
+    "deployment.md",
+)
 #: What goes on running, and what other tests of this folder run at length.
 _LONG = {"up", "console", "sandbox", "bench", "close", "sync", "reopen"}
 #: What these books have no occasion for, and what they have to say.

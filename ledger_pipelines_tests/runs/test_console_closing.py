@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from ledger_pipelines.store.integration_errors import record_problems
 from ledger_pipelines.store.queries.check_results import CheckResult, record_check_results
 from ledger_pipelines.store.writes import record_writes
 from ledger_pipelines.workflows import closing
+from ledger_pipelines.workflows.backup import back_up, open_backup, restore
 from ledger_pipelines.workflows.closing import reopen, what_stands_against
 from ledger_pipelines_tests.end_to_end.harness import fetch
 from ledger_pipelines_tests.runs.standing_in import StandIn
@@ -86,6 +88,7 @@ def test_a_month_closes_once_its_run_has_ended_well(
     for _ in range(2):
         state = _finish(database, dagster, settings, asked)
         assert (state.state, state.reasons) == ("closed", []), state.message
+        assert state.message == "2025-03 is closed for good."
     assert _status(database) == [("closed", "ida")]
     assert fetch(database, "SELECT action, person FROM ledger_period_events") == [("closed", "ida")]
 
@@ -101,6 +104,40 @@ def test_an_old_close_does_not_close_what_was_reopened_since(
     state = _finish(database, dagster, settings, asked)
     assert (state.state, "reopened by ada" in state.message) == ("refused", True)
     assert _status(database) == [("open", None)]
+
+
+def test_a_run_that_these_books_know_nothing_of_closes_nothing(
+    database: Database, dagster: StandIn, settings: Settings
+) -> None:
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing", run_id="another")
+    dagster.become("run-1", "SUCCESS")
+    state = _finish(database, dagster, settings, asked)
+    assert (state.state, [one.kind for one in state.reasons]) == ("refused", ["step"])
+    assert "nothing that its run has done for 2025-03" in state.message
+    assert _status(database) in ([], [("open", None)])
+
+
+def test_a_close_that_was_under_way_when_the_books_were_backed_up_closes_nothing_after_they_are_restored(
+    database: Database, dagster: StandIn, settings: Settings, tmp_path: Path
+) -> None:
+    # The run bills 5 h after the nightly backup; the books of that night have 2 h, which no run has checked.
+    asked = _begin(database, dagster, settings)
+    _execute(database, "tickets")
+    back_up(database, tmp_path / "night.zip", with_cfo=False, force=False)
+    _execute(database, "billing")
+    dagster.become("run-1", "SUCCESS")
+    with open_backup(tmp_path / "night.zip") as archive:
+        restore(database, archive, replace=True, with_cfo=False)
+    state = _finish(database, dagster, settings, asked)
+    assert (state.state, state.request.outcome) == ("refused", "LOST")
+    assert "restored from a backup" in state.message
+    assert _status(database) in ([], [("open", None)])
+    # Begun anew it closes.
+    asked = _begin(database, dagster, settings)
+    _execute(database, "billing", run_id="run-2")
+    dagster.become("run-2", "SUCCESS")
+    assert _finish(database, dagster, settings, asked).state == "closed"
 
 
 def test_what_the_run_found_keeps_the_month_open(

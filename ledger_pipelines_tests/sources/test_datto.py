@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ledger_pipelines.errors import CredentialRefusedError, SourceUnavailableError
+from ledger_pipelines.errors import ConfigurationError, CredentialRefusedError, SourceUnavailableError
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.datto.access import DATTO_API_KEY, DATTO_API_SECRET
 from ledger_pipelines.sandbox.datto.routes import Requests
@@ -184,6 +184,29 @@ def test_devices_that_cannot_be_read_are_named_and_deleted_ones_left_out(
     lost = "so that its backup is as it was read before, or not billed."
     assert sorted(said) == [
         f"Device H2 of site Main has the udf '1.5 TB', which is no number of bytes, {lost}",
-        f"Device H4 has no uid, {lost}",
+        f"Device H4 has no udf and has no uid, {lost}",
         f"Device H5 has no udf, {lost}",
     ]
+
+
+def test_a_field_that_is_not_shown_is_not_taken_for_empty(
+    scripted: ScriptedServer, fake_time: FakeTime
+) -> None:
+    # Empty would be a device that is not backed up any more, and 80.00 less.
+    script(
+        scripted,
+        page(
+            [device(1), device(2, udf={"udf7": "5"}), device(3, udf={}), device(4, udf={}, deleted=True)], 4
+        ),
+    )
+    found = read(scripted, fake_time)
+    assert (found.devices["uid"].to_pylist(), found.unreadable) == (["d1"], {"d2", "d3"})
+    assert "Device H2 has no udf" in found.problems[0].message
+
+
+def test_a_field_that_no_device_has_is_a_setting_to_mend(
+    scripted: ScriptedServer, fake_time: FakeTime
+) -> None:
+    script(scripted, page([device(1, udf={"udf7": "5"}), device(2, udf=None), device(3, udf={})], 3))
+    with pytest.raises(ConfigurationError, match=r"user-defined field udf6.*check DATTO_BACKUP_UDF"):
+        read(scripted, fake_time)

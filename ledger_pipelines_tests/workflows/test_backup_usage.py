@@ -15,6 +15,7 @@ from ledger_pipelines.sandbox.datto.access import DATTO_API_KEY, DATTO_API_SECRE
 from ledger_pipelines.sandbox.datto.records import Fleet
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.integration_errors import ignore_error, open_errors
 from ledger_pipelines_tests.defs.codex_server import CodexLedger, codex_ledger
 from ledger_pipelines_tests.end_to_end.harness import CODEX_TABLES
 
@@ -133,10 +134,51 @@ def test_bytes_that_nobody_is_billed_for_and_fields_that_are_no_number_are_named
     assert still == [said[1].partition(", ")[0], *(one.partition(", ")[0] for one in said[3:])]
 
     # All of it mended, and the month taken anew.
-    broken["udf"]["udf6"] = "3000"
+    broken["udf"]["udf6"] = str(TERABYTE)
     fleet.devices[1]["hostname"] = "SRV02"
     fleet.variables[theirs["uid"]] = [{"id": 1, "name": "account_number", "value": ACCOUNT, "masked": False}]
     ledger.server.assets[ACCOUNT].append(device(3, "THEIRS", "Server"))
     assert ledger.run(MARCH, refresh_snapshots=True) == {}
     assert ledger.errors() == []
     assert backups(ledger) == [("base_server", Decimal(3), Decimal("60.00"))]
+
+
+def test_who_ignores_a_field_that_is_no_number_ignores_no_other_value(
+    ledger: CodexLedger, fleet: Fleet
+) -> None:
+    # 0.1 TB are nobody's money; the 89 TB over of 90 TB are 890.00 a month.
+    ledger.server.assets[ACCOUNT] = [device(1, "SRV01", "Server")]
+    found = fleet.add_device(fleet.add_site(f"Company {ACCOUNT}"), "SRV01", "0.1 TB")
+    ledger.run(MARCH)
+    with ledger.database.connect() as connection:
+        ((number, *_),) = open_errors(connection)
+        assert "the udf '0.1 TB'" in ignore_error(connection, number, "Too little to bill.")
+    ledger.run(MARCH, refresh_snapshots=True)
+    assert ledger.errors() == []
+    found["udf"]["udf6"] = "90 TB"
+    ledger.run(MARCH, refresh_snapshots=True)
+    ((_, message),) = ledger.errors()
+    assert "the udf '90 TB'" in message
+
+
+def test_what_datto_showed_before_it_was_switched_off_is_not_billed_when_it_is_on_again(
+    ledger: CodexLedger, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An older open month: 1 TB by Datto RMM is 20.00, 9 TB by Codex are 20.00 + 80.00.
+    ledger.server.assets[ACCOUNT] = [device(1, "SRV01", "Server", "9.00")]
+    fleet.add_device(fleet.add_site(f"Company {ACCOUNT}"), "SRV01", str(TERABYTE))
+    base = ("base_server", Decimal(1), Decimal("20.00"))
+    ledger.run(MARCH)
+    assert backups(ledger) == [base]
+    with monkeypatch.context() as off:
+        for name in ("DATTO_URL", "DATTO_API_KEY", "DATTO_API_SECRET"):
+            off.delenv(name)
+        ledger.run(MARCH, refresh_snapshots=True)
+        by_codex = [base, ("overage", Decimal(8), Decimal("80.00"))]
+        assert backups(ledger) == by_codex
+    # On again, a month that is run keeps the snapshot of its devices, and so Codex's bytes, until it is taken anew.
+    for _ in range(2):
+        ledger.run(MARCH)
+        assert backups(ledger) == by_codex
+    ledger.run(MARCH, refresh_snapshots=True)
+    assert backups(ledger) == [base]

@@ -18,7 +18,7 @@ from ledger_pipelines.exports.archive import FileNames, ascii_name, safe_name, z
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import replace_month
-from ledger_pipelines.store.periods import close_months
+from ledger_pipelines.store.periods import close_months, make_partitions
 from ledger_pipelines.workflows import documents
 from ledger_pipelines.workflows.documents import (
     NoStatementError,
@@ -69,6 +69,11 @@ def rows_of(content: bytes) -> list[list[str]]:
 
 def test_one_statement_in_each_form(database: Database, connection: psycopg.Connection) -> None:
     keep(connection)
+    make_partitions(connection, [MARCH])
+    connection.execute(
+        "INSERT INTO companies (month, account_number, name) VALUES (%s, 'a 9', 'Later')", [MARCH]
+    )
+    connection.commit()
     plain, quickbooks, pdf, latest = (
         statement_document(database, "a1", month, kind)  # type: ignore[arg-type]
         for month, kind in ((MARCH, "csv"), (MARCH, "quickbooks"), (MARCH, "pdf"), (None, "csv"))
@@ -90,8 +95,12 @@ def test_one_statement_in_each_form(database: Database, connection: psycopg.Conn
     close_months(connection, [MARCH], person="ann")
     final = statement_document(database, "a1", MARCH, "pdf")
     assert "FINAL" in pypdf.PdfReader(io.BytesIO(final.content)).pages[0].extract_text()
-    for account, month in (("zz", MARCH), ("a1", date(2025, 4, 1))):
-        with pytest.raises(NoStatementError, match="There is no statement"):
+    for account, month, said in (
+        ("zz", MARCH, "of 2025-03 for 'zz': no company has that account number"),
+        ("a 9", MARCH, "of 2025-03 for 'a 9', and the month was run: /client/a%209 says why"),
+        ("a1", date(2025, 4, 1), "of 2025-04 for 'a1': the month has none yet; run it"),
+    ):
+        with pytest.raises(NoStatementError, match=f"There is no statement {said}"):
             statement_document(database, account, month, "pdf")
 
 
@@ -114,11 +123,7 @@ def test_an_archive_has_each_statement_once_and_is_the_same_bytes_each_time(
         files = {name: archive.read(name) for name in names}
         assert {one.date_time[:3] for one in archive.infolist()} == {(2025, 3, 31)}
     assert len(names) == len({name.casefold() for name in names}) == len(COMPANIES)
-    assert all(
-        set(name)
-        <= set(f"{documents.__name__}-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-        for name in names
-    )
+    assert {f"株-2025-03-株式会社.{kind}", f"a1-2025-03-Acme-2.{kind}"} < set(names)
     assert not any(name.startswith((".", "-", "/")) or ".." in name for name in names)
     single = [statement_document(database, one["account_number"], MARCH, kind).content for one in COMPANIES]
     assert sorted(files.values()) == sorted(single)
@@ -238,13 +243,20 @@ def test_what_customers_owe(database: Database, connection: psycopg.Connection) 
 
 def test_names_of_files() -> None:
     assert safe_name("../Łódź & Co.: a/b\x00\r\n") == "Łódź_Co_a_b"
+    assert safe_name("บริษัท ไทย") == "บริษัท_ไทย"
     assert safe_name("x" * 99) == "x" * 60
+    assert safe_name("株" * 99) == "株" * 33
     assert ascii_name("620547-2025-03-株式会社.pdf") == "620547-2025-03.pdf"
     assert ascii_name('A-Zoë "q"; b.csv') == "A-Zoe_q_b.csv"
+    assert ascii_name("Søndre_Fjord") == "Sondre_Fjord"
+    assert ascii_name("Łódzka_Æble_Weiß_Đakovo_Œuvre") == "Lodzka_Aeble_Weiss_Dakovo_Oeuvre"
     names = FileNames()
-    assert [names.take(stem, "csv") for stem in ("a", "A", "a-2", "Ä")] == [
+    assert [names.take(stem, "csv") for stem in ("a", "A", "a-2", "Ä", "a\u0308", "Ελλάς", "ΕΛΛΆΣ")] == [
         "a.csv",
         "A-2.csv",
         "a-2-2.csv",
-        "A-3.csv",
+        "Ä.csv",
+        "a\u0308-2.csv",
+        "Ελλάς.csv",
+        "ΕΛΛΆΣ-2.csv",
     ]

@@ -1,4 +1,4 @@
-"""The routes that scripts and HiveMatrix's services call (docs/console.md)."""
+"""The routes that scripts and HiveMatrix's services call (docs/api.md)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ledger_pipelines.console.access import Writer
 from ledger_pipelines.console.context import ConsoleDep
@@ -57,9 +57,12 @@ class Summary(BaseModel):
 
 
 class Note(BaseModel):
-    """Why: `notes`, or by the table's own names."""
+    """Why: `notes`, or `note` as the page and the command have it, or by the table's own names."""
+
+    model_config = ConfigDict(extra="forbid")
 
     notes: Annotated[str, Field(max_length=2000)] | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
     resolution_notes: Annotated[str, Field(max_length=2000)] | None = None
     ignore_notes: Annotated[str, Field(max_length=2000)] | None = None
 
@@ -72,7 +75,7 @@ class Note(BaseModel):
     @property
     def text(self) -> str:
         """What was written."""
-        return self.notes or self.resolution_notes or self.ignore_notes or ""
+        return self.notes or self.note or self.resolution_notes or self.ignore_notes or ""
 
 
 class ManyErrors(Note):
@@ -93,23 +96,25 @@ def _which(
     operation_type: _Name = None,
     entity_type: _Name = None,
     status: Annotated[
-        Literal["open", "resolved", "ignored", "healed"] | None,
-        Query(description="`healed`: resolved, for a run found it to be gone."),
+        Literal["all", "open", "resolved", "ignored", "healed"] | None,
+        Query(description="`healed`: resolved, for a run found it to be gone; `all` is the same as none."),
     ] = None,
     blocking: Annotated[bool | None, Query(description="Whether a month stays open because of it.")] = None,
     month: Annotated[str | None, Query(max_length=10, description="YYYY-MM, one that it troubles.")] = None,
     text: Annotated[
         str | None, Query(alias="q", max_length=200, description="In the message, the record's id or a note.")
     ] = None,
+    number: Annotated[int | None, Query(alias="id", ge=1, le=_MOST_ID, description="One error's.")] = None,
 ) -> ErrorFilter:
     return ErrorFilter(
         integration_name,
         operation_type,
         entity_type,
-        status,
+        None if status == "all" else status,
         blocking,
         None if month is None else parse_month(month),
         text,
+        number,
     )
 
 

@@ -60,7 +60,7 @@ def _pulses(console: Console) -> dict[str, Pulse]:
     """Those of this console."""
     asks: dict[str, Callable[[], bool]] = {
         "database": lambda: _database_answers(console),
-        "dagster": lambda: bool(dagster_of(console).version()),
+        "dagster": lambda: _dagster_answers(console),
         "core": lambda: _core_answers(console),
     }
     return {name: console.pulses.of(name, ask) for name, ask in asks.items()}
@@ -68,6 +68,11 @@ def _pulses(console: Console) -> dict[str, Pulse]:
 
 def _database_answers(console: Console) -> bool:
     return answers(console.database)
+
+
+def _dagster_answers(console: Console) -> bool:
+    dagster_of(console).version()
+    return True
 
 
 def _core_answers(console: Console) -> bool:

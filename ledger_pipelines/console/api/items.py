@@ -18,6 +18,7 @@ from ledger_pipelines.console.api.asked import (
 )
 from ledger_pipelines.console.api.override_bodies import (
     Added,
+    Given,
     LineItem,
     LineItemGiven,
     LineItems,
@@ -29,8 +30,10 @@ from ledger_pipelines.console.api.override_bodies import (
     NewAsset,
     NewUser,
     done,
+    refuse_nothing_known,
+    refuse_other_month,
 )
-from ledger_pipelines.console.api.overrides import READ, WRITTEN, filled, save, shown, type_of
+from ledger_pipelines.console.api.overrides import NOTHING_SET, READ, WRITTEN, filled, save, shown, type_of
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
 from ledger_pipelines.console.problems import Refused, problems
@@ -75,13 +78,14 @@ def add_manual_asset(
 ) -> ExactJSONResponse:
     """Adds a device; one of the same name is changed instead."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "hostname": _needed("hostname", body.hostname)}
     values = {
         "billing_type": _needed("billing_type", body.billing_type),
         **body.given("custom_cost", "notes"),
     }
     saved = save(console, _ASSET, names, values, from_month, with_reason(by, body.reason))
-    return _added("Manual asset added", saved)
+    return _added("Manual asset added", saved, body)
 
 
 @router.delete("/manual-assets/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -114,11 +118,12 @@ def add_manual_user(
 ) -> ExactJSONResponse:
     """Adds a person; one of the same name is changed instead."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "full_name": _needed("full_name", body.full_name)}
     written = _needed("billing_type", body.billing_type)
     values = {"payment_type": type_of("user", written), **body.given("custom_cost", "notes")}
     saved = save(console, _USER, names, values, from_month, with_reason(by, body.reason))
-    return _added("Manual user added", saved)
+    return _added("Manual user added", saved, body)
 
 
 @router.delete("/manual-users/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -154,9 +159,10 @@ def add_line_item(
 ) -> ExactJSONResponse:
     """Adds a charge; one of the same name, kind and occasion is changed instead."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     names = {"account_number": account, "name": _needed("name", body.name)}
     saved = save(console, _CHARGE, names, _charge(body), from_month, with_reason(by, body.reason))
-    return _added("Custom line item added", saved)
+    return _added("Custom line item added", saved, body)
 
 
 @router.put("/line-items/{account}/{item_id}", response_model=Message, responses=WRITTEN | _REMOVED)
@@ -171,18 +177,21 @@ def change_line_item(
     """Changes what is given of a charge; giving another kind's fee makes it of that kind."""
     body = filled(body)
     row = _row(console, _CHARGE, account, item_id, "Line item")
+    refuse_other_month(body.from_month, row["from_month"] if from_month is None else from_month)
     fields = {name: "" if value is None else str(value) for name, value in _charge(body).items()}
     values: dict[str, Any] = parsed_fields(_CHARGE, fields)
     if "name" in body.model_fields_set:
         values["name"] = parsed(_CHARGE, "name", _needed("name", body.name))
     if from_month is not None:
         values["from_month"] = from_month
-    notes: list[str] = []
+    if not values and body.ignored():
+        refuse_nothing_known(body.ignored(), ("name", *_OF_CHARGE))
+    notes = [] if values else [NOTHING_SET]
     if values:
         by = with_reason(by, body.reason)
         edit = set_row(console.database, _CHARGE, _key(_CHARGE, row), values, by=by, row_id=item_id)
         notes = consequences(console.database, _CHARGE, edit)
-    return answer(done("Line item updated", notes))
+    return answer(done("Line item updated", notes, body.ignored()))
 
 
 @router.delete("/line-items/{account}/{item_id}", response_model=Message, responses=_REMOVED)
@@ -193,8 +202,8 @@ def remove_line_item(
     return _remove(console, _CHARGE, account, item_id, by, "Line item")
 
 
-def _added(message: str, saved: Edited) -> ExactJSONResponse:
-    return answer({**done(message, saved.notes), "id": (saved.edit.after or {})["id"]}, 201)
+def _added(message: str, saved: Edited, body: Given) -> ExactJSONResponse:
+    return answer({**done(message, saved.notes, body.ignored()), "id": (saved.edit.after or {})["id"]}, 201)
 
 
 def _charge(body: LineItemGiven) -> dict[str, Any]:

@@ -2,41 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ledger_pipelines.console.exact import Number
+from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.tables.rates import PREPAID, RATES
 
 Amount = Decimal | str | None
 
 
 class Given(BaseModel):
-    """A body of which what is given is set, what is absent stays, and what is not known is ignored."""
+    """A body of which what is given is set, what is absent stays, and what is not known is ignored, and said to be."""
 
-    # Kept, to tell a body with nothing but unknown members from one with none.
+    # Kept, to say which members were not understood.
     model_config = ConfigDict(extra="allow")
+    #: What reading gives and nobody sets: clients send back what they read.
+    read_only: ClassVar[frozenset[str]] = frozenset({"message", "notes", "ignored"})
 
     reason: str | None = Field(None, description="Why; kept with the edit, as X-Edit-Reason is.")
+    from_month: str | None = Field(
+        None,
+        description="Not read: the address says it. Refused where it is not that of the row that is written.",
+    )
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of these members that are given."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
+    def ignored(self) -> list[str]:
+        """The members that are none of this body's, without those that a client sends back as it read them."""
+        return [name for name in self.model_extra or {} if name not in self.read_only]
+
+
+def refuse_nothing_known(names: Sequence[str], known: Iterable[str]) -> None:
+    """Raises Refused (422) for members of which none is known."""
+    shown = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
+    raise Refused(
+        422,
+        f"Nothing was changed, for nothing of the body is known: {shown}. It takes {', '.join(known) or 'nothing yet'}.",
+    )
+
+
+def refuse_other_month(given: object, written: date | None) -> None:
+    """Raises Refused (422) where a body names a month that is not the one from which the row that is written holds."""
+    if given is None:
+        return
+    try:
+        is_other = parse_month(str(given)) != written
+    except LedgerError:
+        is_other = True
+    if is_other:
+        of_row = "no from_month" if written is None else f"from_month {format_month(written)}"
+        raise Refused(
+            422,
+            f"The body says from_month {one_line(str(given))[:20]!r}, and the row that would be written has {of_row}: "
+            "say in the address from when it holds, as ?from_month=YYYY-MM. Nothing was changed.",
+        )
+
 
 class Message(BaseModel):
-    """What was done; `notes`, where there are any, are sentences on what follows that one may not expect."""
+    """What was done. Where there are any, `notes` are sentences on what follows that one may not expect, and `ignored`
+    the members of the body that were not understood.
+    """
 
     message: str
     notes: list[str] | None = None
+    ignored: list[str] | None = None
 
 
-def done(message: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """A `Message` as it is answered: without `notes` where there are none, as HiveMatrix's own is."""
-    return {"message": message, **({"notes": list(notes)} if notes else {})}
+def done(message: str, notes: Sequence[str] = (), ignored: Sequence[str] = ()) -> dict[str, Any]:
+    """A `Message` as it is answered: without `notes` and `ignored` where there are none, as HiveMatrix's own is."""
+    more = {"notes": list(notes), "ignored": list(ignored)}
+    return {"message": message, **{name: value for name, value in more.items() if value}}
 
 
 class Added(Message):
@@ -45,10 +90,21 @@ class Added(Message):
     id: int
 
 
+class _OfClient(Given):
+    # The rates that a statement or a plan is read with stand beside these.
+    read_only = Given.read_only | {
+        "overrides",
+        "company_account_number",
+        "account_number",
+        "term_length",
+        "id",
+    }
+
+
 _amount: Any = (Amount, None)
 ClientOverride = create_model(
     "ClientOverride",
-    __base__=Given,
+    __base__=_OfClient,
     __doc__="What is agreed with a company in place of its plan; null takes it off.",
     billing_plan=(str | None, None),
     support_level=(str | None, None),
@@ -65,15 +121,22 @@ ClientOverrides = create_model(
 )
 
 
-class ClientAnswer(BaseModel):
+class _OfOneMonth(BaseModel):
+    """What holds from the month that was asked for; `message` says where others hold that month or later."""
+
+    message: str | None = None
+
+
+class ClientAnswer(_OfOneMonth):
     """A company's overrides; null where there are none."""
 
     overrides: ClientOverrides | None
-    message: str | None = None
 
 
 class RecordOverride(Given):
     """How a device or person is billed; without `custom_cost` it has none."""
+
+    read_only = Given.read_only | {"override", "asset_id", "user_id"}
 
     billing_type: str | None = None
     custom_cost: Amount = None
@@ -95,13 +158,13 @@ class UserOverride(BaseModel):
     custom_cost: Number | None
 
 
-class AssetAnswer(BaseModel):
+class AssetAnswer(_OfOneMonth):
     """A device's override; null where there is none."""
 
     override: AssetOverride | None
 
 
-class UserAnswer(BaseModel):
+class UserAnswer(_OfOneMonth):
     """A person's override; null where there is none."""
 
     override: UserOverride | None
@@ -109,6 +172,8 @@ class UserAnswer(BaseModel):
 
 class NewAsset(Given):
     """A device to bill that Codex does not have."""
+
+    read_only = Given.read_only | {"manual_assets", "id"}
 
     hostname: str | None = None
     billing_type: str | None = None
@@ -118,6 +183,8 @@ class NewAsset(Given):
 
 class NewUser(Given):
     """A person to bill whom Codex does not have."""
+
+    read_only = Given.read_only | {"manual_users", "id"}
 
     full_name: str | None = None
     billing_type: str | None = None
@@ -160,6 +227,8 @@ class ManualUsers(BaseModel):
 class LineItemGiven(Given):
     """A charge of one kind: each month, once, or each year."""
 
+    read_only = Given.read_only | {"line_items", "id"}
+
     name: str | None = None
     description: str | None = None
     monthly_fee: Amount = None
@@ -198,7 +267,7 @@ class FeatureOverride(BaseModel):
     value: str | None
 
 
-class FeatureOverrides(BaseModel):
+class FeatureOverrides(_OfOneMonth):
     """A company's."""
 
     feature_overrides: list[FeatureOverride]

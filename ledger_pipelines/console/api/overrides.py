@@ -33,16 +33,20 @@ from ledger_pipelines.console.api.override_bodies import (
     UserAnswer,
     UserOverride,
     done,
+    refuse_nothing_known,
+    refuse_other_month,
 )
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
 from ledger_pipelines.console.problems import Refused, problems
+from ledger_pipelines.months import format_month
 from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import Editor, list_rows
 from ledger_pipelines.store.edits.tables import OVERRIDES, Editable
 from ledger_pipelines.store.edits.values import parsed_key
 from ledger_pipelines.tables.rates import PREPAID, RATES
-from ledger_pipelines.workflows.company_pages import feature_types
+from ledger_pipelines.workflows.client_settings import holding
+from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.edits import (
     Edited,
     counting_fields,
@@ -62,6 +66,10 @@ _CLIENT, _FEATURE = OVERRIDES["client"], OVERRIDES["feature"]
 _OF_CLIENT = ("billing_plan", "support_level", *RATES, *PREPAID)
 #: HiveMatrix's word for a person who costs nothing.
 _FREE = {"no charge": "Free"}
+#: Said of a body with nothing but what reading gives.
+NOTHING_SET = "Nothing was changed: what is to be set stands by its name in the body itself."
+#: What a company's features are read with, and what else a body may say: clients send back what they read.
+_READ_OF_FEATURES = {*Given.model_fields, *Given.read_only, *FeatureOverrides.model_fields}
 
 
 @router.get(
@@ -73,10 +81,13 @@ def client_overrides(
     """What is agreed with a company in place of its plan."""
     row = row_of(console, _CLIENT, {"account_number": account}, from_month)
     names = [] if row is None else counting_fields(_CLIENT, row)
+    others = others_hold(console, _CLIENT, {"account_number": account}, from_month)
     if row is None or not names:
-        return answer({"overrides": None, "message": "No overrides configured"})
+        return answer(
+            {"overrides": None, "message": ". ".join(filter(None, ("No overrides configured", others)))}
+        )
     found = ClientOverrides(company_account_number=account, **{name: shown(row[name]) for name in names})
-    return answer({"overrides": found.model_dump(exclude_unset=True)})
+    return answer({"overrides": found.model_dump(exclude_unset=True), **_message(others)})
 
 
 @router.put("/client/{account}", response_model=Message, responses=WRITTEN)
@@ -88,16 +99,19 @@ def set_client_overrides(
     from_month: FromMonth,
     body: ClientOverride | None = None,
 ) -> ExactJSONResponse:
-    """Sets what is given; what is absent stays, null takes it off, what is not known is ignored."""
+    """Sets what is given; what is absent stays, null takes it off, what is not known is ignored and listed."""
     body = filled(body)
+    refuse_other_month(body.from_month, from_month)
     values = body.given(*_OF_CLIENT)
+    if not values and body.ignored():
+        refuse_nothing_known(body.ignored(), _OF_CLIENT)
     names = {"account_number": account}
-    notes: list[str] = []
+    notes = [] if values else [NOTHING_SET]
     # Of a company with nothing agreed there is nothing to take off.
     has_any = bool(list_rows(console.database, _CLIENT, account_number=account))
     if values and (has_any or any(value is not None for value in values.values())):
         notes = save(console, _CLIENT, names, values, from_month, with_reason(by, body.reason)).notes
-    return answer(done("Overrides updated successfully", notes))
+    return answer(done("Overrides updated successfully", notes, body.ignored()))
 
 
 @router.delete("/client/{account}", response_model=Message, responses=READ)
@@ -118,7 +132,8 @@ def asset_override(
     found = row and AssetOverride(
         asset_id=asset_id, billing_type=row["billing_type"], custom_cost=shown(row["custom_cost"])
     )
-    return answer(AssetAnswer(override=found or None))
+    others = others_hold(console, OVERRIDES["asset"], {"asset_id": asset_id}, from_month)
+    return answer({"override": found or None, **_message(others)})
 
 
 @router.put("/asset/{asset_id}", response_model=Message, responses=WRITTEN)
@@ -151,7 +166,8 @@ def user_override(
     found = row and UserOverride(
         user_id=user_id, billing_type=row["payment_type"], custom_cost=shown(row["custom_cost"])
     )
-    return answer(UserAnswer(override=found or None))
+    others = others_hold(console, OVERRIDES["user"], {"user_id": user_id}, from_month)
+    return answer({"override": found or None, **_message(others)})
 
 
 @router.put("/user/{user_id}", response_model=Message, responses=WRITTEN)
@@ -183,7 +199,8 @@ def features(console: ConsoleDep, _: Writer, account: Account, from_month: FromM
         FeatureOverride(feature_type=row["feature_type"], override_enabled=row["enabled"], value=row["value"])
         for row in rows
     ]
-    return answer(FeatureOverrides(feature_overrides=found))
+    others = others_hold(console, _FEATURE, {"account_number": account}, from_month)
+    return answer({"feature_overrides": found, **_message(others)})
 
 
 @router.put("/features/{account}", response_model=Message, responses=WRITTEN)
@@ -195,16 +212,28 @@ def set_features(
     from_month: FromMonth,
     body: dict[str, Any] | None = Body(None, examples=[{"antivirus": "SentinelOne"}]),  # noqa: B008
 ) -> ExactJSONResponse:
-    """Sets features by their type; null takes one off, types that there are not are ignored."""
+    """Sets features by their type; null takes one off, types that there are not are ignored and listed."""
     if not body:
         raise Refused(400, "No data provided")
-    known = feature_types(console.database)
+    known = feature_values(console.database)
+    refuse_other_month(body.get("from_month"), from_month)
     given = {name: value for name, value in body.items() if name in known}
+    ignored = [name for name in body if name not in known and name not in _READ_OF_FEATURES]
+    if ignored and not given:
+        refuse_nothing_known(ignored, sorted(known))
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise Refused(422, f"The value of {name} is no text.")
+    reason = body.get("reason")
+    by = with_reason(by, reason if isinstance(reason, str) and "reason" not in known else None)
     notes = set_features_of(console.database, account, given, from_month=from_month, by=by)
-    return answer(done(f"Feature overrides updated: {', '.join(given) or 'none is known'}", notes))
+    return answer(
+        done(
+            f"Feature overrides updated: {', '.join(given) or 'none'}",
+            notes if given else [NOTHING_SET],
+            ignored,
+        )
+    )
 
 
 @router.delete("/features/{account}/{feature_type}", response_model=Message, responses=READ)
@@ -231,11 +260,12 @@ def _set_record(
     body = filled(body)
     if not (body.billing_type or "").strip():
         raise Refused(400, "billing_type is required")
+    refuse_other_month(body.from_month, from_month)
     column = "billing_type" if kind == "asset" else "payment_type"
     values = {column: type_of(kind, body.billing_type), "custom_cost": body.custom_cost}
     names = {f"{kind}_id": str(record_id)}
     saved = save(console, OVERRIDES[kind], names, values, from_month, with_reason(by, body.reason))
-    return answer(done(f"{kind.capitalize()} override updated successfully", saved.notes))
+    return answer(done(f"{kind.capitalize()} override updated successfully", saved.notes, body.ignored()))
 
 
 def _remove_record(
@@ -273,6 +303,39 @@ def row_of(
     """The row of these names that holds from this month on."""
     key = parsed_key(editable, {name: str(value) for name, value in names.items()}, from_month)
     return next(iter(list_rows(console.database, editable, **key)), None)
+
+
+def others_hold(
+    console: Console, editable: Editable, names: Mapping[str, Any], from_month: date | None
+) -> str | None:
+    """A sentence on the rows that hold in the month that was asked for, or from a later one on, and begin in another."""
+    by_key: dict[tuple[Any, ...], list[Row]] = {}
+    for row in list_rows(console.database, editable, **names):
+        by_key.setdefault(tuple(row[name] for name in editable.key), []).append(row)
+    before, later = set(), set()
+    for rows in by_key.values():
+        held = None if from_month is None else holding(rows, from_month)
+        if held is not None and held["from_month"] != from_month and counting_fields(editable, held):
+            before.add(held["from_month"])
+        months = [row["from_month"] for row in rows if row["from_month"] is not None]
+        later |= {month for month in months if from_month is None or month > from_month}
+    said = []
+    if None in before:
+        said.append("what holds in all months: ask without from_month")
+    said += [_since(month) for month in sorted(before - {None})]
+    if said and from_month is not None:
+        said = [f"In {format_month(from_month)} there holds {' and '.join(said)}."]
+    if later:
+        said.append(f"Later there holds {' and '.join(_since(month) for month in sorted(later))}.")
+    return " ".join(said) or None
+
+
+def _since(month: date) -> str:
+    return f"what begins in {format_month(month)}: ask with ?from_month={format_month(month)}"
+
+
+def _message(text: str | None) -> dict[str, str]:
+    return {} if text is None else {"message": text}
 
 
 def save(

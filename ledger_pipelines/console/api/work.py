@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_pipelines.console.access import Writer
 from ledger_pipelines.console.context import Console, ConsoleDep
@@ -64,6 +64,9 @@ class AvailableSteps(BaseModel):
 class Range(BaseModel):
     """Which months: from `start_date` to before `end_date`, both firsts of months, else `year`'s, else this year's."""
 
+    # A misspelled month would have all of the year's executed.
+    model_config = ConfigDict(extra="forbid")
+
     year: Annotated[int, Field(ge=1000, le=9998)] | None = None
     start_date: Annotated[str, Field(max_length=20)] | None = None
     end_date: Annotated[str, Field(max_length=20)] | None = None
@@ -78,6 +81,8 @@ class ExecuteStep(Range):
 
 class ProcessContracts(BaseModel):
     """The month whose accruals are to be made, by its first day."""
+
+    model_config = ConfigDict(extra="forbid")
 
     period_start_date: Annotated[str, Field(max_length=20)]
 

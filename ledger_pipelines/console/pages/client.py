@@ -21,10 +21,12 @@ from ledger_pipelines.console.pages.saving import back_to, saved_of
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
+from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import Editor
 from ledger_pipelines.store.edits.history import last_edit_id
 from ledger_pipelines.store.queries.dashboard import LedgerMonth
 from ledger_pipelines.workflows.client import (
+    ChargeExistsError,
     ClientStatement,
     UnknownClientError,
     add_one_off,
@@ -111,12 +113,15 @@ def save_one_off(
     except Refused:
         raise
     except LedgerError as error:
+        existing = error.row if isinstance(error, ChargeExistsError) else None
         if shown is None:
             raise Refused(422, str(error)) from None
         client = _client(console, account, shown)
         # The form calls the column so.
         refusal = str(error).replace("one_off_fee", "The amount")
-        return _page(request, console, person, months, shown, client, given=given, refusal=refusal)
+        return _page(
+            request, console, person, months, shown, client, given=given, refusal=refusal, existing=existing
+        )
     path = f"/client/{quote(account, safe='')}"
     return back_to(request, console, dagster, person, path, before, month=format_month(asked))
 
@@ -131,6 +136,7 @@ def _page(
     *,
     given: dict[str, str] | None = None,
     refusal: str = "",
+    existing: Row | None = None,
 ) -> HTMLResponse:
     lines = sorted(client.lines, key=lambda line: list(_KINDS).index(line["kind"]))
     parts = [(_KINDS[kind], list(some)) for kind, some in groupby(lines, key=lambda line: line["kind"])]
@@ -157,6 +163,7 @@ def _page(
         saved=saved_of(console.database, request.query_params),
         given=given or {},
         refusal=refusal,
+        existing=existing,
         **WORDS,
     )
 

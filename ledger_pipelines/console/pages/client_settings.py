@@ -20,6 +20,7 @@ from ledger_pipelines.console.pages.client_lists import device_list, people_list
 from ledger_pipelines.console.pages.edit_actions import EditPage, act
 from ledger_pipelines.console.pages.edit_forms import (
     MONTHS_NAMED,
+    Change,
     EditForm,
     month_text,
     parsed_month,
@@ -31,7 +32,7 @@ from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.pages.saving import saved_of
 from ledger_pipelines.console.problems import Refused
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.months import describe_months, unbroken_spans
+from ledger_pipelines.months import describe_months, parse_month, unbroken_spans
 from ledger_pipelines.store.edits.changes import Row
 from ledger_pipelines.store.edits.editing import list_rows
 from ledger_pipelines.store.edits.engine import pooled_connection
@@ -40,6 +41,7 @@ from ledger_pipelines.store.edits.tables import FEATURES, ITEMS, OVERRIDES, Edit
 from ledger_pipelines.store.edits.values import parsed
 from ledger_pipelines.store.queries.client_records import has_record, plan_names
 from ledger_pipelines.store.queries.month_states import month_states
+from ledger_pipelines.workflows.client import refuse_second_one_off
 from ledger_pipelines.workflows.client_settings import (
     ClientSettings,
     UnknownAccountError,
@@ -102,7 +104,7 @@ def edit_settings(
         show=lambda one, status: _page(request, console, person, settings, one, status=status),
         path=f"/client/{quote(account, safe='')}/settings",
         query={} if part_name is None else {"part": part_name},
-        refuse=lambda _: _refuse_others_record(console, settings, kind, form["name"]),
+        refuse=lambda change: _refuse(console, settings, kind, change),
     )
     return act(request, console, dagster, person, form, shown, page_of)
 
@@ -152,17 +154,28 @@ def _proposed(console: Console, kind: str, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def _refuse_others_record(console: Console, settings: ClientSettings, kind: str, name: str) -> None:
+def _refuse(console: Console, settings: ClientSettings, kind: str, change: Change) -> None:
+    """Raises LedgerError for another company's record, and for a second charge of one name and month."""
+    if kind == "charge":
+        _refuse_second_one_off(console, change)
     table = _SNAPSHOTS.get(kind)
     if table is None:
         return
     editable = KINDS[kind]
+    name = change.names[editable.key[0]]
     record_id = parsed(editable, editable.key[0], name)
     with pooled_connection(console.database) as connection:
         if record_id is None or not has_record(connection, table, settings.company, record_id):
             raise LedgerError(
                 f"The newest snapshot of {settings.company.account_number} has no {kind} {name!r}."
             )
+
+
+def _refuse_second_one_off(console: Console, change: Change) -> None:
+    if "one_off_fee" in change.fields:
+        month = parse_month(f"{change.fields['one_off_year']:0>4}-{change.fields['one_off_month']:0>2}")
+        charges = list_rows(console.database, change.editable, account_number=change.names["account_number"])
+        refuse_second_one_off(charges, change.names["name"], month, but_id=change.row_id)
 
 
 def _page(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +170,10 @@ def _cells(row: dict[str, Any]) -> list[Cell]:
 
 
 def _plain(value: Any) -> Cell:
-    """Hours have no more places than they need."""
-    found: Cell = value.normalize() if isinstance(value, Decimal) else value
+    """Hours and terabytes are as the page shows them, without zeros at the end: exact ones are the statement's."""
+    found: Cell = value
+    if isinstance(value, Decimal):
+        found = value.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize()
     return found
 
 

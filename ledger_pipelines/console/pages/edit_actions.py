@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.pages.edit_forms import Change, EditForm, change_of, row_of, with_sent
+from ledger_pipelines.console.pages.edit_words import with_labels
 from ledger_pipelines.console.pages.forms import Submitted
 from ledger_pipelines.console.pages.previews import Previewed
 from ledger_pipelines.console.pages.rendering import is_partial, part
@@ -18,6 +19,7 @@ from ledger_pipelines.console.pages.saving import back_to
 from ledger_pipelines.errors import ConflictError, LedgerError
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.edits.history import last_edit_id
+from ledger_pipelines.workflows.edits import foreseen_consequences
 from ledger_pipelines.workflows.proposals import Proposal
 
 
@@ -60,7 +62,8 @@ def act(
         _write(console, person, form, shown, page)
     except LedgerError as error:
         is_stale = isinstance(error, ConflictError)
-        failed = replace(_as_sent(shown, form, is_stale=is_stale), problem=str(error))
+        told = with_labels(str(error), shown.editable)
+        failed = replace(_as_sent(shown, form, is_stale=is_stale), problem=told)
         return _shown(request, console, person, failed, page, 409 if is_stale else 422)
     return back_to(request, console, dagster, person, page.path, before, **page.query)
 
@@ -87,7 +90,13 @@ def _previewed(
         page.refuse(change)
         if change.fields:
             proposals = [change.proposal(console.database)]
-    with_preview = replace(_as_sent(shown, form), previewed=page.preview(proposals))
+    previewed = page.preview(proposals)
+    notes = [
+        with_labels(note, shown.editable)
+        for proposal in proposals
+        for note in foreseen_consequences(console.database, proposal)
+    ]
+    with_preview = replace(_as_sent(shown, form), previewed=replace(previewed, notes=notes))
     return _shown(request, console, person, with_preview, page, 200)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -57,6 +58,22 @@ LABELS = {
     "custom_cost": "Custom cost",
     "from_month": "From month",
     "yearly_month": "Month of the year",
+    "account_number": "Account",
+    "asset_id": "Device",
+    "user_id": "Person",
+    "hostname": "Device's name",
+    "full_name": "Person's name",
+    "feature_type": "Feature",
+}
+#: How the form of a table calls what has another name, or another place, in its own.
+_IN_FORMS: Mapping[str, Mapping[str, str]] = {
+    "billing_plans": {"billing_plan": "Name"},
+    "custom_line_items": {
+        "name": "Name on the statement",
+        **dict.fromkeys(("monthly_fee", "one_off_fee", "yearly_fee"), "Fee"),
+        **dict.fromkeys(("one_off_year", "one_off_month"), "Once in month"),
+        "yearly_month": "Each year in",
+    },
 }
 
 
@@ -72,6 +89,25 @@ class Told:
 def label(field: str) -> str:
     """A field as people call it."""
     return LABELS.get(field) or field.replace("_", " ").capitalize()
+
+
+def form_label(editable: Editable, column: str) -> str:
+    """What the form of a row calls a column."""
+    return _IN_FORMS.get(editable.name, {}).get(column) or label(column)
+
+
+def with_labels(sentence: str, editable: Editable | None) -> str:
+    """A sentence about a row's columns with the labels of its form in place of their names."""
+    if editable is None:
+        return sentence
+    names = sorted((column.name for column in editable.table.columns), key=len, reverse=True)
+    # A word such as `name` is a column's only where the sentence is about it; what stands in quotes is somebody's own.
+    columns = "|".join(name if "_" in name else rf"^{name}(?= (?:is|has) )" for name in names)
+    return re.sub(
+        rf"(?<!['\w])(?:{columns})(?!['\w])",
+        lambda found: f"“{form_label(editable, found[0])}”",
+        sentence,
+    )
 
 
 def editable_of(edit: RecordedEdit) -> Editable | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from ledger_pipelines.console.pages.acting import back, number_of, plain
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import parse_month
+from ledger_pipelines.printable import one_line
 from ledger_pipelines.sources.http.redaction import redact, redact_text
 from ledger_pipelines.store.queries import integration_errors as stored
 from ledger_pipelines.wording import counted
@@ -51,6 +53,7 @@ STATUSES = (
     ("ignored", "Ignored"),
 )
 _STATUSES = ("open", "resolved", "healed", "ignored")
+_BLOCKING = {"yes": True, "no": False}
 _DONE = {"resolve": "resolved", "ignore": "ignored from now on", "heed": "counting again"}
 #: Characters of a payload that a page shows.
 _LONGEST_PAYLOAD = 20_000
@@ -93,21 +96,37 @@ def decide(
     return back(request, "/errors", query, did=decision, count=count)
 
 
+def understood(state: State) -> tuple[State, str]:
+    """The state without the filters that can narrow nothing, and a sentence on each that was taken out."""
+    given = dict(state.filters)
+    said = []
+    try:
+        if "month" in given:
+            parse_month(given["month"])
+    except LedgerError as error:
+        said.append(str(error))
+        del given["month"]
+    for name, known in (("status", ("all", *_STATUSES)), ("blocking", tuple(_BLOCKING))):
+        if given.get(name, known[0]) not in known:
+            said.append(f"{name} is {one_line(given.pop(name))!r}: choose one of {', '.join(known)}.")
+    if "id" in given and not number_of_record(given["id"]):
+        said.append(f"id is {one_line(given.pop('id'))!r}: write the number of an error.")
+    if said:
+        said.append("The list is not narrowed by that.")
+    return replace(state, filters=given), " ".join(said)
+
+
 def read_filter(state: State) -> stored.ErrorFilter:
-    """What a list's state narrows the errors to. A month that is none narrows nothing."""
+    """What a list's state narrows the errors to, of filters that were `understood`."""
     given = state.filters
     status = status_of(state)
-    try:
-        month = parse_month(given["month"]) if "month" in given else None
-    except LedgerError:
-        month = None
     return stored.ErrorFilter(
         integration_name=given.get("integration_name"),
         operation_type=given.get("operation_type"),
         entity_type=given.get("entity_type"),
         status=status if status in _STATUSES else None,
-        is_blocking={"yes": True, "no": False}.get(given.get("blocking", "")),
-        month=month,
+        is_blocking=_BLOCKING.get(given.get("blocking", "")),
+        month=parse_month(given["month"]) if "month" in given else None,
         text=state.search,
         number=number_of_record(given["id"]) if "id" in given else None,
     )
@@ -151,7 +170,7 @@ def _shown(
     note: str = "",
     status: int = 200,
 ) -> HTMLResponse:
-    state = read_state(query, HEADINGS, FILTERS, sort="-last_seen_at")
+    state, problem = understood(read_state(query, HEADINGS, FILTERS, sort="-last_seen_at"))
     found = stored.found_errors(read_filter(state))
     listing = fetch(console.database, found, HEADINGS, state, found.selected_columns.id)
     with console.database.connect() as connection:
@@ -175,9 +194,9 @@ def _shown(
         statuses=STATUSES,
         sources=SOURCES,
         shown_query=state.query(page=state.page),
-        export_query=state.query(status="" if status_of(state) == "all" else status_of(state)),
+        export_query=state.query(status=status_of(state)),
         news=news,
-        refusal=refusal,
+        refusal=" ".join(filter(None, (refusal, problem))),
         chosen=chosen,
         note=note,
     )

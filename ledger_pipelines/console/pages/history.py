@@ -23,6 +23,7 @@ from ledger_pipelines.console.pages.edit_words import (
     told_changes,
     told_difference,
     told_row,
+    with_labels,
 )
 from ledger_pipelines.console.pages.forms import FormDep
 from ledger_pipelines.console.pages.rendering import page
@@ -109,7 +110,7 @@ def put_edit_back(
     except LedgerError as error:
         status = 409 if isinstance(error, ConflictError) else 422
         return _edit_page(
-            request, console, person, edit, reason=form["reason"], problem=str(error), status=status
+            request, console, person, edit, reason=form["reason"], problem=_told(edit, error), status=status
         )
     return back_to(request, console, dagster, person, _path_back(form["back"]), before)
 
@@ -142,11 +143,11 @@ def _edit_page(
         foreseen = foresee(console.database, edit.id)
         shown |= {
             "foreseen": told_difference(foreseen.now, foreseen.then, editable_of(edit)),
-            "notes": changed_since(foreseen),
+            "notes": [with_labels(note, editable_of(edit)) for note in changed_since(foreseen)],
             "previewed": previews.of_putting_back(console, edit),
         }
     except LedgerError as error:
-        shown["impossible"] = str(error)
+        shown["impossible"] = _told(edit, error)
     return page(
         request,
         "history_edit.html",
@@ -163,6 +164,10 @@ def _edit_page(
         **shown,
         **_WORDS,
     )
+
+
+def _told(edit: RecordedEdit, error: LedgerError) -> str:
+    return with_labels(str(error), editable_of(edit))
 
 
 def _found(console: Console, text: str) -> RecordedEdit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -9,13 +10,16 @@ from fastapi import APIRouter, Form, Path, Request
 from starlette.responses import HTMLResponse, Response
 
 from ledger_pipelines.console.access import Admin, Clerk
-from ledger_pipelines.console.context import ConsoleDep
+from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.exact import ExactRoute
+from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages.acting import back
+from ledger_pipelines.console.pages.forms import FormDep, Submitted
 from ledger_pipelines.console.pages.rendering import page
-from ledger_pipelines.console.problems import Refused
+from ledger_pipelines.console.problems import Refused, wants_page
+from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import (
     add_months,
     format_month,
@@ -50,6 +54,14 @@ RequestPath = Annotated[UUID, Path()]
 @router.get("/periods")
 def show_periods(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """The months, the latest first; closed ones that would differ now; and the last events."""
+    return _months_page(request, console, person)
+
+
+def _months_page(
+    request: Request, console: Console, person: Person, given: Submitted | None = None, problem: str = ""
+) -> HTMLResponse:
+    """The page, with what was given to its form where that is refused."""
+    latest = format_month(add_months(month_of(console.today), -1))
     with console.database.connect() as connection:
         months = month_overviews(connection)
         differing = changed_since_closed(connection, [one.month for one in months if one.is_closed])
@@ -59,10 +71,13 @@ def show_periods(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRe
         request,
         "periods.html",
         person,
+        status=422 if problem else 200,
         listing=listed(months, HEADINGS, state),
         differing=differing,
         events=events,
-        latest=add_months(month_of(console.today), -1),
+        first=latest if given is None else given["month"],
+        until="" if given is None else given["until"],
+        problem=problem,
     )
 
 
@@ -98,15 +113,35 @@ def run_months(
     console: ConsoleDep,
     dagster: DagsterDep,
     person: Clerk,
-    month: MonthField,
-    until: MonthField = "",
+    form: FormDep,
 ) -> Response:
-    """Has Dagster run a month, or all from it to another, both included."""
-    first = parse_month(month)
-    months = month_range(first, add_months(parse_month(until) if until.strip() else first, 1))
-    asked = start_job(console.database, dagster, MONTH_CLOSE, months, person=person.name, today=console.today)
+    """Has Dagster run a month, or all from it to another, both included; what cannot be is said beside the form."""
+    try:
+        months = _asked_months(form)
+        asked = start_job(
+            console.database, dagster, MONTH_CLOSE, months, person=person.name, today=console.today
+        )
+    except LedgerError as error:
+        if not wants_page(request):
+            raise
+        return _months_page(request, console, person, form, str(error))
     # How it goes is shown there, also where Dagster did not take it.
     return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
+
+
+def _asked_months(form: Submitted) -> list[date]:
+    if unknown := sorted(form.fields.keys() - {"month", "until"}):
+        raise LedgerError(f"The form has no {unknown[0][:40]!r}: it has month and until.")
+    if not form["month"]:
+        raise LedgerError("“Run from” is empty: say which month is run first, as YYYY-MM.")
+    first = parse_month(form["month"])
+    last = parse_month(form["until"]) if form["until"] else first
+    if last < first:
+        raise LedgerError(
+            f"“Run from” is {format_month(first)} and “to (included)” is {format_month(last)}: give the same month "
+            "or a later one, or leave “to (included)” empty."
+        )
+    return month_range(first, add_months(last, 1))
 
 
 @router.post("/periods/close")

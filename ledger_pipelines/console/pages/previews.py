@@ -39,10 +39,14 @@ class CompanyPreview:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """What edits would change: of companies, or where they are of plans, of all companies on these."""
+    """What edits would change: of companies, or where they are of plans, of all companies on these.
+
+    `notes` are sentences on what follows that one may not expect.
+    """
 
     companies: Sequence[CompanyPreview] = ()
     plans: PlanPreview | None = None
+    notes: Sequence[str] = ()
 
 
 def of_company(console: Console, account: str, proposals: Sequence[Proposal]) -> Previewed:

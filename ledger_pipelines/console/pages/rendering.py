@@ -71,17 +71,18 @@ def is_partial(request: Request) -> bool:
 
 
 def error_page(
-    request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
+    request: Request, status: int, message: str, headers: Mapping[str, str] | None = None, **context: Any
 ) -> HTMLResponse:
-    """A page that says what went wrong."""
+    """A page that says what went wrong, to whoever is signed in; `sent` are a form's fields, to be sent `again`."""
     return page(
         request,
         "error.html",
-        None,
+        getattr(request.state, "person", None),
         status=status,
         headers=headers,
         title=HTTPStatus(status).phrase,
         message=message,
+        **context,
     )
 
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse
 from ledger_pipelines.console.context import Console
 from ledger_pipelines.console.following import follow
 from ledger_pipelines.console.identity.person import Person
+from ledger_pipelines.console.pages.edit_words import with_labels
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.billing_runs import BILLED_EDITS
 from ledger_pipelines.store.database import Database
@@ -74,9 +75,8 @@ def _notes(database: Database, edit: RecordedEdit) -> list[str]:
     editable = _EDITABLE.get(edit.table_name)
     if editable is None:
         return []
-    notes = consequences(
-        database, editable, Edit(edit.before and dated(edit.before), edit.after and dated(edit.after))
-    )
+    done = Edit(edit.before and dated(edit.before), edit.after and dated(edit.after))
+    notes = [with_labels(note, editable) for note in consequences(database, editable, done)]
     if edit.table_name not in BILLED_EDITS:
         return notes
     open_months, closed_months = month_states(database)

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.errors import Problem
+from ledger_pipelines.errors import ConfigurationError, Problem
 from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
 from ledger_pipelines.sources.datto.login import DattoToken
 from ledger_pipelines.sources.datto.models import BACKUP_FIELD, DEVICE
@@ -100,15 +100,27 @@ class DattoClient(SourceClient):
         return Shown(self._page("/account/devices", "devices", 0).total)
 
     def devices(self) -> DevicesRead:
-        """All devices of the account that are not deleted, with the account numbers of the sites that have backups."""
+        """All devices of the account that are not deleted, with the account numbers of the sites that have backups.
+
+        Raises ConfigurationError where no device has the user-defined field, whatever is in it.
+        """
         self._wait_for_room()
         reader = PageReader(INTEGRATION, DEVICE)
         ids: set[str] = set()
         total = 0
+        has_field = {True: False, False: False}
         for page in self._pages("/account/devices", "devices"):
             ids |= _ids(page.records)
             total = page.total
+            for record in page.records:
+                if (fields := _fields_of(record)) is not None:
+                    has_field[self._field in fields] = True
             reader.add([self._with_backup(record) for record in page.records])
+        if has_field[False] and not has_field[True]:
+            raise ConfigurationError(
+                f"No device of {self.name} has the user-defined field {self._field}, so that nothing is known of what is "
+                "backed up: check DATTO_BACKUP_UDF."
+            )
         reading = reader.reading()
         problems = list(reading.problems)
         is_whole = len(ids) >= total
@@ -128,11 +140,16 @@ class DattoClient(SourceClient):
         )
 
     def _with_backup(self, record: object) -> object:
-        """A record with the backup's user-defined field in the place of all of them."""
-        fields = record.get(BACKUP_FIELD) if isinstance(record, Mapping) else None
-        if not isinstance(record, Mapping) or not isinstance(fields, Mapping):
+        """A record with the backup's user-defined field in the place of all of them; without any where it is not there.
+
+        A field that is not shown is not empty, but on a deleted device, which bears on nothing.
+        """
+        fields = _fields_of(record)
+        if fields is None or not isinstance(record, Mapping):
             return record
-        return {**record, BACKUP_FIELD: fields.get(self._field)}
+        others = {name: value for name, value in record.items() if name != BACKUP_FIELD}
+        is_known = self._field in fields or record.get("deleted") is True
+        return {**others, BACKUP_FIELD: fields.get(self._field)} if is_known else others
 
     def _accounts(self, devices: pa.Table) -> dict[str, str]:
         """The variable account_number of each site that has something backed up."""
@@ -196,6 +213,12 @@ class DattoClient(SourceClient):
         count, most = rate.get("accountCount"), rate.get("accountRateLimit")
         if type(count) is int and type(most) is int and count * 10 >= most * 8:
             self._time.sleep(_MINUTE)
+
+
+def _fields_of(record: object) -> Mapping[str, Any] | None:
+    """A device's user-defined fields, where it shows any."""
+    fields = record.get(BACKUP_FIELD) if isinstance(record, Mapping) else None
+    return fields if isinstance(fields, Mapping) else None
 
 
 def _ids(records: list[Any]) -> set[str]:

@@ -35,10 +35,12 @@ from ledger_pipelines.store.migrations import (
     read_migrations,
 )
 from ledger_pipelines.store.queries.ledger_facts import UP_APPLICATION
+from ledger_pipelines.store.run_requests import end_request, unended_requests
 
 _PATIENCE = "15s"
 #: What follows ENABLE for each state of a trigger that is on, and for one that was off.
 _STATES = {"O": "", "A": "ALWAYS", "R": "REPLICA"}
+_LOST = "The books were restored from a backup that was made while this was under way: ask for it again."
 #: What processes that execute runs and steps connect by.
 _RUNNING = ("ledger run", "ledger step")
 
@@ -88,6 +90,7 @@ def load_books(
                 apply_migrations(connection, up_to=archive.manifest.version)
                 tables, kept, left_out = _fill(connection, archive, beside, on_table)
             added = apply_migrations(connection)
+            _end_requests(connection)
         connection.execute("ANALYZE")
     return Loaded(tables, kept, left_out, added)
 
@@ -212,6 +215,12 @@ def _fill(
         {".".join(table): count for table, count in filled.items()},
         [f"{entry.schema_name}.{entry.name}" for entry in left_out],
     )
+
+
+def _end_requests(connection: psycopg.Connection) -> None:
+    """Ends what was under way when the backup was made: what its runs have written and checked is in other books."""
+    for request in unended_requests(connection):
+        end_request(connection, request.id, "LOST", _LOST)
 
 
 def _count_of_others(connection: psycopg.Connection, table: tuple[str, str]) -> int:

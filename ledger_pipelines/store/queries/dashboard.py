@@ -133,10 +133,16 @@ class LedgerMonth:
 
 
 def ledger_months(connection: psycopg.Connection) -> list[LedgerMonth]:
-    """The ledger's months, the latest first."""
+    """The ledger's months that were ever written, the latest first.
+
+    Months before its first one have tickets only, for the prepaid hours of the year: they are nobody's to bill or close.
+    """
     rows = connection.execute(
         """SELECT month, status = 'closed', EXISTS (SELECT FROM billing_statements s WHERE s.month = p.month)
-           FROM ledger_periods p ORDER BY month DESC"""
+           FROM ledger_periods p
+           WHERE month >= (SELECT to_date(value, 'YYYY-MM') FROM ledger_settings WHERE name = 'first_month')
+              OR closed_at IS NOT NULL
+           ORDER BY month DESC"""
     ).fetchall()
     return [LedgerMonth(*row) for row in rows]
 

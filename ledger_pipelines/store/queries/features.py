@@ -39,11 +39,11 @@ def own_features(connection: psycopg.Connection, account: str, month: date) -> d
     }
 
 
-def known_features(connection: psycopg.Connection) -> tuple[list[str], list[str]]:
-    """The features of Codex's plans, each a JSON object by type, and the types of the options that people entered."""
+def known_features(connection: psycopg.Connection) -> tuple[list[str], list[tuple[str, str]]]:
+    """The features of Codex's plans, each a JSON object by type, and the options that people entered: type and value."""
     plans = connection.execute("SELECT DISTINCT features FROM plans WHERE features IS NOT NULL").fetchall()
-    options = connection.execute("SELECT DISTINCT feature_type FROM feature_options").fetchall()
-    return [text for (text,) in plans], [name for (name,) in options]
+    options = connection.execute("SELECT DISTINCT feature_type, value FROM feature_options").fetchall()
+    return [text for (text,) in plans], options
 
 
 def _key(row: dict[str, Any]) -> tuple[str, date | None]:

@@ -7,16 +7,14 @@ from datetime import date
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import pooled_connection
+from ledger_pipelines.store.queries.dashboard import ledger_months
 
 
 def month_states(database: Database) -> tuple[list[date], list[date]]:
-    """The open months and the closed ones, in order."""
+    """The ledger's open months and its closed ones, in order."""
     with pooled_connection(database) as connection:
-        rows = connection.execute("SELECT month, status FROM ledger_periods ORDER BY month").fetchall()
-    return (
-        [month for month, status in rows if status != "closed"],
-        [month for month, status in rows if status == "closed"],
-    )
+        months = sorted(ledger_months(connection), key=lambda one: one.month)
+    return [one.month for one in months if not one.is_closed], [one.month for one in months if one.is_closed]
 
 
 def is_closed(database: Database, month: date) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -21,8 +21,8 @@ from ledger_pipelines.billing.backup_usage import (
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import read_months
-from ledger_pipelines.store.integration_errors import unsettled
-from ledger_pipelines.store.snapshots import read_gaps, read_snapshots, require_read
+from ledger_pipelines.store.integration_errors import unsettled, without_ignored
+from ledger_pipelines.store.snapshots import newest_snapshot, read_gaps, read_snapshots, require_read
 from ledger_pipelines.tables.codex import ASSETS
 from ledger_pipelines.workflows.step import Step
 
@@ -40,10 +40,30 @@ def with_backup(
     """
     require_read(step.connection, "backup_usage", "Datto RMM", months)
     usage = read_months(step.connection, "backup_usage", months)
-    found = with_usage(assets, usage, companies, unread=unread)
+    found = with_usage(assets, usage, companies, former=_former(step, months), unread=unread)
     problems = [_unbilled(row) for row in found.unbilled.to_pylist()]
+    kept = [one for one in problems if one.details["kept"]]
+    open_ids = {one.external_id for one in without_ignored(step.connection, kept)}
+    # Of the others a person says that they are gone indeed.
+    gone = {_device_of(one.details): 0 for one in kept if one.external_id not in open_ids}
     step.record("datto", UNBILLED, problems, months=months)
-    return found.assets
+    return _with_bytes(found.assets, gone)
+
+
+def _former(step: Step, months: Sequence[date]) -> pa.Table:
+    """The devices that these months have with bytes of Datto RMM's; of a month without any those that were read last."""
+    taken = {one.month for one in read_snapshots(step.connection, months) if one.table_name == "assets"}
+    newest = newest_snapshot(step.connection, "assets")
+    parts = [ASSETS.schema.empty_table()]
+    for month in months:
+        source = month if month in taken else newest
+        if source is not None:
+            rows = read_months(step.connection, "assets", [source], ASSETS.schema.names)
+            # Where the bytes are Codex's, it says them as terabytes, too.
+            rows = rows.filter((pc.field("backup_data_bytes") > 0) & pc.field("backup_usage_tb").is_null())
+            own = pa.repeat(pa.scalar(month, pa.date32()), rows.num_rows)
+            parts.append(rows.set_column(0, ASSETS.schema.field("month"), own).cast(ASSETS.schema))
+    return pa.concat_tables(parts)
 
 
 def with_backup_read_since(step: Step, months: Sequence[date]) -> pa.Table:
@@ -68,15 +88,35 @@ def _of_codex(step: Step, month: date) -> pa.Table:
     """A month's devices with Codex's bytes of those that lost them when Datto RMM's took their place."""
     assets = read_months(step.connection, "assets", [month])
     lost = {
-        (details["account_number"], details["device"]): details["bytes"]
+        _device_of({**details, "month": format_month(month)}): details["bytes"]
         for _, _, details in unsettled(step.connection, "datto", UNBILLED, month)
         if details.get("reason") in {NOT_SHOWN, EMPTY}
     }
-    keys: list[Any] = assets.select(["account_number", "id"]).to_pylist()
-    stored = [lost.get((row["account_number"], str(row["id"])), 0) for row in keys]
+    none = pa.repeat(pa.scalar(0, pa.int64()), assets.num_rows)
+    at = assets.schema.get_field_index("backup_data_bytes")
+    assets = assets.set_column(at, assets.schema.field(at), none.cast(assets.schema.field(at).type))
+    return _with_bytes(assets.cast(ASSETS.schema), lost)
+
+
+def _device_of(details: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Month, company and id of the device of Codex's that an error names."""
+    return str(details["month"]), str(details["account_number"]), str(details["device"])
+
+
+def _with_bytes(assets: pa.Table, stored: Mapping[tuple[str, str, str], int]) -> pa.Table:
+    """The devices (ASSETS), some of them with other bytes."""
+    if not stored:
+        return assets
+    rows: list[Any] = assets.select(["month", "account_number", "id", "backup_data_bytes"]).to_pylist()
+    found = [
+        stored.get(
+            (format_month(row["month"]), row["account_number"], str(row["id"])), row["backup_data_bytes"]
+        )
+        for row in rows
+    ]
     at = assets.schema.get_field_index("backup_data_bytes")
     field = assets.schema.field(at)
-    return assets.set_column(at, field, pa.array(stored, field.type)).cast(ASSETS.schema)
+    return assets.set_column(at, field, pa.array(found, field.type))
 
 
 def _unbilled(row: dict[str, Any]) -> Problem:
@@ -106,6 +146,12 @@ def _unbilled(row: dict[str, Any]) -> Problem:
             f"{name} of company {row['account_number']} has {stored} backed up by Codex, and its user-defined field in "
             f"Datto RMM is empty, so that it is billed none in {month}: check DATTO_BACKUP_UDF and the field, or ignore "
             "this if nothing is backed up any more."
+        )
+    elif row["kept"]:
+        message = (
+            f"{name} of company {row['account_number']} had {stored} backed up when it was read last, and Datto RMM does "
+            f"not show it any more, while Codex has it, so that it is billed in {month} as it was: look for it in Datto "
+            "RMM, or ignore this with a note and run again if it is gone."
         )
     else:
         message = (

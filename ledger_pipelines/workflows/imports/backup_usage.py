@@ -16,9 +16,9 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.shrinkage import ENTITY, SHORTEST_DOUBTED, is_doubtful, shrunken_list
 from ledger_pipelines.sources.datto.client import INTEGRATION, DattoClient, DevicesRead
-from ledger_pipelines.sources.datto.models import OPERATION
+from ledger_pipelines.sources.datto.models import BACKUP_FIELD, OPERATION
 from ledger_pipelines.store.copy import read_months
-from ledger_pipelines.store.integration_errors import take_confirmation, unsettled
+from ledger_pipelines.store.integration_errors import take_confirmation, unignore_changed, unsettled
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.snapshots import (
     complete_snapshot,
@@ -47,14 +47,14 @@ _NO_BACKUP_AT_ALL = Problem(
 class _Reading:
     """Devices as they are now, and what of them is not believed.
 
-    `emptied` has the bytes that a device had before its field became empty, `confirmed` are devices of which a person
-    said that nothing is backed up any more. `is_whole` is false where the list is cut or doubted.
+    `emptied` has the bytes that a device had before it lost them, `confirmed` what those have of which a person said that
+    they have so few indeed. `is_whole` is false where the list is cut or doubted.
     """
 
     devices: pa.Table
     unreadable: frozenset[str]
     emptied: Mapping[str, int]
-    confirmed: frozenset[str]
+    confirmed: Mapping[str, int | None]
     problems: list[Problem]
     is_whole: bool
 
@@ -126,8 +126,10 @@ def _newest(step: Step) -> pa.Table:
 
 def _judge(step: Step, read: DevicesRead, before: pa.Table) -> _Reading:
     """What is believed of a reading, by what the newest snapshot has."""
+    # Who ignores "0.1 TB" does not ignore "90 TB".
+    unignore_changed(step.connection, read.problems, BACKUP_FIELD)
     doubts = _doubts(step, read, before)
-    emptied, confirmed, losses = _emptied(step, read.devices, before)
+    emptied, confirmed, losses = _emptied(step, read, before)
     if not emptied and not confirmed and read.devices["backup_bytes"].null_count == read.devices.num_rows > 0:
         losses = [_NO_BACKUP_AT_ALL]
     sites: list[Any] = read.devices["site_uid"].to_pylist()
@@ -152,41 +154,43 @@ def _doubts(step: Step, read: DevicesRead, before: pa.Table) -> list[Problem]:
 
 
 def _emptied(
-    step: Step, devices: pa.Table, before: pa.Table
-) -> tuple[dict[str, int], frozenset[str], list[Problem]]:
-    """The bytes in the newest snapshot of shown devices whose field is empty now, by their uid; which of them a person
-    confirms; and the errors of the others. Most of them at once are one error, of the list.
+    step: Step, read: DevicesRead, before: pa.Table
+) -> tuple[dict[str, int], dict[str, int | None], list[Problem]]:
+    """By their uid, the bytes that shown devices had before they lost them, and what those have of which a person
+    confirms it; and the errors of the others. Most of them at once are one error, of the list.
     """
-    found = {row["uid"]: row for row in emptied_devices(devices, before).to_pylist()}
+    rows: list[Any] = emptied_devices(read.devices, before, unreadable=read.unreadable).to_pylist()
+    found = {row["uid"]: row for row in rows}
     had = before.filter(pc.field("backup_bytes") > 0).num_rows
     if len(found) >= SHORTEST_DOUBTED and is_doubtful(had, had - len(found)):
-        records = "devices with a backup"
+        is_empty = all(row["now"] is None for row in rows)
+        records = "devices with a backup" if is_empty else "devices with a backup of about the former size"
         problem = shrunken_list(
             INTEGRATION, OPERATION, "Datto RMM", records, before=had, now=had - len(found)
         )
-        confirmed = frozenset(found) if take_confirmation(step.connection, problem) else frozenset()
+        confirmed = set(found) if take_confirmation(step.connection, problem) else set()
         problems = [] if confirmed else [problem]
     else:
         by_device = {uid: _emptied_device(row) for uid, row in found.items()}
-        confirmed = frozenset(
-            uid for uid, one in by_device.items() if take_confirmation(step.connection, one)
-        )
+        confirmed = {uid for uid, one in by_device.items() if take_confirmation(step.connection, one)}
         problems = [one for uid, one in by_device.items() if uid not in confirmed]
     kept = {uid: row["bytes"] for uid, row in found.items() if uid not in confirmed}
-    return kept, confirmed, problems
+    return kept, {uid: found[uid]["now"] for uid in confirmed}, problems
 
 
 def _emptied_device(row: dict[str, Any]) -> Problem:
+    said = "is empty" if row["now"] is None else f"says {row['now']:,}"
     return Problem(
         INTEGRATION,
         OPERATION,
         "device",
         _emptied_id(row["uid"]),
         f"Device {row['hostname'] or row['uid']} of site {row['site'] or 'without a name'} had {row['bytes']:,} bytes "
-        "backed up when it was read last, and its user-defined field is empty now, so what was read before is kept: "
-        "check the field and DATTO_BACKUP_UDF; if nothing is backed up any more, ignore this error with a note (`ledger "
-        "errors list`, `ledger errors ignore`) and run again.",
-        {"uid": row["uid"], "hostname": row["hostname"], "bytes": row["bytes"]},
+        f"backed up when it was read last, and its user-defined field {said} now, so what was read before is kept: "
+        "check the field, its unit and DATTO_BACKUP_UDF; if no more is backed up any more, ignore this error with a note "
+        "(`ledger errors list`, `ledger errors ignore`) and run again; that holds in every open month that is read then, "
+        "the month before among them, to which a line item can bill what it had.",
+        {"uid": row["uid"], "hostname": row["hostname"], "bytes": row["bytes"], "now": row["now"] or 0},
     )
 
 
@@ -218,9 +222,9 @@ def _completed(reading: _Reading, own: pa.Table, lacking: Set[tuple[str, str]], 
     """
     ids = {external_id for _, external_id in lacking}
     is_all = any(entity == ENTITY for entity, _ in lacking)
-    gone = {uid for uid in reading.confirmed if is_all or _emptied_id(uid) in ids}
+    gone = {uid: now for uid, now in reading.confirmed.items() if is_all or _emptied_id(uid) in ids}
     had: list[Any] = own.select(["uid", "backup_bytes"]).to_pylist()
-    kept = _with_bytes(own, [None if row["uid"] in gone else row["backup_bytes"] for row in had])
+    kept = _with_bytes(own, [gone.get(row["uid"], row["backup_bytes"]) for row in had])
     missing = reading.devices.filter(pc.invert(_is_in(reading.devices, own["uid"].to_pylist())))
     filled = missing if is_all else missing.filter(_is_in(missing, ids))
     return pa.concat_tables([_in_month(kept, month), _in_month(filled, month)])

@@ -178,8 +178,67 @@ def exactly_of(body: Any) -> Any:
     return json.loads(json.dumps(body), parse_float=Decimal)
 
 
+def test_a_month_in_the_body_is_refused_where_it_is_not_that_of_the_row(
+    client: TestClient, book: Database
+) -> None:
+    before = len(list_edits(book, EditFilter()))
+    charges = "/api/overrides/line-items/620500"
+    bodies: dict[str, dict[str, Any]] = {
+        ACME: {"per_user_cost": 12},
+        "/api/overrides/asset/11": {"billing_type": "VM"},
+        "/api/overrides/features/620500": {"soc": "x"},
+        "/api/overrides/manual-users/620500": {"full_name": "Ola", "billing_type": "Paid"},
+        charges: {"name": "Watch", "monthly_fee": 9},
+    }
+    for path, body in bodies.items():
+        for month, query in (("2025-03", ""), ("2025-03", "?from_month=2025-02"), ("soon", "")):
+            refused = client.post(f"{path}{query}", json={**body, "from_month": month})
+            assert "?from_month=" in exactly(refused, 422)["error"], (path, month)
+    assert len(list_edits(book, EditFilter())) == before
+    added = exactly(
+        client.post(f"{charges}?from_month=2025-03", json={**bodies[charges], "from_month": "2025-03"}), 201
+    )
+    one = f"{charges}/{added['id']}"
+    exactly(client.put(one, json={"monthly_fee": 8, "from_month": "2025-02"}), 422)
+    exactly(client.put(one, json={"monthly_fee": 8, "from_month": "2025-03-01"}))
+    exactly(client.put(ACME, json={"per_user_cost": 12, "from_month": None}))
+
+
+def test_what_is_not_understood_is_said_and_refused_where_it_is_all(
+    client: TestClient, book: Database
+) -> None:
+    with book.connect() as connection:
+        connection.execute("INSERT INTO feature_options (feature_type, value) VALUES ('soc', 'x')")
+    read = exactly(client.post(ACME, json={"per_user_cost": 12, "per_vm_kost": 5, "term_length": "1 Year"}))
+    assert read == {"message": "Overrides updated successfully", "ignored": ["per_vm_kost"]}
+    charges, features = "/api/overrides/line-items/620500", "/api/overrides/features/620500"
+    once = {"name": "Once", "monthly_fee": 5, "montly_fee": 6}
+    added = exactly(client.post(charges, json=once), 201)
+    assert added["ignored"] == ["montly_fee"]
+    one = f"{charges}/{added['id']}"
+    device = {"billing_type": "VM", "custom_kost": 5}
+    assert exactly(client.put("/api/overrides/asset/11", json=device))["ignored"] == ["custom_kost"]
+    before = len(list_edits(book, EditFilter()))
+    for path, wrong, known in (
+        (ACME, "per_user_kost", "per_user_cost"),
+        (ACME, "x\u202ey", "per_user_cost"),
+        (one, "montly_fee", "monthly_fee"),
+        (features, "bogus", "soc"),
+    ):
+        said = exactly(client.put(path, json={wrong: "12", "reason": "agreed"}), 422)["error"]
+        assert known in said
+        assert repr(wrong.replace("\u202e", "\ufffd")) in said
+    for path, body in (
+        (ACME, client.get(ACME).json()),
+        (features, client.get(features).json()),
+        (one, {"id": added["id"], "reason": "agreed"}),
+    ):
+        assert "Nothing was changed" in exactly(client.put(path, json=body))["notes"][0], path
+    assert len(list_edits(book, EditFilter())) == before
+
+
 def test_null_takes_off_and_nothing_is_nothing(client: TestClient, book: Database) -> None:
-    for words, status in ((None, 400), ({}, 400), ({"unknown": 1}, 200), ({"per_vm_cost": None}, 200)):
+    for words, status in ((None, 400), ({}, 400), ({"message": "x"}, 200), ({"per_vm_cost": None}, 200)):
         exactly(client.put("/api/overrides/client/1", json=words), status)
     assert exactly(client.get("/api/overrides/client/1")) == {
         "overrides": None,
@@ -282,7 +341,12 @@ def test_all_rates_and_features_are_set_and_listed(client: TestClient, book: Dat
     path = "/api/overrides/features/620500"
     assert bill(client)["plan_features"] == {"soc": "Arctic Wolf", "sat": "KnowBe4"}
     found = exactly(client.put(path, json={"soc": "RocketCyber", "coffee": "black"}))
-    assert found == {"message": "Feature overrides updated: soc"}
+    assert (found["message"], found["ignored"]) == ("Feature overrides updated: soc", ["coffee"])
+    assert ["'RocketCyber' is no option" in note for note in found["notes"]] == [True]
+    assert exactly(client.put(path, json={"soc": "Arctic Wolf"})) == {
+        "message": "Feature overrides updated: soc"
+    }
+    exactly(client.put(path, json={"soc": "RocketCyber"}))
     assert exactly(client.get(path)) == {
         "feature_overrides": [{"feature_type": "soc", "override_enabled": True, "value": "RocketCyber"}]
     }
@@ -315,6 +379,48 @@ def test_what_an_edit_does_not_bill_is_said(client: TestClient, book: Database) 
     later = exactly(client.put(f"{ACME}?from_month=2025-03", json={"per_user_cost": 7}))
     # The plan of the row that held until then goes on.
     assert ["no plan 'Nowhere'" in note for note in later["notes"]] == [True]
+
+
+def test_where_nothing_begins_in_a_month_it_is_said_what_holds_then(
+    client: TestClient, book: Database
+) -> None:
+    with book.connect() as connection:
+        connection.execute("INSERT INTO feature_options (feature_type, value) VALUES ('soc', 'x')")
+    for kind, body in (
+        ("client/620547", {"per_user_cost": 7}),
+        ("asset/11", {"billing_type": "VM"}),
+        ("user/13", {"billing_type": "Paid"}),
+        ("features/620547", {"soc": "x"}),
+    ):
+        path = f"/api/overrides/{kind}"
+        assert "ask" not in exactly(client.get(path)).get("message", "")
+        exactly(client.put(f"{path}?from_month=2025-02", json=body))
+        said = {
+            month: exactly(client.get(path, params={"from_month": month} if month else {})).get("message", "")
+            for month in ("", "2025-01", "2025-02", "2025-03")
+        }
+        since = "what begins in 2025-02: ask with ?from_month=2025-02."
+        for month in ("", "2025-01"):
+            assert said[month].endswith(f"Later there holds {since}"), kind
+        assert said["2025-02"] == ""
+        assert said["2025-03"].endswith(f"In 2025-03 there holds {since}"), kind
+        exactly(client.put(path, json=body))
+        earlier = exactly(client.get(path, params={"from_month": "2025-01"}))["message"]
+        assert "In 2025-01 there holds what holds in all months: ask without from_month." in earlier
+        assert exactly(client.get(path))["message"] == f"Later there holds {since}"
+
+
+def test_an_edit_from_a_month_that_the_ledger_does_not_have_says_so(client: TestClient) -> None:
+    once = {"name": "Once", "one_off_fee": 5, "one_off_year": 2009, "one_off_month": 5}
+    for path, body, said in (
+        (f"{ACME}?from_month=2009-01", {"per_user_cost": 7}, "2009-01 is before the ledger's first month"),
+        (f"{ACME}?from_month=2031-01", {"per_user_cost": 7}, "changes none before that of 2031-01"),
+        ("/api/overrides/asset/11?from_month=2031-01", {"billing_type": "VM"}, "is 2025-03"),
+        ("/api/overrides/line-items/620500", once, "the charge is on no statement"),
+    ):
+        assert any(said in note for note in client.post(path, json=body).json()["notes"]), path
+    for query in ("", "?from_month=2025-02", "?from_month=2025-03"):
+        assert "notes" not in exactly(client.put(f"{ACME}{query}", json={"per_user_cost": 8})), query
 
 
 def test_what_a_later_month_does_not_say_stays_as_it_was_in_effect_then(client: TestClient) -> None:

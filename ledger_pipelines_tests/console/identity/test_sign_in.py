@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from ledger_pipelines.console.identity.sign_in import SignIn, local_path
+from ledger_pipelines.console.proxy import PublicAddress
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.console.identity.conftest import OWN, Clock
@@ -104,6 +105,31 @@ def test_behind_the_gateway_cookies_and_links_have_its_prefix(browser: TestClien
     assert wanted_page.headers["location"] == "/ledger/login?next=%2Fperiods"
 
 
+@pytest.mark.parametrize(
+    ("host", "more", "scheme"),
+    [
+        ("books.example.com", {}, "https"),
+        ("books.example.com:443", {}, "https"),
+        ("books.example.com:5030", {}, "http"),
+        ("127.0.0.1:5030", {}, "http"),
+        ("books.example.com.evil.example", {}, "http"),
+        ("books.example.com", {"x-forwarded-proto": "http"}, "http"),
+    ],
+)
+def test_the_public_addresss_scheme_is_taken_where_the_proxy_tells_none(
+    app: FastAPI, host: str, more: dict[str, str], scheme: str
+) -> None:
+    shown = PublicAddress(app, "https://books.example.com")
+    browser = TestClient(shown, base_url=OWN, client=("127.0.0.1", 4711), follow_redirects=False)
+    begun = _begin(browser, host=host, **more)
+    (following,) = parse_qs(urlsplit(begun.headers["location"]).query)["next"]
+    assert following.startswith(f"{scheme}://{host}/login/callback/")
+    assert ("Secure" in _cookies(begun)["ledger_sign_in"]) == (scheme == "https")
+    # And the browser's own origin is ours.
+    own = browser.post("/logout", headers={"host": host, "origin": f"{scheme}://{host}"} | more)
+    assert own.status_code == 303
+
+
 def test_the_gateways_bearer_needs_no_cookie_and_wins_over_one(browser: TestClient, core: Sandbox) -> None:
     _signed_in(browser)
     admin = {"authorization": f"Bearer {core.signer.user_token('boss', 'admin')}"}
@@ -128,6 +154,23 @@ def test_signing_out_ends_it_here_and_at_core(browser: TestClient, database: Dat
     assert again.status_code == 303
     assert browser.get("/login", headers=PAGE).status_code == 200
     assert browser.post("/logout").status_code == 303, "whoever is signed out already is signed out"
+
+
+def test_whom_no_page_is_open_to_has_their_name_and_a_way_out_on_the_page_that_says_so(
+    browser: TestClient,
+) -> None:
+    answer = _signed_in(browser, "technician")
+    for path in (answer.headers["location"], "/", "/admin/plans"):
+        refused = browser.get(path, headers=PAGE)
+        assert (refused.status_code, "technician" in refused.text) == (403, True)
+        assert 'action="/logout"' in refused.text
+        assert "To the dashboard" not in refused.text
+        assert 'name="q"' not in refused.text
+    assert browser.post("/logout").headers["location"] == "/login"
+    _signed_in(browser, "clerk")
+    refused = browser.get("/admin/plans", headers=PAGE)
+    assert (refused.status_code, "To the dashboard" in refused.text) == (403, True)
+    assert 'href="/periods"' in refused.text
 
 
 def test_a_page_of_somebody_else_signs_nobody_out(browser: TestClient, database: Database) -> None:

@@ -159,3 +159,21 @@ def test_plans_are_put_back_by_an_administrator(editing: tuple[Database, StandIn
     assert clerk.post(f"/history/{edit}/put-back", data=form).status_code == 403
     assert admin.post(f"/history/{edit}/put-back", data=form).status_code == 303
     assert one(database, f"SELECT per_user_cost::int FROM billing_plans WHERE id = {number}") == 2
+
+
+def test_the_preview_of_a_new_plan_warns_of_what_will_be_free_in_the_forms_words(
+    editing: tuple[Database, StandIn, Clients],
+) -> None:
+    database, _, clients = editing
+    admin = clients("admin")
+    new = sent_by(admin.get(f"{PLANS}?edit=new").text, PLANS) | {"name": "Bronze", "term": "1 Year"}
+    given = {**new, "per_user_cost": "10", "per_server_cost": "0"}
+    before = everything(database)
+    shown = admin.post(PLANS, data={**given, "do": "preview"}).text
+    warned = "Free of charge, because nothing or 0 was given: “Workstation”, “Server”, "
+    assert warned in shown
+    assert "“User”" not in shown
+    assert "per_server_cost was" not in shown
+    assert everything(database) == before
+    saved = admin.post(PLANS, data={**given, "do": "save"})
+    assert warned in admin.get(saved.headers["location"]).text

@@ -129,6 +129,7 @@ def test_a_why_names_the_edit_behind_it_and_of_a_closed_month_what_held_then(
     assert "edited since" not in final
     assert "people have set" not in final
     assert "own rate" not in final
+    assert "Ada &lt;b&gt;" not in final
     shown = asked.get("/client/620521?month=2025-03").text
     assert "edited since its run" in shown
     stored = rows(
@@ -166,11 +167,30 @@ def test_a_one_off_is_saved_with_who_and_why_and_the_drafts_follow(
     [edit] = list_edits(own_book, EditFilter(tables=("custom_line_items",), person="billing"))
     assert (edit.person, edit.reason) == ("billing", "They moved")
     assert [run.tags["user"] for run in dagster.launched] == ["billing"]
-    # The same again changes nothing, another amount replaces it.
-    assert "saved=unchanged" in asked.post("/client/620521/one-offs", data=ONE_OFF).headers["location"]
-    asked.post("/client/620521/one-offs", data=ONE_OFF | {"amount": "-3"})
-    fees = rows(own_book, "SELECT one_off_fee FROM custom_line_items WHERE name = 'Move'")
-    assert fees == [(Decimal("-3"),)]
+
+
+def test_a_second_one_off_of_a_name_and_month_is_not_added_and_leads_to_the_first(
+    own_book: Database, asking: Asking
+) -> None:
+    asked = asking(own_book)
+    asked.post("/client/620521/one-offs", data=ONE_OFF)
+    for given in ({"amount": "300"}, {}, {"name": " move"}, {"name": "MOVE", "amount": "300"}):
+        answered = asked.post("/client/620521/one-offs", data=ONE_OFF | given)
+        assert answered.status_code == 422, given
+        assert "There is the charge &#39;Move&#39; of 120.50 in 2025-03 already" in answered.text
+        (link,) = re.findall(r'href="([^"]+edit=charge[^"]+)"', answered.text)
+        assert 'value="120.5"' in asked.get(link.replace("&amp;", "&")).text
+    charge = {"name": "move", "kind": "once", "fee": "5", "once_in": "2025-03", "do": "save"}
+    answered = asked.post("/client/620521/settings/charge", data=charge)
+    assert (answered.status_code, "120.50 in 2025-03 already" in answered.text) == (422, True)
+    fees = rows(own_book, "SELECT name, one_off_fee FROM custom_line_items WHERE name ILIKE 'move'")
+    assert fees == [("Move", Decimal("120.5"))]
+    assert asked.post("/client/620521/one-offs", data=ONE_OFF | {"month": "2025-02"}).status_code == 303
+    number = rows(own_book, "SELECT id FROM custom_line_items WHERE one_off_month = 3 AND name = 'Move'")[0][
+        0
+    ]
+    changed = charge | {"name": "Move", "is_row": "1", "row_id": str(number), "was-fee": "120.5"}
+    assert asked.post("/client/620521/settings/charge", data=changed).status_code == 303
 
 
 def test_what_cannot_be_charged_is_said_beside_the_form(own_book: Database, asking: Asking) -> None:

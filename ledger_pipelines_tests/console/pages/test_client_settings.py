@@ -156,7 +156,7 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
     before = everything(database)
     for name, value, words in (
         ("per_user_cost", "-1", "cannot be less than 0"),
-        ("per_user_cost", "much", "write a number"),
+        ("per_user_cost", "much", "“User” is &#39;much&#39;: write a number"),
         ("per_user_cost", "1.00001", "at most four decimals"),
         ("per_user_cost", "NaN", "write a number"),
         ("from_month", "2025-13", "is not a month"),
@@ -173,10 +173,10 @@ def test_bad_values_are_one_sentence_on_the_page_with_the_form_as_it_was_sent(
     for kind, fields, words in (
         ("charge", {"name": "X", "kind": "once", "fee": "5"}, "needs its month"),
         ("charge", {"name": "X", "kind": "monthly"}, "Nothing was given"),
-        ("charge", {"kind": "monthly", "fee": "5"}, "name is empty"),
+        ("charge", {"kind": "monthly", "fee": "5"}, "“Name on the statement” is empty"),
         ("device", {"name": "99", "billing_type": "Server"}, "has no device"),
         ("device", {"name": "10", "was_from": "", "is_row": "", "billing_type": "Custom"}, "already"),
-        ("manual-device", {"name": "X", "billing_type": "Custom"}, "needs custom_cost"),
+        ("manual-device", {"name": "X", "billing_type": "Custom"}, "“Billed as” Custom needs “Custom cost”"),
         ("manual-device", {"name": "X", "billing_type": "Toaster"}, "choose one of"),
     ):
         answered = clerk.post(f"{SETTINGS}/{kind}", data={**fields, "do": "save"})
@@ -265,3 +265,24 @@ def test_who_may(editing: tuple[Database, StandIn, Clients]) -> None:
             assert client.get(address).status_code == 403
             assert client.post(address, data={"name": "X", "do": "save"}).status_code == 403
     assert everything(database) == before
+
+
+def test_a_form_of_a_session_that_has_ended_can_be_sent_again_once_one_is_signed_in(
+    editing: tuple[Database, StandIn, Clients],
+) -> None:
+    database, _, clients = editing
+    nobody, clerk = clients("nobody"), clients("billing")
+    before = everything(database)
+    sent = {**sent_by(clerk.get(SETTINGS).text, AGREEMENT), "per_vm_cost": "7", "reason": EVIL, "do": "save"}
+    one_off = {"name": "Move", "amount": "5", "month": "2025-03", "reason": 'two\r\nlines "'}
+    for action, given in ((f"{AGREEMENT}?part=people", sent), ("/client/620500/one-offs", one_off)):
+        ended = nobody.post(action, data=given)
+        assert (ended.status_code, "Sign in (opens another tab)" in ended.text) == (401, True)
+        assert 'href="/login?next=/"' in ended.text
+        assert "<script>alert" not in ended.text
+        assert sent_by(ended.text, action) == given
+        assert everything(database) == before
+        assert clerk.post(action, data=sent_by(ended.text, action)).status_code == 303
+        before = everything(database)
+    assert one(database, _OVERRIDE.format("per_vm_cost")) == 7
+    assert nobody.post(AGREEMENT, content=b"\xff", headers={"content-type": "text/plain"}).status_code == 401

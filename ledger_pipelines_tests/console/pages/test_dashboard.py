@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.editing import Editor, set_row
-from ledger_pipelines.store.edits.tables import OVERRIDES, PLANS
+from ledger_pipelines.store.edits.editing import Edit, Editor, set_row
+from ledger_pipelines.store.edits.tables import ITEMS, OVERRIDES, PLANS
+from ledger_pipelines.store.queries.month_states import month_states
+from ledger_pipelines.workflows.edits import consequences
 from ledger_pipelines_tests.console.pages.conftest import Asking
 from ledger_pipelines_tests.runs.standing_in import StandIn
 from ledger_pipelines_tests.workflows.billed_books import MONTHS, bill_months, insert
@@ -76,6 +79,28 @@ def test_a_month_is_draft_or_final_and_must_be_the_ledgers(book: Database, askin
     assert asking(book, "technician").get("/").status_code == 403
 
 
+def test_months_before_the_first_have_tickets_only_and_are_offered_to_nobody(
+    own_book: Database, asking: Asking
+) -> None:
+    with own_book.connect() as connection:
+        connection.execute("UPDATE ledger_settings SET value = '2025-01' WHERE name = 'first_month'")
+        connection.execute("INSERT INTO ledger_periods (month) VALUES ('2024-06-01'), ('2024-07-01')")
+    asked = asking(own_book)
+    assert "2024-06" not in asked.get("/").text
+    assert asked.get("/?month=2024-06").status_code == 404
+    assert month_states(own_book)[0][0] >= date(2025, 1, 1)
+    charge = {
+        "account_number": "A1",
+        "name": "Early",
+        "one_off_fee": 5,
+        "one_off_year": 2024,
+        "one_off_month": 6,
+    }
+    assert consequences(own_book, ITEMS["charge"], Edit(None, {**charge, "from_month": None}))[-1] == (
+        "2024-06 is before the ledger's first month, 2025-01: the charge is on no statement; give it an open month."
+    )
+
+
 def test_what_is_missing_is_named_with_why(own_book: Database, asking: Asking) -> None:
     with own_book.connect() as connection:
         connection.execute(
@@ -129,6 +154,15 @@ def test_lists_are_filtered_sorted_and_exported_as_they_are_shown(book: Database
     workbook = asked.get("/dashboard.xlsx?sort=-total")
     assert workbook.content.startswith(b"PK")
     assert workbook.headers["content-disposition"] == 'attachment; filename="companies-2025-03.xlsx"'
+
+
+def test_the_export_has_hours_as_the_page_shows_them(own_book: Database, asking: Asking) -> None:
+    with own_book.connect() as connection:
+        connection.execute(
+            "UPDATE billing_statements SET hours_used = 0.064166666666666667 WHERE month = %s", [MONTHS[2]]
+        )
+    rows = csv.DictReader(io.StringIO(asking(own_book).get("/dashboard.csv").text))
+    assert {row["Hours"] for row in rows} == {"0.06"}
 
 
 def test_who_was_edited_since_the_run_is_marked(own_book: Database, asking: Asking) -> None:

@@ -92,6 +92,27 @@ def test_filters_narrow(client_of: ClientOf, errors: dict[str, int], query: str,
     assert {record for record, number in errors.items() if f'name="id" value="{number}"' in shown} == found
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("month=2026-99", "2026-99"),
+        ("status=bogus", "status is &#39;bogus&#39;"),
+        ("blocking=%3Cb%3E", "blocking is &#39;&lt;b&gt;&#39;"),
+        ("id=F1", "id is &#39;F1&#39;"),
+    ],
+)
+def test_a_filter_that_is_none_is_said(
+    client_of: ClientOf, errors: dict[str, int], query: str, said: str
+) -> None:
+    client = client_of("admin")
+    shown = client.get(f"/errors?{query}").text
+    assert said in shown
+    assert "not narrowed" in shown
+    assert "of 4" in shown
+    assert query not in re.findall(r'href="([^"]*integration-errors.csv[^"]*)"', shown)[0]
+    assert "not narrowed" not in client.get("/errors?month=2026-02&status=all&blocking=yes&id=1").text
+
+
 def test_many_are_decided_at_once_with_who_and_why(
     client_of: ClientOf, errors: dict[str, int], database: Database
 ) -> None:
@@ -171,12 +192,15 @@ def test_the_export_has_what_the_page_shows(client_of: ClientOf, errors: dict[st
         ("?q=no+contact&status=all", 1),
         ("?month=2026-02&blocking=yes", 4),
         ("?status=healed", 0),
+        ("?status=all", 4),
+        (f"?id={errors['F1']}", 1),
     ):
         found = re.search(r'href="(/api/integration-errors.csv[^"]*)"', client.get(f"/errors{query}").text)
         if rows == 0:
             assert found is None
             continue
         assert found is not None
+        assert "status=" in found[1]
         exported = client.get(html.unescape(found[1]))
         assert exported.status_code == 200
         assert len(list(csv.reader(io.StringIO(exported.text)))) == rows + 1

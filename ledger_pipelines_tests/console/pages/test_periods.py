@@ -107,3 +107,30 @@ def test_strange_months_are_refused_in_a_sentence(client_of: Callable[[str | Non
         answered = asked.post("/periods/run", data={"month": month})
         assert answered.status_code == 422, month
         assert answered.json()["detail"].endswith(".")
+
+
+def test_a_span_that_cannot_be_run_is_said_beside_the_form_in_its_own_words(
+    connection: psycopg.Connection, client_of: Callable[[str | None], TestClient]
+) -> None:
+    asked = client_of("billing")
+    asked.headers["accept"] = "text/html"
+    for given, words in (
+        ({}, "“Run from” is empty"),
+        (
+            {"month": "2026-02", "until": "2025-12"},
+            "“Run from” is 2026-02 and “to (included)” is 2025-12: give",
+        ),
+        ({"month": "2025-13"}, "is not a month"),
+        ({"month": "2025-12", "until": "soon"}, "is not a month"),
+        ({"month": "2025-12", "to": "2026-02"}, "The form has no &#39;to&#39;"),
+        ({"month": "2099-01", "until": ""}, "2099-01"),
+    ):
+        refused = asked.post("/periods/run", data=given)
+        assert (refused.status_code, words in refused.text, 'role="alert"' in refused.text) == (
+            422,
+            True,
+            True,
+        )
+        assert f'name="month" value="{given.get("month", "")}"' in refused.text
+        assert f'name="until" value="{given.get("until", "")}"' in refused.text
+    assert connection.execute("SELECT count(*) FROM run_requests").fetchone() == (0,)

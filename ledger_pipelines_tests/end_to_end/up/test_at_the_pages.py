@@ -206,6 +206,15 @@ def test_a_foreign_page_opens_no_websocket(up: Up, headers: dict[str, str], stat
     connection.close()
 
 
+def test_who_watches_the_console_hears_of_dagster_and_core(up: Up) -> None:
+    def health() -> dict[str, object]:
+        found: dict[str, object] = requests.get(f"{up.console}/health", timeout=20).json()
+        return found
+
+    eventually(lambda: health()["dagster"] == "up", seconds=60, what="an answer of Dagster's")
+    assert health() == {"status": "healthy", "database": "up", "dagster": "up", "core": "up", "down": []}
+
+
 def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path) -> None:
     dagster, console = map(str, free_ports(2))
     second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", dagster, "--port", console)
