@@ -9,7 +9,9 @@ Left open by the rule and decided here: closed months may have billed the same t
 Freshservice was read. Codex adds up all entries of a ticket, billable or not; so what closed months billed by its number
 covers its entries, those first that were written down first, and only what is beyond that is billed. Where its entries
 have fewer hours in all than were billed, the difference is owed as a credit; all of it where it has none left. An entry
-whose timer runs is not final: nothing of it is billed yet, nor is what closed months billed of it taken for gone.
+whose timer runs is not final: nothing of it is billed yet, nor is what closed months billed of it taken for gone; of what
+these billed it covers what it has so far. A ticket that Freshservice made after the closed months that billed its number
+is another one: what they billed was another PSA's.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.billed_hours import TICKET
 from ledger_pipelines.billing.claims import with_owner
+from ledger_pipelines.billing.entry_months import worked_months
 from ledger_pipelines.billing.hour_units import hours_in_units, units_in_hours
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.frames import (
     Series,
     column_of,
     constant,
+    dtype,
     is_among,
     joined,
     to_arrow,
@@ -39,7 +43,7 @@ from ledger_pipelines.frames import (
 from ledger_pipelines.tables.freshservice import TIME_ENTRIES
 
 #: Between a ticket's number and an entry's id.
-_SEPARATOR = "/"
+ENTRY_SEPARATOR = "/"
 _UNITS_OF_A_SECOND = 25
 #: What only the placing of tickets finds out.
 _FOUND_LATER = {"month", "hours_before", "is_gone", "moved_from"}
@@ -48,13 +52,14 @@ SOURCE_TICKETS = pa.schema([one for one in TICKETS if one.name not in _FOUND_LAT
 FIRST_TICKETS = TIME_ENTRIES.part(("id", "ticket_number"))
 _UNCLAIMED: list[pa.Field[Any]] = [
     pa.field("month", pa.date32()),
+    pa.field("worked_month", pa.date32()),
     pa.field("department_id", pa.int64()),
     pa.field("department", pa.string()),
     pa.field("account_number", pa.string()),
     pa.field("ticket_number", pa.string()),
     pa.field("hours", TICKETS.field("total_hours_spent").type),
 ]
-#: Hours to bill of departments that no company claims, by the month that they stand in and the ticket.
+#: Hours to bill of departments that no company claims, by the month that they stand in, that of the work and the ticket.
 UNCLAIMED = pa.schema(_UNCLAIMED)
 
 
@@ -98,16 +103,19 @@ def entry_tickets(
     rows = rows.rename(columns={"ticket_number": "ticket_now"}).merge(first, on="id", how="left")
     rows = rows.assign(number_of_codex=rows["ticket_number"].fillna(rows["ticket_now"]))
     rows = rows.assign(ticket_number=_numbers(rows.assign(ticket_number=rows["number_of_codex"])))
-    counting = rows[~rows["is_gone"] & ~rows["is_running"]]
+    alive = rows[~rows["is_gone"]]
     former = _with_owners(
         books[~is_of_entry & (books["billed_hours"] > 0).fillna(False)], rows, ticket_numbers
     )
-    covered = _covered(counting, former)
-    left = ((counting["seconds"] - covered) * _UNITS_OF_A_SECOND).where(counting["is_billable"], 0)
+    alive = alive.assign(covered=_covered(alive, former))
+    counting = alive[~alive["is_running"]]
+    left = ((counting["seconds"] - counting["covered"]) * _UNITS_OF_A_SECOND).where(
+        counting["is_billable"], 0
+    )
     counting = counting.assign(units=left)
     billed = counting[(counting["units"] > 0) & counting["owner"].notna()]
     running = rows[rows["is_running"] & ~rows["is_gone"]]["number_of_codex"]
-    lowered = _lowered(former[~former["number_of_codex"].isin(running)], counting.assign(covered=covered))
+    lowered = _lowered(former[~former["number_of_codex"].isin(running)], counting)
     has_none = lowered["total_hours_spent"] == 0
     none = rows[rows["is_gone"] | is_among(rows, counting[counting["units"] == 0], ["id"])]
     was_known = books[is_of_entry & is_among(books, none, ["ticket_number"])]
@@ -161,10 +169,22 @@ def _with_owners(former: pd.DataFrame, rows: pd.DataFrame, ticket_numbers: Colle
     now = moved[["number_of_codex", "owner"]].drop_duplicates("number_of_codex")
     former = former[former["number_of_codex"].isin([*now["number_of_codex"], *ticket_numbers])]
     former = former.merge(now, on="number_of_codex", how="left")
+    former = former[~_is_another(former, rows)]
     is_own = (former["account_number"] == former["owner"]).fillna(False)
     has_own = former["number_of_codex"].isin(former.loc[is_own, "number_of_codex"])
     is_only = ~former["number_of_codex"].duplicated(keep=False)
     return former[is_own | (~has_own & is_only)]
+
+
+def _is_another(former: pd.DataFrame, rows: pd.DataFrame) -> Series:
+    """Where the number's ticket was made after the closed month that billed it last, as Freshservice itself says, which
+    never sets that anew: the hours were those of another PSA's ticket.
+    """
+    own = rows[rows["ticket_now"] == rows["number_of_codex"]]
+    made = own.groupby("number_of_codex")["ticket_created_at"].max().reset_index()
+    both = former[["number_of_codex", "month"]].merge(made, on="number_of_codex", how="left")
+    day = both["ticket_created_at"].astype(dtype(pa.date32()))
+    return (day >= both["month"] + pd.DateOffset(months=1)).fillna(False).set_axis(former.index)
 
 
 def _covered(counting: pd.DataFrame, former: pd.DataFrame) -> Series:
@@ -212,12 +232,18 @@ def _unclaimed(rows: pd.DataFrame, books: pd.DataFrame) -> pa.Table:
     rows = rows[rows["units"] > 0].assign(ticket_number=lambda one: one["ticket_now"])
     if rows.empty:
         return UNCLAIMED.empty_table()
-    by = ["month", "department_id", "department", "account_number", "ticket_number"]
-    sums = rows.groupby(by, dropna=False)["units"].sum().reset_index().sort_values(["month", "ticket_number"])
+    rows = rows.assign(worked_month=worked_months(rows))
+    by = ["month", "worked_month", "department_id", "department", "account_number", "ticket_number"]
+    sums = (
+        rows.groupby(by, dropna=False)["units"]
+        .sum()
+        .reset_index()
+        .sort_values(["month", "worked_month", "ticket_number"])
+    )
     return to_arrow(sums.assign(hours=units_in_hours(sums["units"])), UNCLAIMED)
 
 
 def _numbers(entries: pd.DataFrame) -> Series:
     """The numbers that entries have as tickets, by id and ticket_number."""
     ids = column_of(values_of(entries["id"]).cast(pa.string()), entries.index)
-    return joined(entries["ticket_number"], _SEPARATOR, ids)
+    return joined(entries["ticket_number"], ENTRY_SEPARATOR, ids)

@@ -162,6 +162,21 @@ def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
     return row is not None and bool(row[0])
 
 
+def unignore_changed_messages(connection: psycopg.Connection, problems: Iterable[Problem]) -> None:
+    """Counts those of the ignored blocking problems again that say something else now than whoever ignored them knew."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL
+               WHERE integration_name = %s AND operation_type = %s AND entity_type = %s AND external_id = %s
+                     AND is_ignored AND error_message <> %s""",
+            [
+                (one.integration, one.operation, one.entity_type, one.external_id, one.message)
+                for one in problems
+                if one.is_blocking
+            ],
+        )
+
+
 def unignore_outgrown(connection: psycopg.Connection, problems: Iterable[Problem], amount: str) -> None:
     """Counts those of the ignored problems again of which this number in their details is larger than it was."""
     with connection.cursor() as cursor:

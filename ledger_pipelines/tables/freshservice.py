@@ -30,5 +30,6 @@ TIME_ENTRIES = Table(
             "is_running", BOOLEAN, "whether its timer runs, so that the time is not final and not billed yet"
         ),
         Column("is_gone", BOOLEAN, "a closed month has it, and Freshservice does not have it any more"),
+        Column("ticket_created_at", INSTANT, "when the ticket was made", is_optional=True),
     ),
 )

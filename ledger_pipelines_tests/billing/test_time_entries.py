@@ -230,6 +230,20 @@ def test_what_codex_billed_covers_an_entry_that_is_moved_to_another_ticket_after
     assert [row["ticket_number"] for row in world.tickets[march]] == ["2/6"]
 
 
+def test_a_timer_that_is_started_again_covers_what_codex_billed_of_it() -> None:
+    """Codex billed 3 h in January: 2 h and 1 h. The first one's timer runs again; February's own 2 h are billed."""
+    january, february, march = MONTHS[:3]
+    world = EntryWorld()
+    results = [world.close(january, [ticket("1", january, "3")])]
+    others = [entry(2, "1", january, 60), entry(3, "1", february, 120)]
+    again = entry(1, "1", january, 120, created_at=datetime(2025, 1, 19, tzinfo=UTC))
+    results.append(world.close_with_entries(february, [again | {"is_running": True}, *others]))
+    assert billed_hours(results) == 5
+    assert [row["ticket_number"] for row in world.tickets[february]] == ["1/3"]
+    results.append(world.close_with_entries(march, [again | {"seconds": 9_000}, *others]))
+    assert billed_hours(results) == Decimal("5.5")
+
+
 def test_numbers_of_codex_that_look_like_those_of_entries_are_codex_s() -> None:
     known = pa.table({"ticket_number": ["2025/42", "2025/0042", "1/5"]})
     first = pa.Table.from_pylist([{"id": 5, "ticket_number": "1"}], schema=FIRST_TICKETS)
@@ -271,12 +285,13 @@ def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
         of(6, 2025, 3),  # the next month's own window shows it
         of(7, 2025, 4),
         of(8, 2052, 1, is_billable=False),
+        of(9, 2015, 1, created_at=None),
     ]
     table = pa.Table.from_pylist(shown, schema=SHOWN)
     scope = ReadScope([february], frozenset([january]), ["1"])
-    assert never_billed(table, scope, [], february)["id"].to_pylist() == [1, 2, 3, 7]
+    assert never_billed(table, scope, [], february)["id"].to_pylist() == [1, 2, 3, 7, 9]
     # December was read before, and is written again when it is asked for.
-    assert never_billed(table, scope, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7]
+    assert never_billed(table, scope, [date(2024, 12, 1)], february)["id"].to_pylist() == [1, 2, 7, 9]
 
 
 def test_entries_are_claimed_by_the_companies_of_the_month_that_they_stand_in() -> None:

@@ -213,8 +213,11 @@ def test_a_ticket_that_vanishes_takes_its_hours_and_one_that_is_out_of_the_windo
     ledger.run(APRIL)
     assert charges(ledger, JANUARY) == charges(ledger, FEBRUARY) != []
     del desk.tickets[2]
-    ledger.run(FEBRUARY)
-    assert charges(ledger, FEBRUARY) == []
+    for _ in range(2):
+        vanished = ledger.run(FEBRUARY)["hours_vanished"]
+        assert "hours 1, 150.00 USD, not billed yet" in vanished
+        assert charges(ledger, FEBRUARY) == []
+        assert ledger.errors() == []
     assert charges(ledger, JANUARY) == [("hours", Decimal(1), Decimal("150.00"))]
 
 
@@ -236,6 +239,211 @@ def test_hours_of_a_ticket_that_the_list_lacks_are_billed_and_the_month_is_held_
     desk.tickets[2].record["deleted"] = False
     assert ledger.run(FEBRUARY) == {}
     assert ledger.errors() == []
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_entry_lists_that_come_back_empty_are_not_believed_before_a_person_confirms_it(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """12 tickets with 10 h each in January and 5 h each in February; January is closed with 18,000.00."""
+    for number in range(1, 13):
+        desk.add_ticket(number, desk.departments[0]["id"], "2025-02-20T10:00:00Z")
+        desk.add_entry(number, "2025-01-10T09:00:00Z", "10:00")
+        desk.add_entry(number, "2025-02-10T09:00:00Z", "05:00")
+    ledger.close(JANUARY)
+    ledger.run(FEBRUARY)
+    billed = [("hours", Decimal(60), Decimal("9000.00"))]
+    assert charges(ledger, FEBRUARY) == billed
+    for ticket in desk.tickets.values():
+        ticket.entries.clear()
+    found = ledger.run(FEBRUARY)
+    assert "read_completely" in found
+    assert "credits_owed" not in found
+    assert charges(ledger, FEBRUARY) == billed
+    ((_, said),) = ledger.errors()
+    assert said.startswith(
+        "Freshservice shows 0 time entries with billable hours where it showed 24, so what was read"
+    )
+    assert said.endswith("The others had 180.00 hours on tickets 1, 10, 11, 12, 2 and 7 more.")
+
+    # Ignored, it is believed: February is nothing, and named; January is owed.
+    with ledger.database.connect() as connection:
+        ((error_id, *_),) = open_errors(connection)
+        ignore_error(connection, error_id, "All were test tickets.")
+    for _ in range(2):
+        found = ledger.run(FEBRUARY)
+        assert charges(ledger, FEBRUARY) == []
+        assert "1,500.00 USD, is gone" in found["credits_owed"]
+        assert "hours 5, 750.00 USD, not billed yet" in found["hours_vanished"]
+        assert ledger.errors() == []
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_half_of_the_tickets_at_once_or_all_made_not_billable_is_doubted_and_one_moved_entry_is_not(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """12 tickets of 40 h: 72,000.00."""
+    for number in range(1, 13):
+        desk.add_ticket(number, desk.departments[0]["id"], "2025-01-20T10:00:00Z")
+        desk.add_entry(number, "2025-01-10T09:00:00Z", "40:00")
+    ledger.run(JANUARY)
+    billed = [("hours", Decimal(480), Decimal("72000.00"))]
+    # Ticket 12 is merged into 11, ticket 10 is closed: the same hours.
+    desk.tickets[11].entries += desk.tickets[12].entries
+    desk.tickets[12].entries.clear()
+    desk.tickets[10].record["status"] = 5
+    assert ledger.run(JANUARY) == {}
+    assert charges(ledger, JANUARY) == billed
+    desk.tickets[12].entries.append(desk.tickets[11].entries.pop())
+    ledger.run(JANUARY)
+    kept = [desk.tickets.pop(number) for number in range(1, 7)]
+    assert "read_completely" in ledger.run(JANUARY)
+    assert charges(ledger, JANUARY) == billed
+    ((_, said),) = ledger.errors()
+    assert said.startswith("Freshservice shows 6 time entries with billable hours where it showed 12")
+    desk.tickets |= {ticket.record["id"]: ticket for ticket in kept}
+    for ticket in desk.tickets.values():
+        for one in ticket.entries:
+            one["billable"] = False
+    ledger.run(JANUARY)
+    assert charges(ledger, JANUARY) == billed
+    assert [message[:25] for _, message in ledger.errors()] == ["Freshservice shows 0 time"]
+
+
+def test_the_first_reading_with_a_key_that_sees_nothing_leaves_no_draft_of_codex_unsaid(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codex's draft has 20 h, 3,000.00, of two tickets; Freshservice shows none, then an entry of ticket 1."""
+    ledger.tickets[ACCOUNT] = [shown(number, "2025-02-10", 10.0) for number in ("1", "2")]
+    ledger.run(FEBRUARY)
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(20), Decimal("3000.00"))]
+    switch_on(sandbox, monkeypatch)
+    for _ in range(2):
+        found = ledger.run(FEBRUARY)
+        assert "hours 10, 1,500.00 USD, not billed yet" in found["hours_vanished"]
+        ((_, said),) = ledger.errors()
+        assert said.startswith(
+            f"Company {ACCOUNT} had 20.00 hours of Codex in 2025-02 on tickets 1, 2, and Freshservice shows no time entry"
+        )
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-02-10T09:00:00Z")
+    desk.add_entry(1, "2025-02-10T09:00:00Z", "10:00")
+    ledger.run(FEBRUARY)
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(10), Decimal("1500.00"))]
+    ((error_id, said),) = ledger.fetch(
+        "SELECT id, error_message FROM integration_errors WHERE NOT is_resolved"
+    )
+    assert "had 10.00 hours of Codex in 2025-02 on ticket 2, and" in said
+    with ledger.database.connect() as connection:
+        ignore_error(connection, error_id, "A ticket of another system, billed there.")
+    ledger.run(FEBRUARY)
+    assert ledger.errors() == []
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_a_timer_that_is_stopped_long_after_its_ticket_s_last_update_is_billed(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """It runs since 10 January and is stopped in March with 8 h: 1,200.00. The ticket left the list in February."""
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-01-10T10:00:00Z")
+    timer = desk.add_entry(1, "2025-01-10T09:00:00Z", "00:20", timer_running=True)
+    ledger.close(JANUARY)
+    ledger.close(FEBRUARY)
+    ledger.run(MARCH)
+    assert [message[:9] for _, message in ledger.errors()] == ["The timer"]
+    timer |= {"timer_running": False, "time_spent": "08:00"}
+    ledger.close(MARCH)
+    assert charges(ledger, MARCH) == [(f"1/{timer['id']}", Decimal(8), Decimal("1200.00"))]
+    assert ledger.errors() == []
+    assert (ledger.run(APRIL), charges(ledger, APRIL)) == ({}, [])
+
+
+def test_another_psa_s_ticket_with_the_same_number_does_not_cover_new_hours(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codex billed 3 h of its ticket 5 in January; Freshservice's own ticket 5, made in February, has 3 h: 450.00."""
+    ledger.tickets[ACCOUNT] = [shown("5", "2025-01-20", 3.0)]
+    ledger.close(JANUARY)
+    switch_on(sandbox, monkeypatch)
+    home = desk.departments[0]["id"]
+    desk.add_ticket(5, home, "2025-02-10T09:00:00Z", created_at="2025-02-10T09:00:00Z")
+    desk.add_entry(5, "2025-02-10T09:00:00Z", "03:00", created_at="2025-02-10T09:00:00Z")
+    assert ledger.run(FEBRUARY) == {}
+    assert charges(ledger, FEBRUARY) == [("hours", Decimal(3), Decimal("450.00"))]
+
+
+def test_entries_from_before_the_ledger_s_months_are_what_codex_billed(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codex billed 5 h of ticket 1 in January: 2 h of November and 3 h of January. March's 2 h are 300.00."""
+    ledger.tickets[ACCOUNT] = [shown("1", "2025-01-20", 5.0)]
+    ledger.close(JANUARY, FEBRUARY)
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-03-20T09:00:00Z")
+    for moment, spent in (
+        ("2024-11-20T09:00:00Z", "02:00"),
+        ("2025-01-20T09:00:00Z", "03:00"),
+        ("2025-03-20T09:00:00Z", "02:00"),
+    ):
+        desk.add_entry(1, moment, spent, created_at=moment)
+    for _ in range(2):
+        assert ledger.run(MARCH) == {}
+        assert charges(ledger, MARCH) == [("hours", Decimal(2), Decimal("300.00"))]
+    ledger.close(MARCH)
+    assert (ledger.run(APRIL), charges(ledger, APRIL)) == ({}, [])
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_an_entry_that_was_ignored_counts_again_when_its_time_is_another(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """`1h` and five minutes of 2052 are ignored; they become 40 h and 60 h."""
+    desk.add_ticket(1, desk.departments[0]["id"], "2025-01-20T10:00:00Z")
+    unreadable = desk.add_entry(1, "2025-01-10T09:00:00Z", "1h")
+    mistyped = desk.add_entry(1, "2052-01-10T09:00:00Z", "00:05")
+    ledger.run(JANUARY)
+    with ledger.database.connect() as connection:
+        for error_id, *_ in open_errors(connection):
+            ignore_error(connection, error_id, "Too little to bill.")
+    ledger.run(JANUARY)
+    assert ledger.errors() == []
+    unreadable["time_spent"], mistyped["time_spent"] = "40h", "60:00"
+    ledger.run(JANUARY)
+    assert ["'40h'" in said or "60.00 billable hours" in said for _, said in ledger.errors()] == [True, True]
+
+
+@pytest.mark.usefixtures("use_freshservice")
+def test_unclaimed_hours_that_are_ignored_in_their_month_stay_so_in_later_ones(
+    ledger: CodexLedger, desk: Desk
+) -> None:
+    """2 h of January of a department that no company is; in February it has half an hour more of January."""
+    desk.add_ticket(1, desk.add_department("Nobody"), "2025-02-20T10:00:00Z")
+    desk.add_entry(1, "2025-01-10T09:00:00Z", "02:00")
+    ledger.run(JANUARY)
+    with ledger.database.connect() as connection:
+        ((error_id, *_),) = open_errors(connection)
+        ignore_error(connection, error_id, "Our own.")
+    ledger.close(JANUARY)
+    ledger.run(FEBRUARY)
+    assert ledger.errors() == []
+    desk.add_entry(1, "2025-01-11T09:00:00Z", "00:30")
+    ledger.run(FEBRUARY)
+    ((_, said),) = ledger.errors()
+    assert said.startswith("Department 'Nobody' has 2.50 billable hours in 2025-01 on ticket 1")
+
+
+def test_switched_off_entries_that_were_billed_long_ago_are_not_billed_again_by_codex(
+    ledger: CodexLedger, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """January 2024 billed 3 h by entries; March 2025 looks twelve months back, and Codex has 5 h of the ticket."""
+    switch_on(sandbox, monkeypatch)
+    desk.add_ticket(1, desk.departments[0]["id"], "2024-01-20T10:00:00Z")
+    desk.add_entry(1, "2024-01-10T09:00:00Z", "03:00")
+    ledger.close(date(2024, 1, 1))
+    monkeypatch.delenv("FRESHSERVICE_URL")
+    monkeypatch.delenv("FRESHSERVICE_API_KEY")
+    ledger.tickets[ACCOUNT] = [shown("1", "2025-03-20", 5.0)]
+    with pytest.raises(dg.Failure, match="The hours of 2024-01 were billed from Freshservice's time entries"):
+        ledger.run(MARCH)
 
 
 def test_january_alone_is_billed_by_all_entries_that_codex_s_hours_were_made_of(

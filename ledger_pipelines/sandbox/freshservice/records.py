@@ -75,9 +75,16 @@ class Desk:
         self.departments.append({"id": at, "name": name, "custom_fields": {"account_number": account_number}})
         return at
 
-    def add_ticket(self, number: int, department: int | None, updated_at: str) -> None:
+    def add_ticket(
+        self,
+        number: int,
+        department: int | None,
+        updated_at: str,
+        *,
+        created_at: str = "2024-01-02T09:00:00Z",
+    ) -> None:
         """Adds a ticket without entries."""
-        self.tickets[number] = Ticket(_ticket_record(number, department, updated_at, updated_at))
+        self.tickets[number] = Ticket(_ticket_record(number, department, created_at, updated_at))
 
     def add_entry(self, ticket: int, executed_at: str, time_spent: str, **more: Any) -> Record:
         """Records time on a ticket, today: the ticket's `updated_at` stays. Answers with the entry."""

@@ -41,9 +41,9 @@ _PASSWORD = "X"  # noqa: S105 - the same for everybody
 class TimeEntriesRead:
     """Time entries (TIME_ENTRIES), the tickets (TICKETS) and departments (DEPARTMENTS) that they are of.
 
-    `read` are the tickets all of whose entries were shown, by number, `unlisted` those among them that were expected and
-    that the list lacks: TICKETS has them not. `gone` were expected and are not there any more. `unreadable` are the ids
-    of entries that are among the problems.
+    `read` are the tickets all of whose entries were shown, by number, `unlisted` those among them that were asked for by
+    themselves, for the list lacks them: TICKETS has them not. `gone` were asked for so and are not there any more.
+    `unreadable` are the ids of entries that are among the problems.
     """
 
     entries: pa.Table
@@ -90,18 +90,21 @@ class FreshserviceClient(SourceClient):
         )
         return Shown(len(records), is_all=following is None)
 
-    def time_entries(self, since: datetime, expected: Collection[str] = ()) -> TimeEntriesRead:
+    def time_entries(
+        self, since: datetime, expected: Collection[str] = (), others: Collection[str] = ()
+    ) -> TimeEntriesRead:
         """The entries of all tickets that were updated since then, and of what departments these are.
 
         `expected` are numbers of tickets that must be among them, by what was read before: of each that is not,
         Freshservice is asked by itself whether it is still there. One that is proves the list to be cut, or the ticket
-        to be in the trash: that is a problem of its own.
+        to be in the trash: that is a problem of its own. `others` are asked for by themselves as well, and need not be
+        in the list.
         """
         departments = self._list("/departments", DEPARTMENT)
         params = {"updated_since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
         tickets = self._list("/tickets", TICKET, params, before=self._lists.wait)
         listed = [str(number) for number in tickets.frame["id"].to_pylist()]
-        asked = [*listed, *sorted(set(expected) - set(listed))]
+        asked = [*listed, *sorted({*expected, *others} - set(listed))]
         reader = RecordReader(INTEGRATION, TIME_ENTRY)
         read, missing = [], []
         answers = run_concurrently([self._asking(number) for number in asked], _AT_ONCE)
@@ -115,7 +118,7 @@ class FreshserviceClient(SourceClient):
         lost = [number for number in missing if number in listed]
         unlisted = set(read) - set(listed)
         # A ticket that could not be read in the list was in it.
-        lacking = unlisted - {one.external_id for one in tickets.problems}
+        lacking = unlisted & set(expected) - {one.external_id for one in tickets.problems}
         problems = [*departments.problems, *tickets.problems, *reader.problems]
         problems += [*map(_unread, lost), *map(_unlisted, sorted(lacking))]
         return TimeEntriesRead(

@@ -81,6 +81,7 @@ class TicketWire(TypedDict, total=False):
     department_id: Id | None
     status: Annotated[str | None, PlainValidator(_word(_STATUSES))]
     priority: Annotated[str | None, PlainValidator(_word(_PRIORITIES))]
+    created_at: LenientInstant
     updated_at: Required[Instant]
 
 
@@ -107,7 +108,13 @@ _TEXT, _ID, _FLAG, _INSTANT = pa.string(), pa.int64(), pa.bool_(), pa.timestamp(
 
 DEPARTMENTS = frame_schema(id_=_ID, name=_TEXT, account_number=_TEXT)
 TICKETS = frame_schema(
-    id_=_ID, subject=_TEXT, department_id=_ID, status=_TEXT, priority=_TEXT, updated_at_=_INSTANT
+    id_=_ID,
+    subject=_TEXT,
+    department_id=_ID,
+    status=_TEXT,
+    priority=_TEXT,
+    created_at=_INSTANT,
+    updated_at_=_INSTANT,
 )
 #: `ticket_number` is the ticket's id: Codex knows the ticket by it.
 TIME_ENTRIES = frame_schema(

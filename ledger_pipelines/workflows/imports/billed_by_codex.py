@@ -7,19 +7,23 @@ where none of the numbers is an id of a ticket there, what they billed cannot be
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.sources.freshservice.client import INTEGRATION
 from ledger_pipelines.sources.freshservice.models import OPERATION
+from ledger_pipelines.store.copy import read_months
 from ledger_pipelines.store.integration_errors import open_errors
 from ledger_pipelines.store.queries.tickets import read_billed_by_codex, read_gone_numbers
 from ledger_pipelines.store.snapshots import first_of_newest
 from ledger_pipelines.tables.codex import TICKETS
+from ledger_pipelines.tables.table import HOURS
 from ledger_pipelines.workflows.step import Step
 
 #: A time entry does not move its ticket's `updated_at`: tickets are looked for from so long before the month on.
@@ -38,6 +42,17 @@ def window_of(month: date) -> datetime:
 def billed_by_codex(step: Step, since: datetime) -> pa.Table:
     """The tickets (BILLED) updated since then that closed months billed by Codex's hours."""
     return read_billed_by_codex(step.connection, sorted(step.closed), since, BILLED)
+
+
+def drafted_by_codex(step: Step, months: Sequence[date]) -> pa.Table:
+    """The tickets (BILLED) with hours that open months have of Codex, and whose numbers may be Freshservice's ids."""
+    rows = read_months(
+        step.connection, "tickets", months, [*BILLED.names, "total_hours_spent", "hours_before"]
+    )
+    none = pa.scalar(Decimal(0), HOURS)
+    had = (pc.field("total_hours_spent") > none) | (pc.field("hours_before") > none)
+    rows = rows.filter(had).select(BILLED.names).cast(BILLED)
+    return rows.filter(pc.is_in(rows["ticket_number"], pa.array(ids_of(rows), pa.string())))
 
 
 def ids_of(billed: pa.Table) -> list[str]:

@@ -108,7 +108,7 @@ def place_fetched(step: Step, snapshot: CodexSnapshot, due: TicketsDue) -> Ticke
     """The months' tickets from what Codex showed, and what is known of them."""
     closed = sorted(month for month in step.closed if due.has_all or month.year >= due.years[0])
     known = read_known_tickets(step.connection, closed, KNOWN)
-    _refuse_entries(known, read_first_tickets(step.connection, closed, FIRST_TICKETS))
+    _refuse_entries(step)
     open_months = step.open(sorted({*due.months, *due.asked_months}))
     stored = read_months(step.connection, "tickets", open_months, TICKETS.names).cast(TICKETS)
     problems = [problem for problem in snapshot.problems if problem.operation == "tickets"]
@@ -149,8 +149,15 @@ def record_ticket_problems(step: Step, read: TicketsRead, due: TicketsDue) -> No
         step.record("codex", UNDATED, undated, is_complete=read.is_whole)
 
 
-def _refuse_entries(known: pa.Table, first_tickets: pa.Table) -> None:
-    """Raises LedgerError where closed months billed time entries: Codex's hours of the same tickets have them, too."""
+def _refuse_entries(step: Step) -> None:
+    """Raises LedgerError where closed months billed time entries: Codex's hours of the same tickets have them, too,
+    however long ago these months are.
+    """
+    closed = sorted(step.closed)
+    first_tickets = read_first_tickets(step.connection, closed, FIRST_TICKETS)
+    if not first_tickets.num_rows:
+        return
+    known = read_known_tickets(step.connection, closed, KNOWN)
     is_billed = pc.field("billed_hours") > pa.scalar(Decimal(0), HOURS)
     months: Any = known.filter(is_entry(known, first_tickets)).filter(is_billed)["month"].unique().to_pylist()
     if months:

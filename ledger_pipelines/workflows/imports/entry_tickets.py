@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, place_tickets
-from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets
+from ledger_pipelines.billing.time_entries import FIRST_TICKETS, SOURCE_TICKETS, Companies, entry_tickets
+from ledger_pipelines.billing.vanished_hours import of_codex, vanished_tickets, without_hours
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.store.copy import months_in, read_months
@@ -66,10 +67,14 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
     found = entry_tickets(entries, companies, known, first, told_of(step))
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
-    placed = place_tickets(found.tickets, known, TICKETS.empty_table(), asked)
+    stored = read_months(step.connection, "tickets", due.months, TICKETS.names).cast(TICKETS)
+    vanished = vanished_tickets(stored, entries, found)
+    none = without_hours(vanished).select(SOURCE_TICKETS.names)
+    placed = place_tickets(pa.concat_tables([found.tickets, none]), known, vanished, asked)
     problems = _unclaimed(
         found.unclaimed.filter(pc.is_in(found.unclaimed["month"], pa.array(due.months, pa.date32())))
     )
+    problems += _without_entries(vanished)
     ensure_months(step.connection, ["tickets"], due.months)
     is_complete = not problems and _is_read_completely(step, due.months)
     with step.connection.transaction():
@@ -95,19 +100,50 @@ def _is_read_completely(step: Step, months: Iterable[date]) -> bool:
 
 
 def _unclaimed(rows: pa.Table) -> list[Problem]:
-    """An error for each department and month whose hours nobody is billed for."""
-    by_department: dict[tuple[date, int | None], list[dict[str, Any]]] = {}
+    """An error for each department and month of the work whose hours nobody is billed for: who ignored it in that month
+    has ignored it where its hours stand later.
+    """
+    by_department: dict[tuple[date, date, int | None], list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
-        by_department.setdefault((row["month"], row["department_id"]), []).append(row)
-    return [_unclaimed_department(month, found) for (month, _), found in by_department.items()]
+        by_department.setdefault((row["month"], row["worked_month"], row["department_id"]), []).append(row)
+    return [_unclaimed_department(month, found) for (month, *_), found in by_department.items()]
+
+
+def _without_entries(vanished: pa.Table) -> list[Problem]:
+    """An error for each company and month that has hours of Codex, and no time entry of these tickets."""
+    by_company: dict[tuple[date, str], list[dict[str, Any]]] = {}
+    for row in of_codex(vanished).to_pylist():
+        by_company.setdefault((row["month"], row["account_number"]), []).append(row)
+    return [_company_without_entries(month, rows) for (month, _), rows in by_company.items()]
+
+
+def _company_without_entries(month: date, rows: list[dict[str, Any]]) -> Problem:
+    account, name = rows[0]["account_number"], format_month(month)
+    hours = sum(row["total_hours_spent"] or row["hours_before"] for row in rows)
+    tickets = sorted({row["ticket_number"] for row in rows})
+    return Problem(
+        "freshservice",
+        UNCLAIMED,
+        "company",
+        f"{account} of {name}",
+        f"Company {account} had {hours:,.2f} hours of Codex in {name} {_on_tickets(tickets)}, and Freshservice shows no "
+        "time entry of them, so that nobody is billed for them: check what the agent of FRESHSERVICE_API_KEY may see, "
+        "and run again, or ignore this with a note if they are not to be billed.",
+        {"account_number": account, "hours": str(hours), "tickets": tickets[:100]},
+        name,
+    )
+
+
+def _on_tickets(tickets: list[str]) -> str:
+    more = f" and {len(tickets) - _NAMED:,} more" if len(tickets) > _NAMED else ""
+    return f"on ticket{'s' if len(tickets) > 1 else ''} {', '.join(tickets[:_NAMED])}{more}"
 
 
 def _unclaimed_department(month: date, rows: list[dict[str, Any]]) -> Problem:
     first = rows[0]
     hours = sum(row["hours"] for row in rows)
     tickets = sorted({row["ticket_number"] for row in rows})
-    more = f" and {len(tickets) - _NAMED:,} more" if len(tickets) > _NAMED else ""
-    of_tickets = f"on ticket{'s' if len(tickets) > 1 else ''} {', '.join(tickets[:_NAMED])}{more}"
+    of_tickets = _on_tickets(tickets)
     department = first["department_id"]
     if department is None:
         who = "Tickets without a department have"
@@ -118,7 +154,7 @@ def _unclaimed_department(month: date, rows: list[dict[str, Any]]) -> Problem:
     else:
         who = f"Department {first['department'] or department!r} has"
         advice = "give it its company's name, or the custom field account_number, in Freshservice"
-    name = format_month(month)
+    name = format_month(first["worked_month"])
     return Problem(
         "freshservice",
         UNCLAIMED,
@@ -132,5 +168,5 @@ def _unclaimed_department(month: date, rows: list[dict[str, Any]]) -> Problem:
             "hours": str(hours),
             "tickets": tickets[:100],
         },
-        name,
+        format_month(month),
     )

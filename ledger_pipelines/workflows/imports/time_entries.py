@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, ReadScope, never_billed, place_entries
+from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, never_billed, place_entries
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import constant, to_arrow, to_pandas
 from ledger_pipelines.months import (
@@ -23,26 +23,30 @@ from ledger_pipelines.months import (
     month_range,
     years_so_far,
 )
-from ledger_pipelines.shrinkage import is_doubtful, shrunken_list
 from ledger_pipelines.sources.freshservice.client import INTEGRATION, FreshserviceClient, TimeEntriesRead
 from ledger_pipelines.sources.freshservice.models import OPERATION
 from ledger_pipelines.sources.records.wire_types import utc_instant
 from ledger_pipelines.store.copy import read_months
-from ledger_pipelines.store.integration_errors import take_confirmation
+from ledger_pipelines.store.integration_errors import unignore_changed_messages
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.queries.time_entries import read_known_entries
 from ledger_pipelines.store.snapshots import read_times, record_snapshot
 from ledger_pipelines.workflows.imports.billed_by_codex import (
     billed_by_codex,
+    drafted_by_codex,
     expected_of,
+    ids_of,
     strange_numbers,
     window_of,
 )
 from ledger_pipelines.workflows.imports.codex_unread import for_months
+from ledger_pipelines.workflows.imports.doubted_entries import Kept, believed
 from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step
 
 TABLE = "time_entries"
+#: Before any closed month.
+_EVER = date(1971, 1, 1)
 
 
 def import_time_entries(
@@ -62,22 +66,21 @@ def import_time_entries(
     stored = read_months(step.connection, TABLE, months)
     known = read_known_entries(step.connection, sorted(step.closed))
     billed = billed_by_codex(step, since)
+    before = read_times(step.connection, TABLE).keys()
+    kept = Kept(months, stored, known, before, ids_of(billed_by_codex(step, window_of(_EVER))))
+    drafted = drafted_by_codex(step, months)
     expected = sorted({*_expected(stored, known, since), *expected_of(step, billed)})
     with freshservice() as client:
-        read = client.time_entries(since, expected)
-    doubts = _doubts(step, read, expected)
-    scope = ReadScope(
-        months,
-        step.closed,
-        tickets=read.read if doubts else read.read | read.gone,
-        unreadable=[int(one) for one in read.unreadable if one.isdigit()],
-    )
-    entries = _shown(read, pa.concat_tables([known, stored]), billed)
+        read = client.time_entries(since, expected, {*ids_of(drafted), *_with_timers(stored, known)})
+    entries = _shown(read, pa.concat_tables([known, stored]), pa.concat_tables([drafted, billed]))
+    entries, scope, doubts = believed(step, read, expected, entries, kept)
     placed = place_entries(entries, stored, known, scope)
-    lost = never_billed(entries, scope, read_times(step.connection, TABLE).keys(), until)
+    lost = never_billed(entries, scope, before, until)
     ensure_months(step.connection, [TABLE], months)
     problems = [*read.problems, *doubts, *strange_numbers(billed, read.read), *_never_billed(lost, until)]
     problems += _running(placed)
+    # Who ignores an entry has said nothing of what it becomes.
+    unignore_changed_messages(step.connection, [one for one in problems if one.entity_type == "time entry"])
     is_complete = not any(problem.is_blocking for problem in problems)
     with step.connection.transaction():
         changes = step.write({TABLE: placed}, months)[TABLE]
@@ -114,15 +117,12 @@ def _expected(stored: pa.Table, known: pa.Table, since: datetime) -> list[str]:
     return sorted(numbers)
 
 
-def _doubts(step: Step, read: TimeEntriesRead, expected: Sequence[str]) -> list[Problem]:
-    """Where far fewer tickets are shown than must be, none of them is taken for gone, unless a person confirms it."""
-    shown = len(expected) - len(read.gone)
-    if not is_doubtful(len(expected), shown):
-        return []
-    problem = shrunken_list(
-        INTEGRATION, OPERATION, "Freshservice", "tickets", before=len(expected), now=shown
-    )
-    return [] if take_confirmation(step.connection, problem) else [problem]
+def _with_timers(stored: pa.Table, known: pa.Table) -> set[str]:
+    """Tickets with timers that ran when they were read last: these may stop long after the ticket's last update."""
+    kept = pa.concat_tables([known, stored])
+    running = kept.filter(pc.and_(kept["is_running"], pc.invert(kept["is_gone"])))
+    numbers: list[Any] = running["ticket_number"].unique().to_pylist()
+    return set(numbers)
 
 
 def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
@@ -131,14 +131,17 @@ def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
     """
     numbers = read.tickets["id"].cast(pa.string())
     listed = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
-    listed = listed.rename(columns={"updated_at": "ticket_updated_at"})
+    listed = listed.rename(columns={"updated_at": "ticket_updated_at", "created_at": "ticket_created_at"})
     listed = listed.assign(account=constant(None, pa.string(), listed))
     own = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
     own = own.assign(account=own["account_number"].where(own["department_id"].isna()))[listed.columns]
     of_codex = to_pandas(billed).rename(
         columns={"last_updated_at": "ticket_updated_at", "account_number": "account"}
     )
-    of_codex = of_codex.assign(department_id=constant(None, pa.int64(), of_codex))
+    of_codex = of_codex.assign(
+        department_id=constant(None, pa.int64(), of_codex),
+        ticket_created_at=constant(None, pa.timestamp("us", "UTC"), of_codex),
+    )
     unlisted = pd.concat([of_codex, own]).drop_duplicates("ticket_number", keep="last")
     tickets = pd.concat([listed, unlisted[unlisted["ticket_number"].isin(list(read.unlisted))]])
     departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
