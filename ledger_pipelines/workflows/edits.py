@@ -35,7 +35,6 @@ from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.workflows.company_pages import feature_values
 from ledger_pipelines.workflows.plan_book import refuse_removal_in_use
 from ledger_pipelines.workflows.proposals import Proposal, ReplaceRow, replaced
-from ledger_pipelines.workflows.statements import latest_month
 
 #: The snapshot that has the records which a column names, and its column there.
 _NAMED = {
@@ -224,18 +223,19 @@ def _notes(database: Database, editable: Editable, edit: Edit) -> Iterator[str]:
         yield from _beyond_the_months(database, edit.after["from_month"])
     if edit.after is not None:
         yield from _billing_nothing(database, edit.after)
-        yield from _outside_the_ledger(database, edit.after)
         if editable is OVERRIDES["feature"]:
             yield from _unlisted_value(database, edit.after)
 
 
 def _beyond_the_months(database: Database, since: date) -> Iterator[str]:
     """What holds from a month that the ledger does not have: before its first, or after its last."""
+    with database.connect() as connection:
+        first = read_first_month(connection)
     opened, closed = month_states(database)
     months = sorted([*opened, *closed])
-    if months and since < months[0]:
+    if since < first:
         yield (
-            f"It holds from {format_month(since)}, which is before the ledger's first month, {format_month(months[0])}: "
+            f"It holds from {format_month(since)}, which is before the ledger's first month, {format_month(first)}: "
             "so it holds in all open months that no later one is for."
         )
     elif months and since > months[-1]:
@@ -255,26 +255,6 @@ def _billing_nothing(database: Database, row: Row) -> Iterator[str]:
     plan = (row.get("billing_plan") or "").strip() if row.get("billing_plan_enabled") else ""
     if plan and plan.casefold() != INACTIVE:
         yield from _no_such_plan(database, row["account_number"], plan, row["from_month"])
-
-
-def _outside_the_ledger(database: Database, row: Row) -> Iterator[str]:
-    """A row that begins in a month that the ledger does not have."""
-    since = row.get("from_month")
-    if since is None:
-        return
-    with database.connect() as connection:
-        first = read_first_month(connection)
-    newest = latest_month(database)
-    if since < first:
-        yield (
-            f"{format_month(since)} is before the ledger's first month, {format_month(first)}: it holds in all of the "
-            "ledger's months."
-        )
-    if newest is not None and since > newest:
-        yield (
-            f"The latest month that has statements is {format_month(newest)}: it changes none before "
-            f"that of {format_month(since)}."
-        )
 
 
 def _never_on_a_statement(database: Database, month: date) -> Iterator[str]:

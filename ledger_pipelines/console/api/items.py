@@ -30,7 +30,7 @@ from ledger_pipelines.console.api.override_bodies import (
     NewAsset,
     NewUser,
     done,
-    refuse_nothing_known,
+    nothing_known,
     refuse_other_month,
 )
 from ledger_pipelines.console.api.overrides import NOTHING_SET, READ, WRITTEN, filled, save, shown, type_of
@@ -184,9 +184,7 @@ def change_line_item(
         values["name"] = parsed(_CHARGE, "name", _needed("name", body.name))
     if from_month is not None:
         values["from_month"] = from_month
-    if not values and body.ignored():
-        refuse_nothing_known(body.ignored(), ("name", *_OF_CHARGE))
-    notes = [] if values else [NOTHING_SET]
+    notes = [] if values else [nothing_known(body.ignored(), ("name", *_OF_CHARGE)) or NOTHING_SET]
     if values:
         by = with_reason(by, body.reason)
         edit = set_row(console.database, _CHARGE, _key(_CHARGE, row), values, by=by, row_id=item_id)

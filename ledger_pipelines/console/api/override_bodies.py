@@ -42,13 +42,12 @@ class Given(BaseModel):
         return [name for name in self.model_extra or {} if name not in self.read_only]
 
 
-def refuse_nothing_known(names: Sequence[str], known: Iterable[str]) -> None:
-    """Raises Refused (422) for members of which none is known."""
+def nothing_known(names: Sequence[str], known: Iterable[str]) -> str | None:
+    """A sentence on members of a body in which none is known; None where there are none."""
+    if not names:
+        return None
     shown = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
-    raise Refused(
-        422,
-        f"Nothing was changed, for nothing of the body is known: {shown}. It takes {', '.join(known) or 'nothing yet'}.",
-    )
+    return f"Nothing was changed, for nothing of the body is known: {shown}. It takes {', '.join(known) or 'nothing yet'}."
 
 
 def refuse_other_month(given: object, written: date | None) -> None:

@@ -33,7 +33,7 @@ from ledger_pipelines.console.api.override_bodies import (
     UserAnswer,
     UserOverride,
     done,
-    refuse_nothing_known,
+    nothing_known,
     refuse_other_month,
 )
 from ledger_pipelines.console.context import Console, ConsoleDep
@@ -103,10 +103,8 @@ def set_client_overrides(
     body = filled(body)
     refuse_other_month(body.from_month, from_month)
     values = body.given(*_OF_CLIENT)
-    if not values and body.ignored():
-        refuse_nothing_known(body.ignored(), _OF_CLIENT)
     names = {"account_number": account}
-    notes = [] if values else [NOTHING_SET]
+    notes = [] if values else [nothing_known(body.ignored(), _OF_CLIENT) or NOTHING_SET]
     # Of a company with nothing agreed there is nothing to take off.
     has_any = bool(list_rows(console.database, _CLIENT, account_number=account))
     if values and (has_any or any(value is not None for value in values.values())):
@@ -219,8 +217,6 @@ def set_features(
     refuse_other_month(body.get("from_month"), from_month)
     given = {name: value for name, value in body.items() if name in known}
     ignored = [name for name in body if name not in known and name not in _READ_OF_FEATURES]
-    if ignored and not given:
-        refuse_nothing_known(ignored, sorted(known))
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise Refused(422, f"The value of {name} is no text.")
@@ -230,7 +226,7 @@ def set_features(
     return answer(
         done(
             f"Feature overrides updated: {', '.join(given) or 'none'}",
-            notes if given else [NOTHING_SET],
+            notes if given else [nothing_known(ignored, sorted(known)) or NOTHING_SET],
             ignored,
         )
     )

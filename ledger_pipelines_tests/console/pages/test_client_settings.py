@@ -300,7 +300,7 @@ def test_an_agreement_from_a_month_that_the_ledger_has_not_is_saved_with_a_warni
     clerk = editing[2]("billing")
     sent = sent_by(clerk.get(SETTINGS).text, AGREEMENT)
     for month, words in (
-        ("2020-01", "from 2020-01, which is before the ledger&#39;s first month, 2025-01"),
+        ("2020-01", "from 2020-01, which is before the ledger&#39;s first month, 2024-01"),
         (
             "2031-01",
             "from 2031-01 on, and the ledger&#39;s last month is 2025-03: until then it changes nothing.",
