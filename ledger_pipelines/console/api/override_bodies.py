@@ -47,7 +47,8 @@ def nothing_known(names: Sequence[str], known: Iterable[str]) -> str | None:
     if not names:
         return None
     shown = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
-    return f"Nothing was changed, for nothing of the body is known: {shown}. It takes {', '.join(known) or 'nothing yet'}."
+    takes = ", ".join(known) or "nothing yet"
+    return f"Nothing was changed, for nothing of the body is known: {shown}. It takes {takes}."
 
 
 def refuse_other_month(given: object, written: date | None) -> None:
