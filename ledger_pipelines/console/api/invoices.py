@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from ledger_pipelines.console.access import ServiceOnly
 from ledger_pipelines.console.context import ConsoleDep
@@ -32,8 +32,6 @@ _PROBLEMS = problems(401, 403, 409, 413, 422, 503)
 class NewInvoice(BaseModel):
     """A crypto invoice as its system tells of it; amounts are numbers or texts."""
 
-    model_config = ConfigDict(extra="forbid")
-
     invoice_number: _Short
     client_name: _Short
     amount_usd: _USD
@@ -55,8 +53,6 @@ class InvoiceKept(BaseModel):
 
 class NewPayment(BaseModel):
     """A payment as the chain tells it; `output` tells apart what one transaction pays by several outputs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     transaction_hash: _Short
     currency: _Code
