@@ -6,7 +6,7 @@ One row for each (integration, operation, entity type, external id), as in rules
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString
@@ -194,29 +194,6 @@ def unignore_outgrown(connection: psycopg.Connection, problems: Iterable[Problem
                     one.details[amount],
                 )
                 for one in problems
-            ],
-        )
-
-
-def unignore_changed(connection: psycopg.Connection, problems: Iterable[Problem], field: str) -> None:
-    """Counts those of the ignored problems again whose record, in their details, says something else in a field."""
-    records = [(one, one.details.get("record")) for one in problems]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL
-               WHERE integration_name = %s AND operation_type = %s AND entity_type = %s AND external_id = %s
-                     AND is_ignored AND error_details->'record'->%s IS DISTINCT FROM %s""",
-            [
-                (
-                    one.integration,
-                    one.operation,
-                    one.entity_type,
-                    one.external_id,
-                    field,
-                    Jsonb(record[field], dumps=_dumps) if field in record else None,
-                )
-                for one, record in records
-                if isinstance(record, Mapping)
             ],
         )
 

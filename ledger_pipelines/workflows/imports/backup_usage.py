@@ -16,9 +16,9 @@ from ledger_pipelines.errors import Problem
 from ledger_pipelines.months import format_month
 from ledger_pipelines.shrinkage import ENTITY, SHORTEST_DOUBTED, is_doubtful, shrunken_list
 from ledger_pipelines.sources.datto.client import INTEGRATION, DattoClient, DevicesRead
-from ledger_pipelines.sources.datto.models import BACKUP_FIELD, OPERATION
+from ledger_pipelines.sources.datto.models import OPERATION
 from ledger_pipelines.store.copy import read_months
-from ledger_pipelines.store.integration_errors import take_confirmation, unignore_changed, unsettled
+from ledger_pipelines.store.integration_errors import take_confirmation, unignore_changed_messages, unsettled
 from ledger_pipelines.store.months import ensure_months
 from ledger_pipelines.store.snapshots import (
     complete_snapshot,
@@ -127,7 +127,7 @@ def _newest(step: Step) -> pa.Table:
 def _judge(step: Step, read: DevicesRead, before: pa.Table) -> _Reading:
     """What is believed of a reading, by what the newest snapshot has."""
     # Who ignores "0.1 TB" does not ignore "90 TB".
-    unignore_changed(step.connection, read.problems, BACKUP_FIELD)
+    unignore_changed_messages(step.connection, read.problems)
     doubts = _doubts(step, read, before)
     emptied, confirmed, losses = _emptied(step, read, before)
     if not emptied and not confirmed and read.devices["backup_bytes"].null_count == read.devices.num_rows > 0:
