@@ -62,8 +62,8 @@ def act(
         _write(console, person, form, shown, page)
     except LedgerError as error:
         is_stale = isinstance(error, ConflictError)
-        told = with_labels(str(error), shown.editable)
-        failed = replace(_as_sent(shown, form, is_stale=is_stale), problem=told)
+        message = with_labels(str(error), shown.editable)
+        failed = replace(_as_sent(shown, form, is_stale=is_stale), problem=message)
         return _shown(request, console, person, failed, page, 409 if is_stale else 422)
     return back_to(request, console, dagster, person, page.path, before, **page.query)
 

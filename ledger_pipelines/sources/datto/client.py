@@ -108,15 +108,15 @@ class DattoClient(SourceClient):
         reader = PageReader(INTEGRATION, DEVICE)
         ids: set[str] = set()
         total = 0
-        has_field = {True: False, False: False}
+        has_field: set[bool] = set()
         for page in self._pages("/account/devices", "devices"):
             ids |= _ids(page.records)
             total = page.total
             for record in page.records:
                 if (fields := _fields_of(record)) is not None:
-                    has_field[self._field in fields] = True
+                    has_field.add(self._field in fields)
             reader.add([self._with_backup(record) for record in page.records])
-        if has_field[False] and not has_field[True]:
+        if has_field == {False}:
             raise ConfigurationError(
                 f"No device of {self.name} has the user-defined field {self._field}, so that nothing is known of what is "
                 "backed up: check DATTO_BACKUP_UDF."

@@ -292,6 +292,10 @@ def test_a_form_of_a_session_that_has_ended_can_be_sent_again_once_one_is_signed
         before = everything(database)
     assert one(database, _OVERRIDE.format("per_vm_cost")) == 7
     assert nobody.post(AGREEMENT, content=b"\xff", headers={"content-type": "text/plain"}).status_code == 401
+    # What a foreign page sent is not offered to be sent again.
+    for said in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"}):
+        refused = nobody.post(AGREEMENT, data=sent, headers=said)
+        assert (refused.status_code, "Send it again" in refused.text) == (403, False)
 
 
 def test_an_agreement_from_a_month_that_the_ledger_has_not_is_saved_with_a_warning(
