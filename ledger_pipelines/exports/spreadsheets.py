@@ -25,6 +25,8 @@ SHEET_ROWS = 1_048_576
 _CELL_LENGTH = 32_767
 #: Digits that a spreadsheet's numbers keep; one with more is text, so that it is not another.
 _DIGITS = 15
+#: When a workbook says that it was made, as the files within it do: the same rows are the same bytes.
+_CREATED = datetime(1980, 1, 1)  # noqa: DTZ001 - it is nobody's time
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 
 
@@ -109,6 +111,7 @@ def write_workbook(
         "in_memory": True,
     }
     with xlsxwriter.Workbook(content, options) as book:
+        book.set_properties({"created": _CREATED})
         _fill(_Sheets(book, title, header, sheet_rows), rows, quantities)
     output.write_bytes(content.getbuffer())
 

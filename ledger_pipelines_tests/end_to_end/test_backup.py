@@ -145,6 +145,8 @@ def exports(database: Database, folder: Path) -> dict[str, bytes]:
         } | {name: export(database, [month]) for name, export in EXPORTS.items()}
         for name, sheet in sheets.items():
             found[f"{name} {month} csv"] = sheet.csv().encode()
+            sheet.write_xlsx(folder / "sheet.xlsx")
+            found[f"{name} {month} xlsx"] = (folder / "sheet.xlsx").read_bytes()
         found[f"statements {month} pdf"] = statement_book(database, month).document.content
         found[f"statements {month} zip"] = b"".join(statement_archive(database, month, "pdf").content)
     return found
