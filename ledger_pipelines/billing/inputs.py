@@ -7,7 +7,7 @@ what `tickets` says of each, and `booked_statements` is `billing_statements` of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -117,6 +117,7 @@ class BillingInputs:
     booked_statements: pa.Table
     snapshot_gaps: pa.Table
     closed_months: frozenset[date] = frozenset()
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads, in their types.
@@ -127,5 +128,7 @@ class BillingInputs:
         return fitted(f"billing input {name}", getattr(self, name), wanted)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """An input as `read` gives it, in pandas."""
-        return to_pandas(self.read(name))
+        """An input as `read` gives it, in pandas: the same frame each time, which nobody changes."""
+        if name not in self._frames:
+            self._frames[name] = to_pandas(self.read(name))
+        return self._frames[name]
