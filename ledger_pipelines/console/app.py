@@ -143,8 +143,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "0")
-        if not told.isdigit() or int(told) > _LARGEST_BODY:
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdigit() or int(length) > _LARGEST_BODY:
             too_large = problem(Request(scope), 413, "The body is too large.")
             await too_large(scope, receive, send)
             return

@@ -40,8 +40,8 @@ def list_export(title: str, headings: Sequence[Heading], rows: Iterable[Mapping[
 
     `title` is the sheet's: at most 31 signs, none of `[]:*?/\\`.
     """
-    shown = [[_cell(row, heading.name) for heading in headings] for row in rows]
-    return sheet(title, [heading.label for heading in headings], shown)
+    cells = [[_cell(row, heading.name) for heading in headings] for row in rows]
+    return sheet(title, [heading.label for heading in headings], cells)
 
 
 def _cell(row: Mapping[str, Any], name: str) -> Cell:

@@ -41,8 +41,8 @@ def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
             break
         is_killed = run.tags.get(KILLED_TAG) == run.run_id
         is_attended = run.tags.get(ATTENDED_TAG) == run.run_id
-        is_told_elsewhere = is_attended or run.tags.get(_WILL_RETRY_TAG) == "true"
-        if is_killed or not is_told_elsewhere:
+        is_reported_elsewhere = is_attended or run.tags.get(_WILL_RETRY_TAG) == "true"
+        if is_killed or not is_reported_elsewhere:
             first = run
     if first is None:
         return None

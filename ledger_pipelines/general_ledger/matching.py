@@ -380,7 +380,7 @@ class _Run(Allocating):
 
     def _follow_people(self, carried: Mapping[tuple[str, str], tuple[int, int]]) -> None:
         wanted: dict[tuple[str, str], int] = defaultdict(int)
-        for one in self.said:
+        for one in self.requested:
             wanted[one.settlement, one.item] += one.amount
         for (credit_id, row_id), (_, pinned) in carried.items():
             surplus = pinned - wanted.get((credit_id, row_id), 0)
@@ -389,7 +389,7 @@ class _Run(Allocating):
                 self._free(credit, row, surplus, UNDONE)
                 self._find_others([credit, row])
         left = {pair: pinned for pair, (_, pinned) in carried.items()}
-        for one in self.said:
+        for one in self.requested:
             pair = one.settlement, one.item
             done = min(one.amount, left.get(pair, 0))
             left[pair] = left.get(pair, 0) - done

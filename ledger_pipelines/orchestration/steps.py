@@ -150,7 +150,7 @@ def executed_step(
                 ledger__job=context.run.job_name,
             ),
             recorded_execution(database, name, metadata, request_id=tags.get(REQUEST_TAG)) as execution,
-            _telling_interruptions(),
+            _raising_interruptions(),
         ):
             context.log.info(f"{name}: {describe_months(months)}")
             yield AssetStep(
@@ -194,7 +194,7 @@ def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterato
 
 
 @contextmanager
-def _telling_interruptions() -> Iterator[None]:
+def _raising_interruptions() -> Iterator[None]:
     """Makes an interruption look like one, also where ending a database command half way hid it."""
     try:
         yield

@@ -19,7 +19,7 @@ from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.migrations import create_schemas
 
 #: Connections that a process keeps, and how many more it may open while many threads ask at once.
-_KEPT, _MORE = 2, 30
+_POOL_SIZE, _OVERFLOW = 2, 30
 
 
 class LedgerStorage(DagsterPostgresStorage):
@@ -36,8 +36,8 @@ class LedgerStorage(DagsterPostgresStorage):
         self._engine = create_pg_engine(
             postgres_url,
             isolation_level="AUTOCOMMIT",
-            pool_size=_KEPT,
-            max_overflow=_MORE,
+            pool_size=_POOL_SIZE,
+            max_overflow=_OVERFLOW,
             pool_pre_ping=True,
         )
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):

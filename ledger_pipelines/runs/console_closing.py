@@ -136,5 +136,5 @@ def _reopened_since(database: Database, request: RunRequest) -> str | None:
     )
 
 
-def _versions(kept: Sequence[Sequence[Any]]) -> dict[tuple[date, str], int]:
-    return {(parse_month(month), table): int(version) for month, table, version in kept}
+def _versions(stored: Sequence[Sequence[Any]]) -> dict[tuple[date, str], int]:
+    return {(parse_month(month), table): int(version) for month, table, version in stored}

@@ -101,7 +101,7 @@ def run_job(
     ):
         settle_abandoned_runs(instance, database)
         run = _made_run(instance, run_id, job_name, months, assets=assets, settings=settings, person=person)
-        instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
+        instance.add_event_listener(run_id, lambda event: _report_step(event, on_step))
         job = InMemoryJob(definitions().resolve_job_def(job_name))
         events = list(execute_run_iterator(job, run, instance))
         if interrupted():
@@ -208,7 +208,7 @@ def settle_killed(database: Database) -> list[str]:
         return settle_abandoned_runs(instance, database)
 
 
-def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
+def _report_step(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
     happened = event.dagster_event
     if happened is None or happened.step_key is None:
         return
@@ -233,13 +233,13 @@ def _outcomes(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[CheckOutco
                 check=key.name,
                 passed=not failed,
                 is_error=any(evaluation.severity == dg.AssetCheckSeverity.ERROR for evaluation in failed),
-                description=_told_once(failed),
+                description=_failure_message(failed),
             )
         )
     return outcomes
 
 
-def _told_once(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
+def _failure_message(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
     """What the evaluations say, a line each; months of which the same is said share one."""
     shared: dict[str, list[date]] = {}
     lines = []

@@ -318,10 +318,10 @@ def _reason(answer: Mapping[str, Any]) -> str:
         return f"the job has no step {answer['invalidStepKey']}."
     if kind == "InvalidOutputError":
         return f"the step {answer['stepKey']} has no output {answer['invalidOutputName']}."
-    said = (
+    messages = (
         [answer["message"]] if "message" in answer else [one["message"] for one in answer.get("errors", ())]
     )
-    text = one_line(" ".join(map(str, said)).strip())[:500]
+    text = one_line(" ".join(map(str, messages)).strip())[:500]
     return text or f"it answered {kind}."
 
 

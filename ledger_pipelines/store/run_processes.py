@@ -40,7 +40,7 @@ def held_run(database: Database, run_id: str) -> Iterator[None]:
     hold = _Hold(database, run_id)
     _held.add(run_id)
     try:
-        with hold.kept():
+        with hold.held():
             yield
     finally:
         _held.discard(run_id)
@@ -107,7 +107,7 @@ class _Hold:
     _connection: psycopg.Connection | None = None
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Holds the lock until the body is done."""
         self._take()
         keeper = threading.Thread(target=self._keep, name=f"holds {self.run_id}", daemon=True)

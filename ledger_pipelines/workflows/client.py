@@ -34,7 +34,7 @@ from ledger_pipelines.workflows.statements import statement_of
 
 Row = Mapping[str, Any]
 #: The months that a company's chart has, the shown one the last.
-SHOWN_MONTHS = 24
+CHARTED_MONTHS = 24
 _EDITS = 10
 _RATES = ("per_hour_ticket_cost", "prepaid_hours_monthly", "prepaid_hours_yearly")
 
@@ -168,7 +168,7 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
     # Before a connection is held: who holds one and waits for another makes others wait who do the same.
     edits = list_edits(database, EditFilter(account=account), limit=_EDITS)
     with pooled_connection(database) as connection:
-        stored = charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month)
+        stored = charged_months(connection, account, add_months(month, 1 - CHARTED_MONTHS), month)
         return Background(
             hours=None if statement is None else _hours(statement),
             backup=None if statement is None else _backup(statement),

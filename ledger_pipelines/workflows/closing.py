@@ -104,9 +104,9 @@ def broken_invariants(
     connection: psycopg.Connection, *, run_id: str | None = None, months: Sequence[date] | None = None
 ) -> list[BrokenInvariant]:
     """The checks that failed as errors, as they were made last: those of a run, or those of these months."""
-    said: dict[tuple[str, str], dict[str, list[date]]] = {}
+    by_check: dict[tuple[str, str], dict[str, list[date]]] = {}
     for one in broken_checks(connection, run_id=run_id, months=months):
-        by_message = said.setdefault((one.asset, one.check), {})
+        by_message = by_check.setdefault((one.asset, one.check), {})
         by_message.setdefault(one.description or f"{counted(one.records, 'record')} break it.", []).append(
             one.month
         )
@@ -114,7 +114,7 @@ def broken_invariants(
         BrokenInvariant(
             asset, check, "\n".join(f"{describe_months(found)}: {text}" for text, found in by_message.items())
         )
-        for (asset, check), by_message in said.items()
+        for (asset, check), by_message in by_check.items()
     ]
 
 

@@ -30,7 +30,7 @@ from ledger_pipelines.workflows.closing import what_stands_against
 from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 #: Of how many months it is kept what their statements come to.
-_KEPT = 24
+_CACHED = 24
 
 
 class UnknownMonthError(LedgerError):
@@ -68,7 +68,7 @@ def months_of_ledger(database: Database) -> list[LedgerMonth]:
         return ledger_months(connection)
 
 
-def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth | None:
+def selected_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth | None:
     """The month that `text` (`YYYY-MM`) names, or without one the latest that has statements, None where none has.
 
     Raises LedgerError where the text is no month, UnknownMonthError where it is none of these.
@@ -83,12 +83,12 @@ def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth 
     raise UnknownMonthError(f"{format_month(asked)} is no month of the ledger, whose months are {known}.")
 
 
-def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
+def month_at_a_glance(database: Database, selected: LedgerMonth) -> MonthAtAGlance:
     """What the dashboard says of a month."""
-    month, before = shown.month, add_months(shown.month, -1)
+    month, before = selected.month, add_months(selected.month, -1)
     # Before a connection is held: who holds one and waits for another makes others wait who do the same.
     edited = edited_since_run(database, month)
-    reasons = [] if shown.is_closed else what_stands_against(database, [month])
+    reasons = [] if selected.is_closed else what_stands_against(database, [month])
     with pooled_connection(database) as connection:
         written = writes_of(connection, [month, before], ["billing_statements", "companies"])
     if not written:
@@ -97,7 +97,7 @@ def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
     with pooled_connection(database) as connection:
         return MonthAtAGlance(
             month,
-            shown.is_closed,
+            selected.is_closed,
             reckoned.totals,
             unbilled_companies(connection, month, before, reckoned.missing) if reckoned.missing else [],
             reasons,
@@ -121,7 +121,7 @@ class _Reckoned:
     terms: Sequence[str]
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHED)
 def _reckoned(database: Database, month: date, before: date, _written: tuple[Any, ...]) -> _Reckoned:
     """It reads all statements of both months, and is asked for by each look at the dashboard."""
     with pooled_connection(database) as connection:

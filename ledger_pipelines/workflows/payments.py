@@ -165,13 +165,13 @@ def _known(
     Raises LedgerError where it cannot be told which it is.
     """
     output = report.output or ""
-    same = [one for one in of_transaction if one.output == output]
+    reported = [one for one in of_transaction if one.output == output]
     own = [one for one in of_transaction if one.invoice_id == invoice.id]
-    if same:
-        if same[0] in own and same[0].amount == report.amount:
-            return same[0]
+    if reported:
+        if reported[0] in own and reported[0].amount == report.amount:
+            return reported[0]
         raise ConflictError(
-            f"The payment {_shown(report)} was told before, of another invoice or with another amount: it cannot pay "
+            f"The payment {_label(report)} was told before, of another invoice or with another amount: it cannot pay "
             f"{invoice.number}. Where one transaction pays several times, tell the output of each."
         )
     alike = [one for one in own if one.amount == report.amount and "" in (one.output, output)]
@@ -185,7 +185,7 @@ def _known(
     return None
 
 
-def _shown(payment: PaymentReport) -> str:
+def _label(payment: PaymentReport) -> str:
     return payment.transaction_hash + (f" (output {payment.output})" if payment.output else "")
 
 

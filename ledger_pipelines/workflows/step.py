@@ -98,11 +98,11 @@ class Step:
     def note_changes(self, table: str, changes: Mapping[date, Change]) -> None:
         """Keeps what became of a table's months with the execution, and says which closed ones would differ."""
         total = sum((changes[month] for month in self.open(list(changes))), Change())
-        kept = self._metadata("tables").setdefault(table, {"added": 0, "removed": 0, "unchanged": 0})
-        kept["added"] += total.added
-        kept["removed"] += total.removed
-        kept["unchanged"] += total.unchanged
-        kept["by_month"] = {
+        counts = self._metadata("tables").setdefault(table, {"added": 0, "removed": 0, "unchanged": 0})
+        counts["added"] += total.added
+        counts["removed"] += total.removed
+        counts["unchanged"] += total.unchanged
+        counts["by_month"] = {
             format_month(month): [change.added, change.removed, change.unchanged]
             for month, change in changes.items()
         }

@@ -135,7 +135,7 @@ def sync_to_cfo(
     found = _invoice(console, invoice_id)
     if not found.is_paid:
         raise Refused(
-            409, f"Invoice {_shown(found)} is {found.invoice_status}, not paid: the CFO hears of paid ones."
+            409, f"Invoice {_label(found)} is {found.invoice_status}, not paid: the CFO hears of paid ones."
         )
     seconds = max(until - time.monotonic(), _LOOK_SECONDS)
     try:
@@ -254,21 +254,21 @@ def _invoice(console: Console, invoice_id: int) -> InvoiceSync:
     return found
 
 
-def _shown(found: InvoiceSync) -> str:
+def _label(found: InvoiceSync) -> str:
     return found.invoice_number or f"#{found.invoice_id}"
 
 
 def _synced(found: InvoiceSync, error: str | None) -> Synced:
     """How it stands: of what is synced there is no error, and of what failed its own says more than the run's."""
     is_synced = found.sync_status == "synced"
-    said = None if is_synced else (found.error or error)
+    message = None if is_synced else (found.error or error)
     return Synced(
         success=is_synced,
         invoice_id=found.invoice_id,
         cfo_transaction_id=found.cfo_transaction_id,
         sync_status="failed"
-        if said and not is_synced and found.sync_status == "pending"
+        if message and not is_synced and found.sync_status == "pending"
         else found.sync_status,
         sync_timestamp=found.sync_timestamp,
-        error=said,
+        error=message,
     )

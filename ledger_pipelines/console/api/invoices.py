@@ -15,7 +15,7 @@ from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, Number
 from ledger_pipelines.console.problems import Refused, problems
 from ledger_pipelines.errors import ConflictError
 from ledger_pipelines.store.cfo.crypto_invoices import number_of
-from ledger_pipelines.workflows.crypto_invoices import ToldInvoice, take_invoice
+from ledger_pipelines.workflows.crypto_invoices import ReportedInvoice, take_invoice
 from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 
 router = APIRouter(route_class=ExactRoute, tags=["invoices"])
@@ -45,7 +45,7 @@ class NewInvoice(BaseModel):
     status: Literal["draft", "sent", "overdue", "expired", "cancelled"] = "sent"
 
 
-class InvoiceKept(BaseModel):
+class AcceptedInvoice(BaseModel):
     """The invoice's id."""
 
     id: int
@@ -73,24 +73,24 @@ class InvoiceState(BaseModel):
     seen: Number = Field(description="What is confirmed, and what is not yet.")
 
 
-_TOLD_BEFORE: dict[int | str, dict[str, Any]] = {
-    200: {"model": InvoiceKept, "description": "It was told before."}
+_REPORTED_BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"model": AcceptedInvoice, "description": "It was told before."}
 }
 
 
 @router.post(
     "/api/invoice",
     status_code=201,
-    response_model=InvoiceKept,
-    responses=_TOLD_BEFORE | _PROBLEMS,
+    response_model=AcceptedInvoice,
+    responses=_REPORTED_BEFORE | _PROBLEMS,
 )
 def take(body: NewInvoice, console: ConsoleDep, _: ServiceOnly) -> ExactJSONResponse:
     """Keeps an invoice: 201 for a new one, 200 where the same was told before, 409 for other content under its number."""
     try:
-        number, is_new = take_invoice(console.database, ToldInvoice(**body.model_dump()))
+        number, is_new = take_invoice(console.database, ReportedInvoice(**body.model_dump()))
     except ConflictError as error:
         raise Refused(409, str(error)) from None
-    return answer(InvoiceKept(id=number), 201 if is_new else 200)
+    return answer(AcceptedInvoice(id=number), 201 if is_new else 200)
 
 
 @router.post(

@@ -46,9 +46,9 @@ def nothing_known(names: Sequence[str], known: Iterable[str]) -> str | None:
     """A sentence on members of a body in which none is known; None where there are none."""
     if not names:
         return None
-    shown = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
+    quoted = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
     takes = ", ".join(known) or "nothing yet"
-    return f"Nothing was changed, for nothing of the body is known: {shown}. It takes {takes}."
+    return f"Nothing was changed, for nothing of the body is known: {quoted}. It takes {takes}."
 
 
 def refuse_other_month(given: object, written: date | None) -> None:

@@ -14,11 +14,11 @@ from ledger_pipelines.console.problems import Refused
 DONE = ("did", "count")
 
 
-def back(request: Request, path: str, query: str = "", **told: str | int | None) -> RedirectResponse:
+def back(request: Request, path: str, query: str = "", **parameters: str | int | None) -> RedirectResponse:
     """To a page of ours (303), with the query that it had, and what was done."""
-    kept = [(name, value) for name, value in parse_qsl(query[:4000]) if name not in (*DONE, *told)]
-    given = [(name, str(value)) for name, value in told.items() if value is not None]
-    words = urlencode([*kept, *given])
+    remaining = [(name, value) for name, value in parse_qsl(query[:4000]) if name not in (*DONE, *parameters)]
+    added = [(name, str(value)) for name, value in parameters.items() if value is not None]
+    words = urlencode([*remaining, *added])
     return RedirectResponse(
         f"{request.scope.get('root_path', '')}{path}" + (f"?{words}" if words else ""),
         303,

@@ -83,16 +83,16 @@ def show_ledgers(
     }
     if day is None:
         return page(request, "ledgers.html", person, **context)
-    kept = {"show": show, "ledger": ledger, "as_of": day.isoformat()}
+    extra = {"show": show, "ledger": ledger, "as_of": day.isoformat()}
     if show == "aging":
         rows = ledgers.aging_on(console.database, day, ledger)
-        state = read_state(request.query_params, AGING, ("overdue",), sort="-total", kept=kept)
+        state = read_state(request.query_params, AGING, ("overdue",), sort="-total", extra=extra)
         context |= {"totals": _totals(rows), "listing": listed(_filtered(rows, state), AGING, state)}
     elif show == "trial-balance":
         with console.database.connect() as connection:
             found = read_trial_balance(connection, [month_of(day)])
         rows = [{**row, "draft": row["draft_debit"] - row["draft_credit"]} for row in found]
-        state = read_state(request.query_params, TRIAL_BALANCE, kept=kept)
+        state = read_state(request.query_params, TRIAL_BALANCE, extra=extra)
         context["listing"] = listed(_searched(rows, state.search, ("account", "name")), TRIAL_BALANCE, state)
     elif show == "reconciliation":
         start = console.settings.sync_start_date

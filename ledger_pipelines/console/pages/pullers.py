@@ -59,7 +59,7 @@ def show_pullers(
 ) -> HTMLResponse:
     """Schedules, sensors and runs as Dagster has them, and what each step recorded last."""
     news = _DONE.get(request.query_params.get("did", ""))
-    return _shown(request, console, dagster, person, job=job, cursor=cursor, news=news)
+    return _render(request, console, dagster, person, job=job, cursor=cursor, news=news)
 
 
 @router.post("/run")
@@ -78,7 +78,7 @@ def run_now(
         months = month_range(first, parse_month(end.strip()) if end.strip() else add_months(first, 1))
         asked = start_job(console.database, dagster, job, months, person=person.name, today=console.today)
     except LedgerError as error:
-        return _shown(request, console, dagster, person, job=job, refusal=str(error), status=422)
+        return _render(request, console, dagster, person, job=job, refusal=str(error), status=422)
     return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
 
 
@@ -165,13 +165,13 @@ def _acted(
     try:
         act(name)
     except DagsterAwayError as error:
-        return _shown(request, console, dagster, person, refusal=str(error), status=503)
+        return _render(request, console, dagster, person, refusal=str(error), status=503)
     except LedgerError as error:
-        return _shown(request, console, dagster, person, refusal=str(error), status=409)
+        return _render(request, console, dagster, person, refusal=str(error), status=409)
     return back(request, "/admin/pullers", did=did)
 
 
-def _shown(
+def _render(
     request: Request,
     console: Console,
     dagster: Webserver,

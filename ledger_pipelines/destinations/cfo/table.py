@@ -90,7 +90,7 @@ class CfoTable:
         return sql.Identifier(self.schema, self.relation)
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         return f"{self.schema}.{self.relation}"
 
     def column(self, name: str, table: str | None = None) -> sql.Identifier:
@@ -112,12 +112,12 @@ class CfoTable:
 
     def date(self, table: str) -> sql.Composed:
         """A row's date as a text, `2025-10-22 12:00:00` in UTC; null where a text that the CFO wrote is none."""
-        shown = "to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
-        return self._read("date", table, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+ Z-]*)?$", shown)
+        expression = "to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+        return self._read("date", table, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+ Z-]*)?$", expression)
 
-    def _read(self, name: str, table: str, pattern: str, shown: LiteralString) -> sql.Composed:
+    def _read(self, name: str, table: str, pattern: str, expression: LiteralString) -> sql.Composed:
         column = self.column(name, table)
-        value = sql.SQL(shown).format(column)
+        value = sql.SQL(expression).format(column)
         if self.types[name] not in _TEXT_TYPES:
             return value
         return sql.SQL("CASE WHEN {} ~ {} THEN {} END").format(column, sql.Literal(pattern), value)
@@ -126,7 +126,7 @@ class CfoTable:
         """The table. Raises UnfitTableError where it cannot take paid invoices, with all that is wrong with it."""
         if self.faults:
             raise UnfitTableError(
-                f"The CFO's table {self.shown} in {database} cannot take paid invoices and was left as it was: "
+                f"The CFO's table {self.label} in {database} cannot take paid invoices and was left as it was: "
                 f"{'; '.join(self.faults)}. Have its owner mend that, or name another database in CFO_DATABASE_URL."
             )
         return self

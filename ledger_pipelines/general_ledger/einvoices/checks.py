@@ -111,8 +111,8 @@ def _vat_of(one: VatBreakdown, currency: str) -> Iterator[str]:
     what = _category(one.category, one.rate)
     if one.category in UNTAXED:
         if one.tax:
-            shown = format_amount(one.tax, currency)
-            yield f"{_CATEGORIES[one.category]}-09: the VAT of {what} is {shown}, and must be 0.00."
+            text = format_amount(one.tax, currency)
+            yield f"{_CATEGORIES[one.category]}-09: the VAT of {what} is {text}, and must be 0.00."
     elif one.rate is None:
         yield f"BR-48: the VAT of {what} is {format_amount(one.tax, currency)} and has no rate."
     expected = (one.base * (one.rate or _ZERO) / 100).quantize(CENT, ROUND_HALF_UP)
@@ -194,8 +194,8 @@ class _Equal:
         self, rule: str, what: str, stated: Decimal, reckoned: Decimal, made_of: str
     ) -> Iterator[str]:
         if stated != reckoned:
-            shown = (format_amount(amount, self._currency) for amount in (stated, reckoned))
-            yield f"{rule}: {what} is {next(shown)}, {made_of} {next(shown)}."
+            text = (format_amount(amount, self._currency) for amount in (stated, reckoned))
+            yield f"{rule}: {what} is {next(text)}, {made_of} {next(text)}."
 
 
 def _key(category: str, rate: Decimal | None) -> tuple[str, Decimal | None]:

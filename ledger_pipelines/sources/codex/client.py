@@ -14,7 +14,7 @@ from typing import IO, Any, Unpack
 import pyarrow as pa
 
 from ledger_pipelines.errors import ConfigurationError, Problem
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.codex.companies import (
     INTEGRATION,
     CompanyReading,
@@ -124,8 +124,8 @@ class CodexClient(SourceClient):
     def _identity(self) -> str:
         return self._credential.identity()
 
-    def _shown(self) -> Shown:
-        return Shown(len(self._source.get("/api/companies", read_list)))
+    def _count_records(self) -> RecordCount:
+        return RecordCount(len(self._source.get("/api/companies", read_list)))
 
     def fetch(self, entities: frozenset[str], ticket_years: Sequence[int] | None = ()) -> CodexSnapshot:
         """What Codex shows of these entities (`companies`, `assets`, `contacts`, `tickets`, `plans`).

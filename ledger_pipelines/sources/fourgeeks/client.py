@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Unpack
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.fourgeeks.login import AcademyToken, Login, Session
 from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIP, STUDENT
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
@@ -107,8 +107,8 @@ class FourGeeksClient(SourceClient):
     def _identity(self) -> str:
         return self._known_as
 
-    def _shown(self) -> Shown:
-        return Shown(
+    def _count_records(self) -> RecordCount:
+        return RecordCount(
             sum(
                 self._page(source, _STUDENTS, {}, limit=1, offset=0).count
                 for source in self._academies.values()

@@ -29,10 +29,10 @@ def payment_rows(value: object, *, document_id: str, day: date, currency: str) -
     if value is None or value == "":
         return []
     if not isinstance(value, list):
-        told = (
+        fault = (
             f"has the paymentsDetail {quoted(value)}, which is not a list, so that its payments do not count"
         )
-        return [_row(f"{document_id}/payments", fault=told)]
+        return [_row(f"{document_id}/payments", fault=fault)]
     rows: dict[str, dict[str, Any]] = {}
     for place, payment in enumerate(value, start=1):
         own_id = (_own_id(payment) or str(place)) if isinstance(payment, Mapping) else str(place)
@@ -61,11 +61,11 @@ def difference_from_total(
     total = sum((row["amount"] for row in rows if row["fault"] is None), _ZERO)
     if any(row["fault"] for row in rows) or total in (paid, paid - abs(refunded)):
         return []
-    told = (
+    fault = (
         f"has payments of {format_money(total, currency)} and says that {format_money(paid, currency)} were paid, so "
         f"that {format_money(paid - total, currency)} do not count"
     )
-    return [_row(total_id(document_id), fault=told)]
+    return [_row(total_id(document_id), fault=fault)]
 
 
 def total_id(document_id: str) -> str:

@@ -126,12 +126,12 @@ def in_currency(amount: Decimal, currency: str) -> Decimal:
     """
     digits = minor_unit(currency)
     least = rounded(amount, Decimal(1).scaleb(-digits))
-    kept = rounded(least, CENT)
-    if kept != least:
+    in_cents = rounded(least, CENT)
+    if in_cents != least:
         raise ValueError(
             f"has the amount {least} {currency}, and the books keep no more than two digits of it"
         )
-    return kept
+    return in_cents
 
 
 def optional_rate(value: object) -> Decimal | None:

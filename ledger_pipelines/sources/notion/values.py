@@ -57,8 +57,8 @@ def _values(value: object, depth: int) -> list[str]:
     if kind is None:
         kind = next((name for name in value if name in _READERS), None)
     if not isinstance(kind, str) or kind not in _READERS or depth == 0:
-        shown = one_line(kind)[:_LONGEST_TYPE] if isinstance(kind, str) else "that it does not say"
-        raise ValueError(f"is a property of the type {shown}, whose value is not plain")
+        type_name = one_line(kind)[:_LONGEST_TYPE] if isinstance(kind, str) else "that it does not say"
+        raise ValueError(f"is a property of the type {type_name}, whose value is not plain")
     if kind not in value:
         raise ValueError(f"has no {kind}")
     return _READERS[kind](value[kind], depth)

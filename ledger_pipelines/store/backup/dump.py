@@ -165,7 +165,7 @@ def _months(connection: psycopg.Connection, table: tuple[str, str]) -> tuple[dat
 def _migrations(connection: psycopg.Connection, database: Database) -> tuple[AppliedMigration, ...]:
     applied = read_applied(connection)
     if not applied:
-        raise LedgerError(f"There is no ledger in {database.shown}, so there is nothing to back up.")
+        raise LedgerError(f"There is no ledger in {database.label}, so there is nothing to back up.")
     known = len(read_migrations())
     if max(version for version, _, _ in applied) > known:
         raise LedgerError(

@@ -70,7 +70,7 @@ def add_invoice(connection: psycopg.Connection, client: str, **values: Any) -> i
     return int(number)
 
 
-def told_invoice(connection: psycopg.Connection, number: str) -> dict[str, Any] | None:
+def reported_invoice(connection: psycopg.Connection, number: str) -> dict[str, Any] | None:
     """What an invoice was told with, by column, and its client; None where there is none."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(

@@ -130,7 +130,7 @@ def _one_by_one(
 
 def _failed(one: WaitingInvoice) -> str:
     return (
-        f"Invoice {one.shown} of {one.client_name or 'nobody'}, {one.shown_amount}, could not be handed to the CFO and "
+        f"Invoice {one.label} of {one.client_name or 'nobody'}, {one.amount_label}, could not be handed to the CFO and "
         f"is not tried again: {one.error}"
     )
 

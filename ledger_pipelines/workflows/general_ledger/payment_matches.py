@@ -114,12 +114,12 @@ def add_match(
                     f"Of {name} people can match {format_money(most, row.currency)} more: say a smaller amount, or take "
                     "another match back with `ledger match undo`."
                 )
-        kept = connection.execute(
+        inserted = connection.execute(
             """INSERT INTO payment_matches (settlement, item, amount, person, note)
                VALUES (%s, %s, %s, %s, %s) RETURNING id""",
             [credit.id, row.id, wanted, person, note],
         ).fetchall()
-    ((number,),) = kept
+    ((number,),) = inserted
     return Match(number, credit.id, row.id, wanted, person, note, row.currency)
 
 

@@ -190,8 +190,8 @@ def _checked_totals(contents: list[Content], currency: str) -> Totals:
         if stated in (content.counted, whole):
             continue
         differences = [
-            f"{_told(name, getattr(stated, name), currency)} stated and "
-            f"{_told(name, getattr(content.counted, name), currency)} counted"
+            f"{_figure_label(name, getattr(stated, name), currency)} stated and "
+            f"{_figure_label(name, getattr(content.counted, name), currency)} counted"
             for name in ("entries", "debit", "credit")
             if getattr(stated, name) != getattr(content.counted, name)
         ]
@@ -201,7 +201,7 @@ def _checked_totals(contents: list[Content], currency: str) -> Totals:
     return whole
 
 
-def _told(name: str, value: Any, currency: str) -> str:
+def _figure_label(name: str, value: Any, currency: str) -> str:
     return counted(value, "transaction") if name == "entries" else f"{name} {format_money(value, currency)}"
 
 

@@ -84,7 +84,7 @@ def verify(
             left = pa.concat_tables(open_items(connection, table, day) for table in (CUSTOMER, SUPPLIER))
             compared = reconciliation_on(connection, found.spans[0], left, day)
         entries = read_entries_beside_rows(connection, day - timedelta(days), day)
-    return Verification(day, [row for row in compared.to_pylist() if _tells(row)], entries)
+    return Verification(day, [row for row in compared.to_pylist() if _has_amounts(row)], entries)
 
 
 def _day(connection: psycopg.Connection, today: date, as_of: date | None) -> date:
@@ -102,5 +102,5 @@ def _day(connection: psycopg.Connection, today: date, as_of: date | None) -> dat
     return as_of
 
 
-def _tells(row: dict[str, Any]) -> bool:
+def _has_amounts(row: dict[str, Any]) -> bool:
     return any(isinstance(value, Decimal) and value for value in row.values())

@@ -65,7 +65,7 @@ def expected_of(step: Step, billed: pa.Table) -> set[str]:
     return set(ids_of(billed)) - read_gone_numbers(step.connection)
 
 
-def told_of(step: Step) -> set[str]:
+def fully_read_numbers(step: Step) -> set[str]:
     """The numbers of which Freshservice's last reading has all entries that there are; where that is doubted, those
     that were found to be gone before.
     """
@@ -80,13 +80,13 @@ def told_of(step: Step) -> set[str]:
     return numbers & read_gone_numbers(step.connection) if is_doubted else numbers
 
 
-def strange_numbers(billed: pa.Table, shown: Collection[str]) -> list[Problem]:
+def strange_numbers(billed: pa.Table, read: Collection[str]) -> list[Problem]:
     """An error where no number that Codex's hours were billed by is one of a ticket that Freshservice shows.
 
     Those that may be ids were asked for by themselves: without them there is nothing to tell.
     """
     numbers = _numbers(billed)
-    if len(ids_of(billed)) == len(numbers) or set(numbers) & set(shown):
+    if len(ids_of(billed)) == len(numbers) or set(numbers) & set(read):
         return []
     more = f" and {len(numbers) - _NAMED:,} more" if len(numbers) > _NAMED else ""
     return [

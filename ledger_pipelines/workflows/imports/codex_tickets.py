@@ -225,10 +225,10 @@ def _doubts(
     return doubts
 
 
-def _silent(snapshot: CodexSnapshot, kept: Sequence[pa.Table]) -> list[str]:
+def _silent(snapshot: CodexSnapshot, frames: Sequence[pa.Table]) -> list[str]:
     """Companies whose tickets could not be read, and those that Codex does not show at all."""
     unread = {missed.account for missed in snapshot.missed if missed.part == "tickets"}
-    return sorted(unread | (_accounts_of(*kept) - snapshot.accounts))
+    return sorted(unread | (_accounts_of(*frames) - snapshot.accounts))
 
 
 def _accounts_of(*frames: pa.Table) -> set[str]:

@@ -26,7 +26,7 @@ from ledger_pipelines.store.queries.time_entries import (
     read_present_companies,
 )
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
-from ledger_pipelines.workflows.imports.billed_by_codex import told_of
+from ledger_pipelines.workflows.imports.billed_by_codex import fully_read_numbers
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
 from ledger_pipelines.workflows.step import Changes, Step
 
@@ -64,7 +64,7 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
         read_months(step.connection, "companies", months, ["month", "account_number", "name"]),
         read_present_companies(step.connection),
     )
-    found = entry_tickets(entries, companies, known, first, told_of(step))
+    found = entry_tickets(entries, companies, known, first, fully_read_numbers(step))
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
     stored = read_months(step.connection, "tickets", due.months, TICKETS.names).cast(TICKETS)

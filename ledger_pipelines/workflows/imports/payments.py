@@ -66,12 +66,12 @@ def fetched_payments(step: Step, client: HoldedClient, fetched: Fetched) -> Fetc
     problems = [problem for answer in beside for problem in answer.problems if problem.is_blocking]
     unreadable = {problem.external_id for problem in problems}
     answers = [*fetched.answers, *beside]
-    shown = unreadable.union(fetched.kept, fetched.gone, *map(_ids, answers))
-    kept = live_payments(pa.concat_tables([newest(booked, ["id"]), stored]))
-    missing = rows_without(kept, "document_id", _texts(shown))
+    answered = unreadable.union(fetched.retained, fetched.gone, *map(_ids, answers))
+    known = live_payments(pa.concat_tables([newest(booked, ["id"]), stored]))
+    missing = rows_without(known, "document_id", _texts(answered))
     gone: frozenset[str] = frozenset()
     if missing.num_rows:
-        found, gone, lost = _asked_for(step, client, missing, before=len(kept["document_id"].unique()))
+        found, gone, lost = _asked_for(step, client, missing, before=len(known["document_id"].unique()))
         answers += found
         problems += lost
     reading = _together(answers, fetched.gone | gone)
