@@ -268,7 +268,7 @@ class Ledger:
 def _in_sentences(
     given: AbstractContextManager[psycopg.Connection],
 ) -> Iterator[psycopg.Connection]:
-    """The connection; what the database says against a read is told in a sentence."""
+    """The connection; what the database says against a read becomes one sentence."""
     try:
         with given as connection:
             yield connection

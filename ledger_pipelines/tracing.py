@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span while it lasts; without a collector it takes everything and tells nobody."""
+    """A span while it lasts; without a collector it takes everything and reports nothing."""
 
     _span: Any = None
 

@@ -90,7 +90,7 @@ def lost_entries(
     current: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope
 ) -> tuple[pa.Table, int]:
     """The entries (ENTRIES) that had billable hours when they were read last and have none now, whichever ticket they
-    are on; and how many had any. Only those of the scope's tickets can be told. A running timer is not none.
+    are on; and how many had any. Only entries of the scope's tickets can be judged. A running timer counts as hours.
     """
     now, rows, books = to_pandas(current), to_pandas(stored), to_pandas(known)
     former = pd.concat([books, rows.sort_values("month")]).drop_duplicates("id", keep="last")

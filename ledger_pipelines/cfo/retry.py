@@ -1,6 +1,6 @@
 """Which failures of a hand-over pass by themselves (rules/cfo_sync.md, States).
 
-When they are tried again is said by `after_sync_attempt` in sql/0007_cfo.sql, where readiness is, too.
+When they are tried again is decided by `after_sync_attempt` in sql/0007_cfo.sql, where readiness is, too.
 """
 
 from __future__ import annotations

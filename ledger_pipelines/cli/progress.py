@@ -45,7 +45,7 @@ _STEP_LABELS = {
 class _Errors(io.TextIOBase):
     """Standard error without what Dagster writes to it of an event that it could not keep: statements and records.
 
-    The exception behind that is raised all the same, and told in a sentence.
+    The exception behind that is raised all the same, and reported in a sentence.
     """
 
     def __init__(self, stream: TextIO) -> None:

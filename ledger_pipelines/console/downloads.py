@@ -1,4 +1,4 @@
-"""Files that a person saves: exports of what a page shows, and how a browser is told their names."""
+"""Files that a person saves: exports of what a page shows, and the header that gives a browser their names."""
 
 from __future__ import annotations
 

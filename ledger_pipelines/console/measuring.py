@@ -25,7 +25,7 @@ _NO_ROUTE = "none"
 
 
 class Meter:
-    """What one console has to tell Prometheus."""
+    """The metrics of one console for Prometheus."""
 
     def __init__(self, console: Console) -> None:
         self._registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""Whether others answer: asked in a thread of its own, and told at once as it was found last."""
+"""Whether others answer: asked in a thread of its own; the last result is answered at once."""
 
 from __future__ import annotations
 

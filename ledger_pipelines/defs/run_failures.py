@@ -1,4 +1,4 @@
-"""Runs that failed while nobody waited for them: what was killed is ended, and a person hears of each job that fails."""
+"""Runs that failed while nobody waited for them: what was killed is ended, and each job that fails raises an alert."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ledger_pipelines.store.alerts import DueAlert, keep_alerts
 #: How many runs of a job are looked at: one that has failed as often and more has been failing for long.
 _RUNS = 50
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-#: Dagster's own tag of a failed run that it tries again by itself: that run's successor tells how it ended.
+#: Dagster's own tag of a failed run that it tries again by itself: the result is that run's successor's.
 _WILL_RETRY_TAG = "dagster/will_retry"
 
 

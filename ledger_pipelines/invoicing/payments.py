@@ -89,7 +89,7 @@ class _Calendar:
     first_month: date
 
     def place(self, own: date, known: date | None) -> date:
-        """The month of a payment that is dated in `own`, and that the closed month `known` holds otherwise."""
+        """The month of a payment that is dated in `own`, and that differs in the closed month `known`."""
         month = max(own, self.first_month)
         if known is not None and month <= known:
             return first_open_after(known, self.closed)
@@ -111,7 +111,7 @@ def _as_closed(
 ) -> Iterable[pa.Table]:
     """What closed months would hold today: their own payments, those that were not read, and the news that still is so.
 
-    `otherwise` are the payments that are not as they are known.
+    `otherwise` are the payments that differ from what is known of them.
     """
     yield current.add_column(0, MONTH, first_of_month(column(current, "date")))
     is_own = mask(pc.equal(first_of_month(column(booked, "date")), column(booked, "month")))

@@ -22,10 +22,10 @@ from ledger_pipelines.workflows.step import Step
 def closed_month_finding(
     step: Step, table: str, month: date, change: Change, computed: pa.Table, *, columns: Sequence[str]
 ) -> Finding:
-    """Whether the source still says of a closed month what the month holds; an open month has nothing to tell.
+    """Whether the source still says of a closed month what the month holds; an open month has no difference.
 
     `computed` are the rows as the source has them now, `change` how they differ, `columns` those that name a
-    record. What differs is told by these, and by whether it is new, gone or changed.
+    record. What differs is described by these, and by whether it is new, gone or changed.
     """
     if month not in step.closed or change.added + change.removed == 0:
         return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
@@ -50,7 +50,7 @@ def closed_rows_finding(
     advice: str = "The first open month takes the news.",
     **metadata: str,
 ) -> Finding:
-    """What is otherwise than a closed month says: these rows, under a message; nothing where there are none."""
+    """The rows that differ from what a closed month holds, under a message; nothing where there are none."""
     if rows.num_rows == 0:
         return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
     message = message or f"the source says otherwise of its {table} now"

@@ -118,7 +118,7 @@ def with_history(connection: psycopg.Connection, table: str, months: Sequence[da
 def executed_step(
     context: dg.AssetExecutionContext, ledger: LedgerResource, name: str, *, history_of: str | None = None
 ) -> Iterator[AssetStep]:
-    """The body of a step: recorded in sync_executions, with what fails told in one sentence.
+    """The body of a step: recorded in sync_executions, with failures as one sentence.
 
     `history_of` is a table that is read month by month: in a month's close, the months from the first that was never
     read are the step's, too.
@@ -167,7 +167,7 @@ def executed_step(
 
 @contextmanager
 def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterator[None]:
-    """Makes what fails in the body Dagster's Failure, told in one sentence.
+    """Makes what fails in the body Dagster's Failure, with one sentence.
 
     Only a source, or a database, that could not be reached is tried again, and only where nobody waits for the run: bad
     data or a refused credential does not mend itself.

@@ -67,7 +67,7 @@ def close_for_good(
     person: str,
     settings: Settings | None = None,
 ) -> closing.Closed:
-    """Closes the plan's months as the run checked them; `failures` are the steps that failed, as Dagster tells.
+    """Closes the plan's months as the run checked them; `failures` are the steps that failed, as Dagster reports.
 
     Raises LedgerError where a month was never read, an edit came after it was billed, or another run interfered, and
     NotClosedError with all reasons where something of the months' books stands against it.

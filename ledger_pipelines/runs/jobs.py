@@ -85,7 +85,7 @@ def run_job(
 ) -> RunOutcome:
     """Runs a job, or only these of its assets, over a span of months, in this process, as one run.
 
-    `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`;
+    `months` is one unbroken span in order; `on_step` gets a step's name and `started`, `done` or `failed`;
     `settings` is the run config of steps, by step; the run is tagged with the `person` who started it.
     What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's,
     KeyboardInterrupt when the run was stopped.
@@ -240,7 +240,7 @@ def _outcomes(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[CheckOutco
 
 
 def _failure_message(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
-    """What the evaluations say, a line each; months of which the same is said share one."""
+    """What the evaluations say, a line each; months with the same message share one."""
     shared: dict[str, list[date]] = {}
     lines = []
     for evaluation in failed:

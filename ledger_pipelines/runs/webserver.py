@@ -284,7 +284,7 @@ class Webserver:
         except requests.Timeout:
             raise DagsterSilentError(_away(self.url, f"no answer within {seconds:g} seconds")) from None
         except requests.ConnectionError as error:
-            # Refused before anything was said, or broken off when it may have been heard.
+            # Refused before anything was sent, or broken off when it may have been received.
             is_refused = "NewConnectionError" in repr(error) or "Connection refused" in str(error)
             kind = DagsterAwayError if is_refused else DagsterSilentError
             raise kind(_away(self.url, "nobody listens there" if is_refused else "it broke off")) from None

@@ -10,7 +10,7 @@ from ledger_pipelines.sources.holded.settings import HoldedSettings
 from ledger_pipelines.sources.notion.settings import NotionSettings
 from ledger_pipelines.sources.settings import SourceSettings
 
-#: In the order in which people are told of them.
+#: In the order in which people see them.
 SOURCES: tuple[type[SourceSettings], ...] = (
     CodexSettings,
     HoldedSettings,

@@ -94,7 +94,7 @@ class Database:
                 f"The database {self.label} is PostgreSQL {status('server_version')}: version 15 or newer is needed; "
                 f"name one in {self.variable}."
             )
-        # A pooler that was told to ignore `options` lets us in and drops them: tables would be made, and looked for,
+        # A pooler that is set to ignore `options` lets us in and drops them: tables would be made, and looked for,
         # in the schema of somebody else, and times read in a zone that is not ours.
         if status("TimeZone") != "UTC" or self._schema_of(connection) != self.schema:
             raise LedgerError(

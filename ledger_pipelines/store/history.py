@@ -28,7 +28,7 @@ class HistoryStart:
 
 
 def history_start(connection: psycopg.Connection) -> HistoryStart | None:
-    """What was said last; None where nobody said anything, and the history begins with the ledger."""
+    """The latest decision; None where there is none, and the history begins with the ledger."""
     row = connection.execute(
         "SELECT month, person, reason, decided_at FROM history_starts ORDER BY id DESC LIMIT 1"
     ).fetchone()

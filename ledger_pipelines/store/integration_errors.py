@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.months import parse_month
 
-#: The note of an error that a run found to be gone.
+#: The note of an error that a complete run did not find again.
 HEALED = "Not seen any more in a complete run."
 
 
@@ -252,7 +252,7 @@ def record_problems(
 def _merge(problems: Iterable[Problem]) -> list[tuple[Problem, list[date]]]:
     """One problem for each record, with all months it troubles; in a fixed order, so that two runs cannot deadlock."""
     merged: dict[tuple[str, str], tuple[Problem, set[date]]] = {}
-    # Of a record with several problems the one that blocks is told.
+    # Of a record with several problems the one that blocks is recorded.
     for problem in sorted(problems, key=lambda problem: not problem.is_blocking):
         _, months = merged.setdefault((problem.entity_type, problem.external_id), (problem, set()))
         if problem.month is not None:

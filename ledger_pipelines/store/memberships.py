@@ -83,7 +83,7 @@ def add_unpaid_cohort(connection: psycopg.Connection, pattern: str, *, note: str
 
 
 def remove_unpaid_cohort(connection: psycopg.Connection, pattern: str) -> None:
-    """Says that cohorts of this pattern are paid for. Raises LedgerError where nobody had said otherwise."""
+    """Says that cohorts of this pattern are paid for. Raises LedgerError where none of them was unpaid."""
     plain = pattern.strip().casefold()
     if connection.execute("DELETE FROM unpaid_cohorts WHERE pattern = %s", [plain]).rowcount == 0:
         raise LedgerError(f"{pattern!r} is not among the unpaid cohorts: see `ledger cohorts unpaid list`.")

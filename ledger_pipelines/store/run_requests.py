@@ -1,6 +1,6 @@
 """Runs that people ask for in the console, and the executions that wait for them.
 
-The pending rows of the steps are made with the request, before Dagster hears of it; the run's steps take them over, and
+The pending rows of the steps are made with the request, before it is sent to Dagster; the run's steps take them over, and
 what they did not take when the request ended has failed. So no row waits for ever.
 """
 

@@ -1,4 +1,4 @@
-"""Taking a crypto invoice that another system tells of: once, however often it is told (rules/cfo_sync.md)."""
+"""Taking a crypto invoice that another system reports: once, however often it is reported (rules/cfo_sync.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ledger_pipelines.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedInvoice:
-    """An invoice as it is told: `amount_usd` has at most 2 decimals, `crypto_amount` at most 18."""
+    """An invoice as another system reports it: `amount_usd` has at most 2 decimals, `crypto_amount` at most 18."""
 
     invoice_number: str
     client_name: str
@@ -30,10 +30,10 @@ class ReportedInvoice:
 
 
 def take_invoice(database: Database, invoice: ReportedInvoice) -> tuple[int, bool]:
-    """Keeps the invoice; its id, and whether it is new.
+    """Stores the invoice; returns its id, and whether it is new.
 
-    Told again it stays as it is, whatever became of its status since. Raises ConflictError for other content under its
-    number, LedgerError for a network that nobody knows.
+    Reported again it stays as it is, whatever became of its status since. Raises ConflictError for other content under
+    its number, LedgerError for a network that nobody knows.
     """
     if invoice.crypto_network is not None:
         network_of(invoice.crypto_network)

@@ -134,7 +134,7 @@ def statement_document(
     kind: Literal["csv", "pdf", "quickbooks"],
     read: Reads = STORED,
 ) -> Document:
-    """A company's statement of a month, of the latest with statements where none is said.
+    """A company's statement of a month, of the latest with statements where none is given.
 
     Raises NoStatementError where there is none.
     """
@@ -155,7 +155,7 @@ def statement_document(
 def statement_archive(database: Database, month: date | None, kind: Format, read: Reads = STORED) -> Download:
     """All statements of a month, a CSV or PDF each, as a ZIP that is made while it is read: some are in memory at once.
 
-    It shows the month (where none is said, the latest with statements) as it is when this is called.
+    It shows the month (where none is given, the latest with statements) as it is when this is called.
 
     Raises NoStatementError where it has no statement.
     """

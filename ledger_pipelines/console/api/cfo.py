@@ -36,7 +36,7 @@ from ledger_pipelines.store.queries.cfo_invoices import InvoiceSync, read_invoic
 
 router = APIRouter(route_class=ExactRoute, tags=["CFO sync"])
 
-#: Seconds for which the CFO's database is waited for at least, so that what cannot be is said at once.
+#: Seconds for which the CFO's database is waited for at least, so that a request that cannot succeed is refused at once.
 _LOOK_SECONDS = 5.0
 InvoiceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SyncStatus = Literal["pending", "synced", "failed", "retry"]
@@ -70,7 +70,7 @@ class SyncState(BaseModel):
 
 
 class PendingInvoice(BaseModel):
-    """A paid invoice that the CFO has not heard of."""
+    """A paid invoice that is not handed over to the CFO."""
 
     invoice_id: int
     invoice_number: str | None
@@ -189,7 +189,7 @@ def pending(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> ExactJSONResponse:
-    """Paid invoices that the CFO has not heard of, and why."""
+    """Paid invoices that are not handed over to the CFO, and why."""
     with console.database.connect() as connection:
         waiting = waiting_invoices(connection)
     page = [

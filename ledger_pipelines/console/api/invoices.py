@@ -1,4 +1,4 @@
-"""Crypto invoices and their payments, told by the systems that know them (rules/cfo_sync.md, Invoices and payments)."""
+"""Crypto invoices and their payments, as other systems report them (rules/cfo_sync.md, Invoices and payments)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PROBLEMS = problems(401, 403, 409, 413, 422, 503)
 
 
 class NewInvoice(BaseModel):
-    """A crypto invoice as its system tells of it; amounts are numbers or texts."""
+    """A crypto invoice as its system reports it; amounts are numbers or texts."""
 
     invoice_number: _Short
     client_name: _Short
@@ -52,7 +52,7 @@ class AcceptedInvoice(BaseModel):
 
 
 class NewPayment(BaseModel):
-    """A payment as the chain tells it; `output` tells apart what one transaction pays by several outputs."""
+    """A payment as the chain reports it; `output` distinguishes what one transaction pays by several outputs."""
 
     transaction_hash: _Short
     currency: _Code
@@ -85,7 +85,7 @@ _REPORTED_BEFORE: dict[int | str, dict[str, Any]] = {
     responses=_REPORTED_BEFORE | _PROBLEMS,
 )
 def take(body: NewInvoice, console: ConsoleDep, _: ServiceOnly) -> ExactJSONResponse:
-    """Keeps an invoice: 201 for a new one, 200 where the same was told before, 409 for other content under its number."""
+    """Stores an invoice: 201 for a new one, 200 for one that is known, 409 for other content under its number."""
     try:
         number, is_new = take_invoice(console.database, ReportedInvoice(**body.model_dump()))
     except ConflictError as error:
@@ -97,7 +97,7 @@ def take(body: NewInvoice, console: ConsoleDep, _: ServiceOnly) -> ExactJSONResp
     "/api/invoice/{invoice_id}/payments", response_model=InvoiceState, responses=_PROBLEMS | problems(404)
 )
 def pay(invoice_id: InvoiceId, body: NewPayment, console: ConsoleDep, _: ServiceOnly) -> ExactJSONResponse:
-    """Keeps a payment of the invoice, or what is new of it; the same hash again counts once."""
+    """Stores a payment of the invoice, or what is new of it; the same hash again counts once."""
     with console.database.connect() as connection:
         number = number_of(connection, invoice_id)
     if number is None:

@@ -56,7 +56,7 @@ router = APIRouter(
 )
 _ASSET, _USER, _CHARGE = ITEMS["asset"], ITEMS["user"], ITEMS["charge"]
 _REMOVED = problems(401, 403, 404, 422, 503)
-#: What a charge is told by, as HiveMatrix names it, and our column.
+#: The fields of a charge, as HiveMatrix names them, and our columns.
 _OF_CHARGE = {
     **{name: name for name in ("description", "monthly_fee", "one_off_fee", "one_off_year", "one_off_month")},
     "yearly_fee": "yearly_fee",

@@ -1,4 +1,4 @@
-"""Why nobody can be told who asks: each is a sentence for whoever asked, and a status for the answer."""
+"""Why it cannot be established who asks: each is a sentence for whoever asked, and a status for the answer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Core's public keys: fetched when they are needed, kept, and fetched again when a token does not fit them.
 
-Core's key id is a constant, so a new key comes under the old id: only a signature that fails tells of it.
+Core's key id is a constant, so a new key comes under the old id: only a signature that fails reveals it.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def back(request: Request, path: str, query: str = "", **parameters: str | int |
 
 
 def number_of(text: str | None) -> int:
-    """A count that an address tells, 0 for what is none."""
+    """A count in an address's query, 0 for what is none."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 

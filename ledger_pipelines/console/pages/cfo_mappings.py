@@ -155,7 +155,7 @@ def _render(
     refusal: str | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    # Before the rows: what is edited in between is told of as a conflict.
+    # Before the rows: what is edited in between is reported as a conflict.
     seen = last_edit_id(console.database)
     rows = list_mappings(console.database, change.which)
     corrections: Sequence[Correction] = ()

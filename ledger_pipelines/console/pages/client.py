@@ -40,7 +40,7 @@ from ledger_pipelines.workflows.statement_changes import statement_changes
 
 router = APIRouter()
 
-#: How edits are told in templates.
+#: How templates describe edits.
 WORDS: dict[str, Any] = {"edit_label": edit_label, "describe_changes": describe_changes}
 _KINDS = {
     "user": "People",

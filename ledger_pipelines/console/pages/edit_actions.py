@@ -111,7 +111,7 @@ def _render(
 
 
 def _as_sent(edit_form: EditForm, form: Submitted, *, is_stale: bool = False) -> EditForm:
-    """The form as its person sent it; the edits that they have seen are those of then, or of now where they were told."""
+    """The form as its person sent it; it counts the edits that they had seen, or, once a conflict is shown, all."""
     return replace(
         edit_form,
         fields=with_sent(edit_form.fields, form, is_stale=is_stale),

@@ -78,7 +78,7 @@ class EditForm:
 
     @property
     def key(self) -> str:
-        """What tells this form from the page's others."""
+        """What identifies this form among the page's."""
         return "agreement" if self.kind == "agreement" else "row"
 
     def by_name(self, name: str) -> FormField:

@@ -127,7 +127,7 @@ def edit_label(edit: RecordedEdit) -> str:
 
 
 def describe_changes(edit: RecordedEdit) -> list[DescribedChange]:
-    """What each field was and is; the switch beside a value is told by the value that counts or does not."""
+    """What each field was and is; a switch beside a value shows as the value's presence or absence."""
     return describe_difference(edit.before, edit.after, editable_of(edit))
 
 

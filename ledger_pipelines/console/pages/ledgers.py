@@ -72,7 +72,7 @@ def show_ledgers(
     ledger: Ledger = "customer",
     as_of: Annotated[str | None, Query(max_length=10)] = None,
 ) -> HTMLResponse:
-    """One of the four views, as of a day; of the last that was reckoned where none is said."""
+    """One of the four views, as of a day; of the last that was computed where none is given."""
     day = _day(console, as_of)
     context: dict[str, Any] = {
         "show": show,

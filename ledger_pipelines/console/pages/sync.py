@@ -68,7 +68,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a wish comes to: its steps and months, in words, and what tells it from another; or why it is none."""
+    """What a wish comes to: its steps and months, in words, and its identifying token; or why it is refused."""
 
     steps: Sequence[SyncStep] = ()
     months: Sequence[date] = ()

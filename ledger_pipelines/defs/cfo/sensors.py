@@ -125,10 +125,10 @@ def cfo_alerts(
 def _post(
     context: dg.SensorEvaluationContext, connection: psycopg.Connection, webhook: str, now: datetime
 ) -> None:
-    """Tells the webhook what it has not heard of yet; what it does not take is posted again at the next look."""
+    """Posts to the webhook what it has not received yet; what it does not take is posted again at the next look."""
     refused: set[int] = set()
     for event in unposted_events(connection, now)[:_POSTS]:
-        # Nobody shall hear of an alert's end before its beginning.
+        # An alert's end is never posted before its beginning.
         if event.alert_id in refused:
             continue
         body = {

@@ -17,7 +17,7 @@ from ledger_pipelines.errors import LedgerError
 #: Where `transactions` is when the CFO has no database of their own.
 CFO_SCHEMA = "cfo"
 
-#: How the `source_file` of what came from here begins: of files that the CFO loads otherwise, such as a bank's statement,
+#: How the `source_file` of what came from here begins: of files that the CFO loads, such as a bank's statement,
 #: many transactions may name the same one.
 OURS = ("crypto_invoice_", "holded_invoice_")
 #: The columns that a paid invoice fills, each with the kinds of PostgreSQL's types that take it.
@@ -278,7 +278,7 @@ _AHEAD = 1000
 
 
 def lag_of_ids(connection: psycopg.Connection, table: CfoTable) -> str | None:
-    """That the sequence of the ids lags behind them, with what to do; None where it does not, or nobody can tell."""
+    """That the sequence of the ids lags behind them, with what to do; None where it does not, or that is unknown."""
     if table.id_sequence is None:
         return None
     row = connection.execute(

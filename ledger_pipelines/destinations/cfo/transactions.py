@@ -101,7 +101,7 @@ def _translating_errors(database: Database) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        # What passes by itself, as far as PostgreSQL tells: each invoice has its own retries then.
+        # What PostgreSQL calls an operational error may pass by itself: each invoice has its own retries then.
         reason = error.diag.message_primary or type(error).__name__
         raise DatabaseUnavailableError(
             f"The CFO's transactions in {database.label} are locked or out of reach ({reason})."

@@ -95,7 +95,7 @@ def document_record(
 ) -> Record:
     """An invoice or credit note. `contact` is id and name; `place` is its place among all, from 0.
 
-    Once the news is told, a payment may be there no more.
+    Once the news is published, a payment may be there no more.
     """
     date_seconds = local_midnight(document.day)
     subtotal = sum(line.net for line in document.lines)
@@ -143,7 +143,7 @@ def document_record(
 def as_some_have_it(record: Record, document: Document, place: int) -> Record:
     """The same document, worth the same, as some schools write theirs.
 
-    A line's service may be told by the document's sales channel alone, a discount may be the whole document's, and a
+    A line's service may be given by the document's sales channel alone, a discount may be the whole document's, and a
     credit note may take units back. `place` is the document's among all.
     """
     products = record["products"]

@@ -28,7 +28,7 @@ from ledger_pipelines.sandbox.school.records import (
     StudentRow,
 )
 
-#: Holded's identifiers tell contacts from documents by these.
+#: What distinguishes contacts from documents in Holded's identifiers.
 _CONTACT, _DOCUMENT = 1, 2
 #: Users from here on are students; the first few are teachers.
 _FIRST_USER, _FIRST_PROFILE = 1_000, 500
@@ -116,7 +116,7 @@ class _History:
     def _add_document(
         self, document: Document, record_of: Callable[..., Record], *, is_late: bool, named: bool, place: int
     ) -> None:
-        """The document as it is told, and with the news as it is then."""
+        """Adds the document as it is served, and as it is once the news is published."""
         record, rows = record_of(), self.school.documents[document.kind]
         if not named:
             record = holded.as_some_have_it(record, document, place)

@@ -75,7 +75,7 @@ class PageRow:
 
 @dataclass(slots=True)
 class Cached:
-    """What 4Geeks answers when it is not told to look again: the school as of noon of the last day."""
+    """What 4Geeks answers when it is not asked to look again: the school as of noon of the last day."""
 
     students: list[StudentRow] = field(default_factory=list)
     memberships: list[MembershipRow] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """A document's payments as Holded writes them (`paymentsDetail`; wire/holded.md, Invoice).
 
-What cannot be read of a payment costs its document nothing, and is told with its amount: a payment is money.
+What cannot be read of a payment costs its document nothing, and is reported with its amount: a payment is money.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FARTHEST = 3_660
 def payment_rows(value: object, *, document_id: str, day: date, currency: str) -> list[dict[str, Any]]:
     """The payments of the document of this day: `id`, `date` and `amount` of each, and `fault`, null where nothing is.
 
-    A payment's id is the document's and its own, or its place where it has none; one that is told twice counts once.
+    A payment's id is the document's and its own, or its place where it has none; one that is listed twice counts once.
     A `fault` completes the sentence "Invoice … ", and says that the payment, or all of them, could not be read.
     """
     if value is None or value == "":

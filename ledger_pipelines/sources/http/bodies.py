@@ -90,7 +90,7 @@ def iterate_list(body: IO[bytes]) -> Iterator[Any]:
 def raw_objects(body: IO[bytes], size: int) -> Iterator[list[bytes]]:
     """The items of a body that is an array of objects, as bytes that nobody has looked into, about `size` at a time.
 
-    They are told apart by the first member's name, which all of them should begin with: an array without a name so
+    They are distinguished by the first member's name, which all of them should begin with: an array without a name so
     nested is divided rightly, and any other into pieces that are not all JSON. Raises UnreadableBodyError where the body
     is not in UTF-8, or no such array; whoever finds a piece that is no JSON must read the body in another way, too.
     """

@@ -31,7 +31,7 @@ def property_text(value: object) -> str | None:
 def property_addresses(value: object) -> str | None:
     """The e-mail addresses of a property, several parted by semicolons; null where it is empty.
 
-    Raises ValueError also for words that are no address: whom they mean cannot be told.
+    Raises ValueError also for words that are no address: whom they mean is unknown.
     """
     text = "; ".join(text for text in _values(value, _DEEPEST) if text).casefold()
     if not text:

@@ -26,7 +26,7 @@ from ledger_pipelines.store.migrations import MIGRATION_LOCK, read_applied, read
 LEFT_OUT = ("console_sessions", "run_processes")
 #: Rows that are looked at together.
 _AT_ONCE = 5_000
-#: Told of each table when it begins and when it is done, with the rows so far.
+#: Called for each table when it begins and when it is done, with the rows so far.
 OnTable = Callable[[str, int], None]
 
 

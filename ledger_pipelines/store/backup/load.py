@@ -172,7 +172,7 @@ def _fill(
 ) -> tuple[list[TableEntry], dict[str, int], list[str]]:
     """Loads and compares all tables; returns them, those that others have filled, with their rows, and those not ours."""
     present = {(SCHEMA, name) for name in ledger_tables(connection) if name not in LEFT_OUT}
-    # The CFO's may be called otherwise.
+    # The CFO's may have another name.
     beside = [table for table in beside if columns_of(connection, table)]
     filled = {table: count for table in beside if (count := _count_of_others(connection, table))}
     empty = [table for table in beside if table not in filled]

@@ -48,7 +48,7 @@ class Editable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that tell its rows apart."""
+        """The columns that identify its rows."""
         return ("id",) if "id" in self.table.columns else (*self.key, *self.beginning)
 
     @property

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 class InvoiceSync:
     """How an invoice stands: its own status, and its sync's, which is pending where nobody took it up yet.
 
-    `is_paid` says whether the CFO is to hear of it at all.
+    `is_paid` says whether it is to be handed over at all.
     """
 
     invoice_id: int

@@ -52,7 +52,7 @@ _AT_A_TIME = 500
 class ErrorFilter:
     """Which errors; null is any.
 
-    `number` is the id of one. The status `healed` is of those resolved ones that a run found to be gone. `month` is one
+    `number` is the id of one. The status `healed` is of those that a run resolved, not finding them again. `month` is one
     that the error troubles, also where it names none because a source's present is wrong, and `text` stands in its
     message, its record's id or a note, in any case.
     """
@@ -97,7 +97,7 @@ class FoundError:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCount:
-    """How many errors there are of one kind with a status: `healed` of the resolved ones were found to be gone by a run,
+    """How many errors there are of one kind with a status: `healed` were resolved by a run that did not find them,
     `blocking` of the open ones hold a month open.
     """
 

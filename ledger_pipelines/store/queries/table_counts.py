@@ -10,7 +10,7 @@ from psycopg import sql
 
 from ledger_pipelines.store.database import Database
 
-#: Bytes up to which a table's rows are counted one by one; of a larger one the server's estimate is told.
+#: Bytes up to which a table's rows are counted one by one; of a larger one the server's estimate is taken.
 _COUNTED_UP_TO = 48 * 2**20
 
 

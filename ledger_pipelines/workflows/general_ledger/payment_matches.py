@@ -81,10 +81,10 @@ def add_match(
     person: str,
     note: str | None = None,
 ) -> Match:
-    """Keeps that the settlement pays the item so much; where no amount is said, as much as both have.
+    """Records that the settlement pays the item so much; where no amount is given, as much as both have.
 
     Each is named by its item, or by its entry where that has one only. Raises LedgerError where the two cannot be
-    matched, or one of them does not have so much that no person matched otherwise.
+    matched, or one of them does not have so much left beside what persons matched to others.
     """
     with database.connect() as connection, connection.transaction():
         # One at a time: two at once could match more than there is.

@@ -57,7 +57,7 @@ class Posted:
 def post(step: Step, months: Sequence[date]) -> Posted:
     """Makes the drafts of these months what their books say; what is posted is corrected by further entries.
 
-    Closed months are compared and not written. What a closed month never knew, or knows otherwise, is in the first open
+    Closed months are compared and not written. What a closed month lacks, or has with other content, is in the first open
     month after it, where that is among the months.
     """
     customers = register_customers(step.connection, months)

@@ -58,7 +58,7 @@ _compute: Any = pc
 class Reading:
     """What an export says, but for its lines, which are in the spool.
 
-    `ids` are the source ids of its entries in their order, `revisions` tell those with one id apart,
+    `ids` are the source ids of its entries in their order, `revisions` distinguish those with one id,
     `months` are those in which they are posted.
     """
 

@@ -63,8 +63,8 @@ def verify(
 ) -> Verification:
     """Compares the general ledger with the sub-ledgers as of a day; writes nothing.
 
-    The day is the last that the sub-ledgers know, where none is said. `entries` are those of the last days up to it, as
-    `read_entries_beside_rows` gives them. Raises LedgerError for a day whose month was not reckoned.
+    The day is the last that the sub-ledgers have, where none is given. `entries` are those of the last days up to it, as
+    `read_entries_beside_rows` gives them. Raises LedgerError for a day whose month was not computed.
     """
     with database.connect() as connection:
         day = _day(connection, today, as_of)

@@ -45,10 +45,10 @@ _NO_BACKUP_AT_ALL = Problem(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Devices as they are now, and what of them is not believed.
+    """Devices as they are now, and which of their values are doubted.
 
-    `emptied` has the bytes that a device had before it lost them, `confirmed` what those have of which a person said that
-    they have so few indeed. `is_whole` is false where the list is cut or doubted.
+    `emptied` has the bytes that a device had before it lost them, `confirmed` what those have of which a person
+    confirmed that they have so few. `is_whole` is false where the list is cut or doubted.
     """
 
     devices: pa.Table
@@ -125,7 +125,7 @@ def _newest(step: Step) -> pa.Table:
 
 
 def _judge(step: Step, read: DevicesRead, before: pa.Table) -> _Reading:
-    """What is believed of a reading, by what the newest snapshot has."""
+    """What is accepted of a reading, compared with the newest snapshot."""
     # Who ignores "0.1 TB" does not ignore "90 TB".
     unignore_changed_messages(step.connection, read.problems)
     doubts = _doubts(step, read, before)
@@ -217,7 +217,7 @@ def _fresh(reading: _Reading, former: pa.Table, month: date) -> pa.Table:
 def _completed(reading: _Reading, own: pa.Table, lacking: Set[tuple[str, str]], month: date) -> pa.Table:
     """An older month's rows as they are, with the devices that it could not read then as they are now.
 
-    Where the list itself was not read whole, those are all that it does not have. What was not believed to be empty is
+    Where the list itself was not read whole, those are all that it does not have. What was doubted to be empty is
     so in this month, too, once a person has confirmed it.
     """
     ids = {external_id for _, external_id in lacking}

@@ -43,7 +43,7 @@ class Instead:
 class Snapshots:
     """The tables that were read, each with its months, and what became of each month; tables that were not are absent.
 
-    `news` (NEWS) is what Codex says otherwise of closed months' tickets.
+    `news` (NEWS) is how Codex's tickets differ from those of closed months.
     """
 
     frames: Mapping[str, pa.Table]
@@ -163,7 +163,7 @@ def _by_month(frame: pa.Table, months: Sequence[date]) -> pa.Table:
 
 
 def _is_complete(snapshot: CodexSnapshot, unread: Unread, table: str) -> bool:
-    """Whether every record of a table could be read, and is believed."""
+    """Whether every record of a table could be read, and is accepted."""
     broken = any(problem.is_blocking for problem in _problems_of(snapshot, table))
     return table in snapshot.complete and not broken and not unread.touches(table)
 

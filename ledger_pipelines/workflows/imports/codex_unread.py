@@ -31,7 +31,7 @@ _WITHOUT_ACCOUNT = ("plans",)
 
 @dataclass(slots=True)
 class Unread:
-    """By table: whether the whole list is not believed, and the accounts that are unread."""
+    """By table: whether the whole list is doubted, and the accounts that are unread."""
 
     whole: set[str] = field(default_factory=set)
     accounts: dict[str, set[str]] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class _Search:
         before = self._before(table)
         now = _by_account(_of(frame, self.due[table][:1]))
         missing = set(self.unread.accounts.get(table, set()))
-        # What Codex said that it could not send is missing for a reason that was told.
+        # What Codex said that it could not send is missing for a reason that was reported.
         expected = sum(count for account, count in before.items() if account not in missing)
         if is_doubtful(expected, now.total()):
             # Who confirms that there are so few in all need not do so for each company, too.

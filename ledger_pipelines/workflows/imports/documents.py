@@ -158,7 +158,7 @@ def _asked_for(
 def _in_their_months(
     step: Step, there: Documents, by_id: dict[str, dict[str, Any]], absent: _Absent
 ) -> Documents:
-    """Documents that Holded has and did not show: those dated in the step's months; the others are told."""
+    """Documents that Holded has and did not show: those dated in the step's months; the others become problems."""
     inside = there.of_months(step.months)
     outside = there.without(inside.ids)
     for row in outside.headers.to_pylist():

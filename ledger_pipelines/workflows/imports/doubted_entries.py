@@ -1,4 +1,4 @@
-"""Tickets and time entries that Freshservice shows no more: not believed where they are too many at once.
+"""Tickets and time entries that Freshservice shows no more: doubted where they are too many at once.
 
 What could not be read is not absent: a key whose agent may see no time entries is answered with lists that are empty.
 """

@@ -111,7 +111,7 @@ def _asked_for(
     step: Step, client: HoldedClient, missing: pa.Table, *, before: int
 ) -> tuple[list[Documents], frozenset[str], list[Problem]]:
     """Documents of payments that were read before, which no list shows: those that Holded has, the ids of those that it
-    has no more, and what is to be told. `before` is how many documents had payments.
+    has no more, and the problems. `before` is how many documents had payments.
     """
     rows: list[dict[str, Any]] = missing.to_pylist()
     kinds: dict[str, str] = {row["document_id"]: row["document_type"] for row in rows}

@@ -159,7 +159,7 @@ def _current_entries(read: TimeEntriesRead, stored_rows: pa.Table, billed: pa.Ta
 
 
 def _of_months(problems: Sequence[Problem], months: Sequence[date], closed: frozenset[date]) -> list[Problem]:
-    """The problems, each as one of the month that its entry stands in; of every month where that cannot be told."""
+    """The problems, each as one of the month that its entry stands in; of every month where that is unknown."""
     found: list[Problem] = []
     for problem in problems:
         month = _month_of(problem, closed)

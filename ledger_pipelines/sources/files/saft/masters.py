@@ -164,7 +164,7 @@ def _balance(element: Element, side: str, where: str) -> Decimal | None:
 
 
 def _term(terms: Element | None, part: str, where: str) -> int | None:
-    """Days or months of the payment terms, None where none are said or nobody can mean them."""
+    """Days or months of the payment terms, None where none are given or they are impossible."""
     value = None if terms is None else text(terms, part)
     if value is None:
         return None

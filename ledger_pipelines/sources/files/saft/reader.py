@@ -229,7 +229,7 @@ class SaftReader:
 
 
 class _Counting:
-    """Tells how many bytes were read."""
+    """Reports how many bytes were read."""
 
     def __init__(self, stream: IO[bytes], on_bytes: Callable[[int], None]) -> None:
         self._stream, self._on_bytes = stream, on_bytes
