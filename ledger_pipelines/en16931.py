@@ -52,7 +52,7 @@ class AllowanceCharge:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line (BG-25): its net amount (BT-131), what that is reckoned from, its VAT, and the buyer's account for it."""
+    """A line (BG-25): its net amount (BT-131), what that is computed from, its VAT, and the buyer's account for it."""
 
     number: str
     net: Decimal

@@ -166,7 +166,7 @@ def summed(frame: pd.DataFrame, by: list[str], names: list[str]) -> pd.DataFrame
 
 
 def over_distinct(values: Series, function: Callable[[Series], Series]) -> Series:
-    """A function of a column, reckoned for its distinct values alone: where it costs more than to look them up."""
+    """A function of a column, computed for its distinct values alone: where it costs more than to look them up."""
     encoded: Any = values_of(values).combine_chunks().dictionary_encode(null_encoding="encode")
     answers = values_of(function(pd.Series(pd.arrays.ArrowExtensionArray(encoded.dictionary))))
     return column_of(answers.take(encoded.indices), values.index)

@@ -18,7 +18,7 @@ _YEARS = range(1000, 9999)
 #: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
 OLDEST_FIRST_MONTH = date(1990, 1, 1)
 #: So far ahead of today an imported entry may be dated: what is spread over years is posted ahead, but each month up to
-#: it is reckoned, and a year like 2205 is a slip.
+#: it is computed, and a year like 2205 is a slip.
 FURTHEST_AHEAD = timedelta(days=3653)
 
 

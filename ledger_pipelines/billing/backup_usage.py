@@ -49,7 +49,7 @@ _EMPTIED_FIELDS: list[pa.Field[Any]] = [
     pa.field("now", pa.int64()),
 ]
 EMPTIED = pa.schema(_EMPTIED_FIELDS)
-#: A backup of less than the so manieth part of what it was is not accepted without confirmation.
+#: A backup that shrank by more than this factor is not accepted without confirmation.
 _MOST_SHRUNKEN = 100
 
 

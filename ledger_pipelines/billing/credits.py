@@ -1,7 +1,7 @@
 """Hours that closed months billed and tickets no longer have, and hours that nobody is billed for.
 
 Each function gives the records of one month, with their money (rules/billing.md, Ticket hours). What is owed is
-reckoned as the closed month billed it: at its rate, and of its hours no more than were billed, for an allowance
+computed as the closed month billed it: at its rate, and of its hours no more than were billed, for an allowance
 covered the others. The ticket's latest hours are given back first.
 """
 
@@ -57,7 +57,7 @@ def credits_owed(inputs: BillingInputs, month: date, currency: str) -> pa.Table:
 def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date, currency: str) -> pa.Table:
     """Tickets that had hours and show none (MISSING_HOURS): billed by closed months, or not billed yet.
 
-    `statements` has those of the month (STATEMENTS), by whose rates the unbilled hours are reckoned, before any
+    `statements` has those of the month (STATEMENTS), by whose rates the unbilled hours are priced, before any
     allowance.
     """
     tickets, booked, closed = tickets_of(inputs, month)

@@ -116,7 +116,7 @@ def print_incomplete(statements: Sequence[IncompleteStatement], console: Console
 
 
 def print_reasons(reasons: Sequence[Reason], console: Console) -> None:
-    """A line for all that stands against closing months; errors with the number by which they can be ignored."""
+    """A line for all that prevents closing months; errors with the number by which they can be ignored."""
     for reason in reasons:
         number = "" if reason.error_id is None else f" (error {reason.error_id})"
         console.print(

@@ -16,7 +16,7 @@ from ledger_pipelines.orchestration.orphaned_runs import (
 )
 from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.orchestration.run_failures import reason_of
-from ledger_pipelines.store.alerts import DueAlert, keep_alerts
+from ledger_pipelines.store.alerts import DueAlert, update_alerts
 
 #: How many runs of a job are looked at: one that has failed as often and more has been failing for long.
 _RUNS = 50
@@ -73,6 +73,6 @@ def run_failures(context: dg.SensorEvaluationContext, ledger: LedgerResource) ->
     jobs = sorted(job.name for job in _jobs(context) if not job.name.startswith("__"))
     failing = failing_jobs(context.instance, jobs)
     with ledger.database.connect(application_name="ledger run_failures") as connection:
-        for event in keep_alerts(connection, [RUN_FAILED], failing, datetime.now(UTC)):
+        for event in update_alerts(connection, [RUN_FAILED], failing, datetime.now(UTC)):
             context.log.warning(f"Alert {event.event}: {event.message}")
     yield dg.SkipReason("; ".join(alert.message for alert in failing) or "No job fails.")

@@ -161,7 +161,7 @@ def _hours(statement: Mapping[str, Any]) -> list[Data]:
         rows.append(["Of earlier months, known since they were closed", late])
     foot = ["Billable", _number(statement["billable_hours"] + late)]
     listed: list[Data] = [[name, _number(hours)] for name, hours in rows]
-    return [_reckoning("How the hours were reckoned", "Hours", "Hours", listed, foot)]
+    return [_computation("How the hours were reckoned", "Hours", "Hours", listed, foot)]
 
 
 def _backup(statement: Mapping[str, Any]) -> list[Data]:
@@ -176,10 +176,10 @@ def _backup(statement: Mapping[str, Any]) -> list[Data]:
         [included, _terabytes(statement["included_bytes"])],
     ]
     foot = ["Over what is included", _terabytes(statement["overage_bytes"])]
-    return [_reckoning("How the backup was reckoned", "Storage (1 TB = 1024⁴ bytes)", "TB", rows, foot)]
+    return [_computation("How the backup was reckoned", "Storage (1 TB = 1024⁴ bytes)", "TB", rows, foot)]
 
 
-def _reckoning(title: str, head: str, unit: str, rows: list[Data], foot: list[str]) -> Data:
+def _computation(title: str, head: str, unit: str, rows: list[Data], foot: list[str]) -> Data:
     return {"title": title, "head": head, "unit": unit, "rows": rows, "foot": foot}
 
 

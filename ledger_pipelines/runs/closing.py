@@ -70,7 +70,7 @@ def close_for_good(
     """Closes the plan's months as the run checked them; `failures` are the steps that failed, as Dagster reports.
 
     Raises LedgerError where a month was never read, an edit came after it was billed, or another run interfered, and
-    NotClosedError with all reasons where something of the months' books stands against it.
+    NotClosedError with all reasons where something of the months' books prevents it.
     """
     refuse_unread(database, read_settings() if settings is None else settings, plan.months)
     with database.connect() as connection:

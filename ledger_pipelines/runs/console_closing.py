@@ -74,7 +74,7 @@ def begin_close(
 def finish_close(
     database: Database, webserver: Webserver, request_id: UUID, *, settings: Settings, person: str
 ) -> CloseState:
-    """Closes the months of a close that was begun, once its run has ended and nothing stands against it.
+    """Closes the months of a close that was begun, once its run has ended and nothing prevents it.
 
     Called again it says the same; where a month was reopened meanwhile, it closes nothing. Raises LedgerError where there
     is no such close, and DagsterAwayError where how the run ended cannot be known now.

@@ -1,4 +1,4 @@
-"""Dagster's webserver, asked over HTTP: launching runs, stopping them, and what there is to see of them.
+"""Dagster's webserver, asked over HTTP: launching runs, stopping them, and reading how they are.
 
 Nothing here imports Dagster, so that the console starts at once. Before the webserver stands a guard that lets programs
 on this machine through; it sends no origin (`local/guard.py`).

@@ -1,4 +1,4 @@
-"""Every source, a line each: its settings, which know its client. What there is to be said of all, iterates this."""
+"""Every source, a line each: its settings, which know its client. Whatever concerns all sources iterates over this."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class AlertEvent:
     at: datetime
 
 
-def keep_alerts(
+def update_alerts(
     connection: psycopg.Connection, kinds: Sequence[str], due: Sequence[DueAlert], at: datetime
 ) -> list[AlertEvent]:
     """Raises the alerts that are due and clears the others of these kinds, each once; what changed by that.
@@ -60,7 +60,7 @@ def keep_alerts(
 
 def raise_alert(connection: psycopg.Connection, alert: DueAlert, at: datetime) -> None:
     """Raises one alert, unless it is open; whoever looks at its kind clears it when it is over."""
-    keep_alerts(connection, [], [alert], at)
+    update_alerts(connection, [], [alert], at)
 
 
 def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertEvent]:

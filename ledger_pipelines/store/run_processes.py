@@ -47,7 +47,7 @@ def held_run(database: Database, run_id: str) -> Iterator[None]:
 
 
 def register_process(connection: psycopg.Connection, run_id: str, process: ProcessIdentity) -> None:
-    """Keeps that this process executes the run, or will."""
+    """Records that this process executes the run, or will."""
     connection.execute(
         """INSERT INTO run_processes (run_id, place, pid, started) VALUES (%s, %s, %s, %s)
            ON CONFLICT (run_id) DO UPDATE SET place = excluded.place, pid = excluded.pid, started = excluded.started,
@@ -82,7 +82,7 @@ def is_executed(connection: psycopg.Connection, run_id: str) -> bool | None:
 
 
 def _is_unheld(connection: psycopg.Connection, run_id: str, patience: int) -> bool:
-    """Whether nobody holds the run, and nobody did at any look of so many seconds; remembers since when.
+    """Whether nobody holds the run, and nobody did at any look for `patience` seconds; stores since when.
 
     Where the clock was set back, it is since then at the latest.
     """

@@ -76,7 +76,7 @@ def back_up(
 def open_backup(file: Path) -> Iterator[Archive]:
     """The backup, whose whole file was read and compared: before that nobody needs a database.
 
-    Raises LedgerError where the file cannot be read, is none, is damaged, or is of a newer or another program.
+    Raises LedgerError where the file cannot be read, is no backup, is damaged, or is of a newer or another program.
     """
     with _translating_errors(file):
         archive = Archive(file)

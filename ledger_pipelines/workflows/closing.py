@@ -38,7 +38,7 @@ _NAMED = 3
 
 
 class NotClosedError(LedgerError):
-    """The months stay open; `reasons` are all that stands against closing them, the gravest first."""
+    """The months stay open; `reasons` are all that prevents closing them, the gravest first."""
 
     def __init__(self, months: Sequence[date], reasons: Sequence[Reason]) -> None:
         super().__init__(refusal(months, reasons))
@@ -89,7 +89,7 @@ def facts_of_run(
 
 
 def what_stands_against(database: Database, months: Sequence[date]) -> list[Reason]:
-    """What is known to stand against closing the months now, before their run: open errors, and checks as found last."""
+    """What is known to prevent closing the months now, before their run: open errors, and checks as found last."""
     with pooled_connection(database) as connection:
         return reasons_against(
             Facts(
@@ -119,7 +119,7 @@ def broken_invariants(
 
 
 def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Versions, person: str) -> Closed:
-    """Closes the months of these facts where nothing stands against it.
+    """Closes the months of these facts where nothing prevents it.
 
     The facts are of the run that has just checked them; open errors are looked up here. `before` is how often the
     months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where a

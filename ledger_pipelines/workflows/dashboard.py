@@ -41,7 +41,7 @@ class UnknownMonthError(LedgerError):
 class MonthAtAGlance:
     """A month with its totals by currency, what is missing, and what its list can be filtered by.
 
-    `reasons` are what is known to stand against closing it, `incomplete` its statements of companies that were read in
+    `reasons` are what is known to prevent closing it, `incomplete` its statements of companies that were read in
     part. `edited` are the companies with an edit that their statement does not have yet.
     """
 
@@ -92,25 +92,25 @@ def month_at_a_glance(database: Database, selected: LedgerMonth) -> MonthAtAGlan
     with pooled_connection(database) as connection:
         written = writes_of(connection, [month, before], ["billing_statements", "companies"])
     if not written:
-        _reckoned.cache_clear()
-    reckoned = _reckoned(database, month, before, written)
+        _computed.cache_clear()
+    computed = _computed(database, month, before, written)
     with pooled_connection(database) as connection:
         return MonthAtAGlance(
             month,
             selected.is_closed,
-            reckoned.totals,
-            unbilled_companies(connection, month, before, reckoned.missing) if reckoned.missing else [],
+            computed.totals,
+            unbilled_companies(connection, month, before, computed.missing) if computed.missing else [],
             reasons,
-            reckoned.incomplete,
-            reckoned.expiring,
+            computed.incomplete,
+            computed.expiring,
             edited,
-            reckoned.plans,
-            reckoned.terms,
+            computed.plans,
+            computed.terms,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Reckoned:
+class _Computed:
     """What of a month only changes with its statements, those of the month before, and its companies."""
 
     totals: Sequence[CurrencyTotal]
@@ -122,11 +122,11 @@ class _Reckoned:
 
 
 @lru_cache(maxsize=_CACHED)
-def _reckoned(database: Database, month: date, before: date, _written: tuple[Any, ...]) -> _Reckoned:
+def _computed(database: Database, month: date, before: date, _written: tuple[Any, ...]) -> _Computed:
     """It reads all statements of both months, and is asked for by each look at the dashboard."""
     with pooled_connection(database) as connection:
         plans, terms = plans_and_terms(connection, month)
-        return _Reckoned(
+        return _Computed(
             currency_totals(connection, month, before),
             companies_without_statement(connection, month, before),
             incomplete_statements(connection, month),

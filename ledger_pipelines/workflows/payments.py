@@ -62,7 +62,7 @@ def report_payment(
     that the CFO does not have falls back. A payment on another network than the invoice's, and one of an invoice that is
     cancelled or complete, is kept and changes nothing; `cfo_alerts` names it.
 
-    Raises LedgerError when there is no such invoice, the payment is none that can be (no hash, no amount above zero with
+    Raises LedgerError when there is no such invoice, the payment is invalid (no hash, no amount above zero with
     at most 18 decimals), in another currency or on a network that nobody knows, or its hash and output were reported for
     another invoice or with another amount.
     """

@@ -1,4 +1,4 @@
-"""Handing paid invoices to the CFO, and how that stands: bodies as in seeds/cfo_sync.md."""
+"""Handing paid invoices to the CFO, and the state of that: bodies as in seeds/cfo_sync.md."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SyncStatus = Literal["pending", "synced", "failed", "retry"]
 
 
 class Synced(BaseModel):
-    """What became of handing an invoice over; `error` where it failed."""
+    """The result of handing an invoice over; `error` where it failed."""
 
     success: bool
     invoice_id: int
@@ -54,7 +54,7 @@ class Synced(BaseModel):
 
 
 class SyncState(BaseModel):
-    """How an invoice stands; `sync_status` is pending for what nobody took up yet."""
+    """The state of an invoice; `sync_status` is pending until a sync takes it up."""
 
     invoice_id: int
     invoice_number: str | None
@@ -163,7 +163,7 @@ def sync_to_cfo(
     responses=problems(401, 403, 404, 422, 503),
 )
 def sync_status(invoice_id: InvoiceId, console: ConsoleDep, _: Writer) -> ExactJSONResponse:
-    """How an invoice and its sync stand."""
+    """The state of an invoice and of its sync."""
     found = _invoice(console, invoice_id)
     return answer(
         SyncState(
@@ -259,7 +259,7 @@ def _label(found: InvoiceSync) -> str:
 
 
 def _synced(found: InvoiceSync, error: str | None) -> Synced:
-    """How it stands: of what is synced there is no error, and of what failed its own says more than the run's."""
+    """Its state: what is synced has no error, and the invoice's own error says more than the run's."""
     is_synced = found.sync_status == "synced"
     message = None if is_synced else (found.error or error)
     return Synced(

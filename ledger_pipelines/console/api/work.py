@@ -104,7 +104,7 @@ class Execution(BaseModel):
 
 
 class AccrualSummary(BaseModel):
-    """How many contracts there are, and what became of them in the month."""
+    """How many contracts there are, and what the month's run did with them."""
 
     total_contracts_processed: int
     successful_accruals: int
@@ -251,7 +251,7 @@ def executions(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> ExactJSONResponse:
-    """The executions of steps, whoever started them."""
+    """The executions of steps, by any person or schedule."""
     which = ExecutionFilter(step_name, status, _in_utc(since), _in_utc(until))
     with console.database.connect() as connection:
         total, page = list_executions(connection, which, limit=limit, offset=offset)

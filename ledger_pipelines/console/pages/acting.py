@@ -27,7 +27,7 @@ def back(request: Request, path: str, query: str = "", **parameters: str | int |
 
 
 def number_of(text: str | None) -> int:
-    """A count in an address's query, 0 for what is none."""
+    """A count in an address's query, 0 where it is no number."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 

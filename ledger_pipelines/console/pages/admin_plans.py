@@ -68,7 +68,7 @@ def edit_plan(
 
 
 def _form(console: Console, asked: Submitted) -> EditForm:
-    """The form of a row of ours, or of a new one. Raises LedgerError where its month is none."""
+    """The form of a row of ours, or of a new one. Raises LedgerError where its month is invalid."""
     names = {"billing_plan": asked["name"], "term_length": asked["term"]}
     since, row_id = parsed_month(asked["was_from"]), asked.number("row_id")
     found = [row for row in _ours(console, names) if row["id"] == row_id and row["from_month"] == since]

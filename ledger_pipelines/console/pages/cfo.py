@@ -119,7 +119,7 @@ def settle(
     payment: Annotated[str, Form(max_length=500)],
     note: Annotated[str, Form()] = "",
 ) -> Response:
-    """Keeps what was done about a payment that fits nothing."""
+    """Records what was done about a payment that fits nothing."""
     try:
         text = plain(note)
         with console.database.connect() as connection:

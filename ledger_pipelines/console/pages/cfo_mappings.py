@@ -49,7 +49,7 @@ class Change:
     is_removal: bool = False
 
     def place(self) -> int | None:
-        """The position of the mapping that is changed, None for a new one. Raises LedgerError for what is none."""
+        """The position of the mapping that is changed, None for a new one. Raises LedgerError for what is no number."""
         return _integer(self.position) if self.position else None
 
     def wanted(self) -> Row | None:

@@ -117,7 +117,7 @@ def _settings(console: Console, account: str) -> ClientSettings:
 
 
 def _form(console: Console, settings: ClientSettings, kind: str, asked: Submitted) -> EditForm:
-    """The form of a row, as it is stored. Raises LedgerError where the month or the name is none."""
+    """The form of a row, as it is stored. Raises LedgerError where the month or the name is invalid."""
     editable, account = KINDS[kind], settings.company.account_number
     owner = {"account_number": account} if "account_number" in editable.key else {}
     other = next((name for name in editable.key if name != "account_number"), None)

@@ -145,7 +145,7 @@ def month_text(row: Row | None) -> str:
 
 
 def parsed_month(text: str) -> date | None:
-    """A month of a form; None for an empty one. Raises LedgerError for what is none."""
+    """A month of a form; None for an empty one. Raises LedgerError for an invalid one."""
     return parse_month(text) if text else None
 
 
@@ -189,7 +189,7 @@ def change_of(
 ) -> Change:
     """What a form asks for. A row that is to hold from another month is a new one, with all that the form has.
 
-    Raises LedgerError for a month that is none, and where nothing was given for a new row.
+    Raises LedgerError for an invalid month, and where nothing was given for a new row.
     """
     from_month, was_from = parsed_month(form["from_month"]), parsed_month(form["was_from"])
     is_new = form["is_row"] != "1" or from_month != was_from

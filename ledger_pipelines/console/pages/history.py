@@ -187,7 +187,7 @@ def _found(console: Console, text: str) -> RecordedEdit:
 
 
 def _day(text: str | None, days: int = 0) -> datetime | None:
-    """The beginning of the day, in UTC. Raises LedgerError where it is none."""
+    """The beginning of the day, in UTC. Raises LedgerError where it is no date."""
     if text is None:
         return None
     try:

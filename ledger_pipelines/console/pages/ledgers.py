@@ -135,7 +135,7 @@ def match_items(
     amount: Annotated[str, Form(max_length=40)] = "",
     note: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
-    """Keeps that a settlement pays an item: it counts when the month is reckoned next."""
+    """Records that a settlement pays an item: it counts when the month is computed next."""
     match = add_match(
         console.database,
         settlement.strip(),
@@ -175,14 +175,14 @@ def export_ledgers(
 
 
 def _day(console: Console, asked: str | None) -> date | None:
-    """The day that the address names, else the last that was reckoned; None where nothing was."""
+    """The day that the address names, else the last that was computed; None where nothing was."""
     if not asked:
-        return ledgers.last_reckoned_day(console.database, console.today)
+        return ledgers.last_computed_day(console.database, console.today)
     try:
         day = date.fromisoformat(asked)
     except ValueError:
         raise Refused(422, f"{asked!r} is no day: write it as YYYY-MM-DD.") from None
-    if month_of(day) not in ledgers.reckoned_months(console.database):
+    if month_of(day) not in ledgers.months_with_ledgers(console.database):
         name = format_month(month_of(day))
         raise Refused(
             404, f"The sub-ledgers of {name} were never reckoned: choose another day, or close {name}."

@@ -29,7 +29,7 @@ router = APIRouter(prefix="/admin/pullers")
 T = TypeVar("T")
 _Name = Annotated[str, Path(pattern="^[a-z0-9_]{1,100}$")]
 _RunId = Annotated[str, Path(pattern="^[A-Za-z0-9-]{1,64}$")]
-#: Dagster's words for how a run stands, in ours.
+#: Dagster's run states, in our words.
 STATES = {
     "SUCCESS": ("good", "done"),
     "FAILURE": ("bad", "failed"),
@@ -104,7 +104,7 @@ def switch_sensor(
 def stop(
     request: Request, console: ConsoleDep, dagster: DagsterDep, person: Admin, run_id: _RunId
 ) -> Response:
-    """Stops a run, whoever started it."""
+    """Stops a run, also one that another person started."""
     return _acted(request, console, dagster, person, lambda one: stop_run(dagster, one), run_id, "stopped")
 
 

@@ -129,7 +129,7 @@ def watch(request: Request, console: ConsoleDep, person: Clerk, request_id: UUID
 def look_again(
     request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk, request_id: UUID
 ) -> HTMLResponse:
-    """The same, after asking Dagster what became of it: what has ended is ended in the ledger, too."""
+    """The same, after asking Dagster for its result: what has ended is ended in the ledger, too."""
     with console.database.connect() as connection:
         found = read_request(connection, request_id)
     if found is not None and found.ended_at is None:

@@ -1,4 +1,4 @@
-"""The invariants of what is reckoned from the journal as asset checks, month by month (rules/general_ledger.md)."""
+"""The invariants of what is computed from the journal as asset checks, month by month (rules/general_ledger.md)."""
 
 from __future__ import annotations
 

@@ -107,11 +107,11 @@ class CfoTable:
         return sql.SQL("({})").format(sql.SQL(" OR ").join(starts))
 
     def amount(self, table: str) -> sql.Composed:
-        """A row's amount as a text with two decimals; null where a text that the CFO wrote is none."""
+        """A row's amount as a text with two decimals; null where the CFO's text is no number."""
         return self._read("amount", table, r"^\s*-?[0-9]+(\.[0-9]+)?\s*$", "{}::numeric(18, 2)::text")
 
     def date(self, table: str) -> sql.Composed:
-        """A row's date as a text, `2025-10-22 12:00:00` in UTC; null where a text that the CFO wrote is none."""
+        """A row's date as a text, `2025-10-22 12:00:00` in UTC; null where the CFO's text is no date."""
         expression = "to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
         return self._read("date", table, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+ Z-]*)?$", expression)
 

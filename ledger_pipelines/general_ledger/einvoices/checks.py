@@ -175,12 +175,12 @@ def _prices(document: Document) -> Iterator[str]:
             yield f"PEPPOL-EN16931-R121: the base quantity of line {line.number} is {base}, and must be above 0."
             continue
         quantity = Decimal(1) if line.quantity is None else line.quantity
-        reckoned = quantity * (line.price or _ZERO) / base + sum(line.charges) - sum(line.allowances)
-        if abs(line.net - reckoned) > _SLACK:
+        computed = quantity * (line.price or _ZERO) / base + sum(line.charges) - sum(line.allowances)
+        if abs(line.net - computed) > _SLACK:
             yield (
                 f"PEPPOL-EN16931-R120: the net amount of line {line.number} is "
                 f"{format_amount(line.net, document.currency)}, its quantity and price make "
-                f"{format_amount(reckoned.quantize(CENT, ROUND_HALF_UP), document.currency)}."
+                f"{format_amount(computed.quantize(CENT, ROUND_HALF_UP), document.currency)}."
             )
 
 
@@ -191,10 +191,10 @@ class _Equal:
         self._currency = currency
 
     def __call__(
-        self, rule: str, what: str, stated: Decimal, reckoned: Decimal, made_of: str
+        self, rule: str, what: str, stated: Decimal, computed: Decimal, made_of: str
     ) -> Iterator[str]:
-        if stated != reckoned:
-            text = (format_amount(amount, self._currency) for amount in (stated, reckoned))
+        if stated != computed:
+            text = (format_amount(amount, self._currency) for amount in (stated, computed))
             yield f"{rule}: {what} is {next(text)}, {made_of} {next(text)}."
 
 

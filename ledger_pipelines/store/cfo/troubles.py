@@ -83,7 +83,7 @@ def misfit_payments(connection: psycopg.Connection) -> list[MisfitPayment]:
 
 
 def settle_payment(connection: psycopg.Connection, name: str, note: str, at: datetime) -> None:
-    """Keeps what a person did about a payment (its hash, or hash:output), so that it raises no alert any more.
+    """Records what a person did about a payment (its hash, or hash:output), so that it raises no alert any more.
 
     Raises LedgerError when it is none that fits nothing, or there is no note.
     """

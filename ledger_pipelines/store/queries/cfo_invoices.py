@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSync:
-    """How an invoice stands: its own status, and its sync's, which is pending where nobody took it up yet.
+    """The state of an invoice: its own status, and its sync's, which is pending until a sync takes it up.
 
     `is_paid` says whether it is to be handed over at all.
     """

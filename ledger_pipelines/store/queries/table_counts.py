@@ -16,7 +16,7 @@ _COUNTED_UP_TO = 48 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class TableCount:
-    """A table: its rows, counted or (`is_estimate`) as the server reckons them, and its bytes with indexes."""
+    """A table: its rows, counted or (`is_estimate`) as the server estimates them, and its bytes with indexes."""
 
     name: str
     rows: int

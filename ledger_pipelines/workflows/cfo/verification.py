@@ -59,7 +59,7 @@ def repair(ledger: Database, cfo: Database, *, clock: Clock) -> list[Difference]
     """Mends what can be mended, in the rows that came from here alone; the differences that there were.
 
     What is gone is handed over again, and what waits is handed over. Amounts, currencies and reasons are set to what the
-    invoices say, also in closed months, for the CFO's table is none of the ledger's books; each leaves a row in the log.
+    invoices say, also in closed months, for the CFO's table is not part of our books; each leaves a row in the log.
     Raises LedgerError when the CFO's database does not let us look or correct.
     """
     with our_connection(ledger) as ours, CfoConnection(cfo) as theirs:

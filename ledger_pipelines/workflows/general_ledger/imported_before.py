@@ -28,7 +28,7 @@ _compute: Any = pc
 
 @contextmanager
 def importing_alone(connection: psycopg.Connection) -> Iterator[None]:
-    """Has one import wait for another: each posts what it found not to be there."""
+    """Has one import wait for another: each posts what it did not find in the journal."""
     connection.execute("SELECT pg_advisory_lock(7435, 3)")
     try:
         yield

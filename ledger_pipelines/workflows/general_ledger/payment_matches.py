@@ -40,15 +40,15 @@ class Match:
 def candidates(
     database: Database, today: date, party: str | None, *, sync_start: date | None = None
 ) -> Sequence[Mapping[str, Any]]:
-    """What is open or unallocated in the last month that was reckoned, by party; then lines of nobody's.
+    """What is open or unallocated in the last month that was computed, by party; then lines of nobody's.
 
     `party` is a part of a name or id. Each has the columns of `OPEN_ITEMS`; a credit's remaining amount is negative.
     """
     with database.connect() as connection:
-        reckoned = [month for month in computed_months(connection, CUSTOMER) if month <= today]
-        if not reckoned:
+        computed = [month for month in computed_months(connection, CUSTOMER) if month <= today]
+        if not computed:
             raise LedgerError("The sub-ledgers were never reckoned: run `ledger close MONTH` first.")
-        month = reckoned[-1]
+        month = computed[-1]
         rows = [
             row
             for table in (CUSTOMER, SUPPLIER)

@@ -75,7 +75,7 @@ class _Read:
 
     items: ControlItems
     persons: list[PersonsMatch]
-    #: The transactions up to the last closed month, that is reckoned or before.
+    #: The transactions up to the last closed month, that is computed or before.
     booked: pa.Table
     controls: Mapping[str, str]
     #: Those of people's matches that the whole journal has.
@@ -176,7 +176,7 @@ def _carried(booked: pa.Table, items: list[Item], base: date) -> Carried:
 
 
 def _rebooked(booked: pa.Table, transactions: pa.Table, months: Sequence[date]) -> pa.Table:
-    """The transactions as they will be: of these months, which are open, those that were reckoned now."""
+    """The transactions as they will be: of these months, which are open, those that were computed now."""
     others = booked.filter(pc.invert(pc.is_in(booked["month"], value_set=pa.array(months, pa.date32()))))
     both = pa.concat_tables([others, rows_of_months(transactions, months)])
     return both.sort_by([("month", "ascending"), ("item", "ascending"), ("number", "ascending")])

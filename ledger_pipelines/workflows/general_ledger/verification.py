@@ -70,7 +70,7 @@ def verify(
         day = _day(connection, today, as_of)
         month = month_of(day)
         is_end = day == last_day(month)
-        # As if it were closed: what people said since the month was reckoned is not in its rows yet.
+        # As if it were closed: what people said since the month was computed is not in its rows yet.
         found = sub_ledgers(
             connection,
             [month],
@@ -88,13 +88,13 @@ def verify(
 
 
 def _day(connection: psycopg.Connection, today: date, as_of: date | None) -> date:
-    reckoned = computed_months(connection, CUSTOMER)
+    computed = computed_months(connection, CUSTOMER)
     if as_of is None:
-        before = [month for month in reckoned if month <= today]
+        before = [month for month in computed if month <= today]
         if not before:
             raise LedgerError("The sub-ledgers were never reckoned: run `ledger close MONTH` first.")
         return min(today, last_day(before[-1]))
-    if month_of(as_of) not in reckoned:
+    if month_of(as_of) not in computed:
         raise LedgerError(
             f"The sub-ledgers of {format_month(month_of(as_of))} were not reckoned: run "
             f"`ledger close {format_month(month_of(as_of))}` first."

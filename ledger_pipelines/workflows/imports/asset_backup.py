@@ -27,7 +27,7 @@ from ledger_pipelines.tables.codex import ASSETS
 from ledger_pipelines.workflows.step import Step
 
 _TERABYTE = 2**40
-#: What bytes that nobody is billed for are filed under, as Datto's.
+#: The operation of Datto's errors about bytes that nobody is billed for.
 UNBILLED = "devices"
 
 

@@ -195,7 +195,7 @@ def _write(
 def _record_problems(
     step: Step, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
 ) -> None:
-    """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
+    """Stores the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
     for table, months in sorted(due.items()):
         # Tickets have months of their own: `record_ticket_problems`.
         if not months or table == "tickets":

@@ -30,7 +30,7 @@ from ledger_pipelines.workflows.imports.billed_by_codex import fully_read_number
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
 from ledger_pipelines.workflows.step import Changes, Step
 
-#: What the hours that nobody is billed for are filed under, as Freshservice's.
+#: The operation of Freshservice's errors about hours that nobody is billed for.
 UNCLAIMED = "departments"
 _NAMED = 5
 

@@ -131,7 +131,7 @@ def _only_on_documents(
 
 
 def _service_note(row: dict[str, str], channels: pa.Table) -> Problem:
-    """What became of a service that is none any more."""
+    """A problem for a service that no longer exists."""
     at = positions(pa.array([row["id"]]), column(channels, "id"))[0]
     now = (
         f"has the account {channels['account_number'][int(at)]} now"
