@@ -14,7 +14,7 @@ from ledger_pipelines.destinations.webhook import post_to_webhook
 from ledger_pipelines.months import month_of, unbroken_spans
 from ledger_pipelines.orchestration.partitions import nearest_month, partition_key
 from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
-from ledger_pipelines.store.alerts import DueAlert, update_alerts, mark_posted, unposted_events
+from ledger_pipelines.store.alerts import DueAlert, mark_posted, unposted_events, update_alerts
 from ledger_pipelines.store.cfo.deliveries import has_synced
 from ledger_pipelines.store.cfo.metrics import ready_months, sync_metrics
 from ledger_pipelines.store.cfo.sync import register_holded_invoices
