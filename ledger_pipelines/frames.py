@@ -88,7 +88,7 @@ def constant(value: Any, kind: pa.DataType, frame: pd.DataFrame | Series) -> Ser
 
 
 def rounded(values: Series, places: int) -> Series:
-    """Decimals to so many places; a half goes away from zero, where `Series.round` takes it to the even digit."""
+    """Decimals rounded to `places`, halves away from zero, where `Series.round` takes them to the even digit."""
     arrow: Any = values_of(values)
     return column_of(pc.round(arrow, places, round_mode="half_towards_infinity"), values.index)
 

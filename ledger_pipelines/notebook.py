@@ -33,7 +33,7 @@ from ledger_pipelines.tables.table import INSTANT, MONTH, TEXT, Table
 TABLES = {name: table for name, table in DESCRIBED.items() if table is not CFO_TRANSACTIONS}
 #: What a company's rows are known by.
 _ACCOUNT = "account_number"
-#: A snapshot keeps new months from being made: whoever forgets one in a cell must not hold up a close.
+#: A snapshot keeps new months from being made: one that is forgotten in a cell must not hold up a close.
 _PATIENCE = "60s"
 _EDITS = pa.schema(
     dict.fromkeys(["edited_at"], INSTANT)
@@ -230,7 +230,7 @@ class Ledger:
 
         Both have the table's key and the month; compared are the columns that both have. The answer has the key,
         `change`, the money `amount` (the table's `amount` or `total` where none is named) as `before` and `after`, and
-        `columns`, those of a changed row that differ. Raises LedgerError where a frame is none of this table, or there
+        `columns`, those of a changed row that differ. Raises LedgerError where a frame is not of this table, or there
         is no such column.
         """
         described = _table(table)

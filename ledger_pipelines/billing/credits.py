@@ -94,7 +94,7 @@ def companies_with_corrections(tickets: pa.Table, booked: pa.Table) -> list[str]
 def _worth(
     tickets: pd.DataFrame, over: Series, booked: pd.DataFrame, statements: pd.DataFrame, currency: str
 ) -> Series:
-    """What closed months charged for so many of each ticket's hours: an amount."""
+    """The amount that closed months charged for the given hours of each ticket."""
     rows = tickets[TICKET].assign(over=over, row=range(len(tickets)))
     pieces = rows.merge(booked, on=TICKET).sort_values(["row", "month"], ascending=[True, False])
     pieces = pieces.assign(
@@ -111,7 +111,7 @@ def _worth(
 
 
 def _from_first(pieces: pd.DataFrame, group: str | list[str], units: Series, limit: Series) -> Series:
-    """Of each piece so many units that its group has no more than its limit; the first are taken first."""
+    """The units of each piece, cut so that its group has no more than its limit; the first are taken first."""
     before = units.groupby([pieces[name] for name in ([group] if isinstance(group, str) else group)]).cumsum()
     left = (limit - (before - units)).clip(lower=0)
     return left.where(left < units, units)

@@ -49,7 +49,7 @@ class State:
 
     @property
     def offset(self) -> int:
-        """How many rows stand before the page's first."""
+        """How many rows come before the page's first."""
         return (self.page - 1) * ROWS
 
     def query(self, **changes: Any) -> str:

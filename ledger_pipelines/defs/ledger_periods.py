@@ -16,7 +16,7 @@ from ledger_pipelines.tables import TABLES
 
 _COLUMNS = ("month", "status", "statements", "total", "passed", "warn", "failed", "closed_by", "closed_at")
 
-#: People close and reopen months, no run does: nothing can be executed here, and whoever does reports it.
+#: People close and reopen months, no run does: nothing can be executed here, and closing reports it.
 ledger_periods = dg.AssetSpec(
     "ledger_periods",
     description=TABLES["ledger_periods"].row,

@@ -102,7 +102,7 @@ def rotate(children: Sequence[Child]) -> None:
 
 
 def require_free_port(host: str, port: int, option: str) -> None:
-    """Raises LedgerError when something listens on the port of this host already, or the host is none of ours."""
+    """Raises LedgerError when something listens on the port of this host already, or the host is not this machine's."""
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         with socket.socket(family, socket.SOCK_STREAM) as probe:

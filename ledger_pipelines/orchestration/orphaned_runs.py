@@ -1,4 +1,4 @@
-"""What killed processes leave behind, ended by whoever comes next: a step's own start, a command, or the daemon."""
+"""What killed processes leave behind, ended by what runs next: a step's own start, a command, or the daemon."""
 
 from datetime import UTC, datetime
 

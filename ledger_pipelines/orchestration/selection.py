@@ -1,6 +1,6 @@
 """Steps of which a person chose some assets only.
 
-A step that fills several tables fills them together, all or nothing: whoever materialises one of them gets all, and
+A step that fills several tables fills them together, all or nothing: to materialise one is to materialise all, and
 The others are reported to Dagster, too.
 """
 

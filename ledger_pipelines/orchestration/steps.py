@@ -36,12 +36,12 @@ INTERRUPTED = "It was interrupted."
 
 @dataclass(slots=True, kw_only=True)
 class AssetStep(Step):
-    """A step that Dagster executes for assets: what became of each month is shown at that month."""
+    """A step that Dagster executes for assets: each month's result is shown at that month."""
 
     context: dg.AssetExecutionContext
 
     def describe(self, table: str, month: date, change: Change, **more: Any) -> None:
-        """Puts what became of a month into the metadata of its materialisation."""
+        """Puts a month's result into the metadata of its materialisation."""
         if month not in self.months:
             return
         counts: dict[str, Any] = {
@@ -188,7 +188,7 @@ def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterato
     except Exception as error:
         if not is_awaited:
             raise
-        # A defect of ours: whoever waits shall see it now, and not after the retries.
+        # A defect of ours: it should show at once, and not after the retries.
         message = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
         raise dg.Failure(message, allow_retries=False) from error
 

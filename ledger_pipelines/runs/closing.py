@@ -45,7 +45,7 @@ def plan_close(
 ) -> ClosePlan:
     """What a close of these months will do.
 
-    Raises LedgerError for a month that is none of the ledger's, with `finalise` for one that has not ended, and where
+    Raises LedgerError for a month outside the ledger, with `finalise` for one that has not ended, and where
     no source is configured.
     """
     if finalise:

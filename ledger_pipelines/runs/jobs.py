@@ -142,7 +142,7 @@ def _made_run(
     tags = {
         **run_tags(months, person),
         ATTENDED_TAG: run_id,
-        # Whoever waits for it starts it again.
+        # The caller that waits for it starts it again.
         "dagster/max_retries": "0",
     }
     server = GrpcServerCodeLocationOrigin(

@@ -59,7 +59,7 @@ def update_alerts(
 
 
 def raise_alert(connection: psycopg.Connection, alert: DueAlert, at: datetime) -> None:
-    """Raises one alert, unless it is open; whoever looks at its kind clears it when it is over."""
+    """Raises one alert, unless it is open; the check of its kind clears it when it is over."""
     update_alerts(connection, [], [alert], at)
 
 

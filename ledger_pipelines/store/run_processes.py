@@ -18,7 +18,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.process_identity import ProcessIdentity, this_process
 
-#: How often a process looks whether it still holds its run, and for how long nobody may before it counts as dead.
+#: How often a process checks that it still holds its run, and how long a run may be unheld before it counts as dead.
 _HOLD_AGAIN_SECONDS = 3.0
 _UNHELD_SECONDS = 25
 #: The runs that this process holds.

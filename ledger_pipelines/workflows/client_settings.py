@@ -53,7 +53,7 @@ class UnknownAccountError(LedgerError):
 class RateSetting:
     """A rate or prepaid hours: the plan's, the override's (None: none; 0 counts), and what is billed.
 
-    The plan's and what is billed are None where the company has no plan that there is.
+    The plan's and what is billed are None where the company has no existing plan.
     """
 
     name: str

@@ -71,7 +71,7 @@ def months_of_ledger(database: Database) -> list[LedgerMonth]:
 def selected_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth | None:
     """The month that `text` (`YYYY-MM`) names, or without one the latest that has statements, None where none has.
 
-    Raises LedgerError where the text is no month, UnknownMonthError where it is none of these.
+    Raises LedgerError where the text is no month, UnknownMonthError where it is not among these.
     """
     if not text:
         return next((one for one in months if one.has_statements), None)

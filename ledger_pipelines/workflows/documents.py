@@ -39,7 +39,7 @@ from ledger_pipelines.store.queries.documents import (
 )
 from ledger_pipelines.workflows.preview import computed_frames
 
-#: Companies, or parties, of one PDF that has all: so many are set well within half a minute.
+#: Companies, or parties, of one PDF that has all: these are set well within half a minute.
 PART = 100
 _CHUNK = 100
 

@@ -214,7 +214,7 @@ def _person(line: Row, record: Row | None, override: Row | None) -> list[str]:
 
 
 def _price(line: Row, priced: Row | None) -> list[str]:
-    """What is to be said of a price that is none of the statement's rates; `priced` is what says it."""
+    """A note on a price that is none of the statement's rates; `priced` is what states it."""
     if line["type"] == CUSTOM:
         present = (priced and priced["custom_cost"]) or Decimal(0)
         edited = f", which is {present:,.2f} now: that was edited since" if present != line["rate"] else ""

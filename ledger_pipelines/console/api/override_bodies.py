@@ -38,7 +38,7 @@ class Given(BaseModel):
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
     def ignored(self) -> list[str]:
-        """The members that are none of this body's, without those that a client sends back as it read them."""
+        """The members that this body does not have, without those that a client sends back as it read them."""
         return [name for name in self.model_extra or {} if name not in self.read_only]
 
 

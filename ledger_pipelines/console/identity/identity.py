@@ -80,7 +80,7 @@ class Identity:
     def sign_out(self, headers: Headers, cookies: Mapping[str, str], now: datetime) -> None:
         """Ends the session, and reports to Core that its token, or the person's bearer, is not to be used any more.
 
-        Whoever brings nothing good is signed out already.
+        Without a valid credential one is signed out already.
         """
         tokens = {self._sessions.end(cookies.get(COOKIE, "")), _bearer(headers)}
         for token in tokens - {None}:

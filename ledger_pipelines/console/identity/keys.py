@@ -29,7 +29,7 @@ _PAUSE, _AGE = 3.0, 600.0
 
 @dataclass(slots=True)
 class _Allowance:
-    """How often something may be done: once every so many seconds, or some times at once after a while."""
+    """How often something may be done: once every `seconds`, or up to `at_once` times after a pause."""
 
     seconds: float
     at_once: int = 1

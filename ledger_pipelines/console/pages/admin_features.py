@@ -102,7 +102,7 @@ def _page(
 
 
 def _rows(console: Console) -> list[dict[str, Any]]:
-    """The options, and the values that somebody has and that are none of them."""
+    """The options, and values in use that are not among them."""
     use = feature_use(console.database)
     options = {(row["feature_type"], row["value"]): row for row in list_rows(console.database, FEATURES)}
     return [

@@ -120,7 +120,7 @@ def export_xlsx(request: Request, console: ConsoleDep, _: Clerk) -> Response:
 
 
 def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], LedgerMonth | None]:
-    """The ledger's months, and the one that the address names; it is refused where it is none of them."""
+    """The ledger's months, and the one that the address names; a month that is not among them is refused."""
     months = months_of_ledger(console.database)
     try:
         return months, selected_month(months, request.query_params.get("month"))

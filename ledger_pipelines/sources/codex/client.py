@@ -34,7 +34,7 @@ from ledger_pipelines.sources.records.frames import RecordReader
 #: Of the companies' endpoints, the ones that `read_bulk` and `read_each` are for.
 _OF_COMPANIES = frozenset({"assets", "contacts", "tickets"})
 _WORKERS = 8
-#: Codex writes the whole bulk answer before it sends the first byte: it may be silent for so many timeouts, and
+#: Codex writes the whole bulk answer before it sends the first byte: it may be silent for this many timeouts, and
 #: then send for as long again.
 _BULK_PATIENCE = 4
 #: Bytes of a bulk answer, which is read company by company: a hundred thousand companies have over three gigabytes.

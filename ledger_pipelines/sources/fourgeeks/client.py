@@ -28,7 +28,7 @@ _STUDENTS = "/auth/academy/student"
 _MEMBERSHIPS = "/admissions/academy/cohort/user"
 #: By id, so that what comes into being meanwhile is at the end, and moves no other record to another page.
 _SORT = "id"
-#: A list that changed while it was read is read anew, so many times in all.
+#: How many times in all a list that changed while it was read is read.
 _ATTEMPTS = 3
 
 

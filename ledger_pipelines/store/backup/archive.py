@@ -169,7 +169,7 @@ class Archive:
     """A backup to be read."""
 
     def __init__(self, path: Path) -> None:
-        """Raises LedgerError when it is none, or is cut off; OSError when it cannot be read."""
+        """Raises LedgerError when it is no archive, or is cut off; OSError when it cannot be read."""
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)

@@ -167,7 +167,7 @@ def unaccounted_invoices(
     ready_at: datetime,
     now: datetime,
 ) -> list[tuple[str, str]]:
-    """Paid invoices of these months that are neither synced, nor scheduled, nor failed: number and how they stand.
+    """Paid invoices of these months that are neither synced, nor scheduled, nor failed: number and state.
 
     What was ready at `ready_at`, when a sync of it began, must have been taken up since.
     """

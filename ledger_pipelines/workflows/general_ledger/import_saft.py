@@ -70,7 +70,7 @@ _compute: Any = pc
 class SaftOutcome:
     """What an export brought.
 
-    `added` and `unchanged` count its entries, `lines` those of the added. `opening` says what became of its opening
+    `added` and `unchanged` count its entries, `lines` those of the added. `opening` is the result of its opening
     balances: posted, unchanged, compared or none. `debit` is what the file's debits sum to, as they stand; `accounts` how
     many accounts are new in the chart.
     """

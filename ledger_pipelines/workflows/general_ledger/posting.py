@@ -43,7 +43,7 @@ INTEGRATION, OPERATION = "ledger", "posting"
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of the journal: what is derived now of all months, and the changes by table and month.
+    """The result of posting: what is derived now of all months, and the changes by table and month.
 
     Of a closed month a change says what would be different; `differing` are the documents that differ there.
     """

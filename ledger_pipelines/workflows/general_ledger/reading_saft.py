@@ -47,9 +47,9 @@ from ledger_pipelines.wording import counted
 
 #: What is kept of every entry until the export is read.
 _KEYS = ["journal", "transaction", "year", "period", "date"]
-#: Movements are put together each time so many batches have been read.
+#: After how many batches movements are put together.
 _TOGETHER = 16
-#: So many ids are named in a notice.
+#: How many ids are named in a notice.
 _NAMED = 10
 _compute: Any = pc
 

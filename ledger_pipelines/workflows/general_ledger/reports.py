@@ -41,7 +41,7 @@ _TRIAL_BALANCE, _VAT_SUMMARY = REPORTS = ("trial_balance", "vat_summary")
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What became of the sub-ledgers: what was computed, the reconciliation, and the changes by table and month."""
+    """The result of the sub-ledgers' step: what was computed, the reconciliation, and the changes by table and month."""
 
     found: SubLedgers
     compared: pa.Table

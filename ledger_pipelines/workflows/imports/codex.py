@@ -41,7 +41,7 @@ class Instead:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """The tables that were read, each with its months, and what became of each month; tables that were not are absent.
+    """The tables that were read, each with its months, and the changes of each month; tables that were not are absent.
 
     `news` (NEWS) is how Codex's tickets differ from those of closed months.
     """

@@ -54,7 +54,7 @@ def find_unread(
 ) -> Unread:
     """What of these frames (with their months; none of tickets) is missing or doubted.
 
-    A doubt that a person has confirmed, by ignoring its error, is none any more.
+    A doubt that a person has confirmed, by ignoring its error, is settled.
     """
     search = _Search(connection, snapshot, due, Unread())
     return search.run(frames)

@@ -61,7 +61,7 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Absent:
-    """What became of documents that Holded's lists did not show."""
+    """The result of asking for documents that Holded's lists did not show."""
 
     retained: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)

@@ -37,7 +37,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class EntryTicketsPlaced:
-    """The tickets of the months to write, what became of each month, and what closed months do not know (NEWS)."""
+    """The tickets of the months to write, the changes of each month, and what closed months lack (NEWS)."""
 
     tickets: pa.Table
     changes: Changes

@@ -32,7 +32,7 @@ def blocking(problems: Iterable[Problem]) -> list[Problem]:
 def with_vanished_services(
     step: Step, services: pa.Table, channels: pa.Table
 ) -> tuple[pa.Table, list[Problem]]:
-    """The services, those with them that were some when they were read last and are none now, and notes about these.
+    """The services, those with them that were services when they were read last and are not now, and notes about these.
 
     What was invoiced for one that was deleted, or whose account is another now, is not taken back for that. A person
     who ignores the note confirms it.

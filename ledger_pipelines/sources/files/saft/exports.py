@@ -74,7 +74,7 @@ def find_exports(
 
 
 def read_schema(path: Path) -> etree.XMLSchema:
-    """A schema to read files by. Raises LedgerError where it is none."""
+    """A schema to read files by. Raises LedgerError where it is no schema."""
     try:
         return etree.XMLSchema(
             etree.parse(str(path), etree.XMLParser(no_network=True, resolve_entities=False))

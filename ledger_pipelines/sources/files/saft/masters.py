@@ -98,7 +98,7 @@ def read_header(element: Element, name: str) -> Header:
 
 
 def read_account(element: Element, name: str) -> Account:
-    """An account. Raises LedgerError where it has no number or states a balance that is none."""
+    """An account. Raises LedgerError where it has no number or states an invalid balance."""
     number = text(element, "AccountID")
     if number is None or len(number) > _LONGEST_ID:
         raise LedgerError(f"{name} has an account without an AccountID.")
