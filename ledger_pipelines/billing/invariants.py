@@ -130,7 +130,7 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
 
 
 def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:
-    """Statements whose contract ends on the month's last day or within so many days after it.
+    """Statements whose contract ends on the month's last day or within this time after it.
 
     One that has expired before is not among them. Rows: month, account_number, company_name, contract_term,
     contract_end_date; by end.

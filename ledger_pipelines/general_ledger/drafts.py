@@ -17,7 +17,7 @@ from ledger_pipelines.tables.table import INTEGER, TEXT
 
 #: Without its types, which know no plain values among the columns.
 _compute: Any = pc
-#: What is said of a document whose entry is made.
+#: The log message of a document whose entry is made.
 DOCUMENT = JOURNAL_ENTRIES.part(
     ("month", "posting_date", "document_date", "source_type", "source_system", "source_id", "description")
 ).append(pa.field("currency", TEXT))

@@ -24,7 +24,7 @@ from ledger_pipelines.settings import read_settings
 from ledger_pipelines.store.migrations import create_schemas
 
 #: Connections that a process keeps, and how many more it may open while many threads ask at once.
-_KEPT, _MORE = 2, 30
+_POOL_SIZE, _OVERFLOW = 2, 30
 
 
 class _EventLog(PostgresEventLogStorage):
@@ -74,7 +74,7 @@ class LedgerStorage(DagsterPostgresStorage):
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         self._run_storage, self._event_log_storage = _Runs(postgres_url), _EventLog(postgres_url)
         self._engine = create_pg_engine(
-            postgres_url, isolation_level="AUTOCOMMIT", pool_size=_KEPT, max_overflow=_MORE
+            postgres_url, isolation_level="AUTOCOMMIT", pool_size=_POOL_SIZE, max_overflow=_OVERFLOW
         )
         event.listen(self._engine, "checkout", _refuse_ended)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):

@@ -231,7 +231,7 @@ def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) ->
 
     # Where the CFO has emptied the table the backup's are loaded, and no trigger takes them for new ones.
     execute(copied, "DELETE FROM cfo.transactions; DELETE FROM cfo.seen")
-    assert restore_from(file, copied, replace=True, with_cfo=True).kept == 0
+    assert restore_from(file, copied, replace=True, with_cfo=True).retained == 0
     assert fetch(copied, "SELECT amount::text FROM cfo.transactions WHERE source_file = 'a.csv'") == [
         ("12.50",)
     ]
