@@ -6,10 +6,11 @@ what `tickets` says of each, and `booked_statements` is `billing_statements` of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +19,8 @@ from ledger_pipelines.columns import fitted
 from ledger_pipelines.frames import to_pandas
 from ledger_pipelines.tables import TABLES, rates
 from ledger_pipelines.tables.table import DATE, TEXT
+
+T = TypeVar("T")
 
 #: What a statement is of: a company in a month.
 KEY = ["month", "account_number"]
@@ -117,7 +120,7 @@ class BillingInputs:
     booked_statements: pa.Table
     snapshot_gaps: pa.Table
     closed_months: frozenset[date] = frozenset()
-    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _computed: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads, in their types.
@@ -129,6 +132,11 @@ class BillingInputs:
 
     def frame(self, name: str) -> pd.DataFrame:
         """An input as `read` gives it, in pandas: the same frame each time, which nobody changes."""
-        if name not in self._frames:
-            self._frames[name] = to_pandas(self.read(name))
-        return self._frames[name]
+        return self.once(name, lambda: to_pandas(self.read(name)))
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed once of these inputs: rules and the checks after them need the same."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        found: T = self._computed[key]
+        return found

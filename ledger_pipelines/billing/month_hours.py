@@ -64,6 +64,10 @@ def with_billed(tickets: pd.DataFrame, booked: pd.DataFrame, closed: Collection[
 
 def tickets_of(inputs: BillingInputs, month: date) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """All tickets that stand in a month, whoever's; and the booked hours and statements that bind it."""
+    return inputs.once(("tickets_of", month), lambda: _tickets_of(inputs, month))
+
+
+def _tickets_of(inputs: BillingInputs, month: date) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     tickets = inputs.frame("tickets")
     tickets = tickets[tickets["month"] == month]
     tickets = tickets.assign(asked=tickets["month"], own=own_months(tickets))
