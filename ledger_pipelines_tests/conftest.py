@@ -20,6 +20,7 @@ from ledger_pipelines.definitions import definitions
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.migrations import migrate
+from ledger_pipelines_tests.databases import copied_database
 
 # How long an example takes says nothing: the machine may be busy with the other workers.
 hypothesis.settings.register_profile("ledger", deadline=None)
@@ -145,11 +146,8 @@ def empty_database(server: EmbeddedServer) -> Iterator[Database]:
 @pytest.fixture
 def database(server: EmbeddedServer) -> Iterator[Database]:
     """A migrated database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
-    yield server.database(name)
-    _drop(server, name)
+    with copied_database(server) as database:
+        yield database
 
 
 @pytest.fixture

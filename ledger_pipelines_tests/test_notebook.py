@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 import psycopg
@@ -21,18 +20,16 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.notebook import TABLES, NeverRunWarning
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.workflows.billed_books import OPEN, bill_months, copied, fill
 
 
 @pytest.fixture(scope="module")
 def book(server: EmbeddedServer) -> Iterator[Database]:
     """Three billed months of five companies, January closed; its tests only read it."""
-    name = f"book_{uuid4().hex[:8]}"
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
-        fill(server.database(name))
-        yield server.database(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copied_database(server) as database:
+        fill(database)
+        yield database
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.history import start_history
 from ledger_pipelines.store.periods import close_months
 from ledger_pipelines.workflows.history import read_history, refuse_unread
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.defs.closing import run, use
 from ledger_pipelines_tests.end_to_end.harness import fetch
 
@@ -40,10 +41,8 @@ def school() -> Iterator[Sandbox]:
 @pytest.fixture
 def other(server: EmbeddedServer) -> Iterator[Database]:
     """A second ledger, to compare with."""
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE month_by_month TEMPLATE template_ledger")
-        yield server.database("month_by_month")
-        connection.execute("DROP DATABASE month_by_month WITH (FORCE)")
+    with copied_database(server) as database:
+        yield database
 
 
 def figures(database: Database, table: str, month: date = LAST) -> list[tuple[Any, ...]]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.end_to_end.harness import Ledger
-
-_numbers = count(1)
 
 
 @pytest.fixture
@@ -25,11 +22,8 @@ def ledger(database: Database, tmp_path: Path) -> Ledger:
 @pytest.fixture
 def other_database(server: EmbeddedServer) -> Iterator[Database]:
     """A second migrated database, to compare with."""
-    name = f"other_{next(_numbers)}"
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
-        yield server.database(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copied_database(server) as database:
+        yield database
 
 
 @pytest.fixture

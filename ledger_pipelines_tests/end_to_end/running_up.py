@@ -9,13 +9,13 @@ from datetime import date
 from pathlib import Path
 
 import psutil
-import psycopg
 
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.hivematrix.sign_in import PEOPLE
 from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.end_to_end.dagster_pages import DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, fetch, free_ports, processes_of
 
@@ -76,16 +76,13 @@ class Up:
 
 
 @contextmanager
-def running_up(server: EmbeddedServer, name: str, folder: Path, *closed: str) -> Iterator[Up]:
-    """`ledger up` on a database of this name, once `ledger close` has closed what `closed` says.
+def running_up(server: EmbeddedServer, folder: Path, *closed: str) -> Iterator[Up]:
+    """`ledger up` on a database of its own, once `ledger close` has closed what `closed` says.
 
     It reads Codex and the school's systems.
     """
     with ExitStack() as stack:
-        admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
-        stack.callback(admin.execute, f"DROP DATABASE {name} WITH (FORCE)")
-        database = server.database(name)
+        database = stack.enter_context(copied_database(server))
         ledger = Ledger(folder, database.url)
         sandbox = stack.enter_context(running_sandbox(SCHOOL))
         ledger.use_all(sandbox)

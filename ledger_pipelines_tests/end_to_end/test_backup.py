@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.sandbox.config import SandboxConfig
@@ -32,6 +31,7 @@ from ledger_pipelines.workflows.documents import statement_archive, statement_bo
 from ledger_pipelines.workflows.exports import export_accruals, export_errors, export_statements
 from ledger_pipelines.workflows.general_ledger.exports import EXPORTS
 from ledger_pipelines_tests.cfo_sync.building import Books
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.end_to_end.broken.test_database import in_a_sentence
 from ledger_pipelines_tests.end_to_end.harness import Ledger, eventually, execute, fetch, restore_from, rows
 
@@ -51,10 +51,17 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def books(server: EmbeddedServer, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Database:
+def books(
+    server: EmbeddedServer, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
     """A closed month, an open one, edits, a transaction of the CFO's and somebody who is signed in."""
-    database = _copy(server, "template_ledger", "backed_up")
-    ledger = Ledger(tmp_path_factory.mktemp("books"), database.url)
+    with copied_database(server) as database:
+        _fill(database, sandbox, tmp_path_factory.mktemp("books"))
+        yield database
+
+
+def _fill(database: Database, sandbox: Sandbox, folder: Path) -> None:
+    ledger = Ledger(folder, database.url)
     ledger.use_all(sandbox)
     assert ledger("close", "2025-02").code == 0
     execute(
@@ -83,7 +90,6 @@ def books(server: EmbeddedServer, sandbox: Sandbox, tmp_path_factory: pytest.Tem
         database,
         "INSERT INTO console_sessions VALUES ('\\x01', '\\x02', 'Ada', 'admin', NULL, '{}', NULL, now())",
     )
-    return database
 
 
 @pytest.fixture(scope="module")
@@ -93,18 +99,11 @@ def file(books: Database, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _copy(server: EmbeddedServer, of: str, name: str) -> Database:
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(of))
-        )
-    return server.database(name)
-
-
 @pytest.fixture
-def copied(server: EmbeddedServer, books: Database) -> Database:
+def copied(server: EmbeddedServer, books: Database) -> Iterator[Database]:
     """The same books, for a test to change."""
-    return _copy(server, "backed_up", f"backed_up_{next(_numbers)}")
+    with copied_database(server, books) as database:
+        yield database
 
 
 def all_rows(database: Database) -> Rows:

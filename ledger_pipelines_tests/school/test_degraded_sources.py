@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from ledger_pipelines.sandbox.config import SandboxConfig
@@ -19,6 +18,7 @@ from ledger_pipelines.sandbox.server import Sandbox, running_sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines.store.periods import close_months
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.defs.closing import use
 from ledger_pipelines_tests.school.building import run_steps
 
@@ -96,19 +96,18 @@ class Ledger:
 def ledger(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """The first half of the months is closed, and all of them were run."""
     folder: Path = tmp_path_factory.mktemp("degraded")
-    name = f"degraded_{folder.parent.name}".replace("-", "_").lower()
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_ledger")
-    with running_sandbox(SCHOOL) as sandbox, pytest.MonkeyPatch.context() as patch:
+    with (
+        copied_database(server) as database,
+        running_sandbox(SCHOOL) as sandbox,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.chdir(folder)
-        use(patch, server.database(name), sandbox)
-        found = Ledger(server.database(name), sandbox)
+        use(patch, database, sandbox)
+        found = Ledger(database, sandbox)
         assert found.run() == []
         found.close()
         assert found.run() == []
         yield found
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

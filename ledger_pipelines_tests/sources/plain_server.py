@@ -44,7 +44,8 @@ class PlainServer:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.over = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         while not self.over.is_set():
@@ -64,6 +65,9 @@ class PlainServer:
 
     def close(self) -> None:
         self.over.set()
+        # A thread that waits in accept would go on with whatever socket has the number of this one next.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
 
 

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import engine_of
@@ -21,12 +19,12 @@ from ledger_pipelines.store.months import replace_month
 from ledger_pipelines.store.periods import close_months, closed_months
 from ledger_pipelines.tables.rates import RATES
 from ledger_pipelines.workflows.billing import run_statements
+from ledger_pipelines_tests.databases import copied_database
 
 MONTHS = (date(2025, 1, 1), date(2025, 2, 1), date(2025, 3, 1))
 OPEN = MONTHS[1:]
 ACCOUNTS = ("620500", "620521", "6205 ÅØ", "no-plan", "off")
 _PLANS = {"620500": "Gold", "620521": "Silver", "6205 ÅØ": "Gold", "no-plan": "Lead", "off": "Inactive"}
-_NUMBERS = count(1)
 _HARDWARE = ("Desktop", "Server", "Network switch", None)
 
 
@@ -34,11 +32,8 @@ _HARDWARE = ("Desktop", "Server", "Network switch", None)
 def copied(server: EmbeddedServer, template: Database) -> Iterator[Database]:
     """A database like this one, to which nobody may be connected."""
     engine_of(template).dispose()
-    name, like = f"book_{next(_NUMBERS)}", conninfo_to_dict(template.url)["dbname"]
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
-        yield server.database(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copied_database(server, template) as database:
+        yield database
 
 
 def fill(database: Database, seed: int = 7) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
@@ -16,20 +14,15 @@ from ledger_pipelines.store.periods import close_months
 from ledger_pipelines_tests.browser_setup import find_browser
 from ledger_pipelines_tests.console.browser.furnishing import furnish
 from ledger_pipelines_tests.console.browser.site import MONTHS, Book, Site, site_on
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.end_to_end.harness import Ledger
 from ledger_pipelines_tests.end_to_end.running_up import SCHOOL
-
-_NAME = "console_book"
 
 
 @pytest.fixture(scope="session")
 def book(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     """Three months of a small school that has clients, the first closed, with something on every page."""
-    with psycopg.connect(server.database("postgres").url, autocommit=True) as admin, ExitStack() as stack:
-        admin.execute(f"CREATE DATABASE {_NAME} TEMPLATE template_ledger")
-        stack.callback(admin.execute, f"DROP DATABASE {_NAME} WITH (FORCE)")
-        database = server.database(_NAME)
-        sandbox = stack.enter_context(running_sandbox(SCHOOL))
+    with copied_database(server) as database, running_sandbox(SCHOOL) as sandbox:
         ledger = Ledger(tmp_path_factory.mktemp("console_book"), database.url)
         ledger.use_all(sandbox)
         done = ledger("close", f"{MONTHS[0]:%Y-%m}", "2025-04")
@@ -37,7 +30,7 @@ def book(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> It
         with database.connect() as connection:
             furnish(connection)
             close_months(connection, [MONTHS[0]], person="ada")
-        yield Book(server, _NAME, sandbox)
+        yield Book(server, database, sandbox)
 
 
 @pytest.fixture(scope="module")

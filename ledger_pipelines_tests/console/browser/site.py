@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count
 
-import psycopg
 import pytest
 from psycopg import sql
 
@@ -22,6 +21,7 @@ from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
 from ledger_pipelines_tests.console.gateway import PREFIX, gateway_app, served
+from ledger_pipelines_tests.databases import copied_database
 
 #: The months that are run; the first of them is closed for good.
 MONTHS = (date(2025, 1, 1), date(2025, 2, 1), date(2025, 3, 1))
@@ -35,23 +35,14 @@ class Book:
     """A database that nobody connects to, to be copied, and the sandbox whose Core knows the people."""
 
     server: EmbeddedServer
-    name: str
+    database: Database
     sandbox: Sandbox
 
     @contextmanager
     def copied(self) -> Iterator[Database]:
         """A copy of its own."""
-        name = f"{self.name}_{next(_numbers)}"
-        with psycopg.connect(self.server.database("postgres").url, autocommit=True) as admin:
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                    sql.Identifier(name), sql.Identifier(self.name)
-                )
-            )
-            try:
-                yield self.server.database(name)
-            finally:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        with copied_database(self.server, self.database) as database:
+            yield database
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ledger_pipelines.sandbox.registry import environment
 from ledger_pipelines.sandbox.server import Sandbox
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
-from ledger_pipelines_tests.end_to_end.broken.conftest import copied
+from ledger_pipelines_tests.databases import copied_database
 from ledger_pipelines_tests.end_to_end.harness import MONTH_TABLES, Ledger, Rows, execute, fetch
 from ledger_pipelines_tests.hostile.distorting import OTHER, Distortion, distorting
 
@@ -53,9 +53,9 @@ class Race:
         )
         return one, two
 
-    def copy(self, of: str) -> AbstractContextManager[Database]:
-        """A database like that one."""
-        return copied(self._server, of)
+    def copy(self, of: Database | None = None) -> AbstractContextManager[Database]:
+        """A database like that one, or an empty ledger."""
+        return copied_database(self._server, of)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def _status(database: Database) -> str:
 
 
 @pytest.mark.timeout(600 + 90 * TRIALS)
-def test_what_is_closed_is_what_was_checked(race: Race, march: str) -> None:
+def test_what_is_closed_is_what_was_checked(race: Race, march: Database) -> None:
     print(f"LEDGER_TRIALS={TRIALS} LEDGER_TRIALS_SEED={SEED}")
     draw = random.Random(SEED)
     closed, faults = 0, []
@@ -96,12 +96,11 @@ def test_what_is_closed_is_what_was_checked(race: Race, march: str) -> None:
             "UPDATE integration_errors SET is_ignored = true, ignored_at = now(), ignore_notes = 'known'",
         )
         checked = _month(database)
-        name = database.url.partition("?")[0].rpartition("/")[2]
         for number in range(TRIALS):
             other_run, listed = draw.choice(OTHER_RUNS), draw.choice(LISTS)
             apart = draw.uniform(-APART, APART)
             race.other.set(listed, OTHER)
-            with race.copy(name) as own:
+            with race.copy(database) as own:
                 told, is_closed = _race(race, own, other_run, apart)
                 closed += is_closed
                 trial = f"trial {number}, {listed}, {' '.join(other_run)}, {apart:.1f} s apart: {told}"
@@ -144,7 +143,7 @@ def test_of_two_who_close_a_month_at_once_one_closes_its_own_reading(race: Race)
     """Each reads other rates. Whichever closes, the month's rows are all of its reading, and the other one says so."""
     finalise = ("close", MONTH, "--finalise", "--refresh-snapshots")
     race.other.set("codex plans", OTHER)
-    with race.copy("template_ledger") as database:
+    with race.copy() as database:
         one, other = race.ledgers(database)
         assert one("close", MONTH).code == 0
         execute(

@@ -13,7 +13,7 @@ from ledger_pipelines_tests.end_to_end.running_up import Up, running_up
 @pytest.fixture(scope="package")
 def running(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """On the books of a school, with January 2025 closed by a command. Schedules are left as they were found."""
-    with running_up(server, "running_up", tmp_path_factory.mktemp("up"), "2025-01") as running:
+    with running_up(server, tmp_path_factory.mktemp("up"), "2025-01") as running:
         yield running
 
 
