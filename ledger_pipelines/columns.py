@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.errors import FrameError, LedgerError
+from ledger_pipelines.errors import LedgerError
 
 Column: TypeAlias = "pa.Array[Any]"
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -35,20 +35,6 @@ def array(values: Any, kind: Any = None, *, where: Mask | None = None) -> Column
 def column(frame: pa.Table, name: str) -> Column:
     """A column of the frame as one array."""
     return frame.column(name).combine_chunks()
-
-
-def fitted(what: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The frame with exactly the schema's columns; `what` names it in an error: `billing input assets`.
-
-    Raises FrameError when a column is missing, does not fit its type without loss, or lacks a value it must have.
-    """
-    missing = [wanted for wanted in schema.names if wanted not in frame.column_names]
-    if missing:
-        raise FrameError(f"The {what} lacks the column(s) {', '.join(missing)}.")
-    try:
-        return frame.select(schema.names).cast(schema)
-    except (ValueError, pa.ArrowNotImplementedError) as error:
-        raise FrameError(f"The {what} does not have the types of its table: {error}") from error
 
 
 def positions(values: Column, among: Column) -> Int64s:
