@@ -7,7 +7,7 @@ decimals and dates without a word; whatever needs one of these calls it here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -169,6 +169,15 @@ def place_among(frame: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> Ser
 
     found: Any = pc.index_in(numbered(frame), value_set=numbered(others))
     return column_of(found.cast(pa.int64()), frame.index)
+
+
+def matching_rows(rows: pa.Table, others: pa.Table, on: Mapping[str, str]) -> pa.Table:
+    """The first of the others that belongs to each row, all its values missing where there is none.
+
+    `on` are the rows' columns of the key, each with the others' column of it: `{"service_id": "id"}`.
+    """
+    keys = to_pandas(others.select([*on.values()]).rename_columns([*on]))
+    return others.take(values_of(place_among(to_pandas(rows.select([*on])), keys, [*on])))
 
 
 def summed(frame: pd.DataFrame, by: list[str], names: list[str]) -> pd.DataFrame:
