@@ -8,7 +8,7 @@ float. What fits 64 bits is a numpy array of `int64`; what may not is an array o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -60,13 +60,6 @@ def mask(values: Column) -> Mask:
 def present(values: Column) -> Mask:
     """Where the column is not null."""
     return values.is_valid().to_numpy(zero_copy_only=False)
-
-
-def trimmed(values: Column) -> Column:
-    """Texts without surrounding space; a blank one becomes null, for nobody means a blank."""
-    stripped: Any = pc.utf8_trim_whitespace(values)
-    blank: Any = pc.equal(stripped, pa.scalar(""))
-    return cast("Column", pc.if_else(blank, pa.scalar(None, pa.string()), stripped))
 
 
 def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
