@@ -8,10 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ledger_pipelines.columns import column, filter_rows, joined_text, positions
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.invoicing.contracts import contract_movements, split_by_document
 from ledger_pipelines.invoicing.documents import (
     Documents,
@@ -227,11 +226,11 @@ def write_documents(
         "contracts": contracts,
     }
     changes: dict[str, Changes] = dict(step.write(frames, step.months))
-    sources = documents.headers["source_document_id"].combine_chunks()
+    sources = column(documents.headers, "source_document_id")
     loose = unclaimed(
         documents,
         services,
-        channels=pa.concat_arrays([*channels["id"].chunks, *channels["account_number"].chunks]),
+        channels=pa.concat_arrays([column(channels, "id"), column(channels, "account_number")]),
         invoice_ids=known_documents(step.connection, sources),
     )
     of_current = loose.filter(
@@ -251,10 +250,9 @@ def write_documents(
 def _as_closed(documents: Documents, booked: pa.Table, services: pa.Table) -> list[pa.Table]:
     """What closed months would book today: of their own documents, and of the news that they took."""
     own, news = own_and_news(documents)
-    taken = matching_rows(
-        booked, news.headers.select(["month", "id"]), {"month": "month", "document_id": "id"}
-    )
-    earlier = booked.filter(pc.is_null(taken["id"]))
+    keys = ["month", "document_id"]
+    taken = joined_text(news.headers.select(["month", "id"]).rename_columns(keys), keys)
+    earlier = filter_rows(booked, positions(joined_text(booked, keys), taken) < 0)
     return [
         contract_movements(own, booked.slice(0, 0), services),
         contract_movements(news, earlier, services),

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from ledger_pipelines.closing.restatement import newest, rows_with, rows_without
+from ledger_pipelines.columns import Column
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.documents import dated
 from ledger_pipelines.invoicing.payments import (
@@ -146,5 +147,5 @@ def _ids(answer: Documents) -> set[str]:
     return set(ids)
 
 
-def _texts(values: Iterable[str]) -> pa.Array[Any]:
+def _texts(values: Iterable[str]) -> Column:
     return pa.array(sorted(values), pa.string())

@@ -7,10 +7,10 @@ from datetime import datetime, tzinfo
 
 import pyarrow as pa
 
+from ledger_pipelines.columns import array, column, positions, take
 from ledger_pipelines.crm.memberships import service_periods
 from ledger_pipelines.crm.statuses import new_sightings
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.invoicing.service_periods import Memberships, month_periods, present_periods
 from ledger_pipelines.sources.records.lists import ListReading
 from ledger_pipelines.store.copy import read_table
@@ -49,7 +49,7 @@ def write_periods(step: Step, reading: ListReading, *, zone: tzinfo, read_at: da
     with written_together(step, "enrollments"):
         rows = read_table(connection, "enrollments")
         times = read_times(connection, "enrollments")
-        ids = reading.frame["id"]
+        ids = column(reading.frame, "id")
         trust = judge(
             connection,
             MEMBERSHIPS,
@@ -68,13 +68,13 @@ def write_periods(step: Step, reading: ListReading, *, zone: tzinfo, read_at: da
             zone=zone,
             unpaid=[cohort.pattern for cohort in list_unpaid_cohorts(connection)],
         )
-        made = matching_rows(found.frame, reading.frame.select(["id", "created_at"]), {"id": "id"})
+        made = take(column(reading.frame, "created_at"), positions(column(found.frame, "id"), ids))
         unreadable = [int(one.external_id) for one in reading.problems if one.external_id.isdecimal()]
         unreadable = sorted(set(unreadable).difference(ids.to_pylist()))
         memberships = Memberships(
-            found.frame.append_column("created_at", made["created_at"]),
+            found.frame.append_column("created_at", made),
             found.without_period,
-            pa.concat_arrays([found.unusable, pa.array(unreadable, pa.int64())]),
+            pa.concat_arrays([found.unusable, array(unreadable, pa.int64())]),
             trust.is_complete,
         )
         frame = month_periods(memberships, rows, months=step.months, closed=step.closed, read_at=times)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.closing.restatement import rows_with, rows_without
+from ledger_pipelines.columns import Column, column, filter_rows, positions, present, take
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.shrinkage import is_doubtful, shrunken_list
 from ledger_pipelines.sources.holded.client import Documents, HoldedClient
 from ledger_pipelines.sources.records.frames import Reading
@@ -38,7 +38,7 @@ def with_vanished_services(
     who ignores the note confirms it.
     """
     before = read_newest_snapshot(step.connection, "services")
-    gone = services.slice(0, 0) if before is None else rows_without(before, "id", _ids(services))
+    gone = services.slice(0, 0) if before is None else rows_without(before, "id", column(services, "id"))
     if before is None or not gone.num_rows:
         return services, []
     if is_doubtful(before.num_rows, services.num_rows):
@@ -66,7 +66,7 @@ def with_vanished_contacts(
     before = read_newest_snapshot(step.connection, "holded_contacts")
     problems: list[Problem] = []
     if before is not None:
-        gone = rows_without(rows_without(before, "id", _ids(frame)), "id", unreadable)
+        gone = rows_without(rows_without(before, "id", column(frame, "id")), "id", unreadable)
         doubted = shrunken_list(
             _INTEGRATION, "invoices", "Holded", "contacts", before=before.num_rows, now=frame.num_rows
         )
@@ -74,35 +74,40 @@ def with_vanished_contacts(
         if is_doubted and not take_confirmation(step.connection, doubted):
             frame, problems = _both(frame, gone), [doubted]
         else:
-            invoiced = invoiced_contacts(step.connection, _ids(gone))
+            invoiced = invoiced_contacts(step.connection, column(gone, "id"))
             kept_rows = rows_with(gone, "id", pa.array(invoiced, pa.string()))
             frame, problems = _both(frame, kept_rows), [_contact_note(row) for row in kept_rows.to_pylist()]
-    known = pa.concat_arrays([_ids(frame), unreadable])
+    known = pa.concat_arrays([column(frame, "id"), unreadable])
     unlisted, more = _only_on_documents(client, documents, known, frame.schema)
     return _both(frame, unlisted), problems + more
 
 
 def _only_on_documents(
-    client: HoldedClient, documents: Documents, known: pa.Array[Any], schema: pa.Schema
+    client: HoldedClient, documents: Documents, known: Column, schema: pa.Schema
 ) -> tuple[pa.Table, list[Problem]]:
     """Contacts that documents name and that are not known."""
-    unknown = rows_without(documents.invoices, "contact_id", known)["contact_id"]
-    wanted: list[Any] = sorted(unknown.drop_null().unique().to_pylist())
+    of_documents = column(documents.invoices, "contact_id")
+    is_new = present(of_documents) & (positions(of_documents, known) < 0)
+    named_there: list[Any] = (
+        column(filter_rows(documents.invoices, is_new), "contact_id").unique().to_pylist()
+    )
+    wanted: list[str] = sorted(named_there)
     asked = wanted[:_MOST_QUESTIONS]
     if not asked:
         return schema.empty_table(), []
     reading, answers = client.contacts_by_id(asked)
-    read = set(reading.frame["id"].to_pylist())
+    read = set(column(reading.frame, "id").to_pylist())
     unread = [contact_id for contact_id in wanted if contact_id not in read]
-    ids = pa.array(unread, pa.string())
-    first = matching_rows(pa.table({"id": ids}), documents.invoices, {"id": "contact_id"})
-    numbers: list[Any] = first["document_number"].to_pylist()
-    columns: dict[str, Any] = {
-        "id": ids,
-        "name": pc.coalesce(first["contact_name"], ids),
-        **{name: pa.nulls(len(unread), pa.string()) for name in schema.names[2:]},
-    }
-    stand_ins = pa.table(columns).select(schema.names)
+    first = positions(pa.array(unread, pa.string()), of_documents)
+    named = take(column(documents.invoices, "contact_name"), first)
+    numbers = take(column(documents.invoices, "document_number"), first).to_pylist()
+    stand_ins = pa.table(
+        {
+            "id": pa.array(unread, pa.string()),
+            "name": pc.coalesce(named, pa.array(unread, pa.string())),
+            **{name: pa.nulls(len(unread), pa.string()) for name in schema.names[2:]},
+        }
+    ).select(schema.names)
     problems = [
         Problem(
             _INTEGRATION,
@@ -124,8 +129,12 @@ def _only_on_documents(
 
 def _service_note(row: dict[str, str], channels: pa.Table) -> Problem:
     """What became of a service that is none any more."""
-    accounts = rows_with(channels, "id", pa.array([row["id"]]))["account_number"].to_pylist()
-    now = f"has the account {accounts[0]} now" if accounts else "is not in Holded any more"
+    at = positions(pa.array([row["id"]]), column(channels, "id"))[0]
+    now = (
+        f"has the account {channels['account_number'][int(at)]} now"
+        if at >= 0
+        else "is not in Holded any more"
+    )
     return Problem(
         _INTEGRATION,
         "services",
@@ -147,10 +156,6 @@ def _contact_note(row: dict[str, str]) -> Problem:
         "for its invoices.",
         is_blocking=False,
     )
-
-
-def _ids(frame: pa.Table) -> pa.Array[Any]:
-    return frame["id"].combine_chunks()
 
 
 def _both(frame: pa.Table, more: pa.Table) -> pa.Table:
