@@ -1,6 +1,6 @@
 """Columns of frames as the rules use them: look-ups, blanks and exact integers in place of decimals.
 
-Money, hours and bytes are reckoned in whole numbers: a decimal column becomes its unscaled integers
+Money, hours and bytes are computed in whole numbers: a decimal column becomes its unscaled integers
 (`numeric(14, 4)` in ten-thousandths) and results become decimals again, so that nothing is ever a binary
 float. What fits 64 bits is a numpy array of `int64`; what may not is an array of Python integers.
 """

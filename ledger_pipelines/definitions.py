@@ -27,7 +27,7 @@ def build_defs(resources: Mapping[str, Any] | None = None, first_month: date | N
     """All assets, checks, jobs, schedules, sensors and resources; each asset says in which file it is defined.
 
     `resources` stand in for those of the environment, by name, as a test's do. `first_month` is the ledger's, which
-    LEDGER_FIRST_MONTH says otherwise. Raises LedgerError where this process has loaded those of a ledger with another
+    LEDGER_FIRST_MONTH names another. Raises LedgerError where this process has loaded those of a ledger with another
     first month: assets have their months from when they are imported.
     """
     if first_month is not None:

@@ -34,7 +34,7 @@ class Company:
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """What tells which company it is: its registers' numbers; its other ids only where it has none."""
+        """What identifies the company: its registers' numbers; its other ids only where it has none."""
         registered = tuple(number for number in (self.legal_number, self.vat_number) if number)
         return registered or self.other_ids
 
@@ -52,7 +52,7 @@ class AllowanceCharge:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line (BG-25): its net amount (BT-131), what that is reckoned from, its VAT, and the buyer's account for it."""
+    """A line (BG-25): its net amount (BT-131), what that is computed from, its VAT, and the buyer's account for it."""
 
     number: str
     net: Decimal

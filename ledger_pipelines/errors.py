@@ -42,7 +42,7 @@ class ClosedMonthError(LedgerError):
 
 
 class ConflictError(LedgerError):
-    """What is told contradicts what is kept: somebody changed it since, or said otherwise before."""
+    """What was sent contradicts what is stored: somebody changed it since, or sent something else before."""
 
 
 class FrameError(LedgerError):

@@ -35,7 +35,7 @@ def replaced(output: Path) -> Iterator[Path]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    with suppress(OSError):  # the file is there; not every file system lets a folder be told to remember it
+    with suppress(OSError):  # the file is there; not every file system can sync a folder
         _to_disk(target.parent)
 
 

@@ -102,7 +102,7 @@ def constant(value: Any, kind: pa.DataType, frame: pd.DataFrame | Series) -> Ser
 
 
 def rounded(values: Series, places: int) -> Series:
-    """Decimals to so many places; a half goes away from zero, where `Series.round` takes it to the even digit."""
+    """Decimals rounded to `places`, halves away from zero, where `Series.round` takes them to the even digit."""
     arrow: Any = values_of(values)
     return column_of(pc.round(arrow, places, round_mode="half_towards_infinity"), values.index)
 
@@ -190,7 +190,7 @@ def summed(frame: pd.DataFrame, by: list[str], names: list[str]) -> pd.DataFrame
 
 
 def over_distinct(values: Series, function: Callable[[Series], Series]) -> Series:
-    """A function of a column, reckoned for its distinct values alone: where it costs more than to look them up."""
+    """A function of a column, computed for its distinct values alone: where it costs more than to look them up."""
     encoded: Any = values_of(values).combine_chunks().dictionary_encode(null_encoding="encode")
     answers = values_of(function(pd.Series(pd.arrays.ArrowExtensionArray(encoded.dictionary))))
     return column_of(answers.take(encoded.indices), values.index)

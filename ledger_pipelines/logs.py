@@ -113,8 +113,8 @@ def logging_context(**fields: Any) -> Iterator[None]:
 def _message_of(record: logging.LogRecord) -> str:
     """The message; of a run's line without the run and step that Dagster puts before it, which are fields."""
     of_run = getattr(record, "dagster_meta", None)
-    said = of_run.get("orig_message") if isinstance(of_run, Mapping) else None
-    return record.getMessage() if said is None else str(said)
+    message = of_run.get("orig_message") if isinstance(of_run, Mapping) else None
+    return record.getMessage() if message is None else str(message)
 
 
 def _of_run(record: logging.LogRecord) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _YEARS = range(1000, 9999)
 #: No ledger begins earlier: each of its months is a partition that Dagster lists, and a year like 0202 is a slip.
 OLDEST_FIRST_MONTH = date(1990, 1, 1)
 #: So far ahead of today an imported entry may be dated: what is spread over years is posted ahead, but each month up to
-#: it is reckoned, and a year like 2205 is a slip.
+#: it is computed, and a year like 2205 is a slip.
 FURTHEST_AHEAD = timedelta(days=3653)
 
 
@@ -74,7 +74,7 @@ def is_ledger_month(month: date, first: date, today: date) -> bool:
 
 
 def outside_ledger(month: date, first: date, today: date) -> str:
-    """The sentence that refuses a month which is none of the ledger's."""
+    """The sentence that refuses a month outside the ledger."""
     return (
         f"{format_month(month)} is outside the ledger: its months are {format_month(first)} "
         f"to {format_month(month_of(today))}."
@@ -82,12 +82,12 @@ def outside_ledger(month: date, first: date, today: date) -> str:
 
 
 def nearest_month(month: date, first: date, today: date) -> date:
-    """The month, or where it is none of the ledger's the nearest one: a payment may be dated before the ledger."""
+    """The month, or where the ledger does not have it the nearest one: a payment may be dated before the ledger."""
     return min(max(month, first), month_of(today))
 
 
 def refuse_strange_months(months: Sequence[date], first: date, today: date) -> None:
-    """Raises LedgerError when there is no month, or one that is none of the ledger's."""
+    """Raises LedgerError when there is no month, or one outside the ledger."""
     if not months:
         raise LedgerError("The range has no month: its end is excluded, so it must come after its start.")
     for month in months:

@@ -33,7 +33,7 @@ from ledger_pipelines.tables.table import INSTANT, MONTH, TEXT, Table
 TABLES = {name: table for name, table in DESCRIBED.items() if table is not CFO_TRANSACTIONS}
 #: What a company's rows are known by.
 _ACCOUNT = "account_number"
-#: A snapshot keeps new months from being made: whoever forgets one in a cell must not hold up a close.
+#: A snapshot keeps new months from being made: one that is forgotten in a cell must not hold up a close.
 _PATIENCE = "60s"
 _EDITS = pa.schema(
     dict.fromkeys(["edited_at"], INSTANT)
@@ -68,7 +68,7 @@ class Ledger:
             with self._connection() as connection:
                 if not has_books(connection):
                     raise LedgerError(
-                        f"The database {self._database.shown} has no ledger: run `ledger migrate`, "
+                        f"The database {self._database.label} has no ledger: run `ledger migrate`, "
                         "or name another one."
                     )
         except BaseException:
@@ -87,7 +87,7 @@ class Ledger:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Ledger({self._database.shown!r})"
+        return f"Ledger({self._database.label!r})"
 
     def close(self) -> None:
         """Lets go of the private PostgreSQL, which stops when nobody else uses it. Safe to repeat."""
@@ -122,7 +122,7 @@ class Ledger:
             rows = read_books(connection, described, names, wanted, values)
             known = known_months(connection, table, wanted)
         frame = to_pandas(rows)
-        frame.attrs = _told(known, wanted)
+        frame.attrs = _month_attributes(known, wanted)
         if known.never_run:
             warnings.warn(
                 f"No run has written {table} of {describe_months(known.never_run)} yet: the frame has no rows of then.",
@@ -230,7 +230,7 @@ class Ledger:
 
         Both have the table's key and the month; compared are the columns that both have. The answer has the key,
         `change`, the money `amount` (the table's `amount` or `total` where none is named) as `before` and `after`, and
-        `columns`, those of a changed row that differ. Raises LedgerError where a frame is none of this table, or there
+        `columns`, those of a changed row that differ. Raises LedgerError where a frame is not of this table, or there
         is no such column.
         """
         described = _table(table)
@@ -268,7 +268,7 @@ class Ledger:
 def _in_sentences(
     given: AbstractContextManager[psycopg.Connection],
 ) -> Iterator[psycopg.Connection]:
-    """The connection; what the database says against a read is told in a sentence."""
+    """The connection; what the database says against a read becomes one sentence."""
     try:
         with given as connection:
             yield connection
@@ -343,7 +343,7 @@ def _values(table: Table, accounts: str | Sequence[str] | None, where: Mapping[s
     }
 
 
-def _told(known: KnownMonths, months: Sequence[date]) -> dict[Any, Any]:
+def _month_attributes(known: KnownMonths, months: Sequence[date]) -> dict[Any, Any]:
     """As texts, so that a file which the frame is written to can keep it."""
     named = {
         "open": [month for month in months if month not in known.closed],

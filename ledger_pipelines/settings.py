@@ -31,7 +31,7 @@ from ledger_pipelines.sources.settings import (
 
 S = TypeVar("S", bound=SourceSettings)
 
-#: The first month where nothing says otherwise; the `ledger` command always says.
+#: The first month where none is configured; the `ledger` command always configures one.
 DEFAULT_FIRST_MONTH = "2024-01"
 _FIRST_MONTH = "LEDGER_FIRST_MONTH"
 #: What to write, where a type says it in other words.

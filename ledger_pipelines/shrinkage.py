@@ -1,15 +1,15 @@
-"""Lists that came back empty, or far shorter than they were: not believed before a person says that it is so.
+"""Lists that came back empty, or far shorter than they were: not accepted until a person confirms it.
 
 What could not be read is not absent. A source that had records and shows none may be broken, filtered or another
 one; the months keep what they had, and the difference is an integration error. To ignore that error is to confirm it:
-the next reading is believed, once (`take_confirmation` in `store.integration_errors`).
+the next reading is accepted, once (`take_confirmation` in `store.integration_errors`).
 """
 
 from __future__ import annotations
 
 from ledger_pipelines.errors import Problem
 
-#: A list that has less than this share of what it had is not believed.
+#: A list that has less than this share of what it had is not accepted without confirmation.
 BELIEVED_SHARE = 0.5
 #: Of a list that was shorter than this, only its being empty is doubted.
 SHORTEST_DOUBTED = 10

@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span while it lasts; without a collector it takes everything and tells nobody."""
+    """A span while it lasts; without a collector it takes everything and reports nothing."""
 
     _span: Any = None
 
@@ -153,7 +153,7 @@ def _provider() -> TracerProvider | None:
         }
     )
     provider = TracerProvider(resource=resource)
-    # Of a collector that is away a process shall not wait OpenTelemetry's ten seconds before it ends.
+    # Where a collector is down a process should not wait OpenTelemetry's ten seconds before it ends.
     seconds = None if os.environ.get(_TIMEOUT_VARIABLE) else _TIMEOUT
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=seconds)))
     return provider

@@ -67,4 +67,4 @@ def test_a_password_that_is_not_encoded_is_refused_and_not_shown(url: str) -> No
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert Database(url).shown == shown
+    assert Database(url).label == shown

@@ -14,7 +14,7 @@ from dagster._core.instance.types import InstanceType
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.storage.event_log import InMemoryEventLogStorage
-from dagster._core.storage.event_log.base import AssetRecord
+from dagster._core.storage.event_log.base import AssetRecord, EventRecordsResult
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import TemporaryLocalArtifactStorage
 from dagster._core.storage.runs import InMemoryRunStorage
@@ -28,6 +28,10 @@ class _Forgetful(InMemoryEventLogStorage):
         """There are none."""
         return []
 
+    def fetch_observations(self, *_: object, **__: object) -> EventRecordsResult:
+        """There are none."""
+        return EventRecordsResult([], "", has_more=False)
+
     def register_instance(self, instance: dg.DagsterInstance) -> None:
         """Belongs to the latest instance."""
         self._instance_weakref = None
@@ -37,18 +41,27 @@ class _Forgetful(InMemoryEventLogStorage):
         """The next instance takes it, too."""
 
 
-@cache
-def _event_storage() -> _Forgetful:
-    """This process's one: making its tables takes some tenths of a second."""
-    return _Forgetful()
+class _Runs(InMemoryRunStorage):
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Belongs to the latest instance."""
+        self._instance_weakref = None
+        super().register_instance(instance)
+
+    def dispose(self) -> None:
+        """The next instance takes it, too."""
+
+
+# This process's ones: making their tables takes some tenths of a second.
+_event_storage = cache(_Forgetful)
+_run_storage = cache(_Runs)
 
 
 def unrecorded() -> dg.DagsterInstance:
-    """`DagsterInstance.ephemeral()`, but for the events."""
+    """`DagsterInstance.ephemeral()`, but for the events; the runs of all of a process's instances are in one storage."""
     return dg.DagsterInstance(
         instance_type=InstanceType.EPHEMERAL,
         local_artifact_storage=TemporaryLocalArtifactStorage(),
-        run_storage=InMemoryRunStorage(),
+        run_storage=_run_storage(),
         event_storage=_event_storage(),
         compute_log_manager=NoOpComputeLogManager(),
         run_coordinator=DefaultRunCoordinator(),

@@ -23,7 +23,7 @@ from ledger_pipelines.accruals.schedule import Schedule
 from ledger_pipelines.accruals.versions import SaleVersions
 from ledger_pipelines.columns import Int64s, Mask, half_up
 
-#: A document is for a course that starts so many days after it at the latest.
+#: A document is for a course that starts at most this many days after it.
 DAYS_AHEAD = 60
 
 

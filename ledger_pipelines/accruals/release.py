@@ -58,9 +58,9 @@ from ledger_pipelines.accruals.outputs import (
 from ledger_pipelines.accruals.progress import Progress
 from ledger_pipelines.columns import Int64s, Mask
 
-#: A contract without a period waits so many days for one.
+#: A contract without a period waits this many days for one.
 DAYS_TO_ENROL = 15
-#: A postponed contract is cancelled on the first day of the month so many months after its change date's.
+#: A postponed contract is cancelled on the first day of the month this many months after its change date's.
 MONTHS_TO_RESUME = 4
 #: `status` of a contract without periods, and the booked status of one that closed months do not know.
 NO_PERIOD = NOT_BOOKED = -1

@@ -67,7 +67,7 @@ def read_schedule(periods: pa.Table, rows: Int64s, owner: Int64s, drop_day: Int6
     """The periods at these rows (ordered by owner, start and id).
 
     `drop_day` is the Drop Date of each owner's client, NEVER where there is none. Raises LedgerError when a period ends
-    before it starts or has a status that is none.
+    before it starts or has an unknown status.
     """
     starts, ends = int64s(column(periods, "start_date")), int64s(column(periods, "end_date"))
     status = positions(column(periods, "status"), pa.array(PERIOD_STATUSES))

@@ -51,8 +51,8 @@ def charge_backup(terms: Terms, devices: pd.DataFrame, currency: str) -> tuple[p
     parts.append(_line(terabytes, OVERAGE, description, quantity="terabytes", rate="backup_per_tb_fee"))
     lines = pd.concat(parts)
     lines = lines.assign(amount=charged(lines["quantity"] * lines["rate"], currency))
-    same = {"source_type": "backup", "kind": "backup", "item": BACKUP_SERVICES, "currency": currency}
-    return statement_lines(lines.assign(source_id=lines["type"]), **same), pools[_POOL]
+    constants = {"source_type": "backup", "kind": "backup", "item": BACKUP_SERVICES, "currency": currency}
+    return statement_lines(lines.assign(source_id=lines["type"]), **constants), pools[_POOL]
 
 
 def _pools(terms: Terms, backed_up: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from ledger_pipelines.billing.claims import plain, with_owner
 from ledger_pipelines.frames import constant, dtype, is_among, to_arrow, to_pandas, trimmed
 from ledger_pipelines.tables.codex import ASSETS
 
-NO_COMPANY, NO_DEVICE, NOT_SHOWN, EMPTY = "no company", "no device", "not shown", "empty"
+NO_COMPANY, NO_DEVICE, NOT_LISTED, EMPTY = "no company", "no device", "not shown", "empty"
 #: Bytes of some of several devices with one name, which are of one kind, or of more than one.
 SEVERAL, SEVERAL_KINDS = "several", "several kinds"
 _NAME = ["month", "account_number", "called"]
@@ -49,7 +49,7 @@ _EMPTIED_FIELDS: list[pa.Field[Any]] = [
     pa.field("now", pa.int64()),
 ]
 EMPTIED = pa.schema(_EMPTIED_FIELDS)
-#: A backup of less than the so manieth part of what it was is not believed.
+#: A backup that shrank by more than this factor is not accepted without confirmation.
 _MOST_SHRUNKEN = 100
 
 
@@ -81,25 +81,25 @@ def with_usage(
     claimed = _numbered(claimed.assign(account_number=claimed["owner"]), name="hostname", by="uid")
     named = claimed[claimed["called"].notna()]
     both = devices.merge(named[[*_DEVICE, "uid", "backup_bytes"]], on=_DEVICE, how="left")
-    both = both.assign(former=both["backup_data_bytes"], is_shown=both["uid"].notna())
+    both = both.assign(former=both["backup_data_bytes"], is_listed=both["uid"].notna())
     both = _with_former(both, ASSETS.schema.empty_table() if former is None else former)
     both = both.assign(
         former=both["former"].where(both["kept"] == 0, both["kept"]),
-        backup_data_bytes=both["backup_bytes"].where(both["is_shown"], both["kept"]).fillna(0),
+        backup_data_bytes=both["backup_bytes"].where(both["is_listed"], both["kept"]).fillna(0),
         backup_usage_tb=constant(None, ASSETS.by_name["backup_usage_tb"].kind, both),
     )
     lost = both[both["backup_bytes"].isna() & (both["former"] > 0)]
     lost = lost.assign(uid=lost["id"].astype(dtype(pa.string())), site=constant(None, pa.string(), lost))
     of_some = _of_some(both)
     stranger = rows[rows["owner"].isna() & (rows["backup_bytes"] > 0).fillna(False)]
-    left = claimed[~is_among(claimed, both[both["is_shown"]], ["month", "uid"])]
+    left = claimed[~is_among(claimed, both[both["is_listed"]], ["month", "uid"])]
     left = left[(left["backup_bytes"] > 0).fillna(False) & ~left["account_number"].isin(list(unread))]
     unbilled = pd.concat(
         [
             _unbilled(stranger, "uid", "backup_bytes", NO_COMPANY),
             _unbilled(left, "uid", "backup_bytes", NO_DEVICE),
-            _unbilled(lost[~lost["is_shown"]], "uid", "former", NOT_SHOWN),
-            _unbilled(lost[lost["is_shown"]], "uid", "former", EMPTY),
+            _unbilled(lost[~lost["is_listed"]], "uid", "former", NOT_LISTED),
+            _unbilled(lost[lost["is_listed"]], "uid", "former", EMPTY),
             _unbilled(of_some[~of_some["is_mixed"]], "called", "stored", SEVERAL),
             _unbilled(of_some[of_some["is_mixed"]], "called", "stored", SEVERAL_KINDS),
         ]
@@ -112,7 +112,7 @@ def _with_former(devices: pd.DataFrame, former: pa.Table) -> pd.DataFrame:
     had = _numbered(to_pandas(former), name="hostname", by="id")
     had = had[had["called"].notna()].rename(columns={"backup_data_bytes": "kept"})
     found = devices.merge(had[[*_DEVICE, "kept"]], on=_DEVICE, how="left")
-    return found.assign(kept=found["kept"].where(~found["is_shown"]).fillna(0))
+    return found.assign(kept=found["kept"].where(~found["is_listed"]).fillna(0))
 
 
 def emptied_devices(devices: pa.Table, before: pa.Table, *, unreadable: Collection[str] = ()) -> pa.Table:

@@ -2,7 +2,7 @@
 
 A ticket is its number within a company. Its number in a closed month is the same ticket, unless it has another
 `ticket_id` now and was created after that month had ended: then numbers have started again, and what was billed
-before was another ticket's. One of the two signs alone is not enough, and one that is not known is none.
+before was another ticket's. One of the two signs alone is not enough, and an unknown one does not count.
 
 Here and in the other modules of hours, `asked` is the month whose statements are computed: of each record there is a
 row for each such month that it bears on, and every look-up is within it.

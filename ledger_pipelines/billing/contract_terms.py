@@ -33,7 +33,7 @@ def term_years(term: str) -> int:
 def contract_end(start: date | None, term: str) -> date | None:
     """The last day of a contract that says no end: start + term years - 1 day; None where it has none.
 
-    A contract from 29 February runs from the anniversary as databases reckon it, the 28th in a common year:
+    A contract from 29 February runs from the anniversary as databases compute it, the 28th in a common year:
     one year from 2024-02-29 ends on 2025-02-27. A start without a term in years gives no end, nor one with an
     anniversary past the year 9999.
     """

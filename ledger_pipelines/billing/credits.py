@@ -1,7 +1,7 @@
 """Hours that closed months billed and tickets no longer have, and hours that nobody is billed for.
 
 Each function gives the records of one month, with their money (rules/billing.md, Ticket hours). What is owed is
-reckoned as the closed month billed it: at its rate, and of its hours no more than were billed, for an allowance
+computed as the closed month billed it: at its rate, and of its hours no more than were billed, for an allowance
 covered the others. The ticket's latest hours are given back first.
 """
 
@@ -57,7 +57,7 @@ def credits_owed(inputs: BillingInputs, month: date, currency: str) -> pa.Table:
 def hours_vanished(inputs: BillingInputs, statements: pa.Table, month: date, currency: str) -> pa.Table:
     """Tickets that had hours and show none (MISSING_HOURS): billed by closed months, or not billed yet.
 
-    `statements` has those of the month (STATEMENTS), by whose rates the unbilled hours are reckoned, before any
+    `statements` has those of the month (STATEMENTS), by whose rates the unbilled hours are priced, before any
     allowance.
     """
     tickets, booked, closed = tickets_of(inputs, month)
@@ -94,7 +94,7 @@ def companies_with_corrections(tickets: pa.Table, booked: pa.Table) -> list[str]
 def _worth(
     tickets: pd.DataFrame, over: Series, booked: pd.DataFrame, statements: pd.DataFrame, currency: str
 ) -> Series:
-    """What closed months charged for so many of each ticket's hours: an amount."""
+    """The amount that closed months charged for the given hours of each ticket."""
     rows = tickets[TICKET].assign(over=over, row=range(len(tickets)))
     pieces = rows.merge(booked, on=TICKET).sort_values(["row", "month"], ascending=[True, False])
     pieces = pieces.assign(
@@ -111,7 +111,7 @@ def _worth(
 
 
 def _from_first(pieces: pd.DataFrame, group: str | list[str], units: Series, limit: Series) -> Series:
-    """Of each piece so many units that its group has no more than its limit; the first are taken first."""
+    """The units of each piece, cut so that its group has no more than its limit; the first are taken first."""
     before = units.groupby([pieces[name] for name in ([group] if isinstance(group, str) else group)]).cumsum()
     left = (limit - (before - units)).clip(lower=0)
     return left.where(left < units, units)

@@ -33,8 +33,8 @@ from ledger_pipelines.tables.freshservice import TIME_ENTRIES
 
 #: An entry with all columns of its table.
 ENTRIES = TIME_ENTRIES.schema
-#: One as it is shown: nothing is known of months yet.
-SHOWN = TIME_ENTRIES.without("is_gone")
+#: One as Freshservice shows it: it is not assigned to a month yet.
+CURRENT_ENTRIES = TIME_ENTRIES.without("is_gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class ReadScope:
     billed_by_codex: Collection[str] = ()
 
 
-def place_entries(shown: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope) -> pa.Table:
+def place_entries(current: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope) -> pa.Table:
     """The entries (ENTRIES) of the months to write.
 
-    `shown` is what Freshservice shows (SHOWN), `stored` are the rows that these months have, `known` has each entry of
-    closed months once, as the last of them has it (both ENTRIES).
+    `current` is what Freshservice shows now (CURRENT_ENTRIES), `stored` are the rows that these months have, `known` has
+    each entry of closed months once, as the last of them has it (both ENTRIES).
     """
-    entries, rows, books = to_pandas(shown), to_pandas(stored), to_pandas(known)
+    entries, rows, books = to_pandas(current), to_pandas(stored), to_pandas(known)
     entries = _covering(entries.assign(month=_standing(worked_months(entries), scope.closed)), scope)
     entries = entries.assign(is_gone=constant(False, pa.bool_(), entries))
     is_gone = _is_covered(books, scope) & ~books["is_gone"].fillna(False) & ~is_among(books, entries, ["id"])
@@ -87,12 +87,12 @@ def _covering(entries: pd.DataFrame, scope: ReadScope) -> pd.DataFrame:
 
 
 def lost_entries(
-    shown: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope
+    current: pa.Table, stored: pa.Table, known: pa.Table, scope: ReadScope
 ) -> tuple[pa.Table, int]:
     """The entries (ENTRIES) that had billable hours when they were read last and have none now, whichever ticket they
-    are on; and how many had any. Only those of the scope's tickets can be told. A running timer is not none.
+    are on; and how many had any. Only entries of the scope's tickets can be judged. A running timer counts as hours.
     """
-    now, rows, books = to_pandas(shown), to_pandas(stored), to_pandas(known)
+    now, rows, books = to_pandas(current), to_pandas(stored), to_pandas(known)
     former = pd.concat([books, rows.sort_values("month")]).drop_duplicates("id", keep="last")
     had = former["is_billable"] & ~former["is_running"] & ~former["is_gone"] & (former["seconds"] > 0)
     former = former[had & _is_covered(former, scope)]
@@ -100,14 +100,14 @@ def lost_entries(
     return to_arrow(lost.sort_values("id"), ENTRIES), len(former)
 
 
-def never_billed(shown: pa.Table, scope: ReadScope, read: Collection[date], until: date) -> pa.Table:
-    """The billable entries (SHOWN) that no month's statement will have, by what their day says.
+def never_billed(current: pa.Table, scope: ReadScope, read: Collection[date], until: date) -> pa.Table:
+    """The billable entries (CURRENT_ENTRIES) that no month's statement will have, by what their day says.
 
     They stand in a month that is neither written now nor was `read` before: one that is later than the month after
     `until`, whose own window shows them no more, or one from before. What was also written down before the ledger's
     first month was others' to bill; where it is not said when an entry was written down, it may have been since.
     """
-    entries = to_pandas(shown)
+    entries = to_pandas(current)
     own = worked_months(entries)
     standing = _standing(own, scope.closed)
     known = {*scope.months, *scope.closed, *read}
@@ -117,7 +117,9 @@ def never_billed(shown: pa.Table, scope: ReadScope, read: Collection[date], unti
         written >= constant(min(known), pa.date32(), entries)
     ).fillna(True)
     is_billable = entries["is_billable"] & ~entries["is_running"] & (entries["seconds"] > 0)
-    return to_arrow(entries[is_billable & ~standing.isin(list(known)) & (is_ahead | is_late)], SHOWN)
+    return to_arrow(
+        entries[is_billable & ~standing.isin(list(known)) & (is_ahead | is_late)], CURRENT_ENTRIES
+    )
 
 
 def worked_months(entries: pd.DataFrame) -> Series:

@@ -1,8 +1,8 @@
 """Hours as whole numbers: a ticket's are whole seconds at their source (rules/billing.md, Ticket hours).
 
-Reckoned is in units of which an hour has 90,000: a second is 25 of them, and the ten-thousandth of an hour, in which
-allowances are kept, is 9. So every sum, difference and allowance is exact. No company has so many hours that 64 bits
-were too few (`limits`).
+The unit of computation is an hour's 90,000th part: a second is 25 of them, and the ten-thousandth of an hour, in which
+allowances are kept, is 9. So every sum, difference and allowance is exact. No company has more hours than 64 bits
+hold (`limits`).
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ what `tickets` says of each, and `booked_statements` is `billing_statements` of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +18,8 @@ import pyarrow as pa
 from ledger_pipelines.frames import fitted, to_pandas
 from ledger_pipelines.tables import TABLES, rates
 from ledger_pipelines.tables.table import DATE, TEXT
+
+T = TypeVar("T")
 
 #: What a statement is of: a company in a month.
 KEY = ["month", "account_number"]
@@ -116,6 +119,7 @@ class BillingInputs:
     booked_statements: pa.Table
     snapshot_gaps: pa.Table
     closed_months: frozenset[date] = frozenset()
+    _computed: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads, in their types.
@@ -126,5 +130,12 @@ class BillingInputs:
         return fitted(f"billing input {name}", getattr(self, name), wanted)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """An input as `read` gives it, in pandas."""
-        return to_pandas(self.read(name))
+        """An input as `read` gives it, in pandas: the same frame each time, which nobody changes."""
+        return self.once(name, lambda: to_pandas(self.read(name)))
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed once of these inputs: rules and the checks after them need the same."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        found: T = self._computed[key]
+        return found

@@ -5,7 +5,7 @@ Each function returns the rows that offend, none when all is well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 import pandas as pd
@@ -119,31 +119,18 @@ def lines_without_source(lines: pa.Table, inputs: BillingInputs) -> pa.Table:
     Backup lines need a device with backup, hours a ticket of the month. Rows: month, account_number,
     source_type, source_id, description, amount, currency.
     """
-    assets, tickets = inputs.frame("assets"), inputs.frame("tickets")
-    by_hand = {
-        "manual_user": inputs.frame("manual_users"),
-        "manual_asset": inputs.frame("manual_assets"),
-        "line_item": inputs.frame("custom_line_items"),
-    }
-    known = {
-        "contact": _named_by(inputs.frame("contacts"), "id")[[*KEY, "source_id"]],
-        "asset": _named_by(assets, "id")[[*KEY, "source_id"]],
-        **{name: _named_by(items, "id")[["account_number", "source_id"]] for name, items in by_hand.items()},
-        "backup": assets[assets["backup_data_bytes"] > 0][KEY],
-        "tickets": tickets[KEY],
-        "ticket": _named_by(tickets, "ticket_number")[[*KEY, "source_id"]],
-    }
     frame = to_pandas(lines)
-    found = [frame[~frame["source_type"].isin(list(known))]]
-    for source_type, records in known.items():
-        some = frame[frame["source_type"] == source_type]
-        some = some.merge(records.drop_duplicates(), on=list(records.columns), how="left", indicator="record")
-        found.append(some[some["record"] == "left_only"].drop(columns="record"))
+    found = [frame[~frame["source_type"].isin(list(_RECORDS))]]
+    for source_type, some in frame.groupby("source_type"):
+        if source_type in _RECORDS:
+            records = _RECORDS[source_type](inputs).drop_duplicates()
+            named = some.merge(records, on=list(records.columns), how="left", indicator="record")
+            found.append(named[named["record"] == "left_only"].drop(columns="record"))
     return _lines(pd.concat(found), [*KEY, "source_type", "source_id"])
 
 
 def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table:
-    """Statements whose contract ends on the month's last day or within so many days after it.
+    """Statements whose contract ends on the month's last day or within this time after it.
 
     One that has expired before is not among them. Rows: month, account_number, company_name, contract_term,
     contract_end_date; by end.
@@ -156,9 +143,32 @@ def contracts_ending(statements: pa.Table, *, within_days: int = 60) -> pa.Table
     return to_arrow(ending, pa.schema([STATEMENTS.field(name) for name in columns]))
 
 
-def _named_by(records: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The records with the `source_id` of their lines."""
-    return records.assign(source_id=records[name].astype(dtype(pa.string())))
+def _named_by(table: str, name: str, of: list[str]) -> Callable[[BillingInputs], pd.DataFrame]:
+    """The records of an input, as lines name them: whose they are, and the `source_id`."""
+
+    def records_of(inputs: BillingInputs) -> pd.DataFrame:
+        records = inputs.frame(table)
+        return records[of].assign(source_id=records[name].astype(dtype(pa.string())))
+
+    return records_of
+
+
+def _with_backup(inputs: BillingInputs) -> pd.DataFrame:
+    assets = inputs.frame("assets")
+    return assets[assets["backup_data_bytes"] > 0][KEY]
+
+
+#: The records behind lines, by the lines' source type: those of the month's snapshots, and those that people keep.
+_RECORDS: dict[object, Callable[[BillingInputs], pd.DataFrame]] = {
+    "contact": _named_by("contacts", "id", KEY),
+    "asset": _named_by("assets", "id", KEY),
+    "manual_user": _named_by("manual_users", "id", ["account_number"]),
+    "manual_asset": _named_by("manual_assets", "id", ["account_number"]),
+    "line_item": _named_by("custom_line_items", "id", ["account_number"]),
+    "backup": _with_backup,
+    "tickets": lambda inputs: inputs.frame("tickets")[KEY],
+    "ticket": _named_by("tickets", "ticket_number", KEY),
+}
 
 
 def _lines(frame: pd.DataFrame, key: list[str]) -> pa.Table:

@@ -42,6 +42,10 @@ _BY_HAND = ("manual_assets", "manual_users", "custom_line_items")
 
 def billable_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     """The terms of each company that gets a statement in these ascending months, and why others do not."""
+    return inputs.once(("billable_terms", *months), lambda: _billable_terms(inputs, months))
+
+
+def _billable_terms(inputs: BillingInputs, months: Sequence[date]) -> tuple[Terms, list[Problem]]:
     terms, problems = agree_terms(inputs, months)
     if terms.frame.empty or _is_ordinary(inputs, terms):
         return terms, problems

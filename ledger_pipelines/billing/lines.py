@@ -33,8 +33,8 @@ def charged(amounts: Series, currency: str) -> Series:
     return over_distinct(amounts, lambda distinct: narrowed(rounded(distinct, places), CHARGE))
 
 
-def statement_lines(frame: pd.DataFrame, **same: str) -> pa.Table:
-    """The frame as statement lines: it has all columns of STATEMENT_LINES but those that are the `same` in each.
+def statement_lines(frame: pd.DataFrame, **constants: str) -> pa.Table:
+    """The frame as statement lines: it has all columns of STATEMENT_LINES but the `constants`, which are alike in each.
 
     One without a `quantity` is of one each.
     """
@@ -42,7 +42,7 @@ def statement_lines(frame: pd.DataFrame, **same: str) -> pa.Table:
         return STATEMENT_LINES.empty_table()
     if "quantity" not in frame.columns:
         frame = frame.assign(quantity=constant(1, QUANTITY, frame))
-    columns = {name: constant(text, pa.string(), frame) for name, text in same.items()}
+    columns = {name: constant(text, pa.string(), frame) for name, text in constants.items()}
     return to_arrow(frame.assign(**columns), STATEMENT_LINES)
 
 

@@ -54,7 +54,7 @@ def own_months(tickets: pd.DataFrame) -> Series:
 def with_billed(tickets: pd.DataFrame, booked: pd.DataFrame, closed: Collection[date]) -> pd.DataFrame:
     """The tickets with `total`, `before` and `added`.
 
-    A closed month's tickets are reckoned as they were then: with what was billed before it.
+    A closed month's tickets are computed as they were then: with what was billed before it.
     """
     limits = constant(NO_LIMIT, pa.date32(), tickets).mask(tickets["month"].isin(closed), tickets["month"])
     tickets = tickets.assign(limit=limits, total=hours_in_units(tickets["total_hours_spent"]))
@@ -64,6 +64,10 @@ def with_billed(tickets: pd.DataFrame, booked: pd.DataFrame, closed: Collection[
 
 def tickets_of(inputs: BillingInputs, month: date) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """All tickets that stand in a month, whoever's; and the booked hours and statements that bind it."""
+    return inputs.once(("tickets_of", month), lambda: _tickets_of(inputs, month))
+
+
+def _tickets_of(inputs: BillingInputs, month: date) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     tickets = inputs.frame("tickets")
     tickets = tickets[tickets["month"] == month]
     tickets = tickets.assign(asked=tickets["month"], own=own_months(tickets))

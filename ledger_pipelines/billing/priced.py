@@ -19,7 +19,7 @@ from ledger_pipelines.frames import Series, column_of, constant, dtype, mapped, 
 from ledger_pipelines.money import RATE
 from ledger_pipelines.months import format_month
 
-#: The type that a line shows when its record's is none of the vocabulary: it bills nothing and is a problem.
+#: The type that a line shows when its record's is not in the vocabulary: it bills nothing and is a problem.
 UNKNOWN = "Unknown"
 CUSTOM = "Custom"
 #: What a problem says of its record.

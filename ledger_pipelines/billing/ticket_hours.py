@@ -150,7 +150,7 @@ def _late_lines(billed: pd.DataFrame, currency: str) -> pa.Table:
     )
 
 
-def _labor(lines: pd.DataFrame, currency: str, **same: str) -> pa.Table:
+def _labor(lines: pd.DataFrame, currency: str, **constants: str) -> pa.Table:
     quantity = quantities(lines["units"])
     amount = charged(quantity * lines["rate"], currency)
     return statement_lines(
@@ -158,7 +158,7 @@ def _labor(lines: pd.DataFrame, currency: str, **same: str) -> pa.Table:
         kind="hours",
         item=HOURLY_LABOR,
         currency=currency,
-        **same,
+        **constants,
     )
 
 

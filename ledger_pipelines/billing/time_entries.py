@@ -94,7 +94,7 @@ def entry_tickets(
     """The tickets that entries are.
 
     `entries` are all of the open months (TIME_ENTRIES), `known` is what closed months know of tickets (KNOWN), by Codex's
-    numbers or by those of entries, which `first_tickets` (FIRST_TICKETS) tell apart. `ticket_numbers` are of tickets
+    numbers or by those of entries, which `first_tickets` (FIRST_TICKETS) distinguish. `ticket_numbers` are of tickets
     that have no other entries than these, if any.
     """
     books, first = to_pandas(known), to_pandas(first_tickets)

@@ -55,7 +55,10 @@ def edits_that_match_nobody(inputs: BillingInputs, months: Sequence[date]) -> pa
     Rows (UNMATCHED): `edited` is the table; `would_charge` is null where the charge depends on a plan or a device that
     nobody knows. A charge is among them in the months in which it is due.
     """
-    found = pa.concat_tables([_unmatched(inputs, edited, months) for edited in _EDITED])
+    edits = [edited for edited in _EDITED if getattr(inputs, edited).num_rows]
+    found = pa.concat_tables(
+        [UNMATCHED.empty_table(), *(_unmatched(inputs, edited, months) for edited in edits)]
+    )
     order: list[Any] = [(name, "ascending") for name in ("month", "edited", "account_number", "record")]
     return found.sort_by(order)
 

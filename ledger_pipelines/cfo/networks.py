@@ -42,7 +42,7 @@ _PHRASES = {"bitcoin cash": "bch", "binance smart chain": "bsc"}
 def network_of(name: str) -> str:
     """The network that is meant by a name, whatever its spelling: `Tron(TRC20)` is TRC20.
 
-    Raises LedgerError when it is none that is known, or several.
+    Raises LedgerError when it is unknown, or may be several.
     """
     text = " ".join(name.casefold().split())
     for phrase, word in _PHRASES.items():

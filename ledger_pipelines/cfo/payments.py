@@ -26,7 +26,7 @@ STATUSES = (
 )
 #: What no payment changes: the invoice is handed over already, or nobody owes it any more.
 FINAL_STATUSES = ("complete", "cancelled")
-#: What the CFO is to hear of.
+#: Invoices with these are handed over to the CFO.
 SYNCED_STATUSES = ("paid", "overpaid")
 
 _CONFIRMATIONS = {"BTC": 3, "TAO": 12}
@@ -51,9 +51,9 @@ def normalised_hash(transaction_hash: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment of an invoice, in the invoice's currency and on its network, as the chain tells it.
+    """A payment of an invoice, in the invoice's currency and on its network, as the chain reports it.
 
-    Its hash and `output` tell it from others: one transaction may pay by several outputs, or several invoices.
+    Its hash and `output` identify it: one transaction may pay by several outputs, or several invoices.
     `needed`: the confirmations that make it certain; `confirmed_at`: when it had them, and null until then.
     Raises LedgerError when the amount is not above zero, or the two contradict one another.
     """
@@ -152,7 +152,7 @@ def invoice_state(status: str, amount: Decimal, currency: str, payments: Sequenc
 
 
 def _once(payments: Sequence[Payment]) -> list[Payment]:
-    """Each hash and output once, as it was told with the most confirmations; of equal ones the earliest."""
+    """Each hash and output once, in the report with the most confirmations; of equal ones the earliest."""
     latest_first = sorted(payments, key=_instant, reverse=True)
     ordered = sorted(
         latest_first, key=lambda payment: (payment.confirmations, payment.amount, payment.needed)

@@ -68,8 +68,8 @@ class Mapped:
 def transactions_of(invoices: pa.Table, mappings: pa.Table, categories: pa.Table) -> Mapped:
     """The transactions of paid invoices (INVOICES), by ENTITY_MAPPINGS and REVENUE_CATEGORIES.
 
-    Client, period and currencies come without surrounding space; the number is as it stands, for it tells invoices
-    apart. A blank text is a missing one. The currency is that of the amount; what a crypto invoice was paid with stands
+    Client, period and currencies come without surrounding space; the number stays as it is, for it names the
+    invoice. A blank text is a missing one. The currency is that of the amount; what a crypto invoice was paid with stands
     in the reason. Refused for good, each with all that is wrong with it, are invoices of an unknown origin; without a
     number, client, currency or time of payment; of crypto without what was paid; with no amount above zero; that no
     mapping or no category matches; and those with a text that the CFO's table cannot keep (too long, or with a NUL).

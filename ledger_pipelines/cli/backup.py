@@ -81,9 +81,9 @@ def restore(
         console.print(f"Applied {migration}.", highlight=False)
     for table in done.left_out:
         console.print(f"Left out {table}, which is no table of this ledger.", highlight=False, markup=False)
-    if done.kept:
+    if done.retained:
         console.print(
-            f"The CFO's {counted(done.kept, 'transaction')} stayed as they are, and the backup's were not loaded: "
+            f"The CFO's {counted(done.retained, 'transaction')} stayed as they are, and the backup's were not loaded: "
             "`ledger cfo verify` says what differs, `ledger cfo verify --repair` hands over what is missing.",
             highlight=False,
             soft_wrap=True,

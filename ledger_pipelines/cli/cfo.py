@@ -130,35 +130,35 @@ def print_pending(database: Database, console: Console, *, limit: int) -> None:
     table.add_column("Amount", justify="right", no_wrap=True)
     for one in waiting[:limit]:
         table.add_row(
-            escape(one.shown),
+            escape(one.label),
             escape(one.client_name or ""),
             one.sync_status or "not taken up",
             f"{one.paid_at:%Y-%m-%d %H:%M}",
             str(one.retry_count),
             "" if one.next_attempt_at is None else f"{one.next_attempt_at:%m-%d %H:%M}",
-            escape(one.shown_amount),
+            escape(one.amount_label),
         )
     console.print(table)
     if len(waiting) > limit:
         console.print(f"… and {len(waiting) - limit:,} more; --limit shows them.")
     for error, invoices in _by_error(waiting).items():
-        shown = ", ".join(invoices[:_NAMED]) + (
+        names = ", ".join(invoices[:_NAMED]) + (
             f" and {len(invoices) - _NAMED:,} more" if invoices[_NAMED:] else ""
         )
-        console.print(f"[bold]{escape(shown)}[/] {escape(error)}", highlight=False)
+        console.print(f"[bold]{escape(names)}[/] {escape(error)}", highlight=False)
 
 
 def _by_error(waiting: Sequence[WaitingInvoice]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in waiting:
         if one.error:
-            found.setdefault(one.error, []).append(one.shown)
+            found.setdefault(one.error, []).append(one.label)
     return found
 
 
 def print_status(database: Database, number: str, console: Console) -> None:
     """How a paid invoice stands. Raises LedgerError when there is none of this number."""
-    from ledger_pipelines.store.cfo.metrics import shown_amount
+    from ledger_pipelines.store.cfo.metrics import amount_label
     from ledger_pipelines.store.cfo.sync import invoice_of, register_holded_invoices
 
     with database.connect() as connection:
@@ -170,7 +170,7 @@ def print_status(database: Database, number: str, console: Console) -> None:
         "Number": invoice["invoice_number"] or "none",
         "Origin": invoice["origin"],
         "Client": invoice["client_name"],
-        "Amount": shown_amount(Decimal(str(invoice["amount"])), invoice["currency"], invoice["paid_in"]),
+        "Amount": amount_label(Decimal(str(invoice["amount"])), invoice["currency"], invoice["paid_in"]),
         "Paid": invoice["paid_at"],
         "Invoice status": invoice["status"],
         "Sync status": sync.get("sync_status") or "not taken up",
@@ -224,8 +224,8 @@ def sync_now(
     )
     result = cfo_sync_result(database, outcome.run_id, outcome.failures, invoice, now=now)
     for counts in result.counts:
-        told = (f"{word} {counts.get(name, 0):,}" for name, word in _COUNTS.items())
-        console.print(f"{', '.join(told)}.", highlight=False)
+        counts_text = (f"{word} {counts.get(name, 0):,}" for name, word in _COUNTS.items())
+        console.print(f"{', '.join(counts_text)}.", highlight=False)
     if result.failure is not None:
         raise LedgerError(result.failure)
 
@@ -306,11 +306,11 @@ def verify_now(database: Database, *, mend: bool, now: datetime, console: Consol
     return not left
 
 
-def _print_differences(differences: Sequence[Difference], told: str, console: Console) -> None:
+def _print_differences(differences: Sequence[Difference], suffix: str, console: Console) -> None:
     if not differences:
         return
     table = Table("Invoice", "Transaction", "Difference", "Mendable", title_justify="left")
-    table.title = f"{counted(len(differences), 'difference')} {told}"
+    table.title = f"{counted(len(differences), 'difference')} {suffix}"
     for one in differences:
         number = "" if one.transaction is None else str(one.transaction)
         table.add_row(escape(one.invoice), number, escape(one.message), "yes" if one.is_mendable else "")

@@ -31,7 +31,7 @@ _TOKEN_TIMEOUT = 10.0
 def run(console: Console) -> bool:
     """Prints a line for each source of which anything is set, and for the CFO's database; true when all answer."""
     settings = read_settings()
-    details = _tell_ledger(settings, console)
+    details = _print_ledger(settings, console)
     begun = [source for source in settings.sources if source.is_begun]
     if not begun and has_ledger(settings):
         use_demo(ledger_database(settings), settings)
@@ -56,9 +56,9 @@ def run(console: Console) -> bool:
         with console.status(f"Asking {client.name}"):
             check = client.check()
         client.close()
-        shown = "" if check.records is None else f"{check.records:,} {client.counted}"
+        records = "" if check.records is None else f"{check.records:,} {client.counted}"
         table.add_row(
-            check.name, "[green]yes[/]" if check.ok else "[red]no[/]", escape(check.identity or ""), shown
+            check.name, "[green]yes[/]" if check.ok else "[red]no[/]", escape(check.identity or ""), records
         )
         if not check.ok:
             details.append(check.detail)
@@ -70,7 +70,7 @@ def run(console: Console) -> bool:
     return not details
 
 
-def _tell_ledger(settings: Settings, console: Console) -> list[str]:
+def _print_ledger(settings: Settings, console: Console) -> list[str]:
     """Says which database is the ledger's, and what runs on it; returns what is wrong with it."""
     if not has_ledger(settings):
         console.print(
@@ -84,14 +84,14 @@ def _tell_ledger(settings: Settings, console: Console) -> list[str]:
     except LedgerError as error:
         return [str(error)]
     except psycopg.errors.UndefinedTable:
-        return [f"{database.shown} was never migrated: run `ledger migrate`."]
+        return [f"{database.label} was never migrated: run `ledger migrate`."]
     runs = (
         f"`ledger up` runs (process {facts.up_process})"
         if facts.up_process
         else "no `ledger up` runs, so no schedule does"
     )
     console.print(
-        f"Ledger: PostgreSQL {facts.server_version}, {database.shown}, migration {facts.migration}, months from "
+        f"Ledger: PostgreSQL {facts.server_version}, {database.label}, migration {facts.migration}, months from "
         f"{facts.first_month}; {runs}.",
         highlight=False,
         soft_wrap=True,
@@ -105,12 +105,12 @@ def _ask_cfo(settings: Settings, table: Table) -> list[str]:
     try:
         with cfo_database(settings).connect(application_name="ledger doctor") as connection:
             user, count = count_transactions(connection)
-            faults = _faults(connection, cfo_database(settings).shown)
+            faults = _faults(connection, cfo_database(settings).label)
     except LedgerError as error:
         table.add_row("CFO's database", "[red]no[/]", "", "")
         return [str(error)]
-    shown = "no transactions yet" if count is None else f"{count:,} transactions"
-    table.add_row("CFO's database", "[red]no[/]" if faults else "[green]yes[/]", escape(user), shown)
+    records = "no transactions yet" if count is None else f"{count:,} transactions"
+    table.add_row("CFO's database", "[red]no[/]" if faults else "[green]yes[/]", escape(user), records)
     return faults
 
 
@@ -135,7 +135,7 @@ def sandbox_token(user: str, permission: str) -> str:
     try:
         with HttpSource(address, read_timeout=_TOKEN_TIMEOUT, retries=retries) as source:
             answer = source.post("/user-token", {"user": user, "permission_level": permission}, read_json)
-            shown = source.shown_url
+            records = source.display_url
     except AnswerError as error:
         if error.status == HTTPStatus.BAD_REQUEST:
             raise LedgerError(
@@ -150,7 +150,7 @@ def sandbox_token(user: str, permission: str) -> str:
         ) from None
     token = answer.get("token") if isinstance(answer, Mapping) else None
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-        raise LedgerError(_no_sandbox(shown))
+        raise LedgerError(_no_sandbox(records))
     return token
 
 

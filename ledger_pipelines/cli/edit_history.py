@@ -37,7 +37,7 @@ def edits(
     which = EditFilter(account=account, person=person, since=_day(since))
     found, total = list_edits(database, which, limit=limit), count_edits(database, which)
     for edit in found:
-        console.print(_told(edit), soft_wrap=True)
+        console.print(_summary(edit), soft_wrap=True)
     if total > len(found):
         console.print(f"And {total - len(found):,} before these: --limit shows more.", style="dim")
     elif not found:
@@ -53,7 +53,7 @@ def _day(text: str | None) -> datetime | None:
         raise LedgerError(f"{text!r} is no day: write it as 2025-03-31.") from None
 
 
-def _told(edit: RecordedEdit) -> Text:
+def _summary(edit: RecordedEdit) -> Text:
     """One edit: when, who, what and why, and below it each field."""
     done = "changed" if edit.is_change else "added" if edit.after is not None else "removed"
     why = f": {edit.reason}" if edit.reason else ""
@@ -63,11 +63,11 @@ def _told(edit: RecordedEdit) -> Text:
 
 
 def _row(edit: RecordedEdit) -> str:
-    from ledger_pipelines.store.edits.changes import told_key
+    from ledger_pipelines.store.edits.changes import row_label
     from ledger_pipelines.store.edits.tables import ALL
     from ledger_pipelines.workflows.edits import dated
 
     editable = next((one for one in ALL if one.name == edit.table_name), None)
     if editable is None:
         return f"a row of {edit.table_name.replace('_', ' ')}"
-    return told_key(editable, dated(edit.row))
+    return row_label(editable, dated(edit.row))

@@ -196,11 +196,11 @@ def _month(text: str | None) -> date | None:
 
 def _print(editable: Editable, edited: Edited) -> None:
     """What was done, each field that changed, and what follows from it."""
-    from ledger_pipelines.store.edits.changes import told_key
+    from ledger_pipelines.store.edits.changes import row_label
 
     before, after = edited.edit.before, edited.edit.after
     done = "Removed" if after is None else "Added" if before is None else "Changed"
-    lines = [f"{done} {told_key(editable, after or before or {})}."]
+    lines = [f"{done} {row_label(editable, after or before or {})}."]
     for name in editable.fields:
         was, is_ = ((row or {}).get(name) for row in (before, after))
         is_default = before is None and not is_ and editable.switch_of(name) is None

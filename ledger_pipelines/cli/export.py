@@ -177,7 +177,7 @@ def write_export(export: Export, file_format: str, output: Path | None, noun: st
             sys.stdout.flush()
             sys.stdout.buffer.write(export.csv().encode())
             sys.stdout.buffer.flush()
-            # Standard output is the file itself, so nothing is said there.
+            # Standard output is the file itself, so no message goes there.
             return
         with replaced(output) as beside:
             if file_format == "csv":

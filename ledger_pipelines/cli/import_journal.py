@@ -33,10 +33,10 @@ def journal(file: _File) -> None:
     with database.connect() as connection:
         outcome = import_journal(connection, file, today=today())
     update_ledgers(database, read_settings(), outcome.months)
-    told = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
+    summary = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
     if outcome.months:
         debits = ", ".join(format_money(amount, currency) for currency, amount in outcome.debits.items())
-        told += f" in {describe_months(outcome.months)}, debits {debits}"
+        summary += f" in {describe_months(outcome.months)}, debits {debits}"
     if outcome.unchanged:
-        told += f"; {counted(outcome.unchanged, 'entry', 'entries')} imported before"
-    console.print(f"{escape(outcome.name)}: {told}.", highlight=False, soft_wrap=True)
+        summary += f"; {counted(outcome.unchanged, 'entry', 'entries')} imported before"
+    console.print(f"{escape(outcome.name)}: {summary}.", highlight=False, soft_wrap=True)

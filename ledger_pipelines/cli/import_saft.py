@@ -104,13 +104,13 @@ def _progress(files: list[Path]) -> Iterator[tuple[Callable[[int], None], Callab
 
 def print_saft(outcome: SaftOutcome) -> None:
     """What an export brought, and where it disagrees."""
-    told = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
+    summary = f"{counted(outcome.added, 'entry', 'entries')} with {counted(outcome.lines, 'line')} posted"
     if outcome.unchanged:
-        told += f", {outcome.unchanged:,} imported before"
+        summary += f", {outcome.unchanged:,} imported before"
     if outcome.accounts:
-        told += f", {counted(outcome.accounts, 'account')} added to the chart"
+        summary += f", {counted(outcome.accounts, 'account')} added to the chart"
     console.print(
-        f"{escape(outcome.name)}: {escape(outcome.company)}, {describe_months(outcome.months)}: {told}; debits "
+        f"{escape(outcome.name)}: {escape(outcome.company)}, {describe_months(outcome.months)}: {summary}; debits "
         f"{format_money(outcome.debit, outcome.currency)}.",
         highlight=False,
         soft_wrap=True,

@@ -54,8 +54,8 @@ def _print(outcome: Outcome) -> None:
     console.print(table)
     for one in outcome.files:
         for sentence in one.reasons:
-            told = sentence if one.file in sentence else f"{one.file}: {sentence}"
-            console.print(f"[red]Refused:[/] {escape(told)}", highlight=False, soft_wrap=True)
+            message = sentence if one.file in sentence else f"{one.file}: {sentence}"
+            console.print(f"[red]Refused:[/] {escape(message)}", highlight=False, soft_wrap=True)
         for notice in one.notices:
             _notice(f"{one.file}: {notice}.")
     for notice in outcome.notices:

@@ -28,9 +28,9 @@ from ledger_pipelines.sources.http.progress import listening
 from ledger_pipelines.store.database import Database
 
 #: How Dagster begins when its storage fails.
-_UNKEPT_EVENT = "Exception while writing logger call to event log"
+_UNWRITTEN_EVENT = "Exception while writing logger call to event log"
 #: What people read while a step is executed, by its name in Dagster.
-_TOLD = {
+_STEP_LABELS = {
     "codex": "Reading Codex",
     "billing": "Billing",
     "services": "Reading Holded's services",
@@ -45,14 +45,14 @@ _TOLD = {
 class _Errors(io.TextIOBase):
     """Standard error without what Dagster writes to it of an event that it could not keep: statements and records.
 
-    The exception behind that is raised all the same, and told in a sentence.
+    The exception behind that is raised all the same, and reported in a sentence.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return len(text) if text.startswith(_UNKEPT_EVENT) else self._stream.write(text)
+        return len(text) if text.startswith(_UNWRITTEN_EVENT) else self._stream.write(text)
 
     def flush(self) -> None:
         self._stream.flush()
@@ -107,7 +107,7 @@ def run_with_progress(
             nonlocal doing
             if state == "started":
                 answers.clear()
-                doing = f"{title}: {_TOLD.get(step, step)}"
+                doing = f"{title}: {_STEP_LABELS.get(step, step)}"
                 progress.update(task, description=doing)
             else:
                 progress.advance(task)

@@ -34,10 +34,10 @@ def prune(
     database = enter()
     with console.status("Removing old runs"):
         pruned = prune_history(database, days, now=datetime.now(UTC), dry_run=dry_run)
-    said = "There are" if dry_run else "Removed"
+    verb = "There are" if dry_run else "Removed"
     console.print(
-        f"{said} {counted(len(pruned.removed), 'run')} that ended more than {days:,} days ago; "
-        f"{counted(pruned.kept, 'older one')} {'stays' if pruned.kept == 1 else 'stay'}: the latest of a month, "
+        f"{verb} {counted(len(pruned.removed), 'run')} that ended more than {days:,} days ago; "
+        f"{counted(pruned.retained, 'older one')} {'stays' if pruned.retained == 1 else 'stay'}: the latest of a month, "
         "a check or a job.",
         highlight=False,
         soft_wrap=True,

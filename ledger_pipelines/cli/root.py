@@ -75,7 +75,7 @@ for command in (
 def main() -> None:
     """Runs the command; what a person can mend is one sentence on stderr and exit code 1."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that has no sign for a name's letter is told the rest.
+        # A terminal that cannot encode a letter of a name gets a replacement for it.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     # Its warnings are of connections that are given up anyway, as when Ctrl-C comes in the middle of a statement.

@@ -50,14 +50,14 @@ def sandbox(
         since=_day(since),
     )
 
-    def tell(base_url: str) -> None:
+    def announce(base_url: str) -> None:
         usual = environment(base_url)
         for name, value in environment(base_url, with_optional=True).items():
             # As a comment of a .env: with these, Codex's ticket hours and backup data are not read.
             mark = "" if name in usual else "# "
             console.print(f"{mark}{name}={value}", highlight=False, soft_wrap=True)
 
-    serve(config, port, ready=tell)
+    serve(config, port, ready=announce)
 
 
 def _day(text: str | None) -> date | None:

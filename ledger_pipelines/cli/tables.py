@@ -60,8 +60,8 @@ def print_deferred_revenue(rows: Sequence[DeferredRevenue], console: Console) ->
     console.print(table)
     notices = {format_month(row.month): row.notices for row in rows if row.notices}
     if notices:
-        told = ", ".join(f"{count} in {month}" for month, count in notices.items())
-        console.print(f"Accrual notices: {told}.", highlight=False)
+        summary = ", ".join(f"{count} in {month}" for month, count in notices.items())
+        console.print(f"Accrual notices: {summary}.", highlight=False)
 
 
 def print_control_accounts(rows: Sequence[ControlAccount], console: Console) -> None:
@@ -93,10 +93,10 @@ def print_checks(checks: Sequence[CheckOutcome], console: Console) -> None:
     """How many checks passed, and what each of the others says."""
     failed = [check for check in checks if not check.passed]
     wrong = sum(check.is_error for check in failed)
-    told = [f"{len(checks) - len(failed)} passed", f"{len(failed) - wrong} warn"] + [
+    summary = [f"{len(checks) - len(failed)} passed", f"{len(failed) - wrong} warn"] + [
         f"[red]{wrong} failed[/]"
     ] * (wrong > 0)
-    console.print(f"Checks: {', '.join(told)}.")
+    console.print(f"Checks: {', '.join(summary)}.")
     for check in failed:
         colour, word = ("red", "ERROR") if check.is_error else ("yellow", "WARN")
         console.print(f"[{colour}]{word}[/] {check.asset} {check.check}", highlight=False)
@@ -116,7 +116,7 @@ def print_incomplete(statements: Sequence[IncompleteStatement], console: Console
 
 
 def print_reasons(reasons: Sequence[Reason], console: Console) -> None:
-    """A line for all that stands against closing months; errors with the number by which they can be ignored."""
+    """A line for all that prevents closing months; errors with the number by which they can be ignored."""
     for reason in reasons:
         number = "" if reason.error_id is None else f" (error {reason.error_id})"
         console.print(

@@ -81,8 +81,8 @@ def _print_accounts(found: Verification) -> None:
     console.print(table)
     for row in found.rows:
         reasons = [
-            f"{told} {format_money(row[name], row['currency'])}"
-            for name, told in _REASONS.items()
+            f"{reason} {format_money(row[name], row['currency'])}"
+            for name, reason in _REASONS.items()
             if row[name]
         ]
         if reasons:

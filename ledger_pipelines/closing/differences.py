@@ -16,7 +16,7 @@ from ledger_pipelines.frames import Series, to_arrow, to_pandas, values_of
 from ledger_pipelines.money import CHARGE
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
-#: What a source says of a record that a closed month has otherwise, in the words of a person.
+#: How a source's record differs from what a closed month holds, in the words of a person.
 NEWS_WORDS = {ADDED: "new", REMOVED: "gone", CHANGED: "changed"}
 #: Where a row of a merge comes from, as pandas says it.
 _CHANGES = {"left_only": ADDED, "right_only": REMOVED, "both": CHANGED}

@@ -1,7 +1,7 @@
-"""May months be closed for good, may one be reopened, and what stands against it (rules/billing.md, Which plan, 3).
+"""May months be closed for good, may one be reopened, and what prevents it (rules/billing.md, Which plan, 3).
 
 Closed for good is closed with all that belongs in the books: nothing unread that would be billed, no company without a
-plan, no invariant broken. What a person has ignored, with a note, stands against nothing; nor does what is no matter of
+plan, no invariant broken. What a person has ignored, with a note, prevents nothing; nor does what is no matter of
 the months' books: mere notes, errors of other months, the CFO's database, alerts.
 """
 
@@ -15,7 +15,7 @@ from typing import Literal
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import describe_months, format_month, month_of
 
-#: Whose present state the books are made of: an error of theirs that names no month troubles every open one.
+#: Whose present state the books are made of: an error of theirs that names no month affects every open one.
 SOURCES = frozenset({"codex", "holded", "4geeks", "notion", "freshservice", "datto"})
 #: Assets and steps that hand the books on, and make none of them.
 _OUTSIDE = frozenset({"cfo_transactions", "cfo-sync"})
@@ -76,7 +76,7 @@ class Reason:
 
 
 def reasons_against(facts: Facts) -> list[Reason]:
-    """What stands against closing the months for good; nothing where they may be closed. The gravest come first."""
+    """What prevents closing the months for good; nothing where they may be closed. The gravest come first."""
     return [
         *(_of_step(one) for one in facts.failures if one.step not in _OUTSIDE),
         *(_of_invariant(one) for one in facts.invariants if one.asset not in _OUTSIDE),
@@ -85,7 +85,7 @@ def reasons_against(facts: Facts) -> list[Reason]:
 
 
 def reasons_against_reopening(month: date, *, is_closed: bool, restated_by: Sequence[date]) -> list[Reason]:
-    """What stands against reopening a month; nothing where it may be. The gravest comes first.
+    """What prevents reopening a month; nothing where it may be. The gravest comes first.
 
     `restated_by` are the later closed months that keep news of its invoices: once it is open it reads these anew, and
     they would count twice.

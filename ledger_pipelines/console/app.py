@@ -35,7 +35,7 @@ _LARGEST_BODY = 2 * 2**20
 _AT_ONCE = 24
 #: FastAPI's own spans and logs have addresses with their queries, and exceptions with their messages: `Observed` has not.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-#: What a browser is told beside every answer. Behind the gateway a page gets scripts and styles that are written in it.
+#: The headers for browsers in every answer. Behind the gateway a page gets scripts and styles that are written in it.
 _SECURITY = {
     "content-security-policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -143,8 +143,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "0")
-        if not told.isdigit() or int(told) > _LARGEST_BODY:
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdigit() or int(length) > _LARGEST_BODY:
             too_large = problem(Request(scope), 413, "The body is too large.")
             await too_large(scope, receive, send)
             return

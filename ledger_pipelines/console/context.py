@@ -17,7 +17,7 @@ from ledger_pipelines.store.database import Database
 
 
 class KnowsPeople(Protocol):
-    """Who tells who asks: `identity.Identity`."""
+    """What identifies the person who asks: `identity.Identity`."""
 
     @property
     def login_url(self) -> str | None:
@@ -33,7 +33,7 @@ class KnowsPeople(Protocol):
         """Exchanges a person's token for a session: whose it is, and the value of its cookie."""
 
     def sign_out(self, headers: Headers, cookies: dict[str, str], now: datetime) -> None:
-        """Ends the session, and tells Core."""
+        """Ends the session, and signs the token out at Core."""
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""Files that a person saves: exports of what a page shows, and how a browser is told their names."""
+"""Files that a person saves: exports of what a page shows, and the header that gives a browser their names."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def list_export(title: str, headings: Sequence[Heading], rows: Iterable[Mapping[
 
     `title` is the sheet's: at most 31 signs, none of `[]:*?/\\`.
     """
-    shown = [[_cell(row, heading.name) for heading in headings] for row in rows]
-    return sheet(title, [heading.label for heading in headings], shown)
+    cells = [[_cell(row, heading.name) for heading in headings] for row in rows]
+    return sheet(title, [heading.label for heading in headings], cells)
 
 
 def _cell(row: Mapping[str, Any], name: str) -> Cell:

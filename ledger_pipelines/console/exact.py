@@ -63,7 +63,7 @@ class ExactRoute(APIRoute):
                     )
             exact_request = ExactRequest(request.scope, request.receive)
             if request.headers.get("content-type", "").startswith(_FORMS):
-                # It is kept with the request, for whoever asks for it again.
+                # It is kept with the request, which is read again further in.
                 form = request.state.form = await exact_request.form(max_files=0)
                 for name, sent in form.multi_items():
                     if not is_storable(name) or (isinstance(sent, str) and not is_storable(sent)):

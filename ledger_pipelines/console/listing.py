@@ -37,7 +37,7 @@ class Heading:
 class State:
     """What a person has chosen of a list: the search, the filters by name, the order, the page (from 1).
 
-    `kept` are the other parameters of the address that links keep, such as the month.
+    `extra` are the other parameters of the address that links keep, such as the month.
     """
 
     search: str = ""
@@ -45,11 +45,11 @@ class State:
     sort: str = ""
     descending: bool = False
     page: int = 1
-    kept: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def offset(self) -> int:
-        """How many rows stand before the page's first."""
+        """How many rows come before the page's first."""
         return (self.page - 1) * ROWS
 
     def query(self, **changes: Any) -> str:
@@ -60,7 +60,7 @@ class State:
         others = {name: value for name, value in changes.items() if name not in own}
         state = replace(self, **({"page": 1} | own), filters={**self.filters, **others})
         parts = {
-            **state.kept,
+            **state.extra,
             "q": state.search,
             **state.filters,
             "sort": f"-{state.sort}" if state.descending and state.sort else state.sort,
@@ -79,7 +79,7 @@ def read_state(
     filters: Sequence[str] = (),
     *,
     sort: str = "",
-    kept: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> State:
     """The state that an address says; what it says of columns that there are not is ignored. `-name` sorts downwards.
 
@@ -98,7 +98,7 @@ def read_state(
         page=min(max(1, int(number)), _LAST_PAGE)
         if number.isascii() and number.isdigit() and len(number) < 9
         else 1,
-        kept=dict(kept or {}),
+        extra=dict(extra or {}),
     )
 
 
@@ -154,8 +154,8 @@ def fetch(
         total = connection.execute(
             sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
         ).scalar_one()
-        shown = ordered(query, state, *tie).limit(ROWS).offset(state.offset)
-        rows = [dict(row) for row in connection.execute(shown).mappings()]
+        selected = ordered(query, state, *tie).limit(ROWS).offset(state.offset)
+        rows = [dict(row) for row in connection.execute(selected).mappings()]
     return Listing(headings, state, rows, total)
 
 

@@ -20,12 +20,12 @@ from ledger_pipelines.store.queries.measures import Measures, read_measures
 #: How long one query may take: what Prometheus waits for all of them by itself.
 _PATIENCE = "10s"
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
-#: What no route answers has one name, or whoever guesses addresses would make a series for each.
+#: What no route answers has one name: else guessed addresses would make a series each.
 _NO_ROUTE = "none"
 
 
 class Meter:
-    """What one console has to tell Prometheus."""
+    """The metrics of one console for Prometheus."""
 
     def __init__(self, console: Console) -> None:
         self._registry = CollectorRegistry()
@@ -78,7 +78,7 @@ def route_of(scope: Scope) -> str:
 
 
 def method_of(scope: Scope) -> str:
-    """The request's method, or `other` for what is none."""
+    """The request's method, or `other` for an unknown one."""
     return scope["method"] if scope["method"] in _METHODS else "other"
 
 
@@ -90,7 +90,7 @@ class _OfLedger(Collector):
         self._console = console
 
     def describe(self) -> list[Metric]:
-        """Nothing: what there is, is asked of the database, and not before somebody asks."""
+        """Nothing: the metrics are read from the database, and only when somebody asks."""
         return []
 
     def collect(self) -> Iterator[Metric]:

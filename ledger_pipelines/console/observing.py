@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Observed:
-    """Tells of each request when it was answered: method, route, status, and the permission of whoever asked."""
+    """Logs each request once it is answered: method, route, status, and the permission of its sender."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -187,18 +187,18 @@ def _sentence(detail: Mapping[str, Any]) -> str:
             f"{place[:60]!r} is not known here, so nothing was done: leave it out, or see /docs for what is."
         )
     given = detail.get("input")
-    shown = (
+    field = (
         ""
         if given is None or isinstance(given, (dict, list, bytes))
         else f" is {one_line(str(given))[:60]!r}"
     )
     if kind == "int_parsing" and source == "query" and place in {"year", "month"}:
-        return f"{place}{shown}: {_OF_MONTHS}."
+        return f"{place}{field}: {_OF_MONTHS}."
     if kind in _ADVICE:
         advice = _ADVICE[kind].format_map(context)
     else:
         advice = str(detail.get("msg", "it cannot be used")).removeprefix("Value error, ").rstrip(".")
-    return one_line(f"{place}{shown}: {advice}.")
+    return one_line(f"{place}{field}: {advice}.")
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -1,6 +1,6 @@
 """What a reverse proxy says of a request: who asks, by which address, under which prefix.
 
-Only a proxy that we trust is believed. Whatever came in these headers, nobody behind this reads them again.
+These headers count only from a proxy that we trust. Whatever came in these headers, nobody behind this reads them again.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _last(values: Sequence[str]) -> str:
 
 
 def _prefix(values: Sequence[str]) -> str:
-    """A path of plain segments, empty where it is anything else, or told twice."""
+    """A path of plain segments, empty where it is anything else, or given twice."""
     if len(values) != 1 or len(values[0]) > _LONGEST_PREFIX:
         return ""
     prefix = values[0].removesuffix("/")

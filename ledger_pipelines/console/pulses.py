@@ -1,4 +1,4 @@
-"""Whether others answer: asked in a thread of its own, and told at once as it was found last."""
+"""Whether others answer: asked in a thread of its own; the last result is answered at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pulse:
     _found_at: float = float("-inf")
 
     def state(self, *, wait: float = 0.0, fresh: float = _ASK_SECONDS) -> State:
-        """What is known after waiting so many seconds; asked anew where what is known is older than `fresh` seconds."""
+        """What is known after waiting for `wait` seconds; asked anew where it is older than `fresh` seconds."""
         with self._lock:
             if not self._is_asking and time.monotonic() - self._found_at >= fresh:
                 self._is_asking = True

@@ -27,9 +27,9 @@ def serve(
     """Serves the console until SIGINT or SIGTERM. `public_url` is where a reverse proxy shows it."""
     names = [host] if public_url is None else [host, urlsplit(public_url).hostname or ""]
     app = create_app(Console(settings, database, Identity(settings, database)))
-    shown: ASGIApp = app if public_url is None else PublicAddress(app, public_url)
+    public: ASGIApp = app if public_url is None else PublicAddress(app, public_url)
     uvicorn.run(
-        KnownHosts(shown, names=names, any_address=not is_loopback(host)),
+        KnownHosts(public, names=names, any_address=not is_loopback(host)),
         host=host,
         port=port,
         # `Proxies` reads them, and believes those only whom the settings name.

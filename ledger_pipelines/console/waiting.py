@@ -41,7 +41,7 @@ def deadline(wait: str) -> float:
 
 
 def waited(until: float, work: Callable[[float], T]) -> T:
-    """What the work gives, told until when it may wait: not at all where too many wait already."""
+    """The result of the work, which gets its deadline: that is now where too many wait already."""
     if not _WAITING.acquire(blocking=False):
         return work(time.monotonic())
     try:

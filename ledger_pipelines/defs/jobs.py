@@ -92,7 +92,7 @@ def import_steps_daily(
 ) -> dg.RunRequest | dg.SkipReason:
     """Each night at three, the last twelve months, and all since the last closed one.
 
-    Holded tells of payments and of late documents by no other means than being asked again.
+    Holded announces neither payments nor late documents: it must be asked again.
     """
     if ledger.settings.missing_for("holded"):
         return dg.SkipReason("HOLDED_API_KEY is not set: there is nothing to import from.")

@@ -14,9 +14,9 @@ from ledger_pipelines.orchestration.previews import preview
 from ledger_pipelines.store.queries.month_overview import MonthOverview
 from ledger_pipelines.tables import TABLES
 
-_SHOWN = ("month", "status", "statements", "total", "passed", "warn", "failed", "closed_by", "closed_at")
+_COLUMNS = ("month", "status", "statements", "total", "passed", "warn", "failed", "closed_by", "closed_at")
 
-#: People close and reopen months, no run does: nothing can be executed here, and whoever does tells of it.
+#: People close and reopen months, no run does: nothing can be executed here, and closing reports it.
 ledger_periods = dg.AssetSpec(
     "ledger_periods",
     description=TABLES["ledger_periods"].row,
@@ -47,7 +47,7 @@ def overview_of(months: Sequence[MonthOverview]) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         "ledger_periods",
         metadata={
-            "months": preview(pa.Table.from_pylist(rows, _table_schema()), _SHOWN, rows=36),
+            "months": preview(pa.Table.from_pylist(rows, _table_schema()), _COLUMNS, rows=36),
             "closed": closed,
             "open": len(months) - closed,
         },
@@ -55,7 +55,7 @@ def overview_of(months: Sequence[MonthOverview]) -> dg.AssetMaterialization:
 
 
 def _table_schema() -> pa.Schema:
-    kinds: dict[str, pa.DataType] = dict.fromkeys(_SHOWN, pa.string())
+    kinds: dict[str, pa.DataType] = dict.fromkeys(_COLUMNS, pa.string())
     kinds |= dict.fromkeys(("statements", "passed", "warn", "failed"), pa.int64())
     kinds["closed_at"] = pa.timestamp("us", "UTC")
     return pa.schema(kinds)

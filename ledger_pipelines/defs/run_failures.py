@@ -1,4 +1,4 @@
-"""Runs that failed while nobody waited for them: what was killed is ended, and a person hears of each job that fails."""
+"""Runs that failed while nobody waited for them: what was killed is ended, and each job that fails raises an alert."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ledger_pipelines.orchestration.orphaned_runs import (
 )
 from ledger_pipelines.orchestration.resources import LedgerResource
 from ledger_pipelines.orchestration.run_failures import reason_of
-from ledger_pipelines.store.alerts import DueAlert, keep_alerts
+from ledger_pipelines.store.alerts import DueAlert, update_alerts
 
 #: How many runs of a job are looked at: one that has failed as often and more has been failing for long.
 _RUNS = 50
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-#: Dagster's own tag of a failed run that it tries again by itself: that run's successor tells how it ended.
+#: Dagster's own tag of a failed run that it tries again by itself: the result is that run's successor's.
 _WILL_RETRY_TAG = "dagster/will_retry"
 
 
@@ -41,8 +41,8 @@ def _failing(instance: dg.DagsterInstance, job_name: str) -> DueAlert | None:
             break
         is_killed = run.tags.get(KILLED_TAG) == run.run_id
         is_attended = run.tags.get(ATTENDED_TAG) == run.run_id
-        is_told_elsewhere = is_attended or run.tags.get(_WILL_RETRY_TAG) == "true"
-        if is_killed or not is_told_elsewhere:
+        is_reported_elsewhere = is_attended or run.tags.get(_WILL_RETRY_TAG) == "true"
+        if is_killed or not is_reported_elsewhere:
             first = run
     if first is None:
         return None
@@ -73,6 +73,6 @@ def run_failures(context: dg.SensorEvaluationContext, ledger: LedgerResource) ->
     jobs = sorted(job.name for job in _jobs(context) if not job.name.startswith("__"))
     failing = failing_jobs(context.instance, jobs)
     with ledger.database.connect(application_name="ledger run_failures") as connection:
-        for event in keep_alerts(connection, [RUN_FAILED], failing, datetime.now(UTC)):
+        for event in update_alerts(connection, [RUN_FAILED], failing, datetime.now(UTC)):
             context.log.warning(f"Alert {event.event}: {event.message}")
     yield dg.SkipReason("; ".join(alert.message for alert in failing) or "No job fails.")

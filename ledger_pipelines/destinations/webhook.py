@@ -1,4 +1,4 @@
-"""The webhook that hears of alerts. Not here: which alerts there are."""
+"""The webhook that alerts are posted to. Not here: which alerts there are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMEOUT = 5.0
 def post_to_webhook(url: str, body: Mapping[str, object], *, key: str) -> str | None:
     """Posts JSON; None when it was taken, else why not, without the address, which may hold a secret.
 
-    `key` is the same whenever the same thing is told again, so that the receiver can know it.
+    `key` is the same whenever the same event is posted again, so that the receiver can recognise it.
     """
     try:
         with whole_answer_within(_TIMEOUT), UnfollowingSession() as session:

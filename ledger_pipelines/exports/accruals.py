@@ -89,9 +89,9 @@ def accrual_rows(inputs: AccrualInputs, accruals: pa.Table) -> Iterator[AccrualR
     clients = {row["contact_id"]: row for row in inputs.clients.to_pylist()}
     services = {row["id"]: row["name"] for row in inputs.services.to_pylist()}
     for contract in sorted(latest):
-        shown: list[int | None] = list(owned.get(contract, []))
-        lost = [one for one in recognised[contract] if one not in shown]
-        for place, period in enumerate(shown + lost):
+        listed: list[int | None] = list(owned.get(contract, []))
+        lost = [one for one in recognised[contract] if one not in listed]
+        for place, period in enumerate(listed + lost):
             yield _row(
                 latest[contract] | ({} if place == 0 else {"contract_amount": None, "pending": None}),
                 clients.get(contract[0], {}),

@@ -18,12 +18,12 @@ _LATIN = re.compile(r"LATIN (SMALL|CAPITAL) (?:LETTER|LIGATURE) (?:DOTLESS )?([A
 
 def safe_name(text: str) -> str:
     """The text as a part of a file's name on any system: letters and digits of any script, `-` and `_`, at most 60."""
-    kept = "".join(sign if _is_kept(sign) else " " for sign in unicodedata.normalize("NFC", text))
-    name = "_".join(kept.split()).strip("_-")[:_LONGEST]
+    safe = "".join(sign if _is_safe(sign) else " " for sign in unicodedata.normalize("NFC", text))
+    name = "_".join(safe.split()).strip("_-")[:_LONGEST]
     return name.encode()[:_MOST_BYTES].decode(errors="ignore").strip("_-")
 
 
-def _is_kept(sign: str) -> bool:
+def _is_safe(sign: str) -> bool:
     """Whether it is a letter, a mark that belongs to one, as in Thai, or a digit."""
     return sign in "-_" or unicodedata.category(sign)[0] in "LMN"
 

@@ -152,7 +152,7 @@ class _Sheets:
         self._sheet.autofit()
 
     def money(self, places: int) -> Format:
-        """How an amount of so many decimals looks."""
+        """The number format of an amount with these decimals."""
         if places not in self._money:
             decimals = f".{'0' * places}" if places else ""
             self._money[places] = self._book.add_format({"num_format": f"#,##0{decimals}"})

@@ -60,14 +60,14 @@ def _stated(paper: Paper) -> dict[str, Data]:
     statement, currency = paper.statement, paper.statement["currency"]
     charged = sorted((line for line in paper.lines if line["amount"]), key=_place)
     groups = [(kind, [line for line in charged if line["kind"] == kind]) for kind in KINDS]
-    shown = [(_GROUPS[kind], lines, _sum(lines)) for kind, lines in groups if lines]
+    listed = [(_GROUPS[kind], lines, _sum(lines)) for kind, lines in groups if lines]
     return {
         "title": f"Statement {statement['statement_number']}",
         "company": first_seen(statement["company_name"], statement["account_number"]),
         "draft": not paper.is_final,
         "note": _note(statement, is_final=paper.is_final),
         "facts": _facts(statement),
-        "sums": [[title, format_amount(amount, currency)] for title, _, amount in shown],
+        "sums": [[title, format_amount(amount, currency)] for title, _, amount in listed],
         "total": f"{currency} {format_amount(statement['total'], currency)}",
         "groups": [
             {
@@ -76,7 +76,7 @@ def _stated(paper: Paper) -> dict[str, Data]:
                 "sum-title": f"Total {title.lower()}",
                 "sum": format_amount(amount, currency),
             }
-            for title, lines, amount in shown
+            for title, lines, amount in listed
         ],
         "unlisted": _unlisted(len(paper.lines) - len(charged)),
         "reckonings": [*_hours(statement), *_backup(statement)],
@@ -160,8 +160,8 @@ def _hours(statement: Mapping[str, Any]) -> list[Data]:
     if late:
         rows.append(["Of earlier months, known since they were closed", late])
     foot = ["Billable", _number(statement["billable_hours"] + late)]
-    shown: list[Data] = [[name, _number(hours)] for name, hours in rows]
-    return [_reckoning("How the hours were reckoned", "Hours", "Hours", shown, foot)]
+    listed: list[Data] = [[name, _number(hours)] for name, hours in rows]
+    return [_computation("How the hours were reckoned", "Hours", "Hours", listed, foot)]
 
 
 def _backup(statement: Mapping[str, Any]) -> list[Data]:
@@ -176,10 +176,10 @@ def _backup(statement: Mapping[str, Any]) -> list[Data]:
         [included, _terabytes(statement["included_bytes"])],
     ]
     foot = ["Over what is included", _terabytes(statement["overage_bytes"])]
-    return [_reckoning("How the backup was reckoned", "Storage (1 TB = 1024⁴ bytes)", "TB", rows, foot)]
+    return [_computation("How the backup was reckoned", "Storage (1 TB = 1024⁴ bytes)", "TB", rows, foot)]
 
 
-def _reckoning(title: str, head: str, unit: str, rows: list[Data], foot: list[str]) -> Data:
+def _computation(title: str, head: str, unit: str, rows: list[Data], foot: list[str]) -> Data:
     return {"title": title, "head": head, "unit": unit, "rows": rows, "foot": foot}
 
 

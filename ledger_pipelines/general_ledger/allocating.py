@@ -17,9 +17,9 @@ class Allocating:
     def __init__(
         self, persons: Sequence[PersonsMatch], carried: Carried | None, sync_start: date | None
     ) -> None:
-        self.carried, self.sync_start, self.said = carried, sync_start, list(persons)
+        self.carried, self.sync_start, self.requested = carried, sync_start, list(persons)
         self.persons: dict[str, list[PersonsMatch]] = defaultdict(list)
-        for one in self.said:
+        for one in self.requested:
             self.persons[one.settlement].append(one)
             self.persons[one.item].append(one)
         self.applied: set[int] = set()

@@ -14,7 +14,7 @@ from ledger_pipelines.tables.general_ledger import JOURNAL_ENTRIES, LEDGER_AMOUN
 from ledger_pipelines.tables.table import INTEGER, TEXT
 
 _KEY = ["source_system", "source_id"]
-#: What is said of a document whose entry is made.
+#: The log message of a document whose entry is made.
 DOCUMENT = JOURNAL_ENTRIES.part(
     ("month", "posting_date", "document_date", "source_type", "source_system", "source_id", "description")
 ).append(pa.field("currency", TEXT))

@@ -199,9 +199,9 @@ class Party:
         if not row.is_row:
             return
         if before > 0:
-            same = self._by_amount[before]
-            same.discard(row)
-            if not same:
+            rows = self._by_amount[before]
+            rows.discard(row)
+            if not rows:
                 del self._by_amount[before]
         if row.remaining > 0:
             if before > 0:
@@ -216,11 +216,11 @@ class Party:
             self._find_by_amount(row)
 
     def _find_by_amount(self, row: Standing) -> None:
-        same = self._by_amount.get(row.remaining)
-        if same is None:
+        rows = self._by_amount.get(row.remaining)
+        if rows is None:
             self._by_amount[row.remaining] = {row}
         else:
-            same.add(row)
+            rows.add(row)
 
     def know(self, settlement: Standing) -> None:
         self._settlements[settlement.item.document].append(settlement)

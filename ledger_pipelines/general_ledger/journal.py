@@ -16,7 +16,7 @@ from ledger_pipelines.tables.general_ledger import JOURNAL_ENTRIES, JOURNAL_LINE
 
 ENTRIES = JOURNAL_ENTRIES.schema
 LINES = JOURNAL_LINES.schema
-#: What a rule gives of an entry: `sealed` counts its lines and reckons its content.
+#: What a rule gives of an entry: `sealed` counts its lines and computes its content.
 UNSEALED_ENTRIES = JOURNAL_ENTRIES.schema.empty_table().drop_columns(["line_count", "content"]).schema
 #: What an entry's effect does not depend on.
 _WITHOUT_EFFECT = frozenset({"month", "entry_id", "line", "description"})

@@ -26,7 +26,7 @@ from ledger_pipelines.general_ledger.matched import (
 from ledger_pipelines.general_ledger.references import Reference
 from ledger_pipelines.general_ledger.standing import Standing
 
-#: How an allocation came about, as the sub-ledgers' transactions tell it.
+#: How an allocation came about, as the sub-ledgers' transactions state it.
 PERSON, REVERSAL, AMOUNT, OLDEST, CREDIT = "person", "reversal", "amount", "oldest_due", "unallocated_credit"
 #: Freed for what a person said, and freed because a person took it back.
 DISPLACED, UNDONE = "displaced", "undone"
@@ -219,7 +219,7 @@ class _Run(Allocating):
                 self._apply(one, one.amount)
 
     def _apply(self, one: PersonsMatch, amount: int) -> None:
-        """Allocates what a person says, freeing what was allocated otherwise; no more than the two have."""
+        """Allocates what a person says, freeing what was allocated to others; no more than the two have."""
         self.applied.add(one.id)
         credit, row = self.by_id[one.settlement], self.by_id[one.item]
         for standing in (credit, row):
@@ -380,7 +380,7 @@ class _Run(Allocating):
 
     def _follow_people(self, carried: Mapping[tuple[str, str], tuple[int, int]]) -> None:
         wanted: dict[tuple[str, str], int] = defaultdict(int)
-        for one in self.said:
+        for one in self.requested:
             wanted[one.settlement, one.item] += one.amount
         for (credit_id, row_id), (_, pinned) in carried.items():
             surplus = pinned - wanted.get((credit_id, row_id), 0)
@@ -389,7 +389,7 @@ class _Run(Allocating):
                 self._free(credit, row, surplus, UNDONE)
                 self._find_others([credit, row])
         left = {pair: pinned for pair, (_, pinned) in carried.items()}
-        for one in self.said:
+        for one in self.requested:
             pair = one.settlement, one.item
             done = min(one.amount, left.get(pair, 0))
             left[pair] = left.get(pair, 0) - done

@@ -10,7 +10,7 @@ SHORTEST_NUMBER = 3
 
 
 class Reference:
-    """By what a settlement and a row name each other, as transactions tell it."""
+    """By what a settlement and a row name each other, as transactions state it."""
 
     DOCUMENT, KID, NUMBER = "document", "kid", "invoice_number"
 

@@ -55,16 +55,16 @@ def sub_ledger(matching: Matching, months: Sequence[date], carried: Carried | No
     for change in changes:
         by_month[month_of(change.day)].append(change)
     for month in months:
-        shown = dict.fromkeys(key for key, amount in remaining.items() if amount)
+        listed = dict.fromkeys(key for key, amount in remaining.items() if amount)
         numbers: dict[str, int] = defaultdict(int)
         for change in by_month.get(month, ()):
             key = change.item.id
-            shown[key] = None
+            listed[key] = None
             parties[key] = change.party
             remaining[key] = remaining.get(key, 0) + change.amount
             numbers[key] += 1
             movements.append(_transaction(month, change, numbers[key]))
-        rows += [_row(month, matching.items[key], parties[key], remaining[key]) for key in shown]
+        rows += [_row(month, matching.items[key], parties[key], remaining[key]) for key in listed]
         remaining = {key: amount for key, amount in remaining.items() if amount}
     return SubLedger(_table(rows, ROWS), _table(movements, TRANSACTIONS))
 

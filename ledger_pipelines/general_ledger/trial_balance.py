@@ -57,5 +57,5 @@ def _of_month(frame: pd.DataFrame, month: date, year: date) -> pd.DataFrame:
     found = filled(opening.merge(moved, on=KEY, how="outer"), ["opening", *_AMOUNTS])
     closing = narrowed(found["opening"] + found["debit"] - found["credit"], LEDGER_AMOUNT)
     found = found.assign(closing=closing)
-    tells = (found["opening"] != ZERO) | (found["debit"] != ZERO) | (found["credit"] != ZERO)
-    return of_month(found[tells].sort_values(KEY), month)
+    is_nonzero = (found["opening"] != ZERO) | (found["debit"] != ZERO) | (found["credit"] != ZERO)
+    return of_month(found[is_nonzero].sort_values(KEY), month)

@@ -87,7 +87,7 @@ class Amounts:
     def net(self) -> Exact:
         """What a document says that it comes to, without tax and before anything is withheld.
 
-        `total - tax`, and what is withheld where the tax that Holded tells was not lessened by it already: which it
+        `total - tax`, and what is withheld where Holded's tax was not reduced by it already: which it
         is, the subtotal shows (without one, the lines).
         """
         headers = self._documents.headers
@@ -124,7 +124,7 @@ class Amounts:
 
     @cached_property
     def is_explained(self) -> Mask:
-        """Whether a document tells why its lines come to something else: a discount, or another currency's prices."""
+        """Whether a document explains why its lines come to something else: a discount, or another currency's prices."""
         headers = self._documents.headers
         discount = exact_units(column(headers, "discount"))
         rate = exact_units(column(headers, "exchange_rate"))

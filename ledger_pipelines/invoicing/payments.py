@@ -59,23 +59,23 @@ def month_payments(
     `rows` are those that the closed months hold, and at present the open ones of these months. What was paid before
     the ledger's first month of a document that is in it is news of that time.
     """
-    said = marked(without_month(reading.payments), is_removed=False)
-    judged, ids = _texts(reading.judged), column(said, "id")
+    current = marked(without_month(reading.payments), is_removed=False)
+    judged, ids = _texts(reading.judged), column(current, "id")
     booked = rows_with(rows, "month", _days(closed))
     known = newest(booked, ["id"])
-    fresh = rows_with(said, "id", changed_keys("id", said, rows_with(known, "id", ids)))
+    fresh = rows_with(current, "id", changed_keys("id", current, rows_with(known, "id", ids)))
     absent = rows_without(rows_with(known, "document_id", judged), "id", ids)
     gone = marked(live_payments(absent), is_removed=True)
     stored = rows_without(rows, "month", _days(closed))
-    kept = rows_without(rows_without(stored, "document_id", judged), "id", ids)
+    retained = rows_without(rows_without(stored, "document_id", judged), "id", ids)
     calendar = _Calendar(frozenset(closed), first_month)
-    parts = [_placed(fresh, known, calendar), _placed(gone, known, calendar), kept]
+    parts = [_placed(fresh, known, calendar), _placed(gone, known, calendar), retained]
     parts = [rows_with(part, "month", _days(set(months).difference(closed))) for part in parts]
     is_closed = _days(set(months).intersection(closed))
     parts += [
         rows_with(part, "month", is_closed)
         for part in _as_closed(
-            said, booked, known, judged, pa.concat_arrays([column(fresh, "id"), column(gone, "id")])
+            current, booked, known, judged, pa.concat_arrays([column(fresh, "id"), column(gone, "id")])
         )
     ]
     return pa.concat_tables([part.select(rows.column_names).cast(rows.schema) for part in parts])
@@ -89,7 +89,7 @@ class _Calendar:
     first_month: date
 
     def place(self, own: date, known: date | None) -> date:
-        """The month of a payment that is dated in `own`, and that the closed month `known` holds otherwise."""
+        """The month of a payment that is dated in `own`, and that differs in the closed month `known`."""
         month = max(own, self.first_month)
         if known is not None and month <= known:
             return first_open_after(known, self.closed)
@@ -107,16 +107,16 @@ def _placed(payments: pa.Table, known: pa.Table, calendar: _Calendar) -> pa.Tabl
 
 
 def _as_closed(
-    said: pa.Table, booked: pa.Table, known: pa.Table, judged: Column, otherwise: Column
+    current: pa.Table, booked: pa.Table, known: pa.Table, judged: Column, otherwise: Column
 ) -> Iterable[pa.Table]:
     """What closed months would hold today: their own payments, those that were not read, and the news that still is so.
 
-    `otherwise` are the payments that are not as they are known.
+    `otherwise` are the payments that differ from what is known of them.
     """
-    yield said.add_column(0, MONTH, first_of_month(column(said, "date")))
+    yield current.add_column(0, MONTH, first_of_month(column(current, "date")))
     is_own = mask(pc.equal(first_of_month(column(booked, "date")), column(booked, "month")))
     is_own &= ~mask(column(booked, "is_removed"))
-    own = rows_without(filter_rows(booked, is_own), "id", column(said, "id"))
+    own = rows_without(filter_rows(booked, is_own), "id", column(current, "id"))
     yield rows_without(own, "document_id", judged)
     news = filter_rows(booked, ~is_own)
     at = positions(column(news, "id"), column(known, "id"))

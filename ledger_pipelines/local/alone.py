@@ -44,7 +44,7 @@ class Alone:
             connection.close()
             process = f" (process {others[0][0]})" if others else ""
             raise LedgerError(
-                f"`ledger up` runs on {self.database.shown} already{process}: stop it first, or set another LEDGER_HOME."
+                f"`ledger up` runs on {self.database.label} already{process}: stop it first, or set another LEDGER_HOME."
             )
         self._connection = connection
 
@@ -61,7 +61,7 @@ class Alone:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-                self._tell(f"The database does not answer ({type(error).__name__}): it is waited for.")
+                self._print(f"The database does not answer ({type(error).__name__}): it is waited for.")
             return False
         self._looked = time.monotonic()
         return True
@@ -71,12 +71,12 @@ class Alone:
             embedded_server.cache_clear()
             ledger_database(self.settings)
         self.take()
-        self._tell("The database answers again.")
+        self._print("The database answers again.")
 
     def release(self) -> None:
         """Gives the lock up."""
         if self._connection is not None:
             self._connection.close()
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self.console.print(text, style="yellow", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The one code server of a ledger: where it listens, and the file that tells Dagster's other processes so.
+"""The one code server of a ledger: where it listens, and the file in which Dagster's other processes find it.
 
 It listens on a Unix socket in a folder of the user's own: nobody else of this machine reaches it. The address is the
 same at each start, and of a form that gRPC takes without escaping, whatever the ledger's home is called.
@@ -34,7 +34,7 @@ def prepare_socket(home: Path) -> Path:
 
 
 def command(socket: Path) -> list[str]:
-    """What starts the code server, as a module and its arguments. It ends when it is told to, and for no silence."""
+    """What starts the code server, as a module and its arguments. It ends by a signal, and never for lack of requests."""
     return [
         *("dagster", "api", "grpc", "--socket", str(socket), "--module-name", MODULE),
         *("--location-name", LOCATION, "--use-python-environment-entry-point", "--log-level", "warning"),

@@ -13,7 +13,7 @@ from ledger_pipelines.logs import configure_from_environment
 
 
 def main(socket: str, workspace: str) -> None:
-    """Runs the daemon until it is told to end."""
+    """Runs the daemon until a signal ends it."""
     # Before Dagster makes its loggers: its lines stand beside those of its runs.
     configure_from_environment()
     from dagster._daemon import controller

@@ -29,7 +29,7 @@ def take_for_demo(database: Database, settings: Settings, sandbox_url: str) -> N
         ).fetchall()
         if row[0]:
             raise LedgerError(
-                f"{database.shown} holds books that are not the demo's: give the demo {_ELSEWHERE}, or leave --demo out."
+                f"{database.label} holds books that are not the demo's: give the demo {_ELSEWHERE}, or leave --demo out."
             )
         connection.execute(
             "INSERT INTO ledger_settings VALUES ('demo', %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -48,7 +48,7 @@ def use_demo(database: Database, settings: Settings) -> None:
         return
     if not _is_sandbox(address):
         raise LedgerError(
-            f"{database.shown} holds the demo's books, and the demo's sandbox ({address}) does not run: start it with "
+            f"{database.label} holds the demo's books, and the demo's sandbox ({address}) does not run: start it with "
             f"`ledger up --demo`, or give your own books {_ELSEWHERE}."
         )
     from ledger_pipelines.sandbox.registry import demo_environment
@@ -86,5 +86,5 @@ def refuse_in_demo(database: Database, settings: Settings) -> None:
     own += ["CFO_DATABASE_URL"] if settings.cfo_database_url is not None else []
     if own:
         raise LedgerError(
-            f"{database.shown} holds the demo's books, and {own[0]} is not the demo's: give your own {_ELSEWHERE}."
+            f"{database.label} holds the demo's books, and {own[0]} is not the demo's: give your own {_ELSEWHERE}."
         )

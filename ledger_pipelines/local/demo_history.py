@@ -54,14 +54,14 @@ def _take(database: Database, settings: Settings, month: date, taken_at: datetim
 @contextmanager
 def _as_of(sandbox: str, day: date) -> Iterator[None]:
     """While the body runs, the sandbox's Codex answers as of the day."""
-    _tell(sandbox, {"day": day.isoformat()})
+    _set_sandbox_day(sandbox, {"day": day.isoformat()})
     try:
         yield
     finally:
-        _tell(sandbox, {})
+        _set_sandbox_day(sandbox, {})
 
 
-def _tell(sandbox: str, parameters: dict[str, str]) -> None:
+def _set_sandbox_day(sandbox: str, parameters: dict[str, str]) -> None:
     try:
         requests.post(f"{sandbox}/sandbox/as-of", params=parameters, timeout=10).raise_for_status()
     except requests.RequestException:

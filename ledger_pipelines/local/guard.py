@@ -79,7 +79,7 @@ class Guard:
 
 
 def _would_change(scope: Scope) -> bool:
-    """Whether a request asks GraphQL for more than to be told something; what cannot be read, GraphQL refuses itself."""
+    """Whether a request asks GraphQL for more than to read something; what cannot be read, GraphQL refuses itself."""
     if not scope["path"].endswith("/graphql"):
         return False
     asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("query", [])

@@ -43,13 +43,13 @@ def start(
 
     It is in a process group of its own, and ends when this process does, however that ends.
     The caller must handle SIGINT and SIGTERM, not ignore them: a child inherits an ignored signal, and Dagster
-    with an ignored SIGINT does not heed SIGTERM either.
+    with an ignored SIGINT ignores SIGTERM, too.
     """
     log = _log_of(home, name)
     with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
             [sys.executable, "-m", "ledger_pipelines.orchestration.tether", *module],
-            # Its end tells the child that we are gone.
+            # When its end closes, the child knows that we are gone.
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -102,7 +102,7 @@ def rotate(children: Sequence[Child]) -> None:
 
 
 def require_free_port(host: str, port: int, option: str) -> None:
-    """Raises LedgerError when something listens on the port of this host already, or the host is none of ours."""
+    """Raises LedgerError when something listens on the port of this host already, or the host is not this machine's."""
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -13,7 +13,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.local import processes
 from ledger_pipelines.local.processes import Child
 
-#: A process that ends as often within so many seconds will not come up at all.
+#: A process that ends that often within this many seconds will not come up at all.
 _MOST_STARTS, _WITHIN_SECONDS = 5, 300.0
 
 

@@ -56,12 +56,12 @@ class Options:
 
     @property
     def console(self) -> str:
-        """The address of the console for whoever is on this machine."""
+        """The address of the console on this machine."""
         return f"http://{LOOPBACK}:{self.console_port}"
 
     @property
     def pages(self) -> str:
-        """The address of Dagster's pages for whoever is on this machine."""
+        """The address of Dagster's pages on this machine."""
         host = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - of where it listens
         return (
             f"http://{host if ':' not in host or host.startswith('[') else f'[{host}]'}:{self.dagster_port}"

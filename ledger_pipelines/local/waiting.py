@@ -13,7 +13,7 @@ _PAUSE = 0.2
 
 
 def wait_for_code_server(socket: Path) -> None:
-    """Returns when it answers, or when it has not for so long that whoever waits had better say so itself."""
+    """Returns when it answers, or when it has not for so long that the caller should report it."""
     client = DagsterGrpcClient(socket=str(socket))
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves the pages until it is told to end."""
+    """Serves the pages until a signal ends it."""
     options = parser().parse_args(arguments)
     configure_loggers(log_level="INFO")
     if options.socket is not None:

@@ -1,6 +1,6 @@
 """How Dagster hands runs to Celery's workers, and knows whether they live: `run_launcher` in deploy/celery/dagster.yaml.
 
-Dagster's own asks Celery how a task stands, and a worker that is killed whole says nothing: its run would stand in the
+Dagster's own asks Celery for a task's state, and a worker that is killed whole says nothing: its run would stand in the
 way until its longest time is over. Here, as everywhere, whether a run lives is whether its process holds it.
 """
 

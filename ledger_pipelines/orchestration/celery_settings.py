@@ -11,7 +11,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.settings import Settings
 
 #: Longer than a run may take (`max_runtime_seconds` in dagster.yaml): a broker gives a run again that nobody has
-#: acknowledged for so many seconds.
+#: acknowledged for this many seconds.
 VISIBILITY_SECONDS = 5 * 3600
 
 

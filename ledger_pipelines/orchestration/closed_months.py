@@ -20,17 +20,17 @@ from ledger_pipelines.workflows.step import Step
 
 
 def closed_month_finding(
-    step: Step, table: str, month: date, change: Change, computed: pa.Table, *, shown: Sequence[str]
+    step: Step, table: str, month: date, change: Change, computed: pa.Table, *, columns: Sequence[str]
 ) -> Finding:
-    """Whether the source still says of a closed month what the month holds; an open month has nothing to tell.
+    """Whether the source still says of a closed month what the month holds; an open month has no difference.
 
-    `computed` are the rows as the source has them now, `change` how they differ, `shown` the columns that name a
-    record. What differs is told by these, and by whether it is new, gone or changed.
+    `computed` are the rows as the source has them now, `change` how they differ, `columns` those that name a
+    record. What differs is described by these, and by whether it is new, gone or changed.
     """
     if month not in step.closed or change.added + change.removed == 0:
         return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
     return closed_rows_finding(
-        table, month, _differing(step, table, month, rows_of_months(computed, [month]), shown)
+        table, month, _differing(step, table, month, rows_of_months(computed, [month]), columns)
     )
 
 
@@ -50,7 +50,7 @@ def closed_rows_finding(
     advice: str = "The first open month takes the news.",
     **metadata: str,
 ) -> Finding:
-    """What is otherwise than a closed month says: these rows, under a message; nothing where there are none."""
+    """The rows that differ from what a closed month holds, under a message; nothing where there are none."""
     if rows.num_rows == 0:
         return Finding(table, CLOSED_UNCHANGED, month, 0, dg.AssetCheckSeverity.WARN)
     message = message or f"the source says otherwise of its {table} now"
@@ -65,10 +65,10 @@ def closed_rows_finding(
     )
 
 
-def _differing(step: Step, table: str, month: date, computed: pa.Table, shown: Sequence[str]) -> pa.Table:
+def _differing(step: Step, table: str, month: date, computed: pa.Table, columns: Sequence[str]) -> pa.Table:
     booked = read_months(step.connection, table, [month])
     key = key_columns(step.connection, table)
-    names = [name for name in shown if name in booked.column_names]
+    names = [name for name in columns if name in booked.column_names]
     labels = [name for name in names if name not in key]
     found = difference(computed.select(booked.column_names), booked, key, labels=labels).rows
     changes = pa.array([NEWS_WORDS[str(change)] for change in found["change"].to_pylist()], pa.string())

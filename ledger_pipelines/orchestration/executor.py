@@ -1,6 +1,6 @@
 """How a run's steps are executed: one after another in the run's own process, until somebody stops the run.
 
-Dagster's in-process executor begins the next step whatever became of the run meanwhile, and nobody can tell whether the
+Dagster's in-process executor begins the next step whatever became of the run meanwhile, and nobody knows whether the
 process lives between two steps.
 """
 

@@ -25,7 +25,7 @@ from ledger_pipelines.store.queries.check_results import CheckResult, record_che
 from ledger_pipelines.tables.labels import describe_rows
 
 #: How many months' sentences the result of a range has; from how many on they are brief, with how many records each.
-_MONTHS_TOLD, _BRIEF_FROM, _NAMED_IN_RANGE = 12, 4, 2
+_MONTHS_NAMED, _BRIEF_FROM, _NAMED_IN_RANGE = 12, 4, 2
 
 Result = TypeVar("Result")
 
@@ -169,7 +169,7 @@ def results_of(
             check_name=check,
             passed=not failed,
             severity=_severity(failed or found),
-            description=_told(failed),
+            description=_failure_description(failed),
             metadata={
                 "months_checked": len(found),
                 "months_that_fail": ", ".join(format_month(finding.month) for finding in failed) or "none",
@@ -190,15 +190,15 @@ def _severity(findings: Sequence[Finding]) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
 
 
-def _told(failed: Sequence[Finding]) -> str | None:
+def _failure_description(failed: Sequence[Finding]) -> str | None:
     """A line for each month that fails; months of which the same is to be said share one, errors come first."""
     shared = _shared(failed, lambda finding: finding.description)
     if len(shared) >= _BRIEF_FROM:
         shared = _shared(failed, lambda finding: finding.brief or finding.description)
     lines = [_of_months(months, description) for description, months in shared.items()]
-    if len(lines) > _MONTHS_TOLD:
-        rest = [month for months in list(shared.values())[_MONTHS_TOLD:] for month in months]
-        lines = [*lines[:_MONTHS_TOLD], f"The same check fails in {describe_months(rest)}."]
+    if len(lines) > _MONTHS_NAMED:
+        rest = [month for months in list(shared.values())[_MONTHS_NAMED:] for month in months]
+        lines = [*lines[:_MONTHS_NAMED], f"The same check fails in {describe_months(rest)}."]
     return "\n".join(lines) or None
 
 

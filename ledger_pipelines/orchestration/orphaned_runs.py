@@ -1,4 +1,4 @@
-"""What killed processes leave behind, ended by whoever comes next: a step's own start, a command, or the daemon."""
+"""What killed processes leave behind, ended by what runs next: a step's own start, a command, or the daemon."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ from ledger_pipelines.workflows.run_tags import REQUEST_TAG
 #: A run whose tag says its own id is executed by a command: somebody waits for it, so its steps fail at once instead
 #: of trying later. A copy of the run has another id. Dagster's pages do not show tags that begin so.
 ATTENDED_TAG = ".dagster/ledger_attended"
-#: A run whose tag says its own id was killed: nobody was told how it ended, not even who waited for it.
+#: A run whose tag has its own id was killed: nobody learned how it ended, not even who waited for it.
 KILLED_TAG = ".dagster/ledger_killed"
 #: The kind of the alert for a job whose runs fail; the job is its subject.
 RUN_FAILED = "run_failed"

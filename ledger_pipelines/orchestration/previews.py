@@ -34,17 +34,17 @@ def preview(
     own.
     """
     schema = frame.schema
-    shown_rows = frame.slice(0, rows).to_pylist()
+    previewed = frame.slice(0, rows).to_pylist()
     rules = ["---:" if pa.types.is_decimal(schema.field(name).type) else "---" for name in columns]
     lines = [_row([name.replace("_", " ") for name in columns]), _row(rules)]
-    for row in shown_rows:
+    for row in previewed:
         beside = None if "currency" in columns else row.get("currency")
         lines.append(
             _row([_cell(row[name], schema.field(name).type, row.get("currency"), beside) for name in columns])
         )
     total = frame.num_rows if of is None else of
-    if total > len(shown_rows):
-        lines += ["", f"{len(shown_rows):,} of {total:,} rows."]
+    if total > len(previewed):
+        lines += ["", f"{len(previewed):,} of {total:,} rows."]
     return dg.MetadataValue.md("\n".join(lines))
 
 
@@ -58,12 +58,12 @@ def month_previews(
     heads = [rows.slice(0, ROWS) for rows in frames.values()]
     if not heads:
         return {}
-    shown_rows, start = pa.concat_tables(heads, promote_options="default"), 0
+    previewed, start = pa.concat_tables(heads, promote_options="default"), 0
     if named is not None:
-        shown_rows = named(shown_rows)
+        previewed = named(previewed)
     previews = {}
     for (month, rows), head in zip(frames.items(), heads, strict=True):
-        previews[month] = preview(shown_rows.slice(start, head.num_rows), columns, of=rows.num_rows)
+        previews[month] = preview(previewed.slice(start, head.num_rows), columns, of=rows.num_rows)
         start += head.num_rows
     return previews
 

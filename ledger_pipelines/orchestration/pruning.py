@@ -22,7 +22,7 @@ class Pruned:
     """The ids of the runs that were removed, or would be, and how many old ones stay because they are the latest word."""
 
     removed: list[str]
-    kept: int
+    retained: int
 
 
 def prune_runs(

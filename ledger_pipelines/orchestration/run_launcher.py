@@ -61,7 +61,7 @@ class LedgerRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         with _database().connect(application_name="ledger launch") as connection:
             process = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 [sys.executable, "-m", "ledger_pipelines.orchestration.run_worker", run.run_id],
-                # Its end tells the child that we are gone.
+                # When its end closes, the child knows that we are gone.
                 stdin=subprocess.PIPE,
                 env={**os.environ, ARGUMENTS: serialize_value(arguments)},
             )

@@ -1,7 +1,7 @@
 """Steps of which a person chose some assets only.
 
-A step that fills several tables fills them together, all or nothing: whoever materialises one of them gets all, and
-Dagster is told of the others, too.
+A step that fills several tables fills them together, all or nothing: to materialise one is to materialise all, and
+The others are reported to Dagster, too.
 """
 
 from __future__ import annotations

@@ -36,12 +36,12 @@ INTERRUPTED = "It was interrupted."
 
 @dataclass(slots=True, kw_only=True)
 class AssetStep(Step):
-    """A step that Dagster executes for assets: what became of each month is shown at that month."""
+    """A step that Dagster executes for assets: each month's result is shown at that month."""
 
     context: dg.AssetExecutionContext
 
     def describe(self, table: str, month: date, change: Change, **more: Any) -> None:
-        """Puts what became of a month into the metadata of its materialisation."""
+        """Puts a month's result into the metadata of its materialisation."""
         if month not in self.months:
             return
         counts: dict[str, Any] = {
@@ -118,7 +118,7 @@ def with_history(connection: psycopg.Connection, table: str, months: Sequence[da
 def executed_step(
     context: dg.AssetExecutionContext, ledger: LedgerResource, name: str, *, history_of: str | None = None
 ) -> Iterator[AssetStep]:
-    """The body of a step: recorded in sync_executions, with what fails told in one sentence.
+    """The body of a step: recorded in sync_executions, with failures as one sentence.
 
     `history_of` is a table that is read month by month: in a month's close, the months from the first that was never
     read are the step's, too.
@@ -150,7 +150,7 @@ def executed_step(
                 ledger__job=context.run.job_name,
             ),
             recorded_execution(database, name, metadata, request_id=tags.get(REQUEST_TAG)) as execution,
-            _telling_interruptions(),
+            _raising_interruptions(),
         ):
             context.log.info(f"{name}: {describe_months(months)}")
             yield AssetStep(
@@ -167,7 +167,7 @@ def executed_step(
 
 @contextmanager
 def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterator[None]:
-    """Makes what fails in the body Dagster's Failure, told in one sentence.
+    """Makes what fails in the body Dagster's Failure, with one sentence.
 
     Only a source, or a database, that could not be reached is tried again, and only where nobody waits for the run: bad
     data or a refused credential does not mend itself.
@@ -188,13 +188,13 @@ def as_dagster_failures(context: dg.AssetExecutionContext, name: str) -> Iterato
     except Exception as error:
         if not is_awaited:
             raise
-        # A defect of ours: whoever waits shall see it now, and not after the retries.
+        # A defect of ours: it should show at once, and not after the retries.
         message = sentence_of(error) or one_line(f"{name} failed: {type(error).__name__}: {error}")
         raise dg.Failure(message, allow_retries=False) from error
 
 
 @contextmanager
-def _telling_interruptions() -> Iterator[None]:
+def _raising_interruptions() -> Iterator[None]:
     """Makes an interruption look like one, also where ending a database command half way hid it."""
     try:
         yield

@@ -1,6 +1,6 @@
 """A worker of Celery's that executes runs: `celery -A ledger_pipelines.runs.celery_worker worker`.
 
-Needs the extra `celery`, and LEDGER_CELERY_BROKER and LEDGER_DAGSTER_YAML as whoever hands runs over has them.
+Needs the extra `celery`, and LEDGER_CELERY_BROKER and LEDGER_DAGSTER_YAML as the launching process has them.
 """
 
 from __future__ import annotations

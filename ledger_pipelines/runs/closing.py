@@ -45,7 +45,7 @@ def plan_close(
 ) -> ClosePlan:
     """What a close of these months will do.
 
-    Raises LedgerError for a month that is none of the ledger's, with `finalise` for one that has not ended, and where
+    Raises LedgerError for a month outside the ledger, with `finalise` for one that has not ended, and where
     no source is configured.
     """
     if finalise:
@@ -67,10 +67,10 @@ def close_for_good(
     person: str,
     settings: Settings | None = None,
 ) -> closing.Closed:
-    """Closes the plan's months as the run checked them; `failures` are the steps that failed, as Dagster tells.
+    """Closes the plan's months as the run checked them; `failures` are the steps that failed, as Dagster reports.
 
     Raises LedgerError where a month was never read, an edit came after it was billed, or another run interfered, and
-    NotClosedError with all reasons where something of the months' books stands against it.
+    NotClosedError with all reasons where something of the months' books prevents it.
     """
     refuse_unread(database, read_settings() if settings is None else settings, plan.months)
     with database.connect() as connection:

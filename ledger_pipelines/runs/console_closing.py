@@ -1,6 +1,6 @@
 """Closing months in the console: a run checks them, and when it has ended they are closed as it checked them.
 
-`begin_close` keeps with the request what the end needs; `finish_close` is for whoever comes back, also after the console
+`begin_close` keeps with the request what the end needs; `finish_close` is for the next request, also after the console
 was started again. In between nothing is held.
 """
 
@@ -29,7 +29,7 @@ _FINALISE = "finalise"
 
 @dataclass(frozen=True, slots=True)
 class CloseState:
-    """How a close stands: its run is at work, the months are closed, or they stay open for these reasons.
+    """The state of a close: its run is at work, the months are closed, or they stay open for these reasons.
 
     `message` says it in a sentence.
     """
@@ -53,7 +53,7 @@ def begin_close(
 ) -> AskedRun:
     """Starts the run that checks the months before they are closed for good.
 
-    Raises LedgerError for months that have not ended or are none of the ledger's, and where no source is configured.
+    Raises LedgerError for months that have not ended or are outside the ledger, and where no source is configured.
     """
     plan = plan_close(database, months, finalise=True, today=today, settings=settings)
     before = [[format_month(month), table, version] for (month, table), version in plan.before.items()]
@@ -74,7 +74,7 @@ def begin_close(
 def finish_close(
     database: Database, webserver: Webserver, request_id: UUID, *, settings: Settings, person: str
 ) -> CloseState:
-    """Closes the months of a close that was begun, once its run has ended and nothing stands against it.
+    """Closes the months of a close that was begun, once its run has ended and nothing prevents it.
 
     Called again it says the same; where a month was reopened meanwhile, it closes nothing. Raises LedgerError where there
     is no such close, and DagsterAwayError where how the run ended cannot be known now.
@@ -87,7 +87,7 @@ def finish_close(
     if request.run_id is None or request.outcome not in ("SUCCESS", "FAILURE"):
         return CloseState("refused", request, f"Nothing was closed: {request.message}")
     if reopened := _reopened_since(database, request):
-        # Whoever comes back to an old page must not undo what an administrator has decided since.
+        # A return to an old page must not undo what an administrator has decided since.
         return CloseState("refused", request, f"{reopened} Begin closing anew.")
     failures = [] if request.outcome == "SUCCESS" else _failures(webserver, request)
     try:
@@ -113,7 +113,7 @@ def _are(months: Sequence[date]) -> str:
 
 def _failures(webserver: Webserver, request: RunRequest) -> list[FailedStep]:
     """What failed in the run; there is always something, so that no failed run closes anything unseen."""
-    assert request.run_id is not None  # noqa: S101 - whoever calls this has looked
+    assert request.run_id is not None  # noqa: S101 - every caller has checked it
     found = [FailedStep(one.step or "run", one.message) for one in webserver.failures(request.run_id)]
     return found or [FailedStep("run", request.message or "The run failed.")]
 
@@ -136,5 +136,5 @@ def _reopened_since(database: Database, request: RunRequest) -> str | None:
     )
 
 
-def _versions(kept: Sequence[Sequence[Any]]) -> dict[tuple[date, str], int]:
-    return {(parse_month(month), table): int(version) for month, table, version in kept}
+def _versions(stored: Sequence[Sequence[Any]]) -> dict[tuple[date, str], int]:
+    return {(parse_month(month), table): int(version) for month, table, version in stored}

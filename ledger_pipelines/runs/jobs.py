@@ -85,7 +85,7 @@ def run_job(
 ) -> RunOutcome:
     """Runs a job, or only these of its assets, over a span of months, in this process, as one run.
 
-    `months` is one unbroken span in order; `on_step` is told a step's name and `started`, `done` or `failed`;
+    `months` is one unbroken span in order; `on_step` gets a step's name and `started`, `done` or `failed`;
     `settings` is the run config of steps, by step; the run is tagged with the `person` who started it.
     What killed runs left behind is settled first. Raises LedgerError when a month is not one of the ledger's,
     KeyboardInterrupt when the run was stopped.
@@ -101,7 +101,7 @@ def run_job(
     ):
         settle_abandoned_runs(instance, database)
         run = _made_run(instance, run_id, job_name, months, assets=assets, settings=settings, person=person)
-        instance.add_event_listener(run_id, lambda event: _tell(event, on_step))
+        instance.add_event_listener(run_id, lambda event: _report_step(event, on_step))
         job = InMemoryJob(definitions().resolve_job_def(job_name))
         events = list(execute_run_iterator(job, run, instance))
         if interrupted():
@@ -142,7 +142,7 @@ def _made_run(
     tags = {
         **run_tags(months, person),
         ATTENDED_TAG: run_id,
-        # Whoever waits for it starts it again.
+        # The caller that waits for it starts it again.
         "dagster/max_retries": "0",
     }
     server = GrpcServerCodeLocationOrigin(
@@ -208,7 +208,7 @@ def settle_killed(database: Database) -> list[str]:
         return settle_abandoned_runs(instance, database)
 
 
-def _tell(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
+def _report_step(event: dg.EventLogEntry, on_step: Callable[[str, str], None]) -> None:
     happened = event.dagster_event
     if happened is None or happened.step_key is None:
         return
@@ -233,14 +233,14 @@ def _outcomes(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[CheckOutco
                 check=key.name,
                 passed=not failed,
                 is_error=any(evaluation.severity == dg.AssetCheckSeverity.ERROR for evaluation in failed),
-                description=_told_once(failed),
+                description=_failure_message(failed),
             )
         )
     return outcomes
 
 
-def _told_once(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
-    """What the evaluations say, a line each; months of which the same is said share one."""
+def _failure_message(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
+    """What the evaluations say, a line each; months with the same message share one."""
     shared: dict[str, list[date]] = {}
     lines = []
     for evaluation in failed:

@@ -24,7 +24,7 @@ def prune_history(
     dry_run: bool,
     on_run: Callable[[str], None] = lambda _: None,
 ) -> Pruned:
-    """Removes the runs that ended more than so many days ago, as `prune_runs` does, and what is kept of their processes.
+    """Removes the runs that ended more than `days` ago, as `prune_runs` does, and what is kept of their processes.
 
     The books, their executions and the results of checks stay. Raises LedgerError for less than thirty days.
     """

@@ -65,7 +65,7 @@ class WantedRun:
 
 @dataclass(frozen=True, slots=True)
 class AskedRun:
-    """What became of asking: the request, its executions in the order of its steps, and whether it was made now."""
+    """The result of asking: the request, its executions in the order of its steps, and whether it was made now."""
 
     request: RunRequest
     executions: list[int]
@@ -75,7 +75,7 @@ class AskedRun:
 def ask_for_run(database: Database, webserver: Webserver, wanted: WantedRun, *, today: date) -> AskedRun:
     """Has Dagster launch the run, unless the same is under way. Where Dagster refuses, or is away, the request has ended.
 
-    Raises LedgerError where a month is none of the ledger's: then nothing is asked for.
+    Raises LedgerError where a month is outside the ledger: then nothing is asked for.
     """
     with database.connect(application_name="ledger console") as connection:
         refuse_strange_months(wanted.months, read_first_month(connection), today)
@@ -146,13 +146,13 @@ def _launch(database: Database, webserver: Webserver, wanted: WantedRun, request
         **run_tags(wanted.months, wanted.person),
         REQUEST_TAG: str(request.id),
         **({} if (asking := traceparent()) is None else {TRACE_TAG: asking}),
-        # Whoever waits for it asks again.
+        # The caller that waits for it asks again.
         "dagster/max_retries": "0",
     }
     try:
         run_id = webserver.launch(wanted.job, tags, assets=wanted.assets, config=wanted.config)
     except DagsterSilentError:
-        # It may have been launched: whoever looks later finds the run by its tag, or that there is none.
+        # It may have been launched: a later look finds the run by its tag, or that there is none.
         return
     except LedgerError as error:
         with database.connect(application_name="ledger console") as connection:

@@ -90,7 +90,7 @@ def start_cfo_sync(
     person: str,
     today: date,
 ) -> AskedRun:
-    """Starts handing over; `purpose` tells it from others of the same months, such as the invoice's id."""
+    """Starts handing over; `purpose` distinguishes it from others of the same months, such as the invoice's id."""
     wanted = WantedRun(
         job=CFO_SYNC,
         months=months,

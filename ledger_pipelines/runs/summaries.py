@@ -1,4 +1,4 @@
-"""What a person wants to know of a run when it has ended, whoever shows it."""
+"""What a person wants to know of a run when it has ended, as plain data."""
 
 from __future__ import annotations
 

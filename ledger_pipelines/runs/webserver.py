@@ -1,4 +1,4 @@
-"""Dagster's webserver, asked over HTTP: launching runs, stopping them, and what there is to see of them.
+"""Dagster's webserver, asked over HTTP: launching runs, stopping them, and reading how they are.
 
 Nothing here imports Dagster, so that the console starts at once. Before the webserver stands a guard that lets programs
 on this machine through; it sends no origin (`local/guard.py`).
@@ -284,7 +284,7 @@ class Webserver:
         except requests.Timeout:
             raise DagsterSilentError(_away(self.url, f"no answer within {seconds:g} seconds")) from None
         except requests.ConnectionError as error:
-            # Refused before anything was said, or broken off when it may have been heard.
+            # Refused before anything was sent, or broken off when it may have been received.
             is_refused = "NewConnectionError" in repr(error) or "Connection refused" in str(error)
             kind = DagsterAwayError if is_refused else DagsterSilentError
             raise kind(_away(self.url, "nobody listens there" if is_refused else "it broke off")) from None
@@ -318,10 +318,10 @@ def _reason(answer: Mapping[str, Any]) -> str:
         return f"the job has no step {answer['invalidStepKey']}."
     if kind == "InvalidOutputError":
         return f"the step {answer['stepKey']} has no output {answer['invalidOutputName']}."
-    said = (
+    messages = (
         [answer["message"]] if "message" in answer else [one["message"] for one in answer.get("errors", ())]
     )
-    text = one_line(" ".join(map(str, said)).strip())[:500]
+    text = one_line(" ".join(map(str, messages)).strip())[:500]
     return text or f"it answered {kind}."
 
 

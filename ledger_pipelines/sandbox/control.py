@@ -29,7 +29,7 @@ class Controls:
     journal: Journal
     degradation: Degradation
     heal: Callable[[], None]
-    tell_news: Callable[[], int]
+    publish_news: Callable[[], int]
     expire_logins: Callable[[], None]
     change_key: Callable[[], None]
     holded_lists: HoldedLists
@@ -58,8 +58,8 @@ def control_app(controls: Controls) -> Starlette:
         controls.heal()
         return json_answer({"status": "healed"})
 
-    async def tell(_: Request) -> Response:
-        return json_answer({"status": "told", "news": controls.tell_news()})
+    async def publish(_: Request) -> Response:
+        return json_answer({"status": "told", "news": controls.publish_news()})
 
     async def degrade(request: Request) -> Response:
         name, way = (request.query_params.get(what, "") for what in ("list", "way"))
@@ -102,7 +102,7 @@ def control_app(controls: Controls) -> Starlette:
             Route("/malformed", list_malformed),
             Route("/requests", list_requests),
             Route("/heal", mend, methods=["POST"]),
-            Route("/news", tell, methods=["POST"]),
+            Route("/news", publish, methods=["POST"]),
             Route("/degrade", degrade, methods=["POST"]),
             Route("/expire-logins", expire, methods=["POST"]),
             Route("/change-key", change_key, methods=["POST"]),

@@ -60,7 +60,7 @@ def _assemble(config: SandboxConfig) -> tuple[Starlette, SandboxState]:
         state.journal,
         state.degradation,
         state.heal,
-        state.school.tell_news,
+        state.school.publish_news,
         state.logins.expire,
         state.signer.change_key,
         state.holded_lists,

@@ -36,7 +36,7 @@ class SourceCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RecordCount:
     """How many records a check found; there may be more of them where not `is_all`."""
 
     count: int
@@ -112,13 +112,13 @@ class SourceClient(ABC):
         proven: str | None = None
         try:
             proven = self._proven_identity()
-            shown = self._shown()
+            found = self._count_records()
         except LedgerError as error:
             return SourceCheck(self.name, False, proven, None, str(error))
         identity = proven or self._identity()
-        count = f"{shown.count:,}" if shown.is_all else f"more than {shown.count:,}"
+        count = f"{found.count:,}" if found.is_all else f"more than {found.count:,}"
         detail = f"{self.name} at {safe_url(self._address.url)} shows {count} {self.counted} to {identity}."
-        return SourceCheck(self.name, True, identity, shown.count if shown.is_all else None, detail)
+        return SourceCheck(self.name, True, identity, found.count if found.is_all else None, detail)
 
     def _proven_identity(self) -> str | None:
         """Who another system confirms that we are, before this one is asked; None where none does."""
@@ -129,5 +129,5 @@ class SourceClient(ABC):
         """Who we are to the system once it has answered."""
 
     @abstractmethod
-    def _shown(self) -> Shown:
+    def _count_records(self) -> RecordCount:
         """How many records the system shows, asked for with little. Raises LedgerError."""

@@ -1,4 +1,4 @@
-"""Every source, a line each: its settings, which know its client. What there is to be said of all, iterates this."""
+"""Every source, a line each: its settings, which know its client. Whatever concerns all sources iterates over this."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ledger_pipelines.sources.holded.settings import HoldedSettings
 from ledger_pipelines.sources.notion.settings import NotionSettings
 from ledger_pipelines.sources.settings import SourceSettings
 
-#: In the order in which people are told of them.
+#: In the order in which people see them.
 SOURCES: tuple[type[SourceSettings], ...] = (
     CodexSettings,
     HoldedSettings,

@@ -1,4 +1,4 @@
-"""Alerts: each raised once and cleared once, and what the webhook has heard of them."""
+"""Alerts: each raised once and cleared once, and which of that was posted to the webhook."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AlertEvent:
     at: datetime
 
 
-def keep_alerts(
+def update_alerts(
     connection: psycopg.Connection, kinds: Sequence[str], due: Sequence[DueAlert], at: datetime
 ) -> list[AlertEvent]:
     """Raises the alerts that are due and clears the others of these kinds, each once; what changed by that.
@@ -59,15 +59,14 @@ def keep_alerts(
 
 
 def raise_alert(connection: psycopg.Connection, alert: DueAlert, at: datetime) -> None:
-    """Raises one alert, unless it is open; whoever looks at its kind clears it when it is over."""
-    keep_alerts(connection, [], [alert], at)
+    """Raises one alert, unless it is open; the check of its kind clears it when it is over."""
+    update_alerts(connection, [], [alert], at)
 
 
 def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertEvent]:
-    """What the webhook has not heard of yet, in order.
+    """What was not posted to the webhook yet, in order.
 
-    Of an alert that was over more than a day ago it is not told any more, nor of the end of one whose beginning it
-    was never told.
+    An alert that was over more than a day ago is not posted any more, nor is the end of one whose beginning never was.
     """
     rows = connection.execute(
         """SELECT id, 'raised', kind, message, raised_at FROM alerts
@@ -82,7 +81,7 @@ def unposted_events(connection: psycopg.Connection, at: datetime) -> list[AlertE
 
 
 def mark_posted(connection: psycopg.Connection, post: AlertEvent, at: datetime) -> None:
-    """Keeps that the webhook has heard of it."""
+    """Records that the event was posted to the webhook."""
     if post.event == "raised":
         connection.execute("UPDATE alerts SET raise_posted_at = %s WHERE id = %s", [at, post.alert_id])
     else:

@@ -1,7 +1,7 @@
 """What broke down under a command or a step, in a sentence: the database, the disk, a lock.
 
 Here: from an exception of a library to what a person does about it. Not here: sources (`sources.failures`), and our own
-defects, of which nothing is told but themselves.
+defects, whose exceptions stay as they are.
 """
 
 from __future__ import annotations

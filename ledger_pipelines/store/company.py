@@ -14,5 +14,5 @@ def read_company(connection: psycopg.Connection) -> str | None:
 
 
 def keep_company(connection: psycopg.Connection, number: str) -> None:
-    """Keeps the company's registration number, unless one is kept already."""
+    """Stores the company's registration number, unless one is stored already."""
     connection.execute("INSERT INTO ledger_settings VALUES (%s, %s) ON CONFLICT DO NOTHING", [_NAME, number])

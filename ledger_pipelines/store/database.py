@@ -35,10 +35,10 @@ class Database:
             )
 
     def __repr__(self) -> str:
-        return f"Database({self.shown!r})"
+        return f"Database({self.label!r})"
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The database in words fit for people: name, server and user, nothing else of the URL."""
         parts = conninfo_to_dict(self.url)
         where = f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}"
@@ -78,7 +78,7 @@ class Database:
         except psycopg.Error as error:
             reason = _reason(error)
             raise DatabaseUnavailableError(
-                f"The database {self.shown} cannot be used ({reason}): check {self.variable} and that the server runs."
+                f"The database {self.label} cannot be used ({reason}): check {self.variable} and that the server runs."
             ) from None
         try:
             self._refuse_unfit(connection, is_read_only=is_read_only)
@@ -91,14 +91,14 @@ class Database:
         status = connection.info.parameter_status
         if connection.info.server_version < OLDEST_SERVER:
             raise LedgerError(
-                f"The database {self.shown} is PostgreSQL {status('server_version')}: version 15 or newer is needed; "
+                f"The database {self.label} is PostgreSQL {status('server_version')}: version 15 or newer is needed; "
                 f"name one in {self.variable}."
             )
-        # A pooler that was told to ignore `options` lets us in and drops them: tables would be made, and looked for,
+        # A pooler that is set to ignore `options` lets us in and drops them: tables would be made, and looked for,
         # in the schema of somebody else, and times read in a zone that is not ours.
         if status("TimeZone") != "UTC" or self._schema_of(connection) != self.schema:
             raise LedgerError(
-                f"The database {self.shown} does not heed the connection's `options`, as behind a pooler that ignores "
+                f"The database {self.label} does not heed the connection's `options`, as behind a pooler that ignores "
                 f"them: name the PostgreSQL server itself in {self.variable}."
             )
         if self.schema is None:
@@ -106,12 +106,12 @@ class Database:
             return
         if status("server_encoding") != "UTF8":
             raise LedgerError(
-                f"The database {self.shown} is in {status('server_encoding')}, which not every name can be written in: "
+                f"The database {self.label} is in {status('server_encoding')}, which not every name can be written in: "
                 f"make one with ENCODING 'UTF8' TEMPLATE template0, and name it in {self.variable}."
             )
         if not is_read_only and "on" in (status("default_transaction_read_only"), status("in_hot_standby")):
             raise LedgerError(
-                f"The database {self.shown} is read-only: name one that can be written to in {self.variable}."
+                f"The database {self.label} is read-only: name one that can be written to in {self.variable}."
             )
 
     def _schema_of(self, connection: psycopg.Connection) -> str | None:

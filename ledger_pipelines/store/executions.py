@@ -1,4 +1,4 @@
-"""Executions of steps: a row for each, whoever started it, that never says `running` for ever.
+"""Executions of steps: a row for each, that never says `running` for ever.
 
 The process that executes a step holds an advisory lock on a connection of its own. When the process is killed,
 the server frees the lock; `fail_abandoned` then finds the running row that nobody holds. A pending row waits for the

@@ -28,7 +28,7 @@ class HistoryStart:
 
 
 def history_start(connection: psycopg.Connection) -> HistoryStart | None:
-    """What was said last; None where nobody said anything, and the history begins with the ledger."""
+    """The latest decision; None where there is none, and the history begins with the ledger."""
     row = connection.execute(
         "SELECT month, person, reason, decided_at FROM history_starts ORDER BY id DESC LIMIT 1"
     ).fetchone()
@@ -36,7 +36,7 @@ def history_start(connection: psycopg.Connection) -> HistoryStart | None:
 
 
 def start_history(connection: psycopg.Connection, month: date, *, person: str, reason: str) -> None:
-    """Keeps a person's word that there is nothing before the month.
+    """Records a person's statement that there is nothing before the month.
 
     Raises LedgerError without a reason, and where the ledger itself holds documents or service periods before it.
     """
@@ -91,5 +91,5 @@ def record_read(
     read_at: datetime,
     is_complete: bool,
 ) -> None:
-    """Says that the source was asked for all that these months, closed ones among them, have of the table."""
+    """Records that the source was asked for all that these months, closed ones among them, have of the table."""
     record_snapshot(connection, table, months, taken_at=read_at, is_complete=is_complete)

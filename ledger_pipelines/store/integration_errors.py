@@ -1,4 +1,4 @@
-"""Records that could not be used: kept, counted, and resolved by themselves when they are gone.
+"""Records that could not be used: stored, counted, and resolved automatically when they are gone.
 
 One row for each (integration, operation, entity type, external id), as in rules/sync_management.md.
 """
@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.months import parse_month
 
-#: The note of an error that a run found to be gone.
+#: The note of an error that a complete run did not find again.
 HEALED = "Not seen any more in a complete run."
 
 
@@ -163,7 +163,7 @@ def take_confirmation(connection: psycopg.Connection, problem: Problem) -> bool:
 
 
 def unignore_changed_messages(connection: psycopg.Connection, problems: Iterable[Problem]) -> None:
-    """Counts those of the ignored blocking problems again that say something else now than whoever ignored them knew."""
+    """Counts those ignored blocking problems again that say something else now than when they were ignored."""
     with connection.cursor() as cursor:
         cursor.executemany(
             """UPDATE integration_errors SET is_ignored = false, ignored_at = NULL, ignore_notes = NULL
@@ -236,7 +236,7 @@ def record_problems(
     months: Sequence[date] = (),
     is_complete: bool = True,
 ) -> ErrorCounts:
-    """Keeps a run's problems of one operation, and resolves those that the run no longer has.
+    """Stores a run's problems of one operation, and resolves those that the run no longer has.
 
     `months` are those the run looked at, where its problems belong to months: a problem of another month stays.
     With `is_complete` false (a source that could be read in part only) nothing is resolved. An ignored error
@@ -250,9 +250,9 @@ def record_problems(
 
 
 def _merge(problems: Iterable[Problem]) -> list[tuple[Problem, list[date]]]:
-    """One problem for each record, with all months it troubles; in a fixed order, so that two runs cannot deadlock."""
+    """One problem for each record, with all months it affects; in a fixed order, so that two runs cannot deadlock."""
     merged: dict[tuple[str, str], tuple[Problem, set[date]]] = {}
-    # Of a record with several problems the one that blocks is told.
+    # Of a record with several problems the one that blocks is recorded.
     for problem in sorted(problems, key=lambda problem: not problem.is_blocking):
         _, months = merged.setdefault((problem.entity_type, problem.external_id), (problem, set()))
         if problem.month is not None:

@@ -229,7 +229,7 @@ def _changes(
 
 
 def _complete(connection: psycopg.Connection) -> None:
-    """Has the database look at the whole months now, and not only when the transaction ends."""
+    """Has the database check the whole months now, and not only when the transaction ends."""
     with _as_frame_errors():
         connection.execute("SET CONSTRAINTS complete_journal IMMEDIATE")
 

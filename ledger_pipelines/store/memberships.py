@@ -26,7 +26,7 @@ class UnpaidCohort:
 
 
 def lock_sightings(connection: psycopg.Connection) -> None:
-    """Lets no other run remember statuses until the transaction ends."""
+    """Keeps other runs from storing statuses until the transaction ends."""
     connection.execute("LOCK TABLE membership_statuses IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -38,7 +38,7 @@ def read_sightings(connection: psycopg.Connection) -> pa.Table:
 
 
 def add_sightings(connection: psycopg.Connection, sightings: pa.Table) -> None:
-    """Keeps further statuses with which memberships were seen."""
+    """Stores further statuses with which memberships were seen."""
     copy_in(connection, _STATUSES, sightings)
 
 
@@ -65,7 +65,7 @@ def list_unpaid_cohorts(connection: psycopg.Connection) -> list[UnpaidCohort]:
 
 
 def add_unpaid_cohort(connection: psycopg.Connection, pattern: str, *, note: str | None, person: str) -> None:
-    """Says that nobody pays for cohorts of this pattern, or says it anew with another note.
+    """Records that nobody pays for cohorts of this pattern, or replaces the note.
 
     Raises LedgerError for a pattern that is blank, or means every cohort.
     """
@@ -83,7 +83,7 @@ def add_unpaid_cohort(connection: psycopg.Connection, pattern: str, *, note: str
 
 
 def remove_unpaid_cohort(connection: psycopg.Connection, pattern: str) -> None:
-    """Says that cohorts of this pattern are paid for. Raises LedgerError where nobody had said otherwise."""
+    """Records that cohorts of this pattern are paid for. Raises LedgerError where none of them was unpaid."""
     plain = pattern.strip().casefold()
     if connection.execute("DELETE FROM unpaid_cohorts WHERE pattern = %s", [plain]).rowcount == 0:
         raise LedgerError(f"{pattern!r} is not among the unpaid cohorts: see `ledger cohorts unpaid list`.")

@@ -123,7 +123,7 @@ def create_schemas(database: Database) -> None:
 def read_first_month(connection: psycopg.Connection) -> date:
     """The ledger's first month, as it was fixed when the database was first migrated.
 
-    Raises LedgerError where it is none that a ledger can begin with.
+    Raises LedgerError where no ledger can begin with it.
     """
     row = connection.execute(
         "SELECT value, current_date FROM ledger_settings WHERE name = 'first_month'"

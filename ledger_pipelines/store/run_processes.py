@@ -18,7 +18,7 @@ from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.process_identity import ProcessIdentity, this_process
 
-#: How often a process looks whether it still holds its run, and for how long nobody may before it counts as dead.
+#: How often a process checks that it still holds its run, and how long a run may be unheld before it counts as dead.
 _HOLD_AGAIN_SECONDS = 3.0
 _UNHELD_SECONDS = 25
 #: The runs that this process holds.
@@ -40,14 +40,14 @@ def held_run(database: Database, run_id: str) -> Iterator[None]:
     hold = _Hold(database, run_id)
     _held.add(run_id)
     try:
-        with hold.kept():
+        with hold.held():
             yield
     finally:
         _held.discard(run_id)
 
 
 def register_process(connection: psycopg.Connection, run_id: str, process: ProcessIdentity) -> None:
-    """Keeps that this process executes the run, or will."""
+    """Records that this process executes the run, or will."""
     connection.execute(
         """INSERT INTO run_processes (run_id, place, pid, started) VALUES (%s, %s, %s, %s)
            ON CONFLICT (run_id) DO UPDATE SET place = excluded.place, pid = excluded.pid, started = excluded.started,
@@ -82,7 +82,7 @@ def is_executed(connection: psycopg.Connection, run_id: str) -> bool | None:
 
 
 def _is_unheld(connection: psycopg.Connection, run_id: str, patience: int) -> bool:
-    """Whether nobody holds the run, and nobody did at any look of so many seconds; remembers since when.
+    """Whether nobody holds the run, and nobody did at any look for `patience` seconds; stores since when.
 
     Where the clock was set back, it is since then at the latest.
     """
@@ -107,7 +107,7 @@ class _Hold:
     _connection: psycopg.Connection | None = None
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Holds the lock until the body is done."""
         self._take()
         keeper = threading.Thread(target=self._keep, name=f"holds {self.run_id}", daemon=True)

@@ -1,6 +1,6 @@
 """Runs that people ask for in the console, and the executions that wait for them.
 
-The pending rows of the steps are made with the request, before Dagster hears of it; the run's steps take them over, and
+The pending rows of the steps are made with the request, before it is sent to Dagster; the run's steps take them over, and
 what they did not take when the request ended has failed. So no row waits for ever.
 """
 
@@ -54,7 +54,7 @@ def begin_request(
     person: str,
     details: Mapping[str, Any],
 ) -> RunRequest | None:
-    """Keeps a request and a pending execution for each of its steps; None where the same has not ended yet."""
+    """Stores a request and a pending execution for each of its steps; None where the same has not ended yet."""
     with connection.transaction(), connection.cursor(row_factory=class_row(RunRequest)) as cursor:
         request = cursor.execute(
             """INSERT INTO run_requests (request_key, job, months, person, details) VALUES (%s, %s, %s, %s, %s)
@@ -101,7 +101,7 @@ def executions_of(connection: psycopg.Connection, request_id: UUID) -> list[int]
 
 
 def note_run(connection: psycopg.Connection, request_id: UUID, run_id: str) -> None:
-    """Keeps which run of Dagster's answers the request."""
+    """Records which run of Dagster's answers the request."""
     with connection.transaction():
         connection.execute("UPDATE run_requests SET run_id = %s WHERE id = %s", [run_id, request_id])
         connection.execute(

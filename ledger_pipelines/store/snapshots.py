@@ -176,7 +176,7 @@ def require_read(connection: psycopg.Connection, table: str, source: str, months
 
 
 def complete_snapshot(connection: psycopg.Connection, table: str, months: Sequence[date]) -> None:
-    """Says that these months lack nothing any more of what the source had when their rows of the table were read."""
+    """Records that these months lack nothing any more of what the source had when their rows of the table were read."""
     connection.execute(
         "UPDATE month_snapshots SET is_complete = true WHERE table_name = %s AND month = ANY(%s)",
         [table, list(months)],
@@ -191,7 +191,7 @@ def record_snapshot(
     taken_at: datetime,
     is_complete: bool,
 ) -> None:
-    """Says that the rows of these months are now those that the source had at `taken_at`."""
+    """Records that the rows of these months are now those that the source had at `taken_at`."""
     connection.execute(
         """WITH reading AS MATERIALIZED (SELECT nextval('month_snapshots_readings') AS number)
            INSERT INTO month_snapshots (month, table_name, snapshot_at, is_complete, reading)

@@ -1,4 +1,4 @@
-"""How many records each list of a source had when it was read last and believed."""
+"""How many records each list of a source had when it was last read and accepted."""
 
 from __future__ import annotations
 

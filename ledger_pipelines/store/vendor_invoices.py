@@ -39,7 +39,7 @@ class Known:
 
 
 def lock_documents(connection: psycopg.Connection) -> None:
-    """Lets no other import look for documents or add them until the transaction ends."""
+    """Keeps other imports from looking for documents or adding them until the transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('ledger.vendor_invoices', 0))")
 
 

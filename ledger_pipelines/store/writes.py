@@ -15,7 +15,7 @@ Versions = Mapping[tuple[date, str], int]
 def record_writes(
     connection: psycopg.Connection, table: str, months: Sequence[date], *, written_by: str | None
 ) -> None:
-    """Says that the table's rows of these months are other ones now. For the transaction that changes them."""
+    """Records that the table's rows of these months have changed. For the transaction that changes them."""
     with connection.cursor() as cursor:
         cursor.executemany(
             """INSERT INTO month_writes AS w (month, table_name, version, written_by) VALUES (%s, %s, 1, %s)

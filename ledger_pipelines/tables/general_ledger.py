@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger_pipelines.tables.table import BOOLEAN, DATE, INTEGER, TEXT, Column, Table, numeric
 
-#: An amount of the journal and of what is reckoned from it, with room for currencies of three decimals.
+#: An amount of the journal and of what is computed from it, with room for currencies of three decimals.
 LEDGER_AMOUNT = numeric(20, 3)
 VAT_RATE = numeric(9, 4)
 

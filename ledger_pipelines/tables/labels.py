@@ -1,6 +1,6 @@
 """Records in a person's words, so that a check names what it found: company, device, ticket, contract, amount.
 
-A row is told by its columns, in their order. Names stand before their ids (`Acme (620547)`), amounts before their
+A row is described by its columns, in their order. Names stand before their ids (`Acme (620547)`), amounts before their
 currency, other values after the word of their column.
 """
 
@@ -19,9 +19,9 @@ from ledger_pipelines.money import format_money, is_amount
 NAMED = 5
 _LONGEST = 120
 #: Hours are kept to eighteen decimals, and shown to as many as a statement's quantity has.
-_SHOWN = Decimal("0.000001")
+_PRECISION = Decimal("0.000001")
 
-#: What a name is told apart by, behind it in brackets.
+#: The id that distinguishes equal names, behind the name in brackets.
 _IDS = {"company_name": "account_number", "client": "email", "hostname": "asset_id", "name": "id"}
 #: Ids that say nothing to a person who has the name.
 _NAMED_BY = {"contact_id": "client", "service_id": "service"}
@@ -106,7 +106,7 @@ def format_value(value: Any, kind: pa.DataType, currency: str | None) -> str:
             return format_money(value, currency)
         exponent = value.as_tuple().exponent
         is_long = isinstance(exponent, int) and exponent < -6 and value.adjusted() < 20
-        brief = value.quantize(_SHOWN, ROUND_HALF_UP) if is_long else value
+        brief = value.quantize(_PRECISION, ROUND_HALF_UP) if is_long else value
         return f"{brief.normalize():,f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"

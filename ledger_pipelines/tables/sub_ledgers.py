@@ -1,4 +1,4 @@
-"""What is reckoned from the journal: sub-ledgers, people's matches, reconciliation, trial balance, VAT summary."""
+"""What is computed from the journal: sub-ledgers, people's matches, reconciliation, trial balance, VAT summary."""
 
 from __future__ import annotations
 

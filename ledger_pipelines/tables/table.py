@@ -61,7 +61,7 @@ MONTH = Column("month", DATE, "the month, by its first day")
 class Table:
     """A table of the ledger.
 
-    `row` says what a row is; `key` are the columns that tell rows apart, in a monthly table within their month;
+    `row` says what a row is; `key` are the columns that identify a row, in a monthly table within their month;
     `preview` are the columns that a person sees first. A monthly table has the month as its first column, which
     `columns` need not name.
     """

@@ -34,7 +34,7 @@ def read_inputs(
     """What the rule needs for any months, as it is known now.
 
     Contracts and service periods of all of the ledger's months: which contract a period belongs to, and whether a
-    client came back, is said by later ones, too. Of services, clients and pages the state that was read last; what
+    client came back, depends on later ones, too. Of services, clients and pages the state that was read last; what
     closed months booked. `period_columns` are those of the service periods that are wanted.
     """
     columns = list(dict.fromkeys([*ROW_COLUMNS, *period_columns]))

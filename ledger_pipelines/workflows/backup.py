@@ -38,12 +38,12 @@ class BackedUp:
 class Restored:
     """What was restored, the migrations that were applied to it (`0015 sources`), and tables that were left out.
 
-    `kept` are the CFO's transactions that were there and stayed as they are: the backup's were not loaded then.
+    `retained` are the CFO's transactions that were there and stayed as they are: the backup's were not loaded then.
     """
 
     backup: BackedUp
     migrations: list[str]
-    kept: int
+    retained: int
     left_out: list[str]
 
 
@@ -76,12 +76,12 @@ def back_up(
 def open_backup(file: Path) -> Iterator[Archive]:
     """The backup, whose whole file was read and compared: before that nobody needs a database.
 
-    Raises LedgerError where the file cannot be read, is none, is damaged, or is of a newer or another program.
+    Raises LedgerError where the file cannot be read, is no backup, is damaged, or is of a newer or another program.
     """
-    with _telling(file):
+    with _translating_errors(file):
         archive = Archive(file)
     with archive:
-        with _telling(file):
+        with _translating_errors(file):
             archive.verify()
         require_known(archive)
         yield archive
@@ -102,18 +102,18 @@ def restore(
     them, and what was handed over since the backup is found there and linked, not handed over once more.
     Raises LedgerError where the file can no longer be read, and as `load_books` does.
     """
-    with _telling(archive.path):
+    with _translating_errors(archive.path):
         loaded = load_books(database, archive, beside=_beside(with_cfo), replace=replace, on_table=on_table)
     return Restored(
         BackedUp.of(archive.manifest, loaded.tables),
         [f"{migration.version:04} {migration.name}" for migration in loaded.migrations],
-        sum(loaded.kept.values()),
+        sum(loaded.retained.values()),
         loaded.left_out,
     )
 
 
 @contextmanager
-def _telling(file: Path) -> Iterator[None]:
+def _translating_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -197,5 +197,5 @@ def _edits_of(
     if snapshot is None:
         return of_them
     ids: list[Any] = pc.unique(frames[snapshot]["id"]).to_pylist()
-    # So many ids are longer to write than the whole table is to read.
+    # Naming this many ids takes longer than reading the whole table.
     return {name: ids} if len(ids) < _MOST_IDS else None

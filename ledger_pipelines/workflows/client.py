@@ -1,4 +1,4 @@
-"""A company as its page shows it: the statement of a month, the reckoning behind it, and its months before."""
+"""A company as its page shows it: the statement of a month, the computation behind it, and its months before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ledger_pipelines.workflows.statements import statement_of
 
 Row = Mapping[str, Any]
 #: The months that a company's chart has, the shown one the last.
-SHOWN_MONTHS = 24
+CHARTED_MONTHS = 24
 _EDITS = 10
 _RATES = ("per_hour_ticket_cost", "prepaid_hours_monthly", "prepaid_hours_yearly")
 
@@ -55,7 +55,7 @@ class ChargeExistsError(LedgerError):
 
 
 @dataclass(frozen=True, slots=True)
-class HoursReckoning:
+class HoursComputation:
     """How a month's billable hours come about: `used`, less the month's allowance, less what is left of the year's.
 
     `covered_monthly` and `covered_yearly` are what each covers.
@@ -130,7 +130,7 @@ class Background:
     wrote for its month, None where it wrote none.
     """
 
-    hours: HoursReckoning | None
+    hours: HoursComputation | None
     backup: BackupPool | None
     rates: Mapping[str, Rate]
     tickets: Sequence[TicketHours]
@@ -168,7 +168,7 @@ def background(database: Database, client: ClientStatement, month: date) -> Back
     # Before a connection is held: who holds one and waits for another makes others wait who do the same.
     edits = list_edits(database, EditFilter(account=account), limit=_EDITS)
     with pooled_connection(database) as connection:
-        stored = charged_months(connection, account, add_months(month, 1 - SHOWN_MONTHS), month)
+        stored = charged_months(connection, account, add_months(month, 1 - CHARTED_MONTHS), month)
         return Background(
             hours=None if statement is None else _hours(statement),
             backup=None if statement is None else _backup(statement),
@@ -248,8 +248,8 @@ def _charged(stored: Sequence[ChargedMonth], statement: Row | None) -> list[Char
     return [*(one for one in stored if one.month < present.month), present]
 
 
-def _hours(statement: Row) -> HoursReckoning:
-    return HoursReckoning(
+def _hours(statement: Row) -> HoursComputation:
+    return HoursComputation(
         statement["hours_used"],
         statement["prepaid_hours_monthly"],
         statement["prepaid_hours_yearly"],

@@ -53,7 +53,7 @@ class UnknownAccountError(LedgerError):
 class RateSetting:
     """A rate or prepaid hours: the plan's, the override's (None: none; 0 counts), and what is billed.
 
-    The plan's and what is billed are None where the company has no plan that there is.
+    The plan's and what is billed are None where the company has no existing plan.
     """
 
     name: str
@@ -165,7 +165,7 @@ def _terms(inputs: BillingInputs, company: SnapshotCompany) -> tuple[Mapping[str
     terms, problems = agree_terms(inputs, [company.month])
     is_its = terms.frame["account_number"] == company.account_number
     found = [dict(row) for row in records_of(terms.frame[is_its])]
-    # The plans of all companies are read: only what is said of this one is told.
+    # The plans of all companies are read: only messages about this one are returned.
     messages = [
         one.message for one in problems if one.details.get("account_number") == company.account_number
     ]

@@ -38,7 +38,7 @@ _NAMED = 3
 
 
 class NotClosedError(LedgerError):
-    """The months stay open; `reasons` are all that stands against closing them, the gravest first."""
+    """The months stay open; `reasons` are all that prevents closing them, the gravest first."""
 
     def __init__(self, months: Sequence[date], reasons: Sequence[Reason]) -> None:
         super().__init__(refusal(months, reasons))
@@ -89,7 +89,7 @@ def facts_of_run(
 
 
 def what_stands_against(database: Database, months: Sequence[date]) -> list[Reason]:
-    """What is known to stand against closing the months now, before their run: open errors, and checks as found last."""
+    """What is known to prevent closing the months now, before their run: open errors, and checks as found last."""
     with pooled_connection(database) as connection:
         return reasons_against(
             Facts(
@@ -104,9 +104,9 @@ def broken_invariants(
     connection: psycopg.Connection, *, run_id: str | None = None, months: Sequence[date] | None = None
 ) -> list[BrokenInvariant]:
     """The checks that failed as errors, as they were made last: those of a run, or those of these months."""
-    said: dict[tuple[str, str], dict[str, list[date]]] = {}
+    by_check: dict[tuple[str, str], dict[str, list[date]]] = {}
     for one in broken_checks(connection, run_id=run_id, months=months):
-        by_message = said.setdefault((one.asset, one.check), {})
+        by_message = by_check.setdefault((one.asset, one.check), {})
         by_message.setdefault(one.description or f"{counted(one.records, 'record')} break it.", []).append(
             one.month
         )
@@ -114,12 +114,12 @@ def broken_invariants(
         BrokenInvariant(
             asset, check, "\n".join(f"{describe_months(found)}: {text}" for text, found in by_message.items())
         )
-        for (asset, check), by_message in said.items()
+        for (asset, check), by_message in by_check.items()
     ]
 
 
 def close_for_good(database: Database, facts: Facts, *, run_id: str, before: Versions, person: str) -> Closed:
-    """Closes the months of these facts where nothing stands against it.
+    """Closes the months of these facts where nothing prevents it.
 
     The facts are of the run that has just checked them; open errors are looked up here. `before` is how often the
     months' rows had been changed when that run began. Raises NotClosedError with the reasons, and LedgerError where a

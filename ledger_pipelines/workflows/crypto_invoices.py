@@ -1,4 +1,4 @@
-"""Taking a crypto invoice that another system tells of: once, however often it is told (rules/cfo_sync.md)."""
+"""Taking a crypto invoice that another system reports: once, however often it is reported (rules/cfo_sync.md)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from ledger_pipelines.cfo.networks import network_of
 from ledger_pipelines.errors import ConflictError
-from ledger_pipelines.store.cfo.crypto_invoices import add_invoice, told_invoice
+from ledger_pipelines.store.cfo.crypto_invoices import add_invoice, reported_invoice
 from ledger_pipelines.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldInvoice:
-    """An invoice as it is told: `amount_usd` has at most 2 decimals, `crypto_amount` at most 18."""
+class ReportedInvoice:
+    """An invoice as another system reports it: `amount_usd` has at most 2 decimals, `crypto_amount` at most 18."""
 
     invoice_number: str
     client_name: str
@@ -29,11 +29,11 @@ class ToldInvoice:
     status: str
 
 
-def take_invoice(database: Database, invoice: ToldInvoice) -> tuple[int, bool]:
-    """Keeps the invoice; its id, and whether it is new.
+def take_invoice(database: Database, invoice: ReportedInvoice) -> tuple[int, bool]:
+    """Stores the invoice; returns its id, and whether it is new.
 
-    Told again it stays as it is, whatever became of its status since. Raises ConflictError for other content under its
-    number, LedgerError for a network that nobody knows.
+    Reported again it stays as it is, whatever became of its status since. Raises ConflictError for other content under
+    its number, LedgerError for a network that nobody knows.
     """
     if invoice.crypto_network is not None:
         network_of(invoice.crypto_network)
@@ -49,11 +49,11 @@ def take_invoice(database: Database, invoice: ToldInvoice) -> tuple[int, bool]:
         "due_date": invoice.due_date,
     }
     with database.connect(application_name="ledger invoices") as connection, connection.transaction():
-        before = told_invoice(connection, invoice.invoice_number)
+        before = reported_invoice(connection, invoice.invoice_number)
         number = add_invoice(connection, invoice.client_name, **content, status=invoice.status)
-        kept = told_invoice(connection, invoice.invoice_number) or {}
+        stored = reported_invoice(connection, invoice.invoice_number) or {}
     reported = {**content, "client_name": invoice.client_name}
-    different = [name for name, value in reported.items() if kept.get(name) != value]
+    different = [name for name, value in reported.items() if stored.get(name) != value]
     if different:
         raise ConflictError(
             f"Invoice {invoice.invoice_number} was told before with another {different[0]}: a new one takes a new number."

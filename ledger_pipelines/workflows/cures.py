@@ -25,7 +25,7 @@ def cure_of(
 ) -> Cure:
     """The cure for an error of this kind; for one that nobody foresaw, what helps with any."""
     if entity_type == "list":
-        # A list that has become shorter is believed once a person has said so.
+        # A list that has become shorter is accepted once a person has confirmed it.
         return Cure(
             "If the records are gone indeed, ignore this with a note, then run the step again; else look into the "
             "source, which shows too few.",

@@ -30,7 +30,7 @@ from ledger_pipelines.workflows.closing import what_stands_against
 from ledger_pipelines.workflows.statements import companies_edited_since_run
 
 #: Of how many months it is kept what their statements come to.
-_KEPT = 24
+_CACHED = 24
 
 
 class UnknownMonthError(LedgerError):
@@ -41,7 +41,7 @@ class UnknownMonthError(LedgerError):
 class MonthAtAGlance:
     """A month with its totals by currency, what is missing, and what its list can be filtered by.
 
-    `reasons` are what is known to stand against closing it, `incomplete` its statements of companies that were read in
+    `reasons` are what is known to prevent closing it, `incomplete` its statements of companies that were read in
     part. `edited` are the companies with an edit that their statement does not have yet.
     """
 
@@ -68,10 +68,10 @@ def months_of_ledger(database: Database) -> list[LedgerMonth]:
         return ledger_months(connection)
 
 
-def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth | None:
+def selected_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth | None:
     """The month that `text` (`YYYY-MM`) names, or without one the latest that has statements, None where none has.
 
-    Raises LedgerError where the text is no month, UnknownMonthError where it is none of these.
+    Raises LedgerError where the text is no month, UnknownMonthError where it is not among these.
     """
     if not text:
         return next((one for one in months if one.has_statements), None)
@@ -83,34 +83,34 @@ def shown_month(months: Sequence[LedgerMonth], text: str | None) -> LedgerMonth 
     raise UnknownMonthError(f"{format_month(asked)} is no month of the ledger, whose months are {known}.")
 
 
-def month_at_a_glance(database: Database, shown: LedgerMonth) -> MonthAtAGlance:
+def month_at_a_glance(database: Database, selected: LedgerMonth) -> MonthAtAGlance:
     """What the dashboard says of a month."""
-    month, before = shown.month, add_months(shown.month, -1)
+    month, before = selected.month, add_months(selected.month, -1)
     # Before a connection is held: who holds one and waits for another makes others wait who do the same.
     edited = edited_since_run(database, month)
-    reasons = [] if shown.is_closed else what_stands_against(database, [month])
+    reasons = [] if selected.is_closed else what_stands_against(database, [month])
     with pooled_connection(database) as connection:
         written = writes_of(connection, [month, before], ["billing_statements", "companies"])
     if not written:
-        _reckoned.cache_clear()
-    reckoned = _reckoned(database, month, before, written)
+        _computed.cache_clear()
+    computed = _computed(database, month, before, written)
     with pooled_connection(database) as connection:
         return MonthAtAGlance(
             month,
-            shown.is_closed,
-            reckoned.totals,
-            unbilled_companies(connection, month, before, reckoned.missing) if reckoned.missing else [],
+            selected.is_closed,
+            computed.totals,
+            unbilled_companies(connection, month, before, computed.missing) if computed.missing else [],
             reasons,
-            reckoned.incomplete,
-            reckoned.expiring,
+            computed.incomplete,
+            computed.expiring,
             edited,
-            reckoned.plans,
-            reckoned.terms,
+            computed.plans,
+            computed.terms,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Reckoned:
+class _Computed:
     """What of a month only changes with its statements, those of the month before, and its companies."""
 
     totals: Sequence[CurrencyTotal]
@@ -121,12 +121,12 @@ class _Reckoned:
     terms: Sequence[str]
 
 
-@lru_cache(maxsize=_KEPT)
-def _reckoned(database: Database, month: date, before: date, _written: tuple[Any, ...]) -> _Reckoned:
+@lru_cache(maxsize=_CACHED)
+def _computed(database: Database, month: date, before: date, _written: tuple[Any, ...]) -> _Computed:
     """It reads all statements of both months, and is asked for by each look at the dashboard."""
     with pooled_connection(database) as connection:
         plans, terms = plans_and_terms(connection, month)
-        return _Reckoned(
+        return _Computed(
             currency_totals(connection, month, before),
             companies_without_statement(connection, month, before),
             incomplete_statements(connection, month),

@@ -39,7 +39,7 @@ from ledger_pipelines.store.queries.documents import (
 )
 from ledger_pipelines.workflows.preview import computed_frames
 
-#: Companies, or parties, of one PDF that has all: so many are set well within half a minute.
+#: Companies, or parties, of one PDF that has all: these are set well within half a minute.
 PART = 100
 _CHUNK = 100
 
@@ -134,7 +134,7 @@ def statement_document(
     kind: Literal["csv", "pdf", "quickbooks"],
     read: Reads = STORED,
 ) -> Document:
-    """A company's statement of a month, of the latest with statements where none is said.
+    """A company's statement of a month, of the latest with statements where none is given.
 
     Raises NoStatementError where there is none.
     """
@@ -155,7 +155,7 @@ def statement_document(
 def statement_archive(database: Database, month: date | None, kind: Format, read: Reads = STORED) -> Download:
     """All statements of a month, a CSV or PDF each, as a ZIP that is made while it is read: some are in memory at once.
 
-    It shows the month (where none is said, the latest with statements) as it is when this is called.
+    It shows the month (where none is given, the latest with statements) as it is when this is called.
 
     Raises NoStatementError where it has no statement.
     """

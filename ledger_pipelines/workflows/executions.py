@@ -1,4 +1,4 @@
-"""Executions of steps and requests for runs: what became of them, whoever asks, and however Dagster is asked."""
+"""Executions of steps and requests for runs: their results, for any caller and any way of asking Dagster."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def end_requests(
             outcome, message = _of_no_run(request)
         else:
             if state.run_id != request.run_id:
-                # Whoever launched it was stopped before it could be kept.
+                # The launching process was stopped before it could record the run.
                 note_run(connection, request.id, state.run_id)
             outcome = next((one for one in ENDED if one == state.status), None)
             if outcome is None:

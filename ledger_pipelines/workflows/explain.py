@@ -1,8 +1,8 @@
 """Why a line is on a statement and costs what it does: the record, its type, the rate and where it is from, the edits
 (rules/billing.md).
 
-An open month's overrides are told as they are now, a closed one's as they were when it was closed; plans as they are now:
-where that gives another rate than the statement has, it was edited since, and that is said, too.
+An open month's overrides are shown as they are now, a closed one's as they were when it was closed; plans as they are
+now: where that gives another rate than the statement has, it was edited since, and the explanation says so.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ledger_pipelines.store.queries.client import (
 )
 
 Row = Mapping[str, Any]
-#: How many edits are told, and how many are looked through for them.
+#: How many edits are shown, and how many are looked through for them.
 _EDITS, _READ = 5, 100
 _BACKUP_RATES = {
     "base_workstation": "backup_base_fee_workstation",
@@ -214,7 +214,7 @@ def _person(line: Row, record: Row | None, override: Row | None) -> list[str]:
 
 
 def _price(line: Row, priced: Row | None) -> list[str]:
-    """What is to be said of a price that is none of the statement's rates; `priced` is what says it."""
+    """A note on a price that is none of the statement's rates; `priced` is what states it."""
     if line["type"] == CUSTOM:
         present = (priced and priced["custom_cost"]) or Decimal(0)
         edited = f", which is {present:,.2f} now: that was edited since" if present != line["rate"] else ""

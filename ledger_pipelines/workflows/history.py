@@ -41,7 +41,7 @@ def read_history(database: Database, today: date) -> History:
 
 
 def begin_history(database: Database, month: date, *, person: str, reason: str, today: date) -> None:
-    """Keeps a person's word that there is nothing before the month.
+    """Records a person's statement that there is nothing before the month.
 
     Raises LedgerError where it has no reason, the month has not begun, or the ledger holds something before it.
     """

@@ -1,4 +1,4 @@
-"""Telling the ledger of crypto payments: what is stored, and what becomes of the invoice (rules/cfo_sync.md)."""
+"""Taking reports of crypto payments: what is stored, and what becomes of the invoice (rules/cfo_sync.md)."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _TOO_MUCH = Decimal(10) ** 20
 
 @dataclass(frozen=True, slots=True)
 class PaymentReport:
-    """A payment as the chain tells it: its hash, what was paid in which currency, and its confirmations so far.
+    """A payment as the chain reports it: its hash, what was paid in which currency, and its confirmations so far.
 
-    Without a `network` it is taken to be on the invoice's. `output` tells apart what one transaction pays by several
+    Without a `network` it is taken to be on the invoice's. `output` distinguishes what one transaction pays by several
     outputs, or to several invoices.
     """
 
@@ -58,12 +58,12 @@ def report_payment(
 ) -> InvoiceState:
     """Stores the payment, or what is new of it, and gives the invoice the state that its payments come to.
 
-    Told twice, it counts once, as it was told last: confirmations may fall, and an invoice that is paid by it and that
-    the CFO does not have falls back. A payment on another network than the invoice's, and one of an invoice that is
+    Reported twice, it counts once, as it was reported last: confirmations may fall, and an invoice that is paid by it and
+    that the CFO does not have falls back. A payment on another network than the invoice's, and one of an invoice that is
     cancelled or complete, is kept and changes nothing; `cfo_alerts` names it.
 
-    Raises LedgerError when there is no such invoice, the payment is none that can be (no hash, no amount above zero with
-    at most 18 decimals), in another currency or on a network that nobody knows, or its hash and output are told of
+    Raises LedgerError when there is no such invoice, the payment is invalid (no hash, no amount above zero with
+    at most 18 decimals), in another currency or on a network that nobody knows, or its hash and output were reported for
     another invoice or with another amount.
     """
     report = _checked(payment)
@@ -110,7 +110,7 @@ def _next_state(invoice: CryptoInvoice, before: InvoiceState, after: InvoiceStat
     if before.paid_at is None or before.paid_at != invoice.paid_at:
         status = invoice.status if after.paid_at is None else after.status
         return replace(after, status=status, paid_at=invoice.paid_at)
-    # The CFO has it, or a sync is handing it over now: that is for a person, whom an alert tells.
+    # The CFO has it, or a sync is handing it over now: that is for a person, who gets an alert.
     if after.paid_at is None and invoice.is_handed_over:
         return replace(after, status=invoice.status, paid_at=invoice.paid_at)
     return after
@@ -119,7 +119,7 @@ def _next_state(invoice: CryptoInvoice, before: InvoiceState, after: InvoiceStat
 def _store(
     connection: psycopg.Connection, invoice: CryptoInvoice, report: PaymentReport, counts: bool, at: datetime
 ) -> None:
-    """Keeps what was told: a new payment, or news of one that is known."""
+    """Stores what was reported: a new payment, or news of one that is known."""
     needed = required_confirmations(report.currency, report.network)
     of_transaction = payments_of_transaction(connection, report.transaction_hash)
     known = _known(invoice, report, of_transaction)
@@ -159,19 +159,19 @@ def _store(
 def _known(
     invoice: CryptoInvoice, report: PaymentReport, of_transaction: Sequence[StoredPayment]
 ) -> StoredPayment | None:
-    """The payment of the invoice that was told before and is told again now; None for a new one.
+    """The payment of the invoice that was reported before and is reported again now; None for a new one.
 
     With and without its output it is the same payment where its amount leaves no doubt.
-    Raises LedgerError where it cannot be told which it is.
+    Raises LedgerError where it is ambiguous which it is.
     """
     output = report.output or ""
-    same = [one for one in of_transaction if one.output == output]
+    reported = [one for one in of_transaction if one.output == output]
     own = [one for one in of_transaction if one.invoice_id == invoice.id]
-    if same:
-        if same[0] in own and same[0].amount == report.amount:
-            return same[0]
+    if reported:
+        if reported[0] in own and reported[0].amount == report.amount:
+            return reported[0]
         raise ConflictError(
-            f"The payment {_shown(report)} was told before, of another invoice or with another amount: it cannot pay "
+            f"The payment {_label(report)} was told before, of another invoice or with another amount: it cannot pay "
             f"{invoice.number}. Where one transaction pays several times, tell the output of each."
         )
     alike = [one for one in own if one.amount == report.amount and "" in (one.output, output)]
@@ -185,7 +185,7 @@ def _known(
     return None
 
 
-def _shown(payment: PaymentReport) -> str:
+def _label(payment: PaymentReport) -> str:
     return payment.transaction_hash + (f" (output {payment.output})" if payment.output else "")
 
 

@@ -37,7 +37,7 @@ CHARGED = (
 )
 _LINE = ("source_type", "source_id")
 _NOTHING = Decimal(0)
-#: So many companies are longer to name in each query than all are to read.
+#: Naming this many companies in each query takes longer than reading all.
 _MANY = 1_000
 #: How many of the companies whose total a plan's edit changes are named.
 _LARGEST = 10

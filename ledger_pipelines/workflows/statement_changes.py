@@ -15,7 +15,7 @@ from ledger_pipelines.store.queries.client import read_lines
 
 Line = Mapping[str, Any]
 #: What makes a line another one, in the words of people.
-_TOLD = {"type": "type", "quantity": "quantity", "rate": "rate"}
+_FIELD_LABELS = {"type": "type", "quantity": "quantity", "rate": "rate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ChangedLine:
     after: Line | None
 
     @property
-    def shown(self) -> Line:
+    def current(self) -> Line:
         """The line as it is now, or as it was."""
         line = self.after if self.after is not None else self.before
         assert line is not None  # noqa: S101 - one of them there always is
@@ -49,7 +49,9 @@ class ChangedLine:
             return []
         before, after = self.before, self.after
         return [
-            (words, before[name], after[name]) for name, words in _TOLD.items() if before[name] != after[name]
+            (words, before[name], after[name])
+            for name, words in _FIELD_LABELS.items()
+            if before[name] != after[name]
         ]
 
 
@@ -89,7 +91,7 @@ def statement_changes(
 
 
 def _charged(line: Line | None) -> tuple[Any, ...] | None:
-    return None if line is None else (*(line[name] for name in _TOLD), line["amount"])
+    return None if line is None else (*(line[name] for name in _FIELD_LABELS), line["amount"])
 
 
 def _amount(line: Line | None) -> Decimal:

@@ -1,4 +1,4 @@
-"""A step of the close while it is executed: what it reads and writes, whoever runs it and however that is shown."""
+"""A step of the close while it is executed: what it reads and writes, independent of who runs or shows it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ledger_pipelines.store.months import (
 )
 from ledger_pipelines.wording import counted
 
-#: What became of each month of a table.
+#: The changes of each month of a table.
 Changes = Mapping[date, Change]
 
 
@@ -83,7 +83,7 @@ class Step:
         months: Sequence[date] = (),
         is_complete: bool = True,
     ) -> None:
-        """Keeps the problems as integration errors and resolves those that are gone."""
+        """Stores the problems as integration errors and resolves those that are gone."""
         counts = record_problems(
             self.connection, integration, operation, problems, months=months, is_complete=is_complete
         )
@@ -96,13 +96,13 @@ class Step:
             self.log.warning(message)
 
     def note_changes(self, table: str, changes: Mapping[date, Change]) -> None:
-        """Keeps what became of a table's months with the execution, and says which closed ones would differ."""
+        """Records the changes of a table's months with the execution, and logs which closed ones would differ."""
         total = sum((changes[month] for month in self.open(list(changes))), Change())
-        kept = self._metadata("tables").setdefault(table, {"added": 0, "removed": 0, "unchanged": 0})
-        kept["added"] += total.added
-        kept["removed"] += total.removed
-        kept["unchanged"] += total.unchanged
-        kept["by_month"] = {
+        counts = self._metadata("tables").setdefault(table, {"added": 0, "removed": 0, "unchanged": 0})
+        counts["added"] += total.added
+        counts["removed"] += total.removed
+        counts["unchanged"] += total.unchanged
+        counts["by_month"] = {
             format_month(month): [change.added, change.removed, change.unchanged]
             for month, change in changes.items()
         }

@@ -68,7 +68,7 @@ ACCRUAL_STEP = SyncStep(
 def steps_from(step_id: str | None) -> tuple[SyncStep, ...]:
     """The steps that starting at this one executes: it and all after it; all import steps for None.
 
-    `accruals` is executed alone. Raises LedgerError for a name that is none.
+    `accruals` is executed alone. Raises LedgerError for an unknown name.
     """
     if step_id is None:
         return IMPORT_STEPS
@@ -81,7 +81,7 @@ def steps_from(step_id: str | None) -> tuple[SyncStep, ...]:
 
 
 def step_named(step_id: str) -> SyncStep:
-    """One step by its id. Raises LedgerError for a name that is none."""
+    """One step by its id. Raises LedgerError for an unknown name."""
     return steps_from(step_id)[0]
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ledger_pipelines.billing.backup_usage import (
     EMPTY,
     NO_DEVICE,
-    NOT_SHOWN,
+    NOT_LISTED,
     SEVERAL,
     SEVERAL_KINDS,
     emptied_devices,
@@ -68,7 +68,7 @@ def test_an_empty_field_of_a_device_that_codex_knows_a_backup_of_is_named() -> N
     assert stored == {1: 0, 2: 0, 3: 0, 4: 0}
     # A field that says 0 says so; and where neither has anything nothing is lost.
     assert [(row["hostname"], row["reason"], row["bytes"]) for row in unbilled] == [
-        ("SRV02", NOT_SHOWN, TERABYTE),
+        ("SRV02", NOT_LISTED, TERABYTE),
         ("SRV01", EMPTY, 9 * TERABYTE),
     ]
 
@@ -152,7 +152,7 @@ def test_names_of_several_devices_are_named_where_it_matters_which_has_the_backu
 def test_devices_without_a_name_are_told_apart_by_their_ids() -> None:
     _, unbilled = claimed([asset(1, None, 5), asset(2, None, 7)], [shown("a", None, 9)])
     assert sorted((row["device"], row["reason"], row["bytes"]) for row in unbilled) == [
-        ("1", NOT_SHOWN, 5),
-        ("2", NOT_SHOWN, 7),
+        ("1", NOT_LISTED, 5),
+        ("2", NOT_LISTED, 7),
         ("a", NO_DEVICE, 9),
     ]

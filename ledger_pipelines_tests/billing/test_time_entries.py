@@ -13,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.billing.credits import credits_owed
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, ReadScope, never_billed, place_entries
+from ledger_pipelines.billing.entry_months import (
+    CURRENT_ENTRIES,
+    ENTRIES,
+    ReadScope,
+    never_billed,
+    place_entries,
+)
 from ledger_pipelines.billing.inputs import TICKETS
 from ledger_pipelines.billing.ticket_months import Asked, place_tickets
 from ledger_pipelines.billing.time_entries import FIRST_TICKETS, Companies, entry_tickets, is_entry
@@ -28,7 +34,7 @@ _NAMES_OF_MONTHS = COMPANIES.part(("month", "account_number", "name"))
 def entry(number: int, ticket_number: str, month: date, minutes: int, **more: Any) -> Row:
     """An entry of A1's department, worked and written down on the 20th of a month."""
     moment = datetime(month.year, month.month, 20, tzinfo=UTC)
-    row = dict.fromkeys(SHOWN.names) | {
+    row = dict.fromkeys(CURRENT_ENTRIES.names) | {
         "id": number,
         "ticket_number": ticket_number,
         "ticket_updated_at": moment,
@@ -60,7 +66,7 @@ class EntryWorld(TicketWorld):
         stored = [row for month in months for row in self.entries.get(month, [])]
         numbers = {row["ticket_number"] for row in (*shown, *known.values(), *stored)}
         placed = place_entries(
-            pa.Table.from_pylist(list(shown), schema=SHOWN),
+            pa.Table.from_pylist(list(shown), schema=CURRENT_ENTRIES),
             pa.Table.from_pylist(stored, schema=ENTRIES),
             pa.Table.from_pylist(list(known.values()), schema=ENTRIES),
             ReadScope(months, closed, numbers),
@@ -287,7 +293,7 @@ def test_billable_entries_of_months_that_nobody_bills_are_found() -> None:
         of(8, 2052, 1, is_billable=False),
         of(9, 2015, 1, created_at=None),
     ]
-    table = pa.Table.from_pylist(shown, schema=SHOWN)
+    table = pa.Table.from_pylist(shown, schema=CURRENT_ENTRIES)
     scope = ReadScope([february], frozenset([january]), ["1"])
     assert never_billed(table, scope, [], february)["id"].to_pylist() == [1, 2, 3, 7, 9]
     # December was read before, and is written again when it is asked for.

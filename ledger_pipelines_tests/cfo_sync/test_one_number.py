@@ -39,6 +39,15 @@ def test_two_holded_documents_of_one_sync(books: Books, batch: int) -> None:
     ]
 
 
+def test_documents_that_differ_in_nothing_but_their_id(books: Books) -> None:
+    """Each is handed over while the one before is being recorded, and compared only with what is recorded."""
+    books.paid_in_holded(OCTOBER, *({"id": f"h{number}", "document_number": "F1"} for number in range(8)))
+    assert books.sync(batch=1) == SyncCounts(inserted=1, failed=7)
+    owner, *failed = holded_ids(books)
+    for invoice in failed:
+        assert_told(books, invoice, owner)
+
+
 def test_a_holded_document_after_a_crypto_invoice(books: Books) -> None:
     crypto = books.paid("2025-001")
     assert books.sync() == SyncCounts(inserted=1)

@@ -181,7 +181,7 @@ def test_with_our_own_database_cut_the_sync_says_so_and_the_claim_expires(books:
     books.many_paid(2, "DPY-")
 
     def cut() -> None:
-        assert cut_connections(books.ledger) == 1
+        assert cut_connections(books.ledger) == 2, "the one that claims and the one that records"
 
     with pytest.raises(DatabaseUnavailableError):
         sync_invoices(books.ledger, books.cfo, clock=interrupted(books, 2, cut))
@@ -189,6 +189,25 @@ def test_with_our_own_database_cut_the_sync_says_so_and_the_claim_expires(books:
     books.watch.forward(minutes=5, seconds=1)
     books.sync()
     assert (books.count(), books.ready()) == (2, [])
+
+
+def test_a_batch_that_could_not_be_recorded_is_linked_by_the_next_sync(books: Books) -> None:
+    """While the second was claimed, the first could not be recorded: nothing more is handed over than was."""
+    books.many_paid(3, "DPY-")
+    books.ours(
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE 'the disk is full' USING ERRCODE = 'disk_full'; END $$"""
+    )
+    books.ours("CREATE TRIGGER disk_full BEFORE INSERT ON crypto_cfo_sync_log EXECUTE FUNCTION refuse()")
+    with pytest.raises(DatabaseUnavailableError, match="DiskFull"):
+        sync_invoices(books.ledger, books.cfo, clock=lambda: books.watch.now, batch=1)
+    assert books.count() == 2
+    assert [books.state(one)["sync_status"] for one in in_order(books)[:2]] == ["pending", "pending"]
+
+    books.ours("DROP TRIGGER disk_full ON crypto_cfo_sync_log")
+    books.watch.forward(minutes=5, seconds=1)
+    assert books.sync() == SyncCounts(inserted=1, linked=2)
+    assert (books.count(), books.ready()) == (3, [])
 
 
 def rename_table(books: Books) -> None:

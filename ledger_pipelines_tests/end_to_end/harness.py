@@ -85,6 +85,8 @@ _OURS = (
     "FRESHSERVICE_",
     "DATTO_",
 )
+#: What a forked command takes over like one that is started: it is read when the command makes its console.
+_OF_THE_TERMINAL = ("COLUMNS", "TERM", "NO_COLOR")
 #: The commands that run steps.
 _RUNNING = {"close", "sync"}
 _numbers = itertools.count(1)
@@ -162,7 +164,7 @@ class Ledger:
 
     def __call__(self, *arguments: str, seconds: float = 180, **variables: str) -> Done:
         """Runs the command to its end; `variables` are added to its environment."""
-        if all(name.startswith(_OURS) for name in {**self.variables, **variables}):
+        if all(name.startswith((*_OURS, *_OF_THE_TERMINAL)) for name in {**self.variables, **variables}):
             return self._run_warmed(arguments, seconds, variables)
         with self.started(*arguments, **variables) as running:
             return running.finished(seconds=seconds)

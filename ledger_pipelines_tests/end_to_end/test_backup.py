@@ -231,7 +231,7 @@ def test_the_cfos_transactions_stay_as_they_are(file: Path, copied: Database) ->
 
     # Where the CFO has emptied the table the backup's are loaded, and no trigger takes them for new ones.
     execute(copied, "DELETE FROM cfo.transactions; DELETE FROM cfo.seen")
-    assert restore_from(file, copied, replace=True, with_cfo=True).kept == 0
+    assert restore_from(file, copied, replace=True, with_cfo=True).retained == 0
     assert fetch(copied, "SELECT amount::text FROM cfo.transactions WHERE source_file = 'a.csv'") == [
         ("12.50",)
     ]
@@ -376,15 +376,20 @@ def test_a_restore_that_is_killed_or_fails_leaves_the_old_books(
     assert (all_rows(copied), schema_of(copied)) == (used, schema)
 
 
-def test_a_restore_waits_for_nobody_who_works_on_the_ledger(file: Path, copied: Database) -> None:
-    used = all_rows(copied)
-    for name, told in (
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
         ("ledger up 4711", "`ledger up` runs on"),
         ("ledger run", "A run is in progress"),
         ("ledger step codex", "A run is in progress"),
-    ):
-        with copied.connect(application_name=name), pytest.raises(LedgerError, match=told):
-            restore_from(file, copied, replace=True, with_cfo=True)
+    ],
+)
+def test_a_restore_waits_for_nobody_who_works_on_the_ledger(
+    file: Path, copied: Database, name: str, message: str
+) -> None:
+    used = all_rows(copied)
+    with copied.connect(application_name=name), pytest.raises(LedgerError, match=message):
+        restore_from(file, copied, replace=True, with_cfo=True)
     assert all_rows(copied) == used
 
 

@@ -70,12 +70,12 @@ def test_what_is_old_and_not_the_latest_word_is_removed(
 
     assert prune_runs(instance, datetime.now(UTC) - timedelta(days=1)).removed == []
     told = prune_runs(instance, LATER, dry_run=True)
-    assert (told.removed, told.kept) == ([first], 2)
+    assert (told.removed, told.retained) == ([first], 2)
     assert _kept(instance) == {first, second, third, *busy}
 
     results = fetch(database, "SELECT count(*) FROM dagster.asset_check_executions")
     pruned = prune_runs(instance, LATER)
-    assert (pruned.removed, pruned.kept) == ([first], 2)
+    assert (pruned.removed, pruned.retained) == ([first], 2)
     assert _kept(instance) == {second, third, *busy}
     assert fetch(database, "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s", first) == [(0,)]
     assert fetch(database, "SELECT count(*) FROM dagster.run_tags WHERE run_id = %s", first) == [(0,)]
@@ -116,9 +116,9 @@ def test_pruning_a_ledger_forgets_the_processes_and_no_young_run(
     with pytest.raises(LedgerError, match="30 days at least"):
         prune_history(database, 29, now=datetime.now(UTC), dry_run=False)
     young = prune_history(database, 30, now=datetime.now(UTC) + timedelta(days=29), dry_run=False)
-    assert (young.removed, young.kept) == ([], 0)
+    assert (young.removed, young.retained) == ([], 0)
     old = prune_history(database, 30, now=datetime.now(UTC) + timedelta(days=31), dry_run=False)
-    assert (old.removed, old.kept) == ([first], 1)
+    assert (old.removed, old.retained) == ([first], 1)
     assert fetch(database, "SELECT run_id FROM run_processes") == [(second,)]
     assert os.environ["DAGSTER_HOME"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 
-from ledger_pipelines.store.alerts import DueAlert, keep_alerts
+from ledger_pipelines.store.alerts import DueAlert, update_alerts
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import others_meanwhile, recorded_execution
 from ledger_pipelines.store.months import ensure_months
@@ -34,10 +34,10 @@ def test_what_was_read_last_is_the_newest(connection: psycopg.Connection) -> Non
 
 
 def test_an_alert_of_a_time_to_come_is_cleared(connection: psycopg.Connection) -> None:
-    keep_alerts(connection, ["lag"], [DueAlert("lag", "late")], AHEAD)
-    (event,) = keep_alerts(connection, ["lag"], [], NOW)
+    update_alerts(connection, ["lag"], [DueAlert("lag", "late")], AHEAD)
+    (event,) = update_alerts(connection, ["lag"], [], NOW)
     assert (event.event, event.at) == ("cleared", AHEAD)
-    (event,) = keep_alerts(connection, ["lag"], [DueAlert("lag", "late again")], NOW)
+    (event,) = update_alerts(connection, ["lag"], [DueAlert("lag", "late again")], NOW)
     assert (event.event, event.at) == ("raised", NOW)
 
 

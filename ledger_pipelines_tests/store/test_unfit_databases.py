@@ -127,7 +127,7 @@ def test_every_command_says_that_a_database_is_read_only(read_only: Database, tm
         return done.code, done.err
 
     refused = (
-        f"Error: The database {read_only.shown} is read-only: "
+        f"Error: The database {read_only.label} is read-only: "
         "name one that can be written to in LEDGER_DATABASE_URL.\n"
     )
     assert {command: run(command) for command in COMMANDS} == dict.fromkeys(COMMANDS, (1, refused))

@@ -85,8 +85,8 @@ def with_reason(by: Editor, reason: str | None) -> Editor:
 
 
 def number(value: Decimal, places: int = 2) -> Decimal:
-    """A number as it is, with at least so many decimals and no zeros after them."""
+    """A number as it is, with at least `places` decimals and no zeros after them."""
     trimmed = value.normalize()
     exponent = trimmed.as_tuple().exponent
-    shown = max(places, -exponent if isinstance(exponent, int) else 0)
-    return trimmed.quantize(Decimal(1).scaleb(-shown))
+    digits = max(places, -exponent if isinstance(exponent, int) else 0)
+    return trimmed.quantize(Decimal(1).scaleb(-digits))

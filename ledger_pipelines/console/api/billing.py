@@ -38,7 +38,7 @@ router = APIRouter(route_class=ExactRoute, tags=["billing"])
 _TERABYTE = Decimal(2**40)
 _ITEM_TYPES = {"recurring": "Recurring", "one_off": "One-Off", "yearly": "Yearly"}
 #: How many months' lists are kept as they were written last: of ten thousand companies one has four megabytes.
-_KEPT = 4
+_CACHED = 4
 #: Whose turn it is to write a month's list: readers who come together would each write it.
 _turns: dict[tuple[Database, date], Lock] = {}
 
@@ -323,7 +323,7 @@ def _name(line: Mapping[str, Any]) -> str:
     )
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHED)
 def _dashboard(database: Database, month: date, version: StatementsVersion) -> bytes:
     edited = companies_edited_since_run(database, [month])[month]
     companies = b",".join(
@@ -333,7 +333,7 @@ def _dashboard(database: Database, month: date, version: StatementsVersion) -> b
     return b'{"billing_period":"%s","companies":[%s]}' % (format_month(month).encode(), companies)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHED)
 def _listed(database: Database, month: date, _written: tuple[Any, ...]) -> list[tuple[str, bytes]]:
     """The list's entries by account, each up to whether it was edited: edits come often, runs do not."""
     return [

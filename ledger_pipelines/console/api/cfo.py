@@ -1,4 +1,4 @@
-"""Handing paid invoices to the CFO, and how that stands: bodies as in seeds/cfo_sync.md."""
+"""Handing paid invoices to the CFO, and the state of that: bodies as in seeds/cfo_sync.md."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from ledger_pipelines.store.queries.cfo_invoices import InvoiceSync, read_invoic
 
 router = APIRouter(route_class=ExactRoute, tags=["CFO sync"])
 
-#: Seconds for which the CFO's database is waited for at least, so that what cannot be is said at once.
+#: Seconds for which the CFO's database is waited for at least, so that a request that cannot succeed is refused at once.
 _LOOK_SECONDS = 5.0
 InvoiceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SyncStatus = Literal["pending", "synced", "failed", "retry"]
 
 
 class Synced(BaseModel):
-    """What became of handing an invoice over; `error` where it failed."""
+    """The result of handing an invoice over; `error` where it failed."""
 
     success: bool
     invoice_id: int
@@ -54,7 +54,7 @@ class Synced(BaseModel):
 
 
 class SyncState(BaseModel):
-    """How an invoice stands; `sync_status` is pending for what nobody took up yet."""
+    """The state of an invoice; `sync_status` is pending until a sync takes it up."""
 
     invoice_id: int
     invoice_number: str | None
@@ -70,7 +70,7 @@ class SyncState(BaseModel):
 
 
 class PendingInvoice(BaseModel):
-    """A paid invoice that the CFO has not heard of."""
+    """A paid invoice that is not handed over to the CFO."""
 
     invoice_id: int
     invoice_number: str | None
@@ -135,7 +135,7 @@ def sync_to_cfo(
     found = _invoice(console, invoice_id)
     if not found.is_paid:
         raise Refused(
-            409, f"Invoice {_shown(found)} is {found.invoice_status}, not paid: the CFO hears of paid ones."
+            409, f"Invoice {_label(found)} is {found.invoice_status}, not paid: the CFO hears of paid ones."
         )
     seconds = max(until - time.monotonic(), _LOOK_SECONDS)
     try:
@@ -163,7 +163,7 @@ def sync_to_cfo(
     responses=problems(401, 403, 404, 422, 503),
 )
 def sync_status(invoice_id: InvoiceId, console: ConsoleDep, _: Writer) -> ExactJSONResponse:
-    """How an invoice and its sync stand."""
+    """The state of an invoice and of its sync."""
     found = _invoice(console, invoice_id)
     return answer(
         SyncState(
@@ -189,7 +189,7 @@ def pending(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> ExactJSONResponse:
-    """Paid invoices that the CFO has not heard of, and why."""
+    """Paid invoices that are not handed over to the CFO, and why."""
     with console.database.connect() as connection:
         waiting = waiting_invoices(connection)
     page = [
@@ -254,21 +254,21 @@ def _invoice(console: Console, invoice_id: int) -> InvoiceSync:
     return found
 
 
-def _shown(found: InvoiceSync) -> str:
+def _label(found: InvoiceSync) -> str:
     return found.invoice_number or f"#{found.invoice_id}"
 
 
 def _synced(found: InvoiceSync, error: str | None) -> Synced:
-    """How it stands: of what is synced there is no error, and of what failed its own says more than the run's."""
+    """Its state: what is synced has no error, and the invoice's own error says more than the run's."""
     is_synced = found.sync_status == "synced"
-    said = None if is_synced else (found.error or error)
+    message = None if is_synced else (found.error or error)
     return Synced(
         success=is_synced,
         invoice_id=found.invoice_id,
         cfo_transaction_id=found.cfo_transaction_id,
         sync_status="failed"
-        if said and not is_synced and found.sync_status == "pending"
+        if message and not is_synced and found.sync_status == "pending"
         else found.sync_status,
         sync_timestamp=found.sync_timestamp,
-        error=said,
+        error=message,
     )

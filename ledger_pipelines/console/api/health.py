@@ -1,7 +1,7 @@
 """`GET /health`: what is up and what is not, within 200 ms whatever hangs behind it.
 
 The database is asked in a thread of its own, and waited for shortly. Dagster and Core are asked, too, and not waited for:
-what is said of them is what was found last.
+the answer has the result of the last look at them.
 """
 
 from __future__ import annotations

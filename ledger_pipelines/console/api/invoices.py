@@ -1,4 +1,4 @@
-"""Crypto invoices and their payments, told by the systems that know them (rules/cfo_sync.md, Invoices and payments)."""
+"""Crypto invoices and their payments, as other systems report them (rules/cfo_sync.md, Invoices and payments)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, Number
 from ledger_pipelines.console.problems import Refused, problems
 from ledger_pipelines.errors import ConflictError
 from ledger_pipelines.store.cfo.crypto_invoices import number_of
-from ledger_pipelines.workflows.crypto_invoices import ToldInvoice, take_invoice
+from ledger_pipelines.workflows.crypto_invoices import ReportedInvoice, take_invoice
 from ledger_pipelines.workflows.payments import PaymentReport, report_payment
 
 router = APIRouter(route_class=ExactRoute, tags=["invoices"])
@@ -30,7 +30,7 @@ _PROBLEMS = problems(401, 403, 409, 413, 422, 503)
 
 
 class NewInvoice(BaseModel):
-    """A crypto invoice as its system tells of it; amounts are numbers or texts."""
+    """A crypto invoice as its system reports it; amounts are numbers or texts."""
 
     invoice_number: _Short
     client_name: _Short
@@ -45,14 +45,14 @@ class NewInvoice(BaseModel):
     status: Literal["draft", "sent", "overdue", "expired", "cancelled"] = "sent"
 
 
-class InvoiceKept(BaseModel):
+class AcceptedInvoice(BaseModel):
     """The invoice's id."""
 
     id: int
 
 
 class NewPayment(BaseModel):
-    """A payment as the chain tells it; `output` tells apart what one transaction pays by several outputs."""
+    """A payment as the chain reports it; `output` distinguishes what one transaction pays by several outputs."""
 
     transaction_hash: _Short
     currency: _Code
@@ -73,31 +73,31 @@ class InvoiceState(BaseModel):
     seen: Number = Field(description="What is confirmed, and what is not yet.")
 
 
-_TOLD_BEFORE: dict[int | str, dict[str, Any]] = {
-    200: {"model": InvoiceKept, "description": "It was told before."}
+_REPORTED_BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"model": AcceptedInvoice, "description": "It was told before."}
 }
 
 
 @router.post(
     "/api/invoice",
     status_code=201,
-    response_model=InvoiceKept,
-    responses=_TOLD_BEFORE | _PROBLEMS,
+    response_model=AcceptedInvoice,
+    responses=_REPORTED_BEFORE | _PROBLEMS,
 )
 def take(body: NewInvoice, console: ConsoleDep, _: ServiceOnly) -> ExactJSONResponse:
-    """Keeps an invoice: 201 for a new one, 200 where the same was told before, 409 for other content under its number."""
+    """Stores an invoice: 201 for a new one, 200 for one that is known, 409 for other content under its number."""
     try:
-        number, is_new = take_invoice(console.database, ToldInvoice(**body.model_dump()))
+        number, is_new = take_invoice(console.database, ReportedInvoice(**body.model_dump()))
     except ConflictError as error:
         raise Refused(409, str(error)) from None
-    return answer(InvoiceKept(id=number), 201 if is_new else 200)
+    return answer(AcceptedInvoice(id=number), 201 if is_new else 200)
 
 
 @router.post(
     "/api/invoice/{invoice_id}/payments", response_model=InvoiceState, responses=_PROBLEMS | problems(404)
 )
 def pay(invoice_id: InvoiceId, body: NewPayment, console: ConsoleDep, _: ServiceOnly) -> ExactJSONResponse:
-    """Keeps a payment of the invoice, or what is new of it; the same hash again counts once."""
+    """Stores a payment of the invoice, or what is new of it; the same hash again counts once."""
     with console.database.connect() as connection:
         number = number_of(connection, invoice_id)
     if number is None:

@@ -33,7 +33,15 @@ from ledger_pipelines.console.api.override_bodies import (
     nothing_known,
     refuse_other_month,
 )
-from ledger_pipelines.console.api.overrides import NOTHING_SET, READ, WRITTEN, filled, save, shown, type_of
+from ledger_pipelines.console.api.overrides import (
+    NOTHING_SET,
+    READ,
+    WRITTEN,
+    filled,
+    json_value,
+    save,
+    type_of,
+)
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.exact import ExactJSONResponse, ExactRoute, answer
 from ledger_pipelines.console.problems import Refused, problems
@@ -48,7 +56,7 @@ router = APIRouter(
 )
 _ASSET, _USER, _CHARGE = ITEMS["asset"], ITEMS["user"], ITEMS["charge"]
 _REMOVED = problems(401, 403, 404, 422, 503)
-#: What a charge is told by, as HiveMatrix names it, and our column.
+#: The fields of a charge, as HiveMatrix names them, and our columns.
 _OF_CHARGE = {
     **{name: name for name in ("description", "monthly_fee", "one_off_fee", "one_off_year", "one_off_month")},
     "yearly_fee": "yearly_fee",
@@ -63,7 +71,7 @@ def manual_assets(console: ConsoleDep, _: Writer, account: Account) -> ExactJSON
     names = ("id", "hostname", "billing_type", "custom_cost", "notes")
     return answer(
         ManualAssets(
-            manual_assets=[ManualAsset(**{name: shown(row[name]) for name in names}) for row in rows]
+            manual_assets=[ManualAsset(**{name: json_value(row[name]) for name in names}) for row in rows]
         )
     )
 
@@ -102,7 +110,7 @@ def manual_users(console: ConsoleDep, _: Writer, account: Account) -> ExactJSONR
     rows = list_rows(console.database, _USER, account_number=account)
     names = ("id", "full_name", "custom_cost", "notes")
     found = [
-        ManualUser(billing_type=row["payment_type"], **{name: shown(row[name]) for name in names})
+        ManualUser(billing_type=row["payment_type"], **{name: json_value(row[name]) for name in names})
         for row in rows
     ]
     return answer(ManualUsers(manual_users=found))
@@ -142,7 +150,7 @@ def line_items(console: ConsoleDep, _: Writer, account: Account) -> ExactJSONRes
         LineItem(
             id=row["id"],
             name=row["name"],
-            **{name: shown(row[column]) for name, column in _OF_CHARGE.items()},
+            **{name: json_value(row[column]) for name, column in _OF_CHARGE.items()},
         )
         for row in rows
     ]

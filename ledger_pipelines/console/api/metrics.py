@@ -1,4 +1,4 @@
-"""`GET /metrics`: the ledger in Prometheus' text format, for whoever has LEDGER_METRICS_TOKEN; off without it.
+"""`GET /metrics`: the ledger in Prometheus' text format, for clients that send LEDGER_METRICS_TOKEN; off without it.
 
 A token of its own, because a scraper keeps one for years and Core's are for hours, and because a request that a reverse
 proxy passes on comes from loopback, too.

@@ -38,7 +38,7 @@ class Given(BaseModel):
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
     def ignored(self) -> list[str]:
-        """The members that are none of this body's, without those that a client sends back as it read them."""
+        """The members that this body does not have, without those that a client sends back as it read them."""
         return [name for name in self.model_extra or {} if name not in self.read_only]
 
 
@@ -46,9 +46,9 @@ def nothing_known(names: Sequence[str], known: Iterable[str]) -> str | None:
     """A sentence on members of a body in which none is known; None where there are none."""
     if not names:
         return None
-    shown = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
+    quoted = ", ".join(repr(one_line(name)[:60]) for name in names[:10])
     takes = ", ".join(known) or "nothing yet"
-    return f"Nothing was changed, for nothing of the body is known: {shown}. It takes {takes}."
+    return f"Nothing was changed, for nothing of the body is known: {quoted}. It takes {takes}."
 
 
 def refuse_other_month(given: object, written: date | None) -> None:

@@ -86,7 +86,7 @@ def client_overrides(
         return answer(
             {"overrides": None, "message": ". ".join(filter(None, ("No overrides configured", others)))}
         )
-    found = ClientOverrides(company_account_number=account, **{name: shown(row[name]) for name in names})
+    found = ClientOverrides(company_account_number=account, **{name: json_value(row[name]) for name in names})
     return answer({"overrides": found.model_dump(exclude_unset=True), **_message(others)})
 
 
@@ -128,7 +128,7 @@ def asset_override(
     """How a device is billed in place of what it is."""
     row = row_of(console, OVERRIDES["asset"], {"asset_id": asset_id}, from_month)
     found = row and AssetOverride(
-        asset_id=asset_id, billing_type=row["billing_type"], custom_cost=shown(row["custom_cost"])
+        asset_id=asset_id, billing_type=row["billing_type"], custom_cost=json_value(row["custom_cost"])
     )
     others = others_hold(console, OVERRIDES["asset"], {"asset_id": asset_id}, from_month)
     return answer({"override": found or None, **_message(others)})
@@ -162,7 +162,7 @@ def user_override(
     """How a person is billed."""
     row = row_of(console, OVERRIDES["user"], {"user_id": user_id}, from_month)
     found = row and UserOverride(
-        user_id=user_id, billing_type=row["payment_type"], custom_cost=shown(row["custom_cost"])
+        user_id=user_id, billing_type=row["payment_type"], custom_cost=json_value(row["custom_cost"])
     )
     others = others_hold(console, OVERRIDES["user"], {"user_id": user_id}, from_month)
     return answer({"override": found or None, **_message(others)})
@@ -288,7 +288,7 @@ def type_of(kind: str, written: str | None) -> str | None:
     return _FREE.get((written or "").strip().casefold(), written) if kind == "user" else written
 
 
-def shown(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """A value as the API gives it."""
     return number(value) if isinstance(value, Decimal) else value
 
@@ -315,15 +315,15 @@ def others_hold(
             before.add(held["from_month"])
         months = [row["from_month"] for row in rows if row["from_month"] is not None]
         later |= {month for month in months if from_month is None or month > from_month}
-    said = []
+    parts = []
     if None in before:
-        said.append("what holds in all months: ask without from_month")
-    said += [_since(month) for month in sorted(before - {None})]
-    if said and from_month is not None:
-        said = [f"In {format_month(from_month)} there holds {' and '.join(said)}."]
+        parts.append("what holds in all months: ask without from_month")
+    parts += [_since(month) for month in sorted(before - {None})]
+    if parts and from_month is not None:
+        parts = [f"In {format_month(from_month)} there holds {' and '.join(parts)}."]
     if later:
-        said.append(f"Later there holds {' and '.join(_since(month) for month in sorted(later))}.")
-    return " ".join(said) or None
+        parts.append(f"Later there holds {' and '.join(_since(month) for month in sorted(later))}.")
+    return " ".join(parts) or None
 
 
 def _since(month: date) -> str:

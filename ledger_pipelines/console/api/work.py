@@ -104,7 +104,7 @@ class Execution(BaseModel):
 
 
 class AccrualSummary(BaseModel):
-    """How many contracts there are, and what became of them in the month."""
+    """How many contracts there are, and what the month's run did with them."""
 
     total_contracts_processed: int
     successful_accruals: int
@@ -142,8 +142,8 @@ def available_steps(_: Writer) -> ExactJSONResponse:
     """The steps that can be executed."""
     return answer(
         AvailableSteps(
-            import_steps=[_shown_step(step) for step in IMPORT_STEPS],
-            accrual_steps=[_shown_step(ACCRUAL_STEP)],
+            import_steps=[_step_of(step) for step in IMPORT_STEPS],
+            accrual_steps=[_step_of(ACCRUAL_STEP)],
         )
     )
 
@@ -233,8 +233,8 @@ def process_contracts(
         with console.database.connect() as connection:
             counts = accrual_summary(connection, month, (found.result or {}).get("contracts_processed", 0))
         summary = AccrualSummary(**counts)
-    shown = AccrualExecution(**shown_execution(found).model_dump(), period_start_date=month, summary=summary)
-    return _answered(request, found, shown)
+    content = AccrualExecution(**execution_of(found).model_dump(), period_start_date=month, summary=summary)
+    return _answered(request, found, content)
 
 
 @router.get("/api/sync/executions", response_model=Executions, responses=problems(401, 403, 422, 503))
@@ -251,11 +251,11 @@ def executions(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> ExactJSONResponse:
-    """The executions of steps, whoever started them."""
+    """The executions of steps, by any person or schedule."""
     which = ExecutionFilter(step_name, status, _in_utc(since), _in_utc(until))
     with console.database.connect() as connection:
         total, page = list_executions(connection, which, limit=limit, offset=offset)
-    return answer(Executions(total=total, executions=[shown_execution(one) for one in page]))
+    return answer(Executions(total=total, executions=[execution_of(one) for one in page]))
 
 
 @router.get(
@@ -269,10 +269,10 @@ def execution(execution_id: ExecutionId, console: ConsoleDep, _: Writer) -> Exac
         found = read_executions(connection, [execution_id])
     if not found:
         raise Refused(404, f"There is no execution {execution_id}.")
-    return answer(shown_execution(found[0]))
+    return answer(execution_of(found[0]))
 
 
-def shown_execution(found: ListedExecution) -> Execution:
+def execution_of(found: ListedExecution) -> Execution:
     """An execution as its clients read it."""
     counts = {name: value for name, value in (found.result or {}).items() if isinstance(value, int)}
     return Execution(
@@ -305,7 +305,7 @@ def _executed(
         first = read_first_month(connection)
     months = sync_months(which.year, which.start_date, which.end_date, first_month=first, today=console.today)
     found = _ended(console, dagster, _ask(console, dagster, step, months, person), until)
-    return _answered(request, found, shown_execution(found))
+    return _answered(request, found, execution_of(found))
 
 
 def _ask(
@@ -327,13 +327,13 @@ def _ended(console: Console, dagster: Webserver, asked: AskedRun, until: float) 
     return found
 
 
-def _answered(request: Request, found: ListedExecution, shown: BaseModel) -> ExactJSONResponse:
+def _answered(request: Request, found: ListedExecution, content: BaseModel) -> ExactJSONResponse:
     if found.has_ended:
-        return answer(shown)
-    return answer(shown, 202, location(request, f"/api/sync/executions/{found.id}"))
+        return answer(content)
+    return answer(content, 202, location(request, f"/api/sync/executions/{found.id}"))
 
 
-def _shown_step(step: SyncStep) -> Step:
+def _step_of(step: SyncStep) -> Step:
     return Step(id=step.id, name=step.name, description=step.description)
 
 

@@ -1,4 +1,4 @@
-"""What the console tells and asks Core of single tokens: that one was signed out, and whether one still holds."""
+"""The calls to Core about single tokens: that one was signed out, and whether one is still valid."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Core:
         return True
 
     def revoke(self, token: str) -> None:
-        """Tells Core that the token was signed out. Where Core does not hear it, the log says so."""
+        """Reports to Core that the token was signed out. Where Core does not take it, the log says so."""
         if self._url is not None and self._post("/api/token/revoke", token) is None:
             _LOG.warning("Core could not be told of a sign-out: its token holds elsewhere until its end")
 

@@ -1,4 +1,4 @@
-"""Why nobody can be told who asks: each is a sentence for whoever asked, and a status for the answer."""
+"""Why it cannot be established who asks: each is a sentence for the client, and a status for the answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ledger_pipelines.errors import LedgerError
 
 
 class NotSignedInError(LedgerError):
-    """There is no credential, or it is none of Core's, or it is no longer good: 401."""
+    """There is no credential, or Core did not issue it, or it is no longer valid: 401."""
 
 
 class WrongServiceError(NotSignedInError):

@@ -56,7 +56,7 @@ class Identity:
     def person(self, headers: Headers, cookies: Mapping[str, str], now: datetime) -> Person:
         """Who asks at `now`: by the bearer where there is one, good or not, else by the session's cookie.
 
-        Raises NotSignedInError where that is nobody, CoreUnavailableError where it cannot be told.
+        Raises NotSignedInError where that is nobody, CoreUnavailableError where Core cannot be asked.
         """
         token = _bearer(headers)
         if token is not None:
@@ -78,9 +78,9 @@ class Identity:
         return person, self._sessions.begin(person, token, now)
 
     def sign_out(self, headers: Headers, cookies: Mapping[str, str], now: datetime) -> None:
-        """Ends the session, and tells Core that its token, or the person's bearer, is not to be used any more.
+        """Ends the session, and reports to Core that its token, or the person's bearer, is not to be used any more.
 
-        Whoever brings nothing good is signed out already.
+        Without a valid credential one is signed out already.
         """
         tokens = {self._sessions.end(cookies.get(COOKIE, "")), _bearer(headers)}
         for token in tokens - {None}:

@@ -1,6 +1,6 @@
 """Core's public keys: fetched when they are needed, kept, and fetched again when a token does not fit them.
 
-Core's key id is a constant, so a new key comes under the old id: only a signature that fails tells of it.
+Core's key id is a constant, so a new key comes under the old id: only a signature that fails reveals it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAUSE, _AGE = 3.0, 600.0
 
 @dataclass(slots=True)
 class _Allowance:
-    """How often something may be done: once every so many seconds, or some times at once after a while."""
+    """How often something may be done: once every `seconds`, or up to `at_once` times after a pause."""
 
     seconds: float
     at_once: int = 1

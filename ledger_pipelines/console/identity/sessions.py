@@ -27,7 +27,7 @@ _COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """The sessions of one ledger. `has_revoked` tells at a time of a token whether it was signed out elsewhere."""
+    """The sessions of one ledger. `has_revoked` says whether a token was signed out elsewhere by a given time."""
 
     database: Database
     has_revoked: Callable[[str, datetime], bool]

@@ -136,7 +136,7 @@ def chosen_month(asked: str | None, months: list[date]) -> date | None:
 
 def _contracts(request: Request, console: ConsoleDep, month: date) -> Any:
     state = read_state(
-        request.query_params, CONTRACTS, ("state",), sort="-recognised", kept={"month": format_month(month)}
+        request.query_params, CONTRACTS, ("state",), sort="-recognised", extra={"month": format_month(month)}
     )
     query = stored.contracts_of(month)
     found = query.subquery()
@@ -148,8 +148,8 @@ def _contracts(request: Request, console: ConsoleDep, month: date) -> Any:
 
 
 def _notices(request: Request, console: ConsoleDep, month: date) -> Any:
-    kept = {"month": format_month(month), "show": "notices"}
-    state = read_state(request.query_params, NOTICES, ("kind",), sort="-amount", kept=kept)
+    extra = {"month": format_month(month), "show": "notices"}
+    state = read_state(request.query_params, NOTICES, ("kind",), sort="-amount", extra=extra)
     found = stored.notices_of(month).subquery()
     query = sa.select(found).where(searched(state, found.c.client, found.c.message))
     if "kind" in state.filters:

@@ -14,11 +14,11 @@ from ledger_pipelines.console.problems import Refused
 DONE = ("did", "count")
 
 
-def back(request: Request, path: str, query: str = "", **told: str | int | None) -> RedirectResponse:
+def back(request: Request, path: str, query: str = "", **parameters: str | int | None) -> RedirectResponse:
     """To a page of ours (303), with the query that it had, and what was done."""
-    kept = [(name, value) for name, value in parse_qsl(query[:4000]) if name not in (*DONE, *told)]
-    given = [(name, str(value)) for name, value in told.items() if value is not None]
-    words = urlencode([*kept, *given])
+    remaining = [(name, value) for name, value in parse_qsl(query[:4000]) if name not in (*DONE, *parameters)]
+    added = [(name, str(value)) for name, value in parameters.items() if value is not None]
+    words = urlencode([*remaining, *added])
     return RedirectResponse(
         f"{request.scope.get('root_path', '')}{path}" + (f"?{words}" if words else ""),
         303,
@@ -27,7 +27,7 @@ def back(request: Request, path: str, query: str = "", **told: str | int | None)
 
 
 def number_of(text: str | None) -> int:
-    """A count that an address tells, 0 for what is none."""
+    """A count in an address's query, 0 where it is no number."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 

@@ -15,7 +15,7 @@ from ledger_pipelines.console.identity.person import Person
 from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages.edit_actions import EditPage, act
 from ledger_pipelines.console.pages.edit_forms import EditForm, row_fields
-from ledger_pipelines.console.pages.edit_words import told_changes, told_row
+from ledger_pipelines.console.pages.edit_words import describe_changes, edit_label
 from ledger_pipelines.console.pages.forms import FormDep, Submitted
 from ledger_pipelines.console.pages.previews import Previewed
 from ledger_pipelines.console.pages.rendering import page
@@ -78,7 +78,7 @@ def _page(
     rows = _rows(console)
     types = sorted({row["feature_type"] for row in rows})
     wanted, text = state.filters.get("feature"), state.search.casefold()
-    shown = [
+    matching = [
         row
         for row in rows
         if wanted in (None, row["feature_type"])
@@ -94,15 +94,15 @@ def _page(
         type_pairs=[(one, one) for one in types],
         here=request.scope.get("root_path", "") + PATH,
         currency=console.settings.currency,
-        listing=listed(shown, HEADINGS, state),
+        listing=listed(matching, HEADINGS, state),
         saved=saved_of(console.database, request.query_params),
-        told_row=told_row,
-        told_changes=told_changes,
+        edit_label=edit_label,
+        describe_changes=describe_changes,
     )
 
 
 def _rows(console: Console) -> list[dict[str, Any]]:
-    """The options, and the values that somebody has and that are none of them."""
+    """The options, and values in use that are not among them."""
     use = feature_use(console.database)
     options = {(row["feature_type"], row["value"]): row for row in list_rows(console.database, FEATURES)}
     return [

@@ -16,7 +16,7 @@ from ledger_pipelines.console.listing import Heading, listed, read_state
 from ledger_pipelines.console.pages import previews
 from ledger_pipelines.console.pages.edit_actions import EditPage, act
 from ledger_pipelines.console.pages.edit_forms import EditForm, month_text, parsed_month, row_fields
-from ledger_pipelines.console.pages.edit_words import label, told_changes, told_row
+from ledger_pipelines.console.pages.edit_words import describe_changes, edit_label, label
 from ledger_pipelines.console.pages.forms import FormDep, Submitted
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.pages.saving import saved_of
@@ -54,7 +54,7 @@ def edit_plan(
 ) -> Response:
     """Saves, removes or previews (`do`) a plan of ours. A preview writes nothing."""
     try:
-        shown = _form(console, form)
+        edit_form = _form(console, form)
     except LedgerError as error:
         raise Refused(422, str(error)) from None
     name = form["name"]
@@ -64,11 +64,11 @@ def edit_plan(
         path=PATH,
         query={"plan": name},
     )
-    return act(request, console, dagster, person, form, shown, page_of)
+    return act(request, console, dagster, person, form, edit_form, page_of)
 
 
 def _form(console: Console, asked: Submitted) -> EditForm:
-    """The form of a row of ours, or of a new one. Raises LedgerError where its month is none."""
+    """The form of a row of ours, or of a new one. Raises LedgerError where its month is invalid."""
     names = {"billing_plan": asked["name"], "term_length": asked["term"]}
     since, row_id = parsed_month(asked["was_from"]), asked.number("row_id")
     found = [row for row in _ours(console, names) if row["id"] == row_id and row["from_month"] == since]
@@ -108,8 +108,8 @@ def _page(
         "here": request.scope.get("root_path", "") + PATH,
         "currency": console.settings.currency,
         "saved": saved_of(console.database, request.query_params),
-        "told_row": told_row,
-        "told_changes": told_changes,
+        "edit_label": edit_label,
+        "describe_changes": describe_changes,
     }
     of_plan = [one for one in terms if one.plan == plan]
     if of_plan:

@@ -56,7 +56,7 @@ _NAMED = 500
 @router.get("")
 def show_cfo(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """How the sync is doing, what waits, and the mappings."""
-    return _shown(request, console, person, news=_DONE.get(request.query_params.get("did", "")))
+    return _render(request, console, person, news=_DONE.get(request.query_params.get("did", "")))
 
 
 @router.post("/sync")
@@ -90,8 +90,8 @@ def compare(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRespons
     try:
         found = within(PATIENCE, lambda: verify(console.database, cfo))
     except LedgerError as error:
-        return _shown(request, console, person, refusal=str(error), status=503)
-    return _shown(request, console, person, differences=found)
+        return _render(request, console, person, refusal=str(error), status=503)
+    return _render(request, console, person, differences=found)
 
 
 @router.post("/repair")
@@ -105,10 +105,10 @@ def mend(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     try:
         mended, left = within(PATIENCE, work)
     except StillAtWorkError as error:
-        return _shown(request, console, person, news=str(error), status=202)
+        return _render(request, console, person, news=str(error), status=202)
     except LedgerError as error:
-        return _shown(request, console, person, refusal=str(error), status=503)
-    return _shown(request, console, person, differences=left, mended=mended)
+        return _render(request, console, person, refusal=str(error), status=503)
+    return _render(request, console, person, differences=left, mended=mended)
 
 
 @router.post("/payments/settle")
@@ -119,13 +119,13 @@ def settle(
     payment: Annotated[str, Form(max_length=500)],
     note: Annotated[str, Form()] = "",
 ) -> Response:
-    """Keeps what was done about a payment that fits nothing."""
+    """Records what was done about a payment that fits nothing."""
     try:
-        told = plain(note)
+        text = plain(note)
         with console.database.connect() as connection:
-            settle_payment(connection, plain(payment), told and f"{told} ({person.name})", console.now())
+            settle_payment(connection, plain(payment), text and f"{text} ({person.name})", console.now())
     except LedgerError as error:
-        return _shown(request, console, person, refusal=str(error), status=422)
+        return _render(request, console, person, refusal=str(error), status=422)
     return back(request, "/cfo", did="settled")
 
 
@@ -154,11 +154,11 @@ def _handed_over(
             today=console.today,
         )
     except LedgerError as error:
-        return _shown(request, console, person, refusal=str(error), status=409)
+        return _render(request, console, person, refusal=str(error), status=409)
     return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
 
 
-def _shown(
+def _render(
     request: Request,
     console: Console,
     person: Person,
@@ -177,7 +177,7 @@ def _shown(
         troubles = due_troubles(connection)
         context: dict[str, Any] = {
             "reasons": stored.failure_reasons(connection),
-            "alerts": stored.kept_alerts(connection, _KINDS),
+            "alerts": stored.listed_alerts(connection, _KINDS),
             "payments": misfit_payments(connection),
         }
     return page(

@@ -49,7 +49,7 @@ class Change:
     is_removal: bool = False
 
     def place(self) -> int | None:
-        """The position of the mapping that is changed, None for a new one. Raises LedgerError for what is none."""
+        """The position of the mapping that is changed, None for a new one. Raises LedgerError for what is no number."""
         return _integer(self.position) if self.position else None
 
     def wanted(self) -> Row | None:
@@ -78,7 +78,7 @@ def edit_mapping(
     asked = {name: request.query_params[name][:500] for name in which.columns if name in request.query_params}
     change = Change(which, at, given | asked, remove)
     news = _DONE.get(request.query_params.get("did", ""))
-    return _shown(request, console, person, change, is_asked=bool(asked or remove), news=news)
+    return _render(request, console, person, change, is_asked=bool(asked or remove), news=news)
 
 
 @router.post("/mappings")
@@ -113,9 +113,9 @@ def save_mapping(
         by = Editor(person.name, plain(reason) or None, seen)
         change_mapping(console.database, which, change.place(), change.wanted(), by=by)
     except ConflictError as error:
-        return _shown(request, console, person, change, is_asked=True, refusal=str(error), status=409)
+        return _render(request, console, person, change, is_asked=True, refusal=str(error), status=409)
     except LedgerError as error:
-        return _shown(request, console, person, change, is_asked=True, refusal=str(error), status=422)
+        return _render(request, console, person, change, is_asked=True, refusal=str(error), status=422)
     return back(request, "/cfo/mappings", table=table, did="removed" if remove else "saved")
 
 
@@ -140,11 +140,11 @@ def correct(request: Request, console: ConsoleDep, dagster: DagsterDep, person: 
         )
     except LedgerError as error:
         change = Change(ENTITIES, "", dict.fromkeys(ENTITIES.columns, ""))
-        return _shown(request, console, person, change, is_asked=False, refusal=str(error), status=409)
+        return _render(request, console, person, change, is_asked=False, refusal=str(error), status=409)
     return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
 
 
-def _shown(
+def _render(
     request: Request,
     console: Console,
     person: Person,
@@ -155,7 +155,7 @@ def _shown(
     refusal: str | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    # Before the rows: what is edited in between is told of as a conflict.
+    # Before the rows: what is edited in between is reported as a conflict.
     seen = last_edit_id(console.database)
     rows = list_mappings(console.database, change.which)
     corrections: Sequence[Correction] = ()

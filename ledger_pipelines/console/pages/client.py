@@ -15,7 +15,7 @@ from ledger_pipelines.console.charts import stacked
 from ledger_pipelines.console.context import Console, ConsoleDep
 from ledger_pipelines.console.dagster import DagsterDep
 from ledger_pipelines.console.exact import is_storable
-from ledger_pipelines.console.pages.edit_words import told_changes, told_row
+from ledger_pipelines.console.pages.edit_words import describe_changes, edit_label
 from ledger_pipelines.console.pages.rendering import is_partial, page
 from ledger_pipelines.console.pages.saving import back_to, saved_of
 from ledger_pipelines.console.problems import Refused
@@ -34,14 +34,14 @@ from ledger_pipelines.workflows.client import (
     charged_series,
     client_statement,
 )
-from ledger_pipelines.workflows.dashboard import UnknownMonthError, months_of_ledger, shown_month
+from ledger_pipelines.workflows.dashboard import UnknownMonthError, months_of_ledger, selected_month
 from ledger_pipelines.workflows.explain import explain
 from ledger_pipelines.workflows.statement_changes import statement_changes
 
 router = APIRouter()
 
-#: How edits are told in templates.
-WORDS: dict[str, Any] = {"told_row": told_row, "told_changes": told_changes}
+#: How templates describe edits.
+WORDS: dict[str, Any] = {"edit_label": edit_label, "describe_changes": describe_changes}
 _KINDS = {
     "user": "People",
     "asset": "Devices",
@@ -54,33 +54,33 @@ _KINDS = {
 @router.get("/client/{account}")
 def show_client(request: Request, account: str, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """A company in a month, the latest with statements where none is asked for."""
-    months, shown = _months(request, console)
-    client = _client(console, account, shown)
-    return _page(request, console, person, months, shown, client)
+    months, selected = _months(request, console)
+    client = _client(console, account, selected)
+    return _page(request, console, person, months, selected, client)
 
 
 @router.get("/client/{account}/why")
 def show_why(request: Request, account: str, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """What is behind a line of the statement."""
-    _, shown = _months(request, console)
-    client = _client(console, account, shown)
+    _, selected = _months(request, console)
+    client = _client(console, account, selected)
     source = tuple(request.query_params.get(name, "") for name in ("source_type", "source_id"))
     line = next((one for one in client.lines if (one["source_type"], one["source_id"]) == source), None)
     if client.statement is None or line is None:
-        raise Refused(404, f"The statement of {account} for {format_month(shown.month)} has no such line.")
+        raise Refused(404, f"The statement of {account} for {format_month(selected.month)} has no such line.")
     why = explain(console.database, client.statement, line)
     template = "why_part.html" if is_partial(request) else "why.html"
-    return page(request, template, person, client=client, month=shown.month, why=why, **WORDS)
+    return page(request, template, person, client=client, month=selected.month, why=why, **WORDS)
 
 
 @router.get("/client/{account}/changes")
 def show_changes(request: Request, account: str, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """Why the total is another than in the month before."""
-    _, shown = _months(request, console)
-    client = _client(console, account, shown)
-    changes = statement_changes(console.database, account, shown.month, client.lines)
+    _, selected = _months(request, console)
+    client = _client(console, account, selected)
+    changes = statement_changes(console.database, account, selected.month, client.lines)
     template = "changes_part.html" if is_partial(request) else "changes.html"
-    return page(request, template, person, client=client, month=shown.month, changes=changes)
+    return page(request, template, person, client=client, month=selected.month, changes=changes)
 
 
 @router.post("/client/{account}/one-offs")
@@ -98,11 +98,11 @@ def save_one_off(
     """Charges something once in an open month, and shows it there; what cannot be is said beside the form."""
     months = months_of_ledger(console.database)
     given = {"name": name.strip(), "amount": amount.strip(), "month": month, "reason": reason.strip()}
-    shown = shown_month(months, None)
+    selected = selected_month(months, None)
     try:
-        shown = shown_month(months, month)
+        selected = selected_month(months, month)
         asked = _open_month(months, month)
-        client = _client(console, account, shown)
+        client = _client(console, account, selected)
         if not all(map(is_storable, given.values())):
             raise LedgerError("A text has signs that no record can have: leave them out.")
         if not given["name"] or not given["amount"]:
@@ -114,13 +114,21 @@ def save_one_off(
         raise
     except LedgerError as error:
         existing = error.row if isinstance(error, ChargeExistsError) else None
-        if shown is None:
+        if selected is None:
             raise Refused(422, str(error)) from None
-        client = _client(console, account, shown)
+        client = _client(console, account, selected)
         # The form calls the column so.
         refusal = str(error).replace("one_off_fee", "The amount")
         return _page(
-            request, console, person, months, shown, client, given=given, refusal=refusal, existing=existing
+            request,
+            console,
+            person,
+            months,
+            selected,
+            client,
+            given=given,
+            refusal=refusal,
+            existing=existing,
         )
     path = f"/client/{quote(account, safe='')}"
     return back_to(request, console, dagster, person, path, before, month=format_month(asked))
@@ -131,7 +139,7 @@ def _page(
     console: Console,
     person: Clerk,
     months: list[LedgerMonth],
-    shown: LedgerMonth,
+    selected: LedgerMonth,
     client: ClientStatement,
     *,
     given: dict[str, str] | None = None,
@@ -140,8 +148,8 @@ def _page(
 ) -> HTMLResponse:
     lines = sorted(client.lines, key=lambda line: list(_KINDS).index(line["kind"]))
     parts = [(_KINDS[kind], list(some)) for kind, some in groupby(lines, key=lambda line: line["kind"])]
-    beside = background(console.database, client, shown.month)
-    charted, series = charged_series(beside.charged, shown.month)
+    beside = background(console.database, client, selected.month)
+    charted, series = charged_series(beside.charged, selected.month)
     chart = None
     if len(charted) > 1:
         title = f"What {client.name} was charged"
@@ -154,9 +162,9 @@ def _page(
         status=422 if refusal else 200,
         client=client,
         beside=beside,
-        is_closed=shown.is_closed,
-        month=shown.month,
-        months=[one for one in months if one.month in client.months or one is shown],
+        is_closed=selected.is_closed,
+        month=selected.month,
+        months=[one for one in months if one.month in client.months or one is selected],
         open_months=[one.month for one in months if not one.is_closed],
         parts=parts,
         chart=chart,
@@ -171,21 +179,21 @@ def _page(
 def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], LedgerMonth]:
     months = months_of_ledger(console.database)
     try:
-        shown = shown_month(months, request.query_params.get("month"))
+        selected = selected_month(months, request.query_params.get("month"))
     except UnknownMonthError as error:
         raise Refused(404, str(error)) from None
-    if shown is None:
+    if selected is None:
         raise Refused(404, "No month has statements yet: run one on /periods.")
-    return months, shown
+    return months, selected
 
 
-def _client(console: Console, account: str, shown: LedgerMonth | None) -> ClientStatement:
-    if shown is None:
+def _client(console: Console, account: str, selected: LedgerMonth | None) -> ClientStatement:
+    if selected is None:
         raise Refused(404, "No month has statements yet: run one on /periods.")
     if not is_storable(account):
         raise Refused(404, "The ledger knows no such company.")
     try:
-        return client_statement(console.database, console.settings, account, shown.month)
+        return client_statement(console.database, console.settings, account, selected.month)
     except UnknownClientError as error:
         raise Refused(404, str(error)) from None
 

@@ -46,7 +46,7 @@ PEOPLE = (
 
 def device_list(database: Database, company: SnapshotCompany, query: QueryParams) -> Listing:
     """The page of the company's devices that the address says."""
-    state = read_state(query, DEVICES, sort="hostname", kept={"part": "devices"})
+    state = read_state(query, DEVICES, sort="hostname", extra={"part": "devices"})
     devices = devices_of(company)
     columns = devices.selected_columns
     found = searched(state, *(columns[name] for name in ("hostname", "id", "hardware_type", "device_type")))
@@ -58,7 +58,7 @@ def device_list(database: Database, company: SnapshotCompany, query: QueryParams
 
 def people_list(database: Database, company: SnapshotCompany, query: QueryParams) -> Listing:
     """The page of the company's people that the address says."""
-    state = read_state(query, PEOPLE, sort="name", kept={"part": "people"})
+    state = read_state(query, PEOPLE, sort="name", extra={"part": "people"})
     people = people_of(company)
     columns = people.selected_columns
     found = searched(state, *(columns[name] for name in ("name", "id", "email")))

@@ -26,7 +26,7 @@ from ledger_pipelines.console.pages.edit_forms import (
     parsed_month,
     row_fields,
 )
-from ledger_pipelines.console.pages.edit_words import told_changes, told_row
+from ledger_pipelines.console.pages.edit_words import describe_changes, edit_label
 from ledger_pipelines.console.pages.forms import FormDep, Submitted
 from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.console.pages.saving import saved_of
@@ -95,7 +95,7 @@ def edit_settings(
         raise Refused(404, f"There is nothing called {kind[:40]!r} to edit.")
     settings = _settings(console, account)
     try:
-        shown = _form(console, settings, kind, form)
+        edit_form = _form(console, settings, kind, form)
     except LedgerError as error:
         raise Refused(422, str(error)) from None
     part_name = _PARTS.get(kind)
@@ -106,7 +106,7 @@ def edit_settings(
         query={} if part_name is None else {"part": part_name},
         refuse=lambda change: _refuse(console, settings, kind, change),
     )
-    return act(request, console, dagster, person, form, shown, page_of)
+    return act(request, console, dagster, person, form, edit_form, page_of)
 
 
 def _settings(console: Console, account: str) -> ClientSettings:
@@ -117,7 +117,7 @@ def _settings(console: Console, account: str) -> ClientSettings:
 
 
 def _form(console: Console, settings: ClientSettings, kind: str, asked: Submitted) -> EditForm:
-    """The form of a row, as it is stored. Raises LedgerError where the month or the name is none."""
+    """The form of a row, as it is stored. Raises LedgerError where the month or the name is invalid."""
     editable, account = KINDS[kind], settings.company.account_number
     owner = {"account_number": account} if "account_number" in editable.key else {}
     other = next((name for name in editable.key if name != "account_number"), None)
@@ -189,7 +189,7 @@ def _page(
 ) -> HTMLResponse:
     database, account = console.database, settings.company.account_number
     asked = request.query_params.get("part", "")
-    shown_part = _PARTS.get(form.kind, "") if form is not None else asked
+    part = _PARTS.get(form.kind, "") if form is not None else asked
     open_months, closed = month_states(database)
     is_agreement = form is not None and form.kind == "agreement"
     context: dict[str, Any] = {
@@ -197,13 +197,13 @@ def _page(
         "account": account,
         "currency": console.settings.currency,
         "form": None if is_agreement else form,
-        "part": shown_part if shown_part in _PARTS.values() else "",
+        "part": part if part in _PARTS.values() else "",
         "agreement": form if is_agreement else _agreement(request, console, settings),
         "closed_months": closed,
         "months_named": MONTHS_NAMED,
-        "told_months": _told_months,
-        "told_row": told_row,
-        "told_changes": told_changes,
+        "months_label": _months_label,
+        "edit_label": edit_label,
+        "describe_changes": describe_changes,
         "saved": saved_of(database, request.query_params),
     }
     if context["part"] == "devices":
@@ -222,7 +222,7 @@ def _page(
     return page(request, "client_settings.html", person, status=status, **context)
 
 
-def _told_months(months: Sequence[date]) -> str:
+def _months_label(months: Sequence[date]) -> str:
     return ", ".join(describe_months(span) for span in unbroken_spans(months))
 
 

@@ -33,7 +33,7 @@ from ledger_pipelines.workflows.dashboard import (
     edited_since_run,
     month_at_a_glance,
     months_of_ledger,
-    shown_month,
+    selected_month,
 )
 from ledger_pipelines.workflows.documents import PART
 
@@ -57,7 +57,7 @@ HEADINGS = (
     Heading("change", "Change", is_number=True, line="against the month before"),
 )
 _EXPORTED = (*(heading.label for heading in HEADINGS), "Currency")
-SHOWN = (
+ROW_FILTERS = (
     ("changed", "Total changed"),
     ("expiring", f"Contract ends within {EXPIRING.days} days"),
     ("ended", "Contract has ended"),
@@ -68,23 +68,23 @@ SHOWN = (
 @router.get("/")
 def show_dashboard(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """A month, the latest with statements where none is asked for."""
-    months, shown = _months(request, console)
-    if shown is None:
+    months, selected = _months(request, console)
+    if selected is None:
         return page(request, "dashboard.html", person, month=None)
-    glance = month_at_a_glance(console.database, shown)
-    state = _state(request, shown)
-    query = _query(shown, state, glance.edited)
+    glance = month_at_a_glance(console.database, selected)
+    state = _state(request, selected)
+    query = _query(selected, state, glance.edited)
     return page(
         request,
         "dashboard.html",
         person,
-        month=shown.month,
-        months=[one for one in months if one.has_statements or one is shown],
+        month=selected.month,
+        months=[one for one in months if one.has_statements or one is selected],
         glance=glance,
         listing=fetch(console.database, query, HEADINGS, state, query.selected_columns.account_number),
         plans=[(plan, plan) for plan in glance.plans],
         terms=[(term, term) for term in glance.terms],
-        choices=SHOWN,
+        choices=ROW_FILTERS,
         reasons=_kinds(glance.reasons),
         pdf_parts=-(-sum(one.statements for one in glance.totals) // PART),
     )
@@ -120,22 +120,22 @@ def export_xlsx(request: Request, console: ConsoleDep, _: Clerk) -> Response:
 
 
 def _months(request: Request, console: Console) -> tuple[list[LedgerMonth], LedgerMonth | None]:
-    """The ledger's months, and the one that the address names; it is refused where it is none of them."""
+    """The ledger's months, and the one that the address names; a month that is not among them is refused."""
     months = months_of_ledger(console.database)
     try:
-        return months, shown_month(months, request.query_params.get("month"))
+        return months, selected_month(months, request.query_params.get("month"))
     except UnknownMonthError as error:
         raise Refused(404, str(error)) from None
 
 
-def _state(request: Request, shown: LedgerMonth) -> State:
-    kept = {"month": format_month(shown.month)}
+def _state(request: Request, selected: LedgerMonth) -> State:
+    extra = {"month": format_month(selected.month)}
     return read_state(
-        request.query_params, HEADINGS, ("plan", "term", "show"), sort="company_name", kept=kept
+        request.query_params, HEADINGS, ("plan", "term", "show"), sort="company_name", extra=extra
     )
 
 
-def _query(shown: LedgerMonth, state: State, edited: frozenset[str]) -> Any:
+def _query(selected: LedgerMonth, state: State, edited: frozenset[str]) -> Any:
     show = state.filters.get("show", "")
     which = CompanyFilter(
         plan=state.filters.get("plan", ""),
@@ -145,19 +145,21 @@ def _query(shown: LedgerMonth, state: State, edited: frozenset[str]) -> Any:
         is_changed=show == "changed",
         only=edited if show == "edited" else None,
     )
-    query = companies_query(shown.month, add_months(shown.month, -1), which)
+    query = companies_query(selected.month, add_months(selected.month, -1), which)
     columns = query.selected_columns
     return query.where(searched(state, columns.account_number, columns.company_name))
 
 
 def _exported(request: Request, console: Console) -> tuple[str, Iterator[list[Cell]]]:
     """The file's name without its ending, and the rows."""
-    _, shown = _months(request, console)
-    if shown is None:
+    _, selected = _months(request, console)
+    if selected is None:
         raise Refused(404, "No month has statements yet.")
-    query = _query(shown, state := _state(request, shown), edited_since_run(console.database, shown.month))
+    query = _query(
+        selected, state := _state(request, selected), edited_since_run(console.database, selected.month)
+    )
     rows = all_rows(console.database, query, state, query.selected_columns.account_number)
-    return f"companies-{format_month(shown.month)}", map(_cells, rows)
+    return f"companies-{format_month(selected.month)}", map(_cells, rows)
 
 
 def _cells(row: dict[str, Any]) -> list[Cell]:

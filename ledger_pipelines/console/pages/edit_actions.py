@@ -47,7 +47,7 @@ def act(
     dagster: Webserver,
     person: Person,
     form: Submitted,
-    shown: EditForm,
+    edit_form: EditForm,
     page: EditPage,
 ) -> Response:
     """Does what the form's button says (`do`): save, remove, preview or preview-removal. A preview writes nothing.
@@ -58,49 +58,49 @@ def act(
     before = last_edit_id(console.database)
     try:
         if form["do"].startswith("preview"):
-            return _previewed(request, console, person, form, shown, page)
-        _write(console, person, form, shown, page)
+            return _previewed(request, console, person, form, edit_form, page)
+        _write(console, person, form, edit_form, page)
     except LedgerError as error:
         is_stale = isinstance(error, ConflictError)
-        message = with_labels(str(error), shown.editable)
-        failed = replace(_as_sent(shown, form, is_stale=is_stale), problem=message)
-        return _shown(request, console, person, failed, page, 409 if is_stale else 422)
+        message = with_labels(str(error), edit_form.editable)
+        failed = replace(_as_sent(edit_form, form, is_stale=is_stale), problem=message)
+        return _render(request, console, person, failed, page, 409 if is_stale else 422)
     return back_to(request, console, dagster, person, page.path, before, **page.query)
 
 
-def _write(console: Console, person: Person, form: Submitted, shown: EditForm, page: EditPage) -> None:
+def _write(console: Console, person: Person, form: Submitted, edit_form: EditForm, page: EditPage) -> None:
     by = form.editor(person)
     if form["do"] == "remove":
-        row_of(shown.editable, shown.names, form).remove(console.database, by)
+        row_of(edit_form.editable, edit_form.names, form).remove(console.database, by)
         return
-    change = change_of(shown.editable, shown.names, shown.fields, form)
+    change = change_of(edit_form.editable, edit_form.names, edit_form.fields, form)
     page.refuse(change)
     if change.fields:
         change.save(console.database, by)
 
 
 def _previewed(
-    request: Request, console: Console, person: Person, form: Submitted, shown: EditForm, page: EditPage
+    request: Request, console: Console, person: Person, form: Submitted, edit_form: EditForm, page: EditPage
 ) -> HTMLResponse:
     proposals: list[Proposal] = []
     if form["do"] == "preview-removal":
-        proposals = [row_of(shown.editable, shown.names, form).removal(console.database)]
+        proposals = [row_of(edit_form.editable, edit_form.names, form).removal(console.database)]
     else:
-        change = change_of(shown.editable, shown.names, shown.fields, form)
+        change = change_of(edit_form.editable, edit_form.names, edit_form.fields, form)
         page.refuse(change)
         if change.fields:
             proposals = [change.proposal(console.database)]
     previewed = page.preview(proposals)
     notes = [
-        with_labels(note, shown.editable)
+        with_labels(note, edit_form.editable)
         for proposal in proposals
         for note in foreseen_consequences(console.database, proposal)
     ]
-    with_preview = replace(_as_sent(shown, form), previewed=replace(previewed, notes=notes))
-    return _shown(request, console, person, with_preview, page, 200)
+    with_preview = replace(_as_sent(edit_form, form), previewed=replace(previewed, notes=notes))
+    return _render(request, console, person, with_preview, page, 200)
 
 
-def _shown(
+def _render(
     request: Request, console: Console, person: Person, form: EditForm, page: EditPage, status: int
 ) -> HTMLResponse:
     """The preview alone where it is put beside the form, else the whole page."""
@@ -110,12 +110,12 @@ def _shown(
     return page.show(form, status)
 
 
-def _as_sent(shown: EditForm, form: Submitted, *, is_stale: bool = False) -> EditForm:
-    """The form as its person sent it; the edits that they have seen are those of then, or of now where they were told."""
+def _as_sent(edit_form: EditForm, form: Submitted, *, is_stale: bool = False) -> EditForm:
+    """The form as its person sent it; it counts the edits that they had seen, or, once a conflict is shown, all."""
     return replace(
-        shown,
-        fields=with_sent(shown.fields, form, is_stale=is_stale),
+        edit_form,
+        fields=with_sent(edit_form.fields, form, is_stale=is_stale),
         from_month=form["from_month"],
         reason=form["reason"],
-        seen=shown.seen if is_stale else form.number("seen") or 0,
+        seen=edit_form.seen if is_stale else form.number("seen") or 0,
     )

@@ -17,7 +17,7 @@ from ledger_pipelines.console.pages.forms import Submitted
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.months import format_month, parse_month
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.edits.changes import Row, row_meant, told_key
+from ledger_pipelines.store.edits.changes import Row, row_label, row_meant
 from ledger_pipelines.store.edits.editing import Editor, list_rows
 from ledger_pipelines.store.edits.tables import FEATURES, Editable
 from ledger_pipelines.store.edits.values import parsed_fields
@@ -78,7 +78,7 @@ class EditForm:
 
     @property
     def key(self) -> str:
-        """What tells this form from the page's others."""
+        """What identifies this form among the page's."""
         return "agreement" if self.kind == "agreement" else "row"
 
     def by_name(self, name: str) -> FormField:
@@ -128,7 +128,7 @@ class Change:
             ]
             if row_meant(self.editable, rows, key, None, values) is not None:
                 raise LedgerError(
-                    f"There is the {told_key(self.editable, key)} already: change that one instead."
+                    f"There is the {row_label(self.editable, key)} already: change that one instead."
                 )
         return SetRow(self.editable, key, values, self.row_id)
 
@@ -145,7 +145,7 @@ def month_text(row: Row | None) -> str:
 
 
 def parsed_month(text: str) -> date | None:
-    """A month of a form; None for an empty one. Raises LedgerError for what is none."""
+    """A month of a form; None for an empty one. Raises LedgerError for an invalid one."""
     return parse_month(text) if text else None
 
 
@@ -172,16 +172,16 @@ def with_sent(fields: Sequence[FormField], form: Submitted, *, is_stale: bool) -
     """The fields as a form sent them. Where the row was edited since (`is_stale`), untouched ones are what is stored,
     and the others say what that is.
     """
-    shown = []
+    filled = []
     for one in fields:
         typed, was = form[one.name], form[f"was-{one.name}"]
         if not is_stale:
-            shown.append(_like(one, typed, was))
+            filled.append(_like(one, typed, was))
         elif typed == was:
-            shown.append(one)
+            filled.append(one)
         else:
-            shown.append(_like(one, typed, one.value, now=None if one.value == was else one.value))
-    return shown
+            filled.append(_like(one, typed, one.value, now=None if one.value == was else one.value))
+    return filled
 
 
 def change_of(
@@ -189,7 +189,7 @@ def change_of(
 ) -> Change:
     """What a form asks for. A row that is to hold from another month is a new one, with all that the form has.
 
-    Raises LedgerError for a month that is none, and where nothing was given for a new row.
+    Raises LedgerError for an invalid month, and where nothing was given for a new row.
     """
     from_month, was_from = parsed_month(form["from_month"]), parsed_month(form["was_from"])
     is_new = form["is_row"] != "1" or from_month != was_from
@@ -218,8 +218,8 @@ def _refuse_nameless(editable: Editable, names: Mapping[str, str]) -> None:
 
 
 def _asking_for(editable: Editable, labels: Sequence[str]) -> str:
-    shown = " or ".join(f"“{one}”" for one in labels[:3])
-    return f"The {editable.row} sets nothing yet: fill in {shown}{' or another field' if len(labels) > 3 else ''}."
+    filled = " or ".join(f"“{one}”" for one in labels[:3])
+    return f"The {editable.row} sets nothing yet: fill in {filled}{' or another field' if len(labels) > 3 else ''}."
 
 
 def row_of(editable: Editable, names: Mapping[str, str], form: Submitted) -> Change:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger_pipelines.console.pages.rendering import NONE, number
 from ledger_pipelines.months import format_month
-from ledger_pipelines.store.edits.changes import told_key
+from ledger_pipelines.store.edits.changes import row_label
 from ledger_pipelines.store.edits.history import RecordedEdit
 from ledger_pipelines.store.edits.tables import ALL, FEATURES, PLANS, Editable
 
@@ -78,7 +78,7 @@ _IN_FORMS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DescribedChange:
     """A field's change in words; None where the row was not, or is not any more."""
 
     label: str
@@ -115,25 +115,25 @@ def editable_of(edit: RecordedEdit) -> Editable | None:
     return _EDITABLE.get(edit.table_name)
 
 
-def told_row(edit: RecordedEdit) -> str:
+def edit_label(edit: RecordedEdit) -> str:
     """What was edited: `charge Monitoring of 620547 from 2025-07`."""
     editable, row = editable_of(edit), edit.row
     if editable is not None and all(name in row for name in editable.key):
         since = row.get("from_month")
         dated = {**row, "from_month": date.fromisoformat(since) if since else None}
-        return told_key(editable, dated)
+        return row_label(editable, dated)
     values = [str(value) for value in list(row.values())[:2] if value is not None]
     return f"{edit.table_name} {' '.join(values)}"
 
 
-def told_changes(edit: RecordedEdit) -> list[Told]:
-    """What each field was and is; the switch beside a value is told by the value that counts or does not."""
-    return told_difference(edit.before, edit.after, editable_of(edit))
+def describe_changes(edit: RecordedEdit) -> list[DescribedChange]:
+    """What each field was and is; a switch beside a value shows as the value's presence or absence."""
+    return describe_difference(edit.before, edit.after, editable_of(edit))
 
 
-def told_difference(
+def describe_difference(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, editable: Editable | None = None
-) -> list[Told]:
+) -> list[DescribedChange]:
     """What each field of a row is and will be; of a row that comes or goes what it says, without what names it."""
     was, will = _counting(before), _counting(after)
     names = [name for name in {**was, **will} if was.get(name) != will.get(name)]
@@ -145,7 +145,7 @@ def told_difference(
     order = [] if editable is None else [*editable.fields, *editable.beginning]
     names.sort(key=lambda name: order.index(name) if name in order else len(order))
     return [
-        Told(
+        DescribedChange(
             label(name),
             None if before is None else _text(name, was.get(name)),
             None if after is None else _text(name, will.get(name)),

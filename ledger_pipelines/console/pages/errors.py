@@ -65,7 +65,7 @@ def show_errors(request: Request, console: ConsoleDep, person: Clerk) -> HTMLRes
     done = _DONE.get(request.query_params.get("did", ""))
     count = number_of(request.query_params.get("count"))
     news = None if done is None else f"{counted(count, 'error')} {'is' if count == 1 else 'are'} {done}."
-    return _shown(request, console, person, request.query_params, news=news)
+    return _render(request, console, person, request.query_params, news=news)
 
 
 @router.post("/errors")
@@ -83,7 +83,7 @@ def decide(
     try:
         count = _decide(console, person, decision, chosen, plain(note))
     except LedgerError as error:
-        return _shown(
+        return _render(
             request,
             console,
             person,
@@ -99,21 +99,21 @@ def decide(
 def understood(state: State) -> tuple[State, str]:
     """The state without the filters that can narrow nothing, and a sentence on each that was taken out."""
     given = dict(state.filters)
-    said = []
+    messages = []
     try:
         if "month" in given:
             parse_month(given["month"])
     except LedgerError as error:
-        said.append(str(error))
+        messages.append(str(error))
         del given["month"]
     for name, known in (("status", ("all", *_STATUSES)), ("blocking", tuple(_BLOCKING))):
         if given.get(name, known[0]) not in known:
-            said.append(f"{name} is {one_line(given.pop(name))!r}: choose one of {', '.join(known)}.")
+            messages.append(f"{name} is {one_line(given.pop(name))!r}: choose one of {', '.join(known)}.")
     if "id" in given and not number_of_record(given["id"]):
-        said.append(f"id is {one_line(given.pop('id'))!r}: write the number of an error.")
-    if said:
-        said.append("The list is not narrowed by that.")
-    return replace(state, filters=given), " ".join(said)
+        messages.append(f"id is {one_line(given.pop('id'))!r}: write the number of an error.")
+    if messages:
+        messages.append("The list is not narrowed by that.")
+    return replace(state, filters=given), " ".join(messages)
 
 
 def read_filter(state: State) -> stored.ErrorFilter:
@@ -147,18 +147,18 @@ def payload_of(text: str) -> tuple[Mapping[str, Any], str]:
     try:
         found = json.loads(text, parse_float=Decimal, parse_int=Decimal)
         details = redact(found) if isinstance(found, dict) else {}
-        shown = orjson.dumps(details, default=_digits, option=orjson.OPT_INDENT_2).decode()
+        excerpt = orjson.dumps(details, default=_digits, option=orjson.OPT_INDENT_2).decode()
     except (RecursionError, orjson.JSONEncodeError):
         # Nested more deeply than anything that is looked at.
-        details, shown = {}, text
-    if shown == "{}":
+        details, excerpt = {}, text
+    if excerpt == "{}":
         return {}, ""
-    more = len(shown) - _LONGEST_PAYLOAD
-    shown = redact_text(shown[:_LONGEST_PAYLOAD])
-    return details, shown + (f"\n… and {more:,} characters more" if more > 0 else "")
+    more = len(excerpt) - _LONGEST_PAYLOAD
+    excerpt = redact_text(excerpt[:_LONGEST_PAYLOAD])
+    return details, excerpt + (f"\n… and {more:,} characters more" if more > 0 else "")
 
 
-def _shown(
+def _render(
     request: Request,
     console: Console,
     person: Person,
@@ -193,7 +193,7 @@ def _shown(
         choices={name: sorted({(one[name], one[name]) for one in kinds}) for name in _NAMES},
         statuses=STATUSES,
         sources=SOURCES,
-        shown_query=state.query(page=state.page),
+        page_query=state.query(page=state.page),
         export_query=state.query(status=status_of(state)),
         news=news,
         refusal=" ".join(filter(None, (refusal, problem))),

@@ -19,10 +19,10 @@ from ledger_pipelines.console.pages import previews
 from ledger_pipelines.console.pages.edit_words import (
     ADMINS_TABLES,
     TABLE_NAMES,
+    describe_changes,
+    describe_difference,
+    edit_label,
     editable_of,
-    told_changes,
-    told_difference,
-    told_row,
     with_labels,
 )
 from ledger_pipelines.console.pages.forms import FormDep
@@ -53,7 +53,7 @@ HEADINGS = (
     Heading("back", "Put back", is_sortable=False),
 )
 _FILTERS = ("table", "account", "person", "from", "to")
-_WORDS: dict[str, Any] = {"told_row": told_row, "told_changes": told_changes}
+_WORDS: dict[str, Any] = {"edit_label": edit_label, "describe_changes": describe_changes}
 
 
 @router.get("/history")
@@ -110,7 +110,13 @@ def put_edit_back(
     except LedgerError as error:
         status = 409 if isinstance(error, ConflictError) else 422
         return _edit_page(
-            request, console, person, edit, reason=form["reason"], problem=_told(edit, error), status=status
+            request,
+            console,
+            person,
+            edit,
+            reason=form["reason"],
+            problem=_error_message(edit, error),
+            status=status,
         )
     return back_to(request, console, dagster, person, _path_back(form["back"]), before)
 
@@ -137,17 +143,17 @@ def _edit_page(
     problem: str = "",
     status: int = 200,
 ) -> HTMLResponse:
-    shown: dict[str, Any] = {"foreseen": None, "notes": [], "previewed": None, "impossible": ""}
+    context: dict[str, Any] = {"foreseen": None, "notes": [], "previewed": None, "impossible": ""}
     seen = last_edit_id(console.database)
     try:
         foreseen = foresee(console.database, edit.id)
-        shown |= {
-            "foreseen": told_difference(foreseen.now, foreseen.then, editable_of(edit)),
+        context |= {
+            "foreseen": describe_difference(foreseen.now, foreseen.then, editable_of(edit)),
             "notes": [with_labels(note, editable_of(edit)) for note in changed_since(foreseen)],
             "previewed": previews.of_putting_back(console, edit),
         }
     except LedgerError as error:
-        shown["impossible"] = _told(edit, error)
+        context["impossible"] = _error_message(edit, error)
     return page(
         request,
         "history_edit.html",
@@ -161,12 +167,12 @@ def _edit_page(
         is_permitted=may_put_back(person, edit),
         back=request.query_params.get("back", ""),
         table=TABLE_NAMES.get(edit.table_name, edit.table_name),
-        **shown,
+        **context,
         **_WORDS,
     )
 
 
-def _told(edit: RecordedEdit, error: LedgerError) -> str:
+def _error_message(edit: RecordedEdit, error: LedgerError) -> str:
     return with_labels(str(error), editable_of(edit))
 
 
@@ -181,7 +187,7 @@ def _found(console: Console, text: str) -> RecordedEdit:
 
 
 def _day(text: str | None, days: int = 0) -> datetime | None:
-    """The beginning of the day, in UTC. Raises LedgerError where it is none."""
+    """The beginning of the day, in UTC. Raises LedgerError where it is no date."""
     if text is None:
         return None
     try:

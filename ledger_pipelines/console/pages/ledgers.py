@@ -72,7 +72,7 @@ def show_ledgers(
     ledger: Ledger = "customer",
     as_of: Annotated[str | None, Query(max_length=10)] = None,
 ) -> HTMLResponse:
-    """One of the four views, as of a day; of the last that was reckoned where none is said."""
+    """One of the four views, as of a day; of the last that was computed where none is given."""
     day = _day(console, as_of)
     context: dict[str, Any] = {
         "show": show,
@@ -83,16 +83,16 @@ def show_ledgers(
     }
     if day is None:
         return page(request, "ledgers.html", person, **context)
-    kept = {"show": show, "ledger": ledger, "as_of": day.isoformat()}
+    extra = {"show": show, "ledger": ledger, "as_of": day.isoformat()}
     if show == "aging":
         rows = ledgers.aging_on(console.database, day, ledger)
-        state = read_state(request.query_params, AGING, ("overdue",), sort="-total", kept=kept)
+        state = read_state(request.query_params, AGING, ("overdue",), sort="-total", extra=extra)
         context |= {"totals": _totals(rows), "listing": listed(_filtered(rows, state), AGING, state)}
     elif show == "trial-balance":
         with console.database.connect() as connection:
             found = read_trial_balance(connection, [month_of(day)])
         rows = [{**row, "draft": row["draft_debit"] - row["draft_credit"]} for row in found]
-        state = read_state(request.query_params, TRIAL_BALANCE, kept=kept)
+        state = read_state(request.query_params, TRIAL_BALANCE, extra=extra)
         context["listing"] = listed(_searched(rows, state.search, ("account", "name")), TRIAL_BALANCE, state)
     elif show == "reconciliation":
         start = console.settings.sync_start_date
@@ -135,7 +135,7 @@ def match_items(
     amount: Annotated[str, Form(max_length=40)] = "",
     note: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
-    """Keeps that a settlement pays an item: it counts when the month is reckoned next."""
+    """Records that a settlement pays an item: it counts when the month is computed next."""
     match = add_match(
         console.database,
         settlement.strip(),
@@ -175,14 +175,14 @@ def export_ledgers(
 
 
 def _day(console: Console, asked: str | None) -> date | None:
-    """The day that the address names, else the last that was reckoned; None where nothing was."""
+    """The day that the address names, else the last that was computed; None where nothing was."""
     if not asked:
-        return ledgers.last_reckoned_day(console.database, console.today)
+        return ledgers.last_computed_day(console.database, console.today)
     try:
         day = date.fromisoformat(asked)
     except ValueError:
         raise Refused(422, f"{asked!r} is no day: write it as YYYY-MM-DD.") from None
-    if month_of(day) not in ledgers.reckoned_months(console.database):
+    if month_of(day) not in ledgers.months_with_ledgers(console.database):
         name = format_month(month_of(day))
         raise Refused(
             404, f"The sub-ledgers of {name} were never reckoned: choose another day, or close {name}."

@@ -175,7 +175,7 @@ def show_closing(
 def go_on_closing(
     request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk, request_id: RequestPath
 ) -> HTMLResponse:
-    """Closes the month where its run has ended and nothing stands against it, or says how it stands."""
+    """Closes the month where its run has ended and nothing prevents it, or says how far it is."""
     state = finish_close(console.database, dagster, request_id, settings=console.settings, person=person.name)
     return page(request, "closing.html", person, request_id=request_id, state=state)
 

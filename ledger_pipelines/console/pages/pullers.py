@@ -29,7 +29,7 @@ router = APIRouter(prefix="/admin/pullers")
 T = TypeVar("T")
 _Name = Annotated[str, Path(pattern="^[a-z0-9_]{1,100}$")]
 _RunId = Annotated[str, Path(pattern="^[A-Za-z0-9-]{1,64}$")]
-#: Dagster's words for how a run stands, in ours.
+#: Dagster's run states, in our words.
 STATES = {
     "SUCCESS": ("good", "done"),
     "FAILURE": ("bad", "failed"),
@@ -59,7 +59,7 @@ def show_pullers(
 ) -> HTMLResponse:
     """Schedules, sensors and runs as Dagster has them, and what each step recorded last."""
     news = _DONE.get(request.query_params.get("did", ""))
-    return _shown(request, console, dagster, person, job=job, cursor=cursor, news=news)
+    return _render(request, console, dagster, person, job=job, cursor=cursor, news=news)
 
 
 @router.post("/run")
@@ -78,7 +78,7 @@ def run_now(
         months = month_range(first, parse_month(end.strip()) if end.strip() else add_months(first, 1))
         asked = start_job(console.database, dagster, job, months, person=person.name, today=console.today)
     except LedgerError as error:
-        return _shown(request, console, dagster, person, job=job, refusal=str(error), status=422)
+        return _render(request, console, dagster, person, job=job, refusal=str(error), status=422)
     return back(request, f"/sync/requests/{asked.request.id}", did="started" if asked.is_new else "joined")
 
 
@@ -104,7 +104,7 @@ def switch_sensor(
 def stop(
     request: Request, console: ConsoleDep, dagster: DagsterDep, person: Admin, run_id: _RunId
 ) -> Response:
-    """Stops a run, whoever started it."""
+    """Stops a run, also one that another person started."""
     return _acted(request, console, dagster, person, lambda one: stop_run(dagster, one), run_id, "stopped")
 
 
@@ -165,13 +165,13 @@ def _acted(
     try:
         act(name)
     except DagsterAwayError as error:
-        return _shown(request, console, dagster, person, refusal=str(error), status=503)
+        return _render(request, console, dagster, person, refusal=str(error), status=503)
     except LedgerError as error:
-        return _shown(request, console, dagster, person, refusal=str(error), status=409)
+        return _render(request, console, dagster, person, refusal=str(error), status=409)
     return back(request, "/admin/pullers", did=did)
 
 
-def _shown(
+def _render(
     request: Request,
     console: Console,
     dagster: Webserver,

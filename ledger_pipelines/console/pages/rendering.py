@@ -73,7 +73,7 @@ def is_partial(request: Request) -> bool:
 def error_page(
     request: Request, status: int, message: str, headers: Mapping[str, str] | None = None, **context: Any
 ) -> HTMLResponse:
-    """A page that says what went wrong, to whoever is signed in; `sent` are a form's fields, to be sent `again`."""
+    """A page that says what went wrong, to a person who is signed in; `sent` are a form's fields, to be sent `again`."""
     return page(
         request,
         "error.html",

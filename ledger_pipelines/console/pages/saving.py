@@ -53,11 +53,11 @@ def back_to(
     """Has the drafts follow what this person saved after the edit of this number, and leads to a page that says so."""
     mine = list_edits(console.database, EditFilter(person=person.name), limit=1)
     saved = mine[0] if mine and mine[0].id > before else None
-    told = _UNCHANGED if saved is None else str(saved.id)
+    edit_id = _UNCHANGED if saved is None else str(saved.id)
     root = request.scope.get("root_path", "")
     is_billed = saved is not None and saved.table_name in BILLED_EDITS
     return RedirectResponse(
-        f"{root}{path}?{urlencode({**query, 'saved': told})}",
+        f"{root}{path}?{urlencode({**query, 'saved': edit_id})}",
         303,
         background=BackgroundTask(follow, console, dagster, person.name) if is_billed else None,
     )

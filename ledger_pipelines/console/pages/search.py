@@ -65,7 +65,7 @@ def _statement(found: FoundStatement) -> str:
 
 
 def _invoice(found: FoundInvoice) -> str:
-    """The page on which one sees what became of it."""
+    """The page on which one sees the result."""
     if found.source == "crypto":
         return "/cfo?" + urlencode({"q": found.number})
     return "/accruals?" + urlencode({"month": format_month(month_of(found.date)), "q": found.customer or ""})

@@ -18,7 +18,7 @@ from ledger_pipelines.console.pages.rendering import page
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.sources.http.redaction import redact_text
-from ledger_pipelines.store.queries.cfo_pages import kept_alerts
+from ledger_pipelines.store.queries.cfo_pages import listed_alerts
 from ledger_pipelines.store.queries.execution_pages import latest_executions
 from ledger_pipelines.store.queries.table_counts import applied_migrations, count_tables, server_version
 from ledger_pipelines.tables import TABLES
@@ -45,7 +45,7 @@ def show_settings(request: Request, console: ConsoleDep, dagster: DagsterDep, pe
     """Counts by table, last runs, alerts, versions, and what is configured."""
     with console.database.connect() as connection:
         counts = count_tables(connection)
-        alerts = kept_alerts(connection)
+        alerts = listed_alerts(connection)
         latest = latest_executions(connection)
         migrations = applied_migrations(connection)
         database_version = server_version(connection)
@@ -97,12 +97,12 @@ def _settings(console: Console) -> list[Setting]:
     settings = console.settings
     try:
         cfo = cfo_database_beside(console.database, settings)
-        cfo_words = "schema cfo of the ledger's" if settings.cfo_database_url is None else cfo.shown
+        cfo_words = "schema cfo of the ledger's" if settings.cfo_database_url is None else cfo.label
     except LedgerError as error:
         cfo_words = str(error)
     rate = settings.reverse_charge_rate
     return [
-        Setting("LEDGER_DATABASE_URL", console.database.shown),
+        Setting("LEDGER_DATABASE_URL", console.database.label),
         Setting("CFO_DATABASE_URL", cfo_words),
         Setting("LEDGER_HOME", str(settings.home)),
         Setting("LEDGER_CURRENCY", settings.currency),

@@ -68,7 +68,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a wish comes to: its steps and months, in words, and what tells it from another; or why it is none."""
+    """What a wish comes to: its steps and months, in words, and its identifying token; or why it is refused."""
 
     steps: Sequence[SyncStep] = ()
     months: Sequence[date] = ()
@@ -81,7 +81,7 @@ class Range:
 @router.get("/sync")
 def show_sync(request: Request, console: ConsoleDep, person: Clerk) -> HTMLResponse:
     """The steps, what executing would do, and the history."""
-    return _shown(request, console, person, _wish_of(request.query_params))
+    return _render(request, console, person, _wish_of(request.query_params))
 
 
 @router.post("/sync")
@@ -100,9 +100,9 @@ def execute(
     wish = Wish(from_step, year.strip(), start.strip(), end.strip())
     wanted = _range_of(console, wish)
     if wanted.refusal is not None:
-        return _shown(request, console, person, wish, refusal=wanted.refusal, status=422)
+        return _render(request, console, person, wish, refusal=wanted.refusal, status=422)
     if said != wanted.token:
-        return _shown(request, console, person, wish, question="This is what it comes to. Execute it?")
+        return _render(request, console, person, wish, question="This is what it comes to. Execute it?")
     try:
         asked = start_steps(
             console.database,
@@ -114,7 +114,7 @@ def execute(
             today=console.today,
         )
     except LedgerError as error:
-        return _shown(request, console, person, wish, refusal=str(error), status=422)
+        return _render(request, console, person, wish, refusal=str(error), status=422)
     did = "started" if asked.is_new else "joined"
     return back(request, f"/sync/requests/{asked.request.id}", did=did)
 
@@ -129,7 +129,7 @@ def watch(request: Request, console: ConsoleDep, person: Clerk, request_id: UUID
 def look_again(
     request: Request, console: ConsoleDep, dagster: DagsterDep, person: Clerk, request_id: UUID
 ) -> HTMLResponse:
-    """The same, after asking Dagster what became of it: what has ended is ended in the ledger, too."""
+    """The same, after asking Dagster for its result: what has ended is ended in the ledger, too."""
     with console.database.connect() as connection:
         found = read_request(connection, request_id)
     if found is not None and found.ended_at is None:
@@ -197,7 +197,7 @@ def _year(text: str) -> int | None:
     return int(text)
 
 
-def _shown(
+def _render(
     request: Request,
     console: Console,
     person: Person,

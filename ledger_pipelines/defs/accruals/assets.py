@@ -90,7 +90,7 @@ def accruals(
             taken_at=datetime.now(UTC),
             is_complete=True,
         )
-        _tell_of_others(step, changes)
+        _report_other_months(step, changes)
         _describe(step, inputs, result, changes)
         step.execution.metadata["result"] = {
             "contracts_processed": contract_count(inputs.contracts),
@@ -115,7 +115,7 @@ def _months_to_accrue(step: AssetStep) -> list[date]:
     return sorted({*step.months, *step.open(before)})
 
 
-def _tell_of_others(step: AssetStep, changes: Mapping[str, Mapping[date, Change]]) -> None:
+def _report_other_months(step: AssetStep, changes: Mapping[str, Mapping[date, Change]]) -> None:
     """Months that were not asked for and changed were materialised by this run, too."""
     for table, by_month in changes.items():
         for month, change in by_month.items():
@@ -161,7 +161,7 @@ def _describe(
         if month in step.closed and change.added + change.removed:
             would_be = month_totals(rows_of_months(result.deferred_revenue, [month]))
             figures |= {f"{name}_would_be": value for name, value in would_be.items()}
-        shown: dict[str, dict[str, Any]] = {
+        metadata: dict[str, dict[str, Any]] = {
             "monthly_accruals": {
                 "preview": contracts[month],
                 "recognised_by_service": recognised_by_service(
@@ -172,7 +172,7 @@ def _describe(
             "accrual_notices": {"notices": notice_table(notices, inputs.clients)},
         }
         for table in OUTPUT_TABLES:
-            step.describe(table, month, changes[table][month], **figures, **shown[table])
+            step.describe(table, month, changes[table][month], **figures, **metadata[table])
         message = f"{figures['recognised']} recognised, {figures['deferred']} deferred"
         step.log_month(month, changes["monthly_accruals"][month], message)
 

@@ -114,8 +114,8 @@ def _describe(step: AssetStep, run: StatementRun) -> None:
             ("billing_statement_lines", run.result.lines),
         ):
             rows = {month: booked_or_computed(step, table, month, run.changes[table][month], frame)}
-            shown = month_previews(rows, TABLES[table].preview, named=partial(_with_names, names=names))
-            step.describe(table, month, run.changes[table][month], preview=shown[month])
+            previews = month_previews(rows, TABLES[table].preview, named=partial(_with_names, names=names))
+            step.describe(table, month, run.changes[table][month], preview=previews[month])
         step.describe(
             "billing_statements",
             month,

@@ -172,7 +172,7 @@ def _frames(run: StatementRun) -> dict[str, pa.Table]:
 
 
 def _never_billed(step: Step, run: StatementRun, month: date) -> Finding:
-    """The charges that no month bills: told once, at the last of the step's months."""
+    """The charges that no month bills: reported once, at the last of the step's months."""
     rows = unmatched.NEVER_BILLED.empty_table()
     if month == step.months[-1]:
         rows = unmatched.charges_never_billed(

@@ -172,9 +172,9 @@ def _month_metadata(step: AssetStep, months: Mapping[date, Sequence[date]]) -> d
         month = month_of_payment[month_of(one.paid_at.astimezone(UTC).date())]
         waiting[month].append(
             {
-                "invoice": one.shown,
+                "invoice": one.label,
                 "client": one.client_name,
-                "amount": one.shown_amount,
+                "amount": one.amount_label,
                 "status": one.sync_status or "not taken up",
                 "tries": one.retry_count,
                 "why": one.error,

@@ -27,7 +27,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.months import rows_of_months
 
 _ASSET = "cfo_transactions"
-_SAME = "same_amounts"
+_SAME_AMOUNTS = "same_amounts"
 _ACCOUNTED = "every_paid_invoice_accounted_for"
 _ONCE = "identifiers_are_unique"
 _FAILED = "nothing_has_failed"
@@ -36,7 +36,7 @@ _ENTITIES = "entities_follow_the_mappings"
 _DATABASE = "cfo_database_is_ready"
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _DESCRIPTIONS = {
-    _SAME: "Each synced invoice has a transaction of its own, of the same amount.",
+    _SAME_AMOUNTS: "Each synced invoice has a transaction of its own, of the same amount.",
     _ACCOUNTED: "Every paid invoice is synced, scheduled, or failed with a reason.",
     _ONCE: "No other transaction has the Identifier of one that came from here.",
     _FAILED: "No invoice has failed for good: one that has waits for a person.",
@@ -126,7 +126,7 @@ def _compared(
         there = matching_rows(synced, found, _SAME_TRANSACTION)
         message = "identifiers that are there twice"
         findings += [
-            _same(month, synced, there, both),
+            _amounts_finding(month, synced, there, both),
             _still(month, synced, there, both),
             rows_finding(_ASSET, _ONCE, month, both.doubled, heading=message, severity=_ERROR),
         ]
@@ -137,13 +137,13 @@ def _why_unseen(cfo: Database, error: psycopg.Error | LedgerError) -> str:
     if isinstance(error, LedgerError):
         return str(error)
     reason = error.diag.message_primary or type(error).__name__
-    return f"The CFO's transactions in {cfo.shown} could not be checked ({reason}): run the month again."
+    return f"The CFO's transactions in {cfo.label} could not be checked ({reason}): run the month again."
 
 
 def _not_compared(months: Mapping[date, Sequence[date]], why: str) -> Iterator[Finding]:
     """What could not be read is not well: it warns."""
     for month in months:
-        for check in (_SAME, _STILL, _ONCE):
+        for check in (_SAME_AMOUNTS, _STILL, _ONCE):
             message = f"{format_month(month)}: not compared. {why}"
             yield Finding(_ASSET, check, month, count=1, severity=_WARN, description=message)
 
@@ -153,14 +153,14 @@ def _database(month: date, troubles: Sequence[str]) -> Finding:
     return Finding(_ASSET, _DATABASE, month, count=len(troubles), severity=_WARN, description=message)
 
 
-def _same(month: date, synced: pa.Table, theirs: pa.Table, both: _Both) -> Finding:
+def _amounts_finding(month: date, synced: pa.Table, theirs: pa.Table, both: _Both) -> Finding:
     differs: Any = pc.not_equal(theirs["amount"], synced["amount"])
     is_shared = pc.is_in(synced["cfo_transaction_id"], value_set=both.shared)
-    shown = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
-    shown = shown.append_column("transaction_amount", theirs["amount"])
-    rows = shown.filter(pc.or_(differs.fill_null(True), is_shared))
+    columns = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
+    columns = columns.append_column("transaction_amount", theirs["amount"])
+    rows = columns.filter(pc.or_(differs.fill_null(True), is_shared))
     message = "invoices that have no transaction of their own, or not of their amount"
-    return rows_finding(_ASSET, _SAME, month, rows, heading=message, severity=_ERROR)
+    return rows_finding(_ASSET, _SAME_AMOUNTS, month, rows, heading=message, severity=_ERROR)
 
 
 def _still(month: date, synced: pa.Table, theirs: pa.Table, both: _Both) -> Finding:
@@ -181,10 +181,10 @@ def _still(month: date, synced: pa.Table, theirs: pa.Table, both: _Both) -> Find
 
 def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
     entities = entity_of(synced["client_name"].combine_chunks(), mappings)
-    shown = synced.select(["invoice_number", "client_name", "entity_mapped"]).append_column(
+    columns = synced.select(["invoice_number", "client_name", "entity_mapped"]).append_column(
         "mapping", entities
     )
-    rows = shown.filter(pc.not_equal(shown["mapping"], shown["entity_mapped"]))
+    rows = columns.filter(pc.not_equal(columns["mapping"], columns["entity_mapped"]))
     message = "transactions with another entity than the mappings say"
     advice = "Run the month again, if it is open."
     return rows_finding(_ASSET, _ENTITIES, month, rows, heading=message, severity=_WARN, advice=advice)
@@ -205,9 +205,9 @@ def _failed(month: date, payments: Sequence[date], ours: psycopg.Connection) -> 
     failed = [one for one in waiting_invoices(ours, payments) if one.sync_status == "failed"]
     rows = pa.table(
         {
-            "invoice": pa.array([one.shown for one in failed], pa.string()),
+            "invoice": pa.array([one.label for one in failed], pa.string()),
             "client_name": pa.array([one.client_name for one in failed], pa.string()),
-            "amount": pa.array([one.shown_amount for one in failed], pa.string()),
+            "amount": pa.array([one.amount_label for one in failed], pa.string()),
             "why": pa.array([one.error for one in failed], pa.string()),
         }
     )

@@ -14,7 +14,7 @@ from ledger_pipelines.destinations.webhook import post_to_webhook
 from ledger_pipelines.months import month_of, unbroken_spans
 from ledger_pipelines.orchestration.partitions import nearest_month, partition_key
 from ledger_pipelines.orchestration.resources import CfoResource, LedgerResource
-from ledger_pipelines.store.alerts import DueAlert, keep_alerts, mark_posted, unposted_events
+from ledger_pipelines.store.alerts import DueAlert, mark_posted, unposted_events, update_alerts
 from ledger_pipelines.store.cfo.deliveries import has_synced
 from ledger_pipelines.store.cfo.metrics import ready_months, sync_metrics
 from ledger_pipelines.store.cfo.sync import register_holded_invoices
@@ -114,7 +114,7 @@ def cfo_alerts(
         metrics = Metrics(*sync_metrics(connection, now))
         due = [DueAlert(alert.kind, alert.message) for alert in due_alerts(metrics)]
         due += due_troubles(connection)
-        for event in keep_alerts(connection, [*KINDS, *TROUBLES], due, now):
+        for event in update_alerts(connection, [*KINDS, *TROUBLES], due, now):
             context.log.warning(f"Alert {event.event}: {event.message}")
         if cfo.webhook is not None:
             _post(context, connection, cfo.webhook, now)
@@ -125,10 +125,10 @@ def cfo_alerts(
 def _post(
     context: dg.SensorEvaluationContext, connection: psycopg.Connection, webhook: str, now: datetime
 ) -> None:
-    """Tells the webhook what it has not heard of yet; what it does not take is posted again at the next look."""
+    """Posts to the webhook what it has not received yet; what it does not take is posted again at the next look."""
     refused: set[int] = set()
     for event in unposted_events(connection, now)[:_POSTS]:
-        # Nobody shall hear of an alert's end before its beginning.
+        # An alert's end is never posted before its beginning.
         if event.alert_id in refused:
             continue
         body = {

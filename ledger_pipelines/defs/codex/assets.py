@@ -101,7 +101,7 @@ def codex_snapshots(  # noqa: PLR0917 - Dagster gives them by name
     yield from report(context, ledger, findings)
 
 
-def _show_kept(step: AssetStep, table: str, months: Sequence[date]) -> None:
+def _report_unchanged(step: AssetStep, table: str, months: Sequence[date]) -> None:
     """The figures and rows of months that keep the snapshot that they have."""
     counts = count_rows(step.connection, table, months)
     for month in months:
@@ -130,5 +130,5 @@ def _described(step: AssetStep, table: str, snapshots: Snapshots) -> dg.Material
         elif month not in step.closed and is_partition(month, today):
             # The earlier months of the year were read along: they were materialised by this run, too.
             step.report_unasked(table, month, {"dagster/partition_row_count": change.rows})
-    _show_kept(step, table, [month for month in step.months if month not in changes])
+    _report_unchanged(step, table, [month for month in step.months if month not in changes])
     return dg.MaterializeResult(asset_key=table)

@@ -123,7 +123,7 @@ def _lateness(table: str, month: date, snapshot: Snapshot | None) -> Finding:
 
 
 def closed_ticket_findings(step: Step, news: pa.Table) -> list[Finding]:
-    """For the run's months and every closed month with news (NEWS): the tickets that Codex shows otherwise now."""
+    """For the run's months and every closed month with news (NEWS): the tickets that differ in Codex now."""
     with_news = {month for month in months_in(news) if month in step.closed}
     return [
         closed_rows_finding("tickets", month, rows_of_months(news, [month] if month in with_news else []))

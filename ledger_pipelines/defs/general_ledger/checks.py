@@ -1,4 +1,4 @@
-"""The invariants of what is reckoned from the journal as asset checks, month by month (rules/general_ledger.md)."""
+"""The invariants of what is computed from the journal as asset checks, month by month (rules/general_ledger.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RECONCILIATION, _TRIAL = "ledger_reconciliation", "trial_balance"
 _UNALLOCATED, _ADDS_UP = "nothing_is_unallocated", "changes_come_to_what_remains"
 _UNEXPLAINED, _PARTIES, _BALANCED = "nothing_is_unexplained", "every_party_is_found", "closings_sum_to_zero"
 _ZERO = pa.scalar(0, LEDGER_AMOUNT)
-_SHOWN = {
+_COLUMNS = {
     CUSTOMER: ("party", "voucher", "amount", "remaining_amount", "currency"),
     SUPPLIER: ("party", "voucher", "amount", "remaining_amount", "currency"),
 }
@@ -36,7 +36,7 @@ SUB_LEDGER_CHECKS = [
             asset=table,
             description="Every payment and credit note pays something: money that nobody claims is named.",
         )
-        for table in _SHOWN
+        for table in _COLUMNS
     ),
     *(
         month_check(
@@ -44,7 +44,7 @@ SUB_LEDGER_CHECKS = [
             asset=table,
             description="What remained of an item, and the month's changes, come to what remains of it.",
         )
-        for table in _SHOWN
+        for table in _COLUMNS
     ),
     *(
         month_check(
@@ -52,7 +52,7 @@ SUB_LEDGER_CHECKS = [
             asset=table,
             description="A closed month reckoned anew gives what is booked; what differs is in the first open month.",
         )
-        for table in _SHOWN
+        for table in _COLUMNS
     ),
     month_check(
         _UNEXPLAINED,
@@ -83,7 +83,7 @@ def sub_ledger_findings(
     """What the checks of sub-ledgers and reconciliation found in each of the step's months."""
     before_closed = _is_open_before_closed(step)
     for month in step.months:
-        for table, shown in _SHOWN.items():
+        for table, columns in _COLUMNS.items():
             rows = rows_of_months(found.frames[table], [month])
             credits = rows.filter(pc.less(rows["remaining_amount"], _ZERO))
             yield rows_finding(
@@ -107,7 +107,7 @@ def sub_ledger_findings(
                 else "",
             )
             yield closed_month_finding(
-                step, table, month, changes[table][month], found.frames[table], shown=shown
+                step, table, month, changes[table][month], found.frames[table], columns=columns
             )
         of_month = rows_of_months(compared, [month])
         unexplained = of_month.filter(pc.not_equal(of_month["unexplained"], _ZERO))
@@ -166,5 +166,5 @@ def report_findings(
             month,
             changes[_TRIAL][month],
             frames[_TRIAL],
-            shown=("account", "closing", "currency"),
+            columns=("account", "closing", "currency"),
         )

@@ -48,9 +48,9 @@ def ledger_reports(
                         step.report_unasked(table, month, counts | {"rows_removed": change.removed})
                     continue
                 rows = booked_or_computed(step, table, month, change, frames[table])
-                shown = {"preview": preview(rows, TABLES[table].preview, rows=50)}
+                metadata = {"preview": preview(rows, TABLES[table].preview, rows=50)}
                 drafts, entries = draft_share(step.connection, month)
-                step.describe(table, month, change, drafts=drafts, entries=entries, **shown)
+                step.describe(table, month, change, drafts=drafts, entries=entries, **metadata)
                 step.log_month(month, change, f"{rows.num_rows:,} rows of {table.replace('_', ' ')}")
         findings = list(report_findings(step, frames, changes))
     results = [dg.MaterializeResult[None](asset_key=table) for table in REPORTS]

@@ -75,14 +75,14 @@ def _describe(step: AssetStep, found: SubLedgers, compared: pa.Table, changes: M
                     step.report_unasked(table, month, counts | {"rows_removed": change.removed})
                 continue
             rows = booked_or_computed(step, table, month, change, frames[table])
-            shown: dict[str, Any] = {"preview": preview(rows, TABLES[table].preview)}
+            metadata: dict[str, Any] = {"preview": preview(rows, TABLES[table].preview)}
             if table in (CUSTOMER, SUPPLIER):
                 balances = balances_of(rows)
-                shown |= amount_metadata("balance", balances)
+                metadata |= amount_metadata("balance", balances)
                 aging = open_items(step.connection, table, last_day(month))
-                shown["aging"] = aging_table(aging, last_day(month))
-                step.log_month(month, change, f"{shown['balance']} in the {table.replace('_', ' ')}")
-            step.describe(table, month, change, **shown)
+                metadata["aging"] = aging_table(aging, last_day(month))
+                step.log_month(month, change, f"{metadata['balance']} in the {table.replace('_', ' ')}")
+            step.describe(table, month, change, **metadata)
     last = step.months[-1]
     for table in (CUSTOMER, SUPPLIER):
         items = open_items(step.connection, table, last_day(last))

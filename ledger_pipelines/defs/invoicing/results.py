@@ -61,10 +61,10 @@ def completeness(step: Step, table: str, problems: Sequence[Problem]) -> list[Fi
 
 def closed_unchanged(step: Step, table: str, imported: ImportedTable) -> list[Finding]:
     """One finding for each month: does the source still say what a closed month holds?"""
-    shown = TABLES[table].preview
+    columns = TABLES[table].preview
     return [
         closed_month_finding(
-            step, table, month, imported.changes.get(month, Change()), imported.frame, shown=shown
+            step, table, month, imported.changes.get(month, Change()), imported.frame, columns=columns
         )
         for month in step.months
     ]

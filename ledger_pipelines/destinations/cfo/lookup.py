@@ -13,7 +13,7 @@ from psycopg import sql
 from ledger_pipelines.destinations.cfo.table import OURS, find_table
 from ledger_pipelines.destinations.cfo.transactions import fit_table
 from ledger_pipelines.errors import LedgerError
-from ledger_pipelines.store.cfo.deliveries import Astray, Handed
+from ledger_pipelines.store.cfo.deliveries import LostTransaction, SyncedInvoice
 
 #: Of `2025-10-22 12:00:00`; a year beyond 9999 has more.
 _DATE_LENGTH = 19
@@ -47,7 +47,9 @@ class Row:
         return (self.source_file or "").startswith(OURS)
 
 
-def astray(connection: psycopg.Connection, handed: Sequence[Handed]) -> list[Astray]:
+def lost_transactions(
+    connection: psycopg.Connection, synced: Sequence[SyncedInvoice]
+) -> list[LostTransaction]:
     """Those of what was handed over whose row is gone or is no longer theirs.
 
     A row that came from here is the invoice's by its `source_file`, one that the CFO entered by its `identifier`. Where
@@ -62,14 +64,14 @@ def astray(connection: psycopg.Connection, handed: Sequence[Handed]) -> list[Ast
         identifier=table.column("identifier"),
         table=table.name,
     )
-    rows = connection.execute(query, [[one.transaction_id for one in handed]]).fetchall()
+    rows = connection.execute(query, [[one.transaction_id for one in synced]]).fetchall()
     there = {number: (file or "", identifier) for number, file, identifier in rows}
     lost = []
-    for one in handed:
+    for one in synced:
         file, identifier = there.get(one.transaction_id, (None, None))
         is_its = file == one.source_file if (file or "").startswith(OURS) else identifier == one.identifier
         if file is None or (one.identifier is not None and not is_its):
-            lost.append(Astray(one.invoice_id, one.transaction_id, is_gone=file is None))
+            lost.append(LostTransaction(one.invoice_id, one.transaction_id, is_gone=file is None))
     return lost
 
 

@@ -17,7 +17,7 @@ from ledger_pipelines.errors import LedgerError
 #: Where `transactions` is when the CFO has no database of their own.
 CFO_SCHEMA = "cfo"
 
-#: How the `source_file` of what came from here begins: of files that the CFO loads otherwise, such as a bank's statement,
+#: How the `source_file` of what came from here begins: of files that the CFO loads, such as a bank's statement,
 #: many transactions may name the same one.
 OURS = ("crypto_invoice_", "holded_invoice_")
 #: The columns that a paid invoice fills, each with the kinds of PostgreSQL's types that take it.
@@ -90,7 +90,7 @@ class CfoTable:
         return sql.Identifier(self.schema, self.relation)
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         return f"{self.schema}.{self.relation}"
 
     def column(self, name: str, table: str | None = None) -> sql.Identifier:
@@ -107,17 +107,17 @@ class CfoTable:
         return sql.SQL("({})").format(sql.SQL(" OR ").join(starts))
 
     def amount(self, table: str) -> sql.Composed:
-        """A row's amount as a text with two decimals; null where a text that the CFO wrote is none."""
+        """A row's amount as a text with two decimals; null where the CFO's text is no number."""
         return self._read("amount", table, r"^\s*-?[0-9]+(\.[0-9]+)?\s*$", "{}::numeric(18, 2)::text")
 
     def date(self, table: str) -> sql.Composed:
-        """A row's date as a text, `2025-10-22 12:00:00` in UTC; null where a text that the CFO wrote is none."""
-        shown = "to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
-        return self._read("date", table, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+ Z-]*)?$", shown)
+        """A row's date as a text, `2025-10-22 12:00:00` in UTC; null where the CFO's text is no date."""
+        expression = "to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+        return self._read("date", table, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+ Z-]*)?$", expression)
 
-    def _read(self, name: str, table: str, pattern: str, shown: LiteralString) -> sql.Composed:
+    def _read(self, name: str, table: str, pattern: str, expression: LiteralString) -> sql.Composed:
         column = self.column(name, table)
-        value = sql.SQL(shown).format(column)
+        value = sql.SQL(expression).format(column)
         if self.types[name] not in _TEXT_TYPES:
             return value
         return sql.SQL("CASE WHEN {} ~ {} THEN {} END").format(column, sql.Literal(pattern), value)
@@ -126,7 +126,7 @@ class CfoTable:
         """The table. Raises UnfitTableError where it cannot take paid invoices, with all that is wrong with it."""
         if self.faults:
             raise UnfitTableError(
-                f"The CFO's table {self.shown} in {database} cannot take paid invoices and was left as it was: "
+                f"The CFO's table {self.label} in {database} cannot take paid invoices and was left as it was: "
                 f"{'; '.join(self.faults)}. Have its owner mend that, or name another database in CFO_DATABASE_URL."
             )
         return self
@@ -278,7 +278,7 @@ _AHEAD = 1000
 
 
 def lag_of_ids(connection: psycopg.Connection, table: CfoTable) -> str | None:
-    """That the sequence of the ids lags behind them, with what to do; None where it does not, or nobody can tell."""
+    """That the sequence of the ids lags behind them, with what to do; None where it does not, or that is unknown."""
     if table.id_sequence is None:
         return None
     row = connection.execute(

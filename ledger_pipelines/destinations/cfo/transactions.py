@@ -83,7 +83,7 @@ def prepare_cfo_database(database: Database) -> list[str]:
     Raises UnfitTableError when the table cannot take paid invoices, LedgerError when the database does not let us make
     one, and DatabaseUnavailableError when it does not answer or keeps the table locked.
     """
-    with database.connect(application_name="ledger migrate") as connection, _telling(database):
+    with database.connect(application_name="ledger migrate") as connection, _translating_errors(database):
         limit_waiting(connection)
         with connection.transaction():
             table = find_table(connection)
@@ -93,22 +93,22 @@ def prepare_cfo_database(database: Database) -> list[str]:
             if table is None:
                 _make_table(connection, database)
                 return []
-            return _prepare_keys(connection, table.require_fit(database.shown))
+            return _prepare_keys(connection, table.require_fit(database.label))
 
 
 @contextmanager
-def _telling(database: Database) -> Iterator[None]:
+def _translating_errors(database: Database) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        # What passes by itself, as far as PostgreSQL tells: each invoice has its own retries then.
+        # What PostgreSQL calls an operational error may pass by itself: each invoice has its own retries then.
         reason = error.diag.message_primary or type(error).__name__
         raise DatabaseUnavailableError(
-            f"The CFO's transactions in {database.shown} are locked or out of reach ({reason})."
+            f"The CFO's transactions in {database.label} are locked or out of reach ({reason})."
         ) from None
     except psycopg.Error as error:
         raise LedgerError(
-            f"The CFO's transactions in {database.shown} cannot be prepared ({error.diag.message_primary}): "
+            f"The CFO's transactions in {database.label} cannot be prepared ({error.diag.message_primary}): "
             "apply sql/cfo/0001_transactions.sql as their owner."
         ) from None
 
@@ -133,7 +133,7 @@ def _prepare_keys(connection: psycopg.Connection, table: CfoTable) -> list[str]:
             if not key.is_owned:
                 notes.append(
                     f"The index {key.name}, which an earlier version of the ledger made, lets no two rows of "
-                    f"{table.shown} have one {name}, not even a bank's: have its owner drop it."
+                    f"{table.label} have one {name}, not even a bank's: have its owner drop it."
                 )
                 continue
             connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(table.schema, key.name)))
@@ -163,7 +163,7 @@ def _make_key(connection: psycopg.Connection, table: CfoTable, name: str) -> str
         return None
     except psycopg.errors.UniqueViolation as error:
         return (
-            f"Two rows of {table.shown} that came from here have one {name} ({error.diag.message_detail}): "
+            f"Two rows of {table.label} that came from here have one {name} ({error.diag.message_detail}): "
             "`ledger cfo verify` says which; delete one of them."
         )
     return None

@@ -111,8 +111,8 @@ def _vat_of(one: VatBreakdown, currency: str) -> Iterator[str]:
     what = _category(one.category, one.rate)
     if one.category in UNTAXED:
         if one.tax:
-            shown = format_amount(one.tax, currency)
-            yield f"{_CATEGORIES[one.category]}-09: the VAT of {what} is {shown}, and must be 0.00."
+            text = format_amount(one.tax, currency)
+            yield f"{_CATEGORIES[one.category]}-09: the VAT of {what} is {text}, and must be 0.00."
     elif one.rate is None:
         yield f"BR-48: the VAT of {what} is {format_amount(one.tax, currency)} and has no rate."
     expected = (one.base * (one.rate or _ZERO) / 100).quantize(CENT, ROUND_HALF_UP)
@@ -175,12 +175,12 @@ def _prices(document: Document) -> Iterator[str]:
             yield f"PEPPOL-EN16931-R121: the base quantity of line {line.number} is {base}, and must be above 0."
             continue
         quantity = Decimal(1) if line.quantity is None else line.quantity
-        reckoned = quantity * (line.price or _ZERO) / base + sum(line.charges) - sum(line.allowances)
-        if abs(line.net - reckoned) > _SLACK:
+        computed = quantity * (line.price or _ZERO) / base + sum(line.charges) - sum(line.allowances)
+        if abs(line.net - computed) > _SLACK:
             yield (
                 f"PEPPOL-EN16931-R120: the net amount of line {line.number} is "
                 f"{format_amount(line.net, document.currency)}, its quantity and price make "
-                f"{format_amount(reckoned.quantize(CENT, ROUND_HALF_UP), document.currency)}."
+                f"{format_amount(computed.quantize(CENT, ROUND_HALF_UP), document.currency)}."
             )
 
 
@@ -191,11 +191,11 @@ class _Equal:
         self._currency = currency
 
     def __call__(
-        self, rule: str, what: str, stated: Decimal, reckoned: Decimal, made_of: str
+        self, rule: str, what: str, stated: Decimal, computed: Decimal, made_of: str
     ) -> Iterator[str]:
-        if stated != reckoned:
-            shown = (format_amount(amount, self._currency) for amount in (stated, reckoned))
-            yield f"{rule}: {what} is {next(shown)}, {made_of} {next(shown)}."
+        if stated != computed:
+            text = (format_amount(amount, self._currency) for amount in (stated, computed))
+            yield f"{rule}: {what} is {next(text)}, {made_of} {next(text)}."
 
 
 def _key(category: str, rate: Decimal | None) -> tuple[str, Decimal | None]:

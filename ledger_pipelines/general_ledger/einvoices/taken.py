@@ -87,8 +87,8 @@ def refusal_of_parties(document: Document, books_of: str | None) -> str | None:
     if is_seller or is_buyer:
         return None
     buyer = document.buyer
-    shown = ", ".join(numbers_of(buyer)) or "without a number"
-    return f"is addressed to {buyer.name} ({shown}), and these are the books of {ours}"
+    numbers = ", ".join(numbers_of(buyer)) or "without a number"
+    return f"is addressed to {buyer.name} ({numbers}), and these are the books of {ours}"
 
 
 def side_of(document: Document, books_of: str | None) -> str:

@@ -191,7 +191,7 @@ def _amount(line: Row) -> Decimal:
 
 
 def _party(entry: _Entry, line: Row, controls: Mapping[str, Collection[str]]) -> tuple[str, str] | None:
-    """Whose item the line is. An invoice that names nobody is still somebody's: of whom its document's id tells."""
+    """Whose item the line is. An invoice that names nobody still belongs to somebody: its document's id says to whom."""
     kind = _kind(line["account"], controls)
     if kind is None:
         return None

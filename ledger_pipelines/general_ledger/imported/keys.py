@@ -44,7 +44,7 @@ def repeated(ids: Any) -> pa.Array[Any]:
 
 
 def revisions(ids: Any) -> pa.Array[Any]:
-    """Tells the entries with one key apart, in the file's order: 0, then 2 for the second, 3 and so on."""
+    """Numbers the entries that share a key, in the file's order: 0, then 2 for the second, 3 and so on."""
     found = np.zeros(len(ids), np.int32)
     places = _compute.indices_nonzero(_compute.is_in(ids, value_set=repeated(ids)))
     seen: Counter[str] = Counter()

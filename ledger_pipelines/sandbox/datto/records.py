@@ -59,16 +59,16 @@ class Fleet:
         """The variables of each site, by its uid."""
         return self._records[2]
 
-    def shown(self) -> list[Record]:
+    def devices_now(self) -> list[Record]:
         """The devices as of when Codex answers, too: each month since brought a hundredth of them."""
         if not self._world.months_back:
             return self.devices
-        kept = {company.account_number: len(company.assets) for company in self._world.shown()}
+        remaining = {company.account_number: len(company.assets) for company in self._world.companies_now()}
         counts: Counter[str] = Counter()
         found = []
         for device, account in zip(self.devices, self._owners, strict=True):
             counts[account] += 1
-            if counts[account] <= kept[account]:
+            if counts[account] <= remaining[account]:
                 found.append(device)
         return found
 

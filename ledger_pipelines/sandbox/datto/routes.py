@@ -121,7 +121,7 @@ class _Datto:
         return _answer(token | {"scope": "default"})
 
     async def devices(self, request: Request) -> Response:
-        return _page(request, "devices", self._fleet.shown())
+        return _page(request, "devices", self._fleet.devices_now())
 
     async def sites(self, request: Request) -> Response:
         return _page(request, "sites", self._fleet.sites)
@@ -157,7 +157,7 @@ def _page(request: Request, member: str, records: list[Record]) -> Response:
     number, length = _number(request, "page", 0), _number(request, "max", _MOST)
     if number is None or length is None or not 1 <= length <= _MOST:
         return _refusal(400, "Invalid page or max")
-    shown = records[number * length : (number + 1) * length]
+    served = records[number * length : (number + 1) * length]
     address = request.url.replace(query="")
 
     def page_url(other: int) -> str:
@@ -165,7 +165,7 @@ def _page(request: Request, member: str, records: list[Record]) -> Response:
         return str(address.include_query_params(page=other))
 
     details = {
-        "count": len(shown),
+        "count": len(served),
         "totalCount": len(records),
         "prevPageUrl": page_url(number - 1) if number else None,
         # Null on a first page that is the last, and empty on a later one.
@@ -175,7 +175,7 @@ def _page(request: Request, member: str, records: list[Record]) -> Response:
         if number
         else None,
     }
-    return _answer({"pageDetails": details, member: shown})
+    return _answer({"pageDetails": details, member: served})
 
 
 def _number(request: Request, name: str, default: int) -> int | None:

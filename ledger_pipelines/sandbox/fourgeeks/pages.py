@@ -24,13 +24,13 @@ def paged(url: URL, rows: list[bytes], way: str | None = None) -> tuple[bytes, d
     total = len(rows)
     places = _places(total, limit, offset)
     links = {name: _at(url, limit, place) for name, place in places.items()}
-    shown = rows[offset : offset + limit]
+    served = rows[offset : offset + limit]
     if way == "cut":
-        shown, links["next"] = shown[: len(shown) // 2], None
+        served, links["next"] = served[: len(served) // 2], None
     elif way == "hole" and offset == 0:
-        shown, links["next"] = [], _at(url, limit, limit)
+        served, links["next"] = [], _at(url, limit, limit)
     envelope = orjson.dumps({"count": total, **links})
-    body = envelope[:-1] + b',"results":' + _array(shown) + b"}"
+    body = envelope[:-1] + b',"results":' + _array(served) + b"}"
     relations = [f'<{link}>; rel="{name}"' for name, link in links.items() if link]
     headers = {
         "X-Total-Count": str(total),

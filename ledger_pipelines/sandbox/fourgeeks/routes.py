@@ -176,7 +176,7 @@ class _FourGeeks:
 
 
 def _fresh(params: QueryParams) -> bool:
-    """Whether 4Geeks is told to look again, and not to answer from its cache."""
+    """Whether 4Geeks is asked to look again, and not to answer from its cache."""
     return params.get("cache", "").lower() == "false"
 
 

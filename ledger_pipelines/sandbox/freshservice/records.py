@@ -92,7 +92,7 @@ class Desk:
         self.tickets[ticket].entries.append(entry)
         return entry
 
-    def shown(self, since: datetime | None) -> list[Ticket]:
+    def tickets_since(self, since: datetime | None) -> list[Ticket]:
         """The tickets that were updated since then, those made in the last thirty days where no time is given, the
         latest made first.
         """

@@ -110,8 +110,10 @@ class _Freshservice:
         if unknown:
             raise _RefusedError(_fault("include", f"It should be one of {', '.join(sorted(_INCLUDES))}"))
         since = request.query_params.get("updated_since")
-        shown = [ticket.record for ticket in self._desk.shown(None if since is None else _instant(since))]
-        return _answer(request, "tickets", shown, page)
+        records = [
+            ticket.record for ticket in self._desk.tickets_since(None if since is None else _instant(since))
+        ]
+        return _answer(request, "tickets", records, page)
 
     async def ticket(self, request: Request) -> Response:
         ticket = self._ticket_of(request)

@@ -91,10 +91,10 @@ class _Codex:
         return answer
 
     async def companies(self, _: Request) -> Response:
-        return self._array([company.row for company in self._world.shown()])
+        return self._array([company.row for company in self._world.companies_now()])
 
     async def bulk(self, request: Request) -> Response:
-        companies = self._world.shown()
+        companies = self._world.companies_now()
         if any(company.assets_unreadable for company in companies):
             raise UnexpectedError
         include = request.query_params.get("include_tickets", "").lower() == "true"
@@ -136,8 +136,8 @@ class _Codex:
         name, term = request.path_params["name"], request.path_params["term"]
         for plan in self._world.plans:
             if (plan["plan_name"], plan["term_length"]) == (name, term):
-                shown = {key: value for key, value in plan.items() if key != "feature_display_names"}
-                return json_answer({"plan": shown, "status": "success"})
+                served = {key: value for key, value in plan.items() if key != "feature_display_names"}
+                return json_answer({"plan": served, "status": "success"})
         return json_answer({"message": f"Plan not found: {name} ({term})", "status": "error"}, 404)
 
     async def feature_options(self, _: Request) -> Response:

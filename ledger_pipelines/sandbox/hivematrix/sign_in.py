@@ -98,8 +98,8 @@ def sign_in_routes(signer: Signer) -> list[Route]:
         if claims["jti"] in signer.revoked:
             answer = {"error": "Session expired or revoked", "valid": False}
             return json_answer(answer, HTTPStatus.UNAUTHORIZED)
-        said = ("sub", "name", "email", "preferred_username", "permission_level", "groups")
-        return json_answer({"valid": True, "user": {name: claims.get(name) for name in said}})
+        names = ("sub", "name", "email", "preferred_username", "permission_level", "groups")
+        return json_answer({"valid": True, "user": {name: claims.get(name) for name in names}})
 
     async def revoke(request: Request) -> Response:
         token = await _token(request)

@@ -40,11 +40,11 @@ class Company:
 
     def before(self, months: int) -> Company:
         """The company as it was so many months ago: each month since brought a hundredth of its devices and people."""
-        kept = max(0, 100 - months)
+        share = max(0, 100 - months)
         return replace(
             self,
-            assets=self.assets[: -(-len(self.assets) * kept // 100)],
-            contacts=self.contacts[: -(-len(self.contacts) * kept // 100)],
+            assets=self.assets[: -(-len(self.assets) * share // 100)],
+            contacts=self.contacts[: -(-len(self.contacts) * share // 100)],
         )
 
     def tickets_of(self, prefix: str) -> list[bytes]:
@@ -83,7 +83,7 @@ class World:
         company = self._index.get(account_number)
         return company and self._then(company)
 
-    def shown(self) -> list[Company]:
+    def companies_now(self) -> list[Company]:
         """All companies, as they are shown now."""
         return [self._then(company) for company in self.companies]
 

@@ -44,14 +44,14 @@ def _short_page(rows: Sequence[_Row], page: int) -> list[_Row]:
     return _whole(rows, page)[:-1]
 
 
-_SHOWN: dict[str, Callable[[Sequence[_Row], int], list[_Row]]] = {
+_FAULTY: dict[str, Callable[[Sequence[_Row], int], list[_Row]]] = {
     "empty": _empty,
     "empty_page": _empty_page,
     "short_page": _short_page,
     "vanishing": _whole,
     "broken": _whole,
 }
-FAULTS = tuple(_SHOWN)
+FAULTS = tuple(_FAULTY)
 
 
 class HoldedLists:
@@ -73,11 +73,11 @@ class HoldedLists:
     def page(self, name: str, rows: Sequence[_Row], page: int) -> list[bytes]:
         """The records on a page of a list."""
         fault = self.faults.get(name)
-        shown = _SHOWN[fault](rows, page) if fault else _whole(rows, page)
-        if fault == "vanishing" and page == 1 and shown:
-            self._delete(name, shown[0].id)
+        listed = _FAULTY[fault](rows, page) if fault else _whole(rows, page)
+        if fault == "vanishing" and page == 1 and listed:
+            self._delete(name, listed[0].id)
             del self.faults[name]
-        return [self.record(name, row) for row in shown]
+        return [self.record(name, row) for row in listed]
 
     def record(self, name: str, row: _Row) -> bytes:
         """One record of a list as it goes out."""

@@ -91,17 +91,17 @@ def document_record(
     source_id: str | None,
     place: int,
     until: date,
-    is_news_told: bool = False,
+    is_news_published: bool = False,
 ) -> Record:
     """An invoice or credit note. `contact` is id and name; `place` is its place among all, from 0.
 
-    Once the news is told, a payment may be there no more.
+    Once the news is published, a payment may be there no more.
     """
     date_seconds = local_midnight(document.day)
     subtotal = sum(line.net for line in document.lines)
     tax = sum(line.tax_amount for line in document.lines)
     total = subtotal + tax - sum(line.withheld for line in document.lines)
-    payments = _payments(document, total, until, is_news_told=is_news_told)
+    payments = _payments(document, total, until, is_news_published=is_news_published)
     paid = sum(cents for _, _, cents in payments)
     refunded = -sum(cents for _, _, cents in payments if cents < 0)
     made = date_seconds + 28_800 + place % 14_400
@@ -143,7 +143,7 @@ def document_record(
 def as_some_have_it(record: Record, document: Document, place: int) -> Record:
     """The same document, worth the same, as some schools write theirs.
 
-    A line's service may be told by the document's sales channel alone, a discount may be the whole document's, and a
+    A line's service may be given by the document's sales channel alone, a discount may be the whole document's, and a
     credit note may take units back. `place` is the document's among all.
     """
     products = record["products"]
@@ -168,13 +168,13 @@ def _status(document: Document, paid: int, total: int, place: int) -> int:
 
 
 def _payments(
-    document: Document, total: int, until: date, *, is_news_told: bool
+    document: Document, total: int, until: date, *, is_news_published: bool
 ) -> list[tuple[int, int, int]]:
     """Which of the document's payments, when (unix seconds) and how much (cents), as far as history goes."""
     payments = []
     for at, (days, percent) in enumerate(document.payments):
         day = document.day + timedelta(days=days)
-        is_there = day <= until and not (is_news_told and at == document.taken_out)
+        is_there = day <= until and not (is_news_published and at == document.taken_out)
         if is_there and not document.draft and not document.cancelled:
             cents = (total * abs(percent) + 50) // 100
             payments.append((at, local_midnight(day) + 36_000, cents if percent > 0 else -cents))

@@ -39,7 +39,7 @@ def page_record(person: Person, page: Page, identifier: str) -> Record:
         "Drop Date": {"id": "dR%5Dp", "type": "date", "date": _date(page.drop)},
         "Certificated At": {"id": "cE%40r", "type": "date", "date": _date(page.certificated)},
     }
-    shown = {name: value for name, value in properties.items() if name not in page.lacks}
+    served = {name: value for name, value in properties.items() if name not in page.lacks}
     return {
         "object": "page",
         "id": identifier,
@@ -48,7 +48,7 @@ def page_record(person: Person, page: Page, identifier: str) -> Record:
         "parent": _PARENT,
         "archived": page.archived,
         "in_trash": page.archived,
-        "properties": shown,
+        "properties": served,
         "url": f"https://www.notion.example/{identifier.replace('-', '')}",
     }
 

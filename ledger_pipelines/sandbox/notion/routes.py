@@ -27,7 +27,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 VERSION = "2025-09-03"
 _RETRY_SECONDS = 1
 #: How many queries' results are kept, so that each of their pages need not find them anew.
-_KEPT = 16
+_CACHED = 16
 #: How many results a query of a list gives that is degraded by a lower cap.
 _FEW = 40
 _INCOMPLETE = {"type": "incomplete", "incomplete_reason": "query_result_limit_reached"}
@@ -149,11 +149,11 @@ class _Notion:
             rows = [row.row for row in self._school.pages]
         rows = self._degradation.rows("pages", rows)
         most = _FEW if way in ("capped", "capped_for_good") else MOST_RESULTS
-        shown = rows[:most]
-        end = min(query.start + self._length(query), len(shown))
+        served = rows[:most]
+        end = min(query.start + self._length(query), len(served))
         if way == "hole" and not query.after_hole:
             end = query.start
-        more = end < len(shown)
+        more = end < len(served)
         cursor = query.cursor(end, after_hole=end == query.start) if more else None
         envelope: dict[str, Any] = {
             "object": "list",
@@ -165,7 +165,7 @@ class _Notion:
         }
         if len(rows) > most:
             envelope["request_status"] = _INCOMPLETE
-        results = b",".join(shown[query.start : end])
+        results = b",".join(served[query.start : end])
         return Response(orjson.dumps(envelope)[:-1] + b',"results":[' + results + b"]}", media_type=JSON)
 
     def _length(self, query: Query) -> int:
@@ -176,7 +176,7 @@ class _Notion:
     def _chosen(self, query: Query) -> list[PageRow]:
         """What a query finds. Pages neither come nor go, nor change in what they are found by."""
         if query.key not in self._results:
-            if len(self._results) >= _KEPT:
+            if len(self._results) >= _CACHED:
                 self._results.pop(next(iter(self._results)))
             self._results[query.key] = query.choose(self._school.pages)
         return self._results[query.key]

@@ -1,4 +1,4 @@
-"""How the school's named cases are told: a function for each, whose first sentence describes it.
+"""How the school's named cases are written: a function for each, whose first sentence describes it.
 
 Here: the register and the words that cases are written with. Not here: the cases (`school_cases`).
 """
@@ -45,7 +45,7 @@ class Case:
     news: bool
 
 
-#: Every case by its name, in the order in which they are told.
+#: Every case by its name, in the order in which they are written.
 CASES: dict[str, Case] = {}
 
 

@@ -28,7 +28,7 @@ from ledger_pipelines.sandbox.school.records import (
     StudentRow,
 )
 
-#: Holded's identifiers tell contacts from documents by these.
+#: What distinguishes contacts from documents in Holded's identifiers.
 _CONTACT, _DOCUMENT = 1, 2
 #: Users from here on are students; the first few are teachers.
 _FIRST_USER, _FIRST_PROFILE = 1_000, 500
@@ -101,7 +101,7 @@ class _History:
             numbers[document.kind, day.year] += 1
             prefix = "F" if document.kind == "invoice" else "CN"
             text = f"{prefix}{day.year % 100}{numbers[document.kind, day.year]:05d}"
-            tell = partial(
+            record_of = partial(
                 holded.document_record,
                 document,
                 document_id=ids[owner, at],
@@ -111,13 +111,13 @@ class _History:
                 place=place,
                 until=self._until,
             )
-            self._add_document(document, tell, is_late=late, named=people[owner].named, place=place)
+            self._add_document(document, record_of, is_late=late, named=people[owner].named, place=place)
 
     def _add_document(
-        self, document: Document, tell: Callable[..., Record], *, is_late: bool, named: bool, place: int
+        self, document: Document, record_of: Callable[..., Record], *, is_late: bool, named: bool, place: int
     ) -> None:
-        """The document as it is told, and with the news as it is then."""
-        record, rows = tell(), self.school.documents[document.kind]
+        """Adds the document as it is served, and as it is once the news is published."""
+        record, rows = record_of(), self.school.documents[document.kind]
         if not named:
             record = holded.as_some_have_it(record, document, place)
         row = _document_row(record, named=named)
@@ -126,7 +126,7 @@ class _History:
         else:
             rows.append(row)
         if document.taken_out is not None:
-            later = _document_row(tell(is_news_told=True), named=named)
+            later = _document_row(record_of(is_news_published=True), named=named)
             self.school.news.append(partial(_replace, rows, later))
 
     def write_students(self, people: list[Person]) -> None:

@@ -154,7 +154,7 @@ def moment(day: date, hour: int = 10, *, seconds: int = 0) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Days told by how many months they lie before the last month of history."""
+    """Days given by how many months they lie before the last month of history."""
 
     until: date
 

@@ -1,6 +1,6 @@
 """What the school sells and teaches: Holded's sales channels, 4Geeks' programs, and the cohorts of each.
 
-A channel whose account number starts with 7050 is a service, and its name tells the program that it pays for:
+A channel whose account number starts with 7050 is a service, and its name says which program it pays for:
 equal to it, or holding it as whole words, whatever the punctuation.
 """
 

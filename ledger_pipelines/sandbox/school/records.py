@@ -75,7 +75,7 @@ class PageRow:
 
 @dataclass(slots=True)
 class Cached:
-    """What 4Geeks answers when it is not told to look again: the school as of noon of the last day."""
+    """What 4Geeks answers when it is not asked to look again: the school as of noon of the last day."""
 
     students: list[StudentRow] = field(default_factory=list)
     memberships: list[MembershipRow] = field(default_factory=list)
@@ -94,10 +94,10 @@ class School:
     cached: Cached = field(default_factory=Cached)
     news: list[Callable[[], None]] = field(default_factory=list)
 
-    def tell_news(self) -> int:
+    def publish_news(self) -> int:
         """Lets what was not known yet come to light, once. Says how many things those were."""
         pending = list(self.news)
         self.news.clear()
-        for tell in pending:
-            tell()
+        for publish in pending:
+            publish()
         return len(pending)

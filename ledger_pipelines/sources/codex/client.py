@@ -14,7 +14,7 @@ from typing import IO, Any, Unpack
 import pyarrow as pa
 
 from ledger_pipelines.errors import ConfigurationError, Problem
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.codex.companies import (
     INTEGRATION,
     CompanyReading,
@@ -34,7 +34,7 @@ from ledger_pipelines.sources.records.frames import RecordReader
 #: Of the companies' endpoints, the ones that `read_bulk` and `read_each` are for.
 _OF_COMPANIES = frozenset({"assets", "contacts", "tickets"})
 _WORKERS = 8
-#: Codex writes the whole bulk answer before it sends the first byte: it may be silent for so many timeouts, and
+#: Codex writes the whole bulk answer before it sends the first byte: it may be silent for this many timeouts, and
 #: then send for as long again.
 _BULK_PATIENCE = 4
 #: Bytes of a bulk answer, which is read company by company: a hundred thousand companies have over three gigabytes.
@@ -124,8 +124,8 @@ class CodexClient(SourceClient):
     def _identity(self) -> str:
         return self._credential.identity()
 
-    def _shown(self) -> Shown:
-        return Shown(len(self._source.get("/api/companies", read_list)))
+    def _count_records(self) -> RecordCount:
+        return RecordCount(len(self._source.get("/api/companies", read_list)))
 
     def fetch(self, entities: frozenset[str], ticket_years: Sequence[int] | None = ()) -> CodexSnapshot:
         """What Codex shows of these entities (`companies`, `assets`, `contacts`, `tickets`, `plans`).

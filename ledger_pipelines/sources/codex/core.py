@@ -104,7 +104,7 @@ class ServiceTokens:
                 raise
             raise CredentialRefusedError(
                 f"Core gives {self._asked['calling_service']} no token for {self._asked['target_service']} "
-                f"at {self._source.url('/service-token')} ({error.said}): "
+                f"at {self._source.url('/service-token')} ({error.status_line}): "
                 "check CORE_URL, and that Core knows both services."
             ) from None
         text = answer.get("token") if isinstance(answer, Mapping) else None

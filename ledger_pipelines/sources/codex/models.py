@@ -61,8 +61,8 @@ def _active(value: object) -> bool:
 class CompanyRow(TypedDict, total=False):
     """A company. The term is kept as Codex sends it; a company without a name is called by its number.
 
-    No charge bears on its dates. A plan that cannot be read is none: the rule then asks for one, or an override gives
-    one. A term that cannot be read is none, which is month to month.
+    No charge bears on its dates. An unreadable plan counts as missing: the rule then asks for one, or an override gives
+    one. An unreadable term counts as missing, which is month to month.
     """
 
     account_number: Required[KeyText]
@@ -116,7 +116,7 @@ class ContactRow(TypedDict, total=False):
 class TicketRow(TypedDict, total=False):
     """A ticket, known by its `ticket_number`: `ticket_id` means different things on different servers.
 
-    Null hours are none.
+    Null hours are 0.
     """
 
     ticket_number: Required[KeyText]

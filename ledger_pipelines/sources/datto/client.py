@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.errors import ConfigurationError, Problem
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.datto.login import DattoToken
 from ledger_pipelines.sources.datto.models import BACKUP_FIELD, DEVICE
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
@@ -96,8 +96,8 @@ class DattoClient(SourceClient):
     def _identity(self) -> str:
         return "the holder of DATTO_API_KEY"
 
-    def _shown(self) -> Shown:
-        return Shown(self._page("/account/devices", "devices", 0).total)
+    def _count_records(self) -> RecordCount:
+        return RecordCount(self._page("/account/devices", "devices", 0).total)
 
     def devices(self) -> DevicesRead:
         """All devices of the account that are not deleted, with the account numbers of the sites that have backups.
@@ -208,8 +208,8 @@ class DattoClient(SourceClient):
 
     def _wait_for_room(self) -> None:
         """Waits a minute where others have used up what the account may ask."""
-        told = self._source.get(_API + "/system/request_rate", read_json)
-        rate = told if isinstance(told, Mapping) else {}
+        body = self._source.get(_API + "/system/request_rate", read_json)
+        rate = body if isinstance(body, Mapping) else {}
         count, most = rate.get("accountCount"), rate.get("accountRateLimit")
         if type(count) is int and type(most) is int and count * 10 >= most * 8:
             self._time.sleep(_MINUTE)

@@ -46,7 +46,7 @@ def backup_bytes(value: object) -> int | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """Epoch milliseconds; what is none bears on nothing."""
+    """Epoch milliseconds; an invalid value is ignored."""
     if type(value) is not int or not 0 < value < _LAST:
         return None
     return _EPOCH + timedelta(milliseconds=value)

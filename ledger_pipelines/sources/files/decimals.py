@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)", re.ASCII)
-#: More digits than any amount has; so many fit every column that takes one.
+#: More digits than any amount has; every column that takes an amount holds this many.
 _MOST_DIGITS = 18
 
 

@@ -45,7 +45,7 @@ LINES = pa.schema(_TYPES)
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:[.,]([0-9]*))?", re.ASCII)
 _DIGITS = 17
 _LONGEST = 140
-#: So many of a file's mistakes are named.
+#: How many of a file's mistakes are named.
 _NAMED = 10
 
 
@@ -76,7 +76,7 @@ def refuse(name: str, mistakes: list[str]) -> None:
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each record with the line on which it ends; blank lines are none."""
+    """Each record with the line on which it ends; blank lines are skipped."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:

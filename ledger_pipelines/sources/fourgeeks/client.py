@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Unpack
 
 from ledger_pipelines.errors import ConfigurationError
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.fourgeeks.login import AcademyToken, Login, Session
 from ledger_pipelines.sources.fourgeeks.models import MEMBERSHIP, STUDENT
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
@@ -28,7 +28,7 @@ _STUDENTS = "/auth/academy/student"
 _MEMBERSHIPS = "/admissions/academy/cohort/user"
 #: By id, so that what comes into being meanwhile is at the end, and moves no other record to another page.
 _SORT = "id"
-#: A list that changed while it was read is read anew, so many times in all.
+#: How many times in all a list that changed while it was read is read.
 _ATTEMPTS = 3
 
 
@@ -107,8 +107,8 @@ class FourGeeksClient(SourceClient):
     def _identity(self) -> str:
         return self._known_as
 
-    def _shown(self) -> Shown:
-        return Shown(
+    def _count_records(self) -> RecordCount:
+        return RecordCount(
             sum(
                 self._page(source, _STUDENTS, {}, limit=1, offset=0).count
                 for source in self._academies.values()

@@ -37,14 +37,14 @@ class Login:
         except AnswerError as error:
             if error.status == HTTPStatus.BAD_REQUEST:
                 raise CredentialRefusedError(
-                    f"4Geeks does not let us log in at {source.url(_LOGIN)} ({self._plain(error.said)}): "
+                    f"4Geeks does not let us log in at {source.url(_LOGIN)} ({self._plain(error.status_line)}): "
                     "check FOURGEEKS_EMAIL and FOURGEEKS_PASSWORD."
                 ) from None
             raise AnswerError(
                 self._plain(str(error)),
                 reason=error.reason,
                 status=error.status,
-                said=self._plain(error.said),
+                status_line=self._plain(error.status_line),
             ) from None
         token = answer.get("token") if isinstance(answer, Mapping) else None
         try:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from requests.utils import parse_header_links
 
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.freshservice.limits import PlanLimit, list_limit
 from ledger_pipelines.sources.freshservice.models import DEPARTMENT, TICKET, TIME_ENTRY
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
@@ -84,11 +84,11 @@ class FreshserviceClient(SourceClient):
     def _identity(self) -> str:
         return "the holder of FRESHSERVICE_API_KEY"
 
-    def _shown(self) -> Shown:
+    def _count_records(self) -> RecordCount:
         records, following = self._page(
             "/departments", "departments", {"page": "1", "per_page": f"{PAGE_SIZE}"}
         )
-        return Shown(len(records), is_all=following is None)
+        return RecordCount(len(records), is_all=following is None)
 
     def time_entries(
         self, since: datetime, expected: Collection[str] = (), others: Collection[str] = ()
@@ -198,7 +198,7 @@ class FreshserviceClient(SourceClient):
             links[:] = [headers.get("Link", "")]
 
         route = "/tickets/{id}/time_entries" if path.endswith("/time_entries") else path
-        records = self._source.get(path, _member(member), route=route, params=params, heard=hear)
+        records = self._source.get(path, _member(member), route=route, params=params, on_headers=hear)
         return records, self._following(path, params, links[0])
 
     def _following(self, path: str, params: Mapping[str, str], link: str) -> str | None:

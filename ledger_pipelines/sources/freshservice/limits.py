@@ -15,7 +15,7 @@ _SHARE_IN_TEN = 9
 
 
 class PlanLimit(RateLimit):
-    """Requests a minute as the account's plan allows them: the smallest plan's until an answer has told it."""
+    """Requests a minute as the account's plan allows them: the smallest plan's until an answer states it."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._total = _SMALLEST

@@ -100,7 +100,7 @@ class TimeEntryWire(TypedDict, total=False):
 
 
 def _entry_row(entry: TimeEntryWire) -> dict[str, Any]:
-    """An entry; a timer that nothing is said of is not running."""
+    """An entry; without a timer's state it is not running."""
     return {**entry, "is_running": bool(entry.get("is_running"))}
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.errors import CredentialRefusedError, Problem, SourceUnavailableError
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.holded.models import (
     CONTACT,
     DOCUMENTS,
@@ -120,8 +120,8 @@ class HoldedClient(SourceClient):
     def _identity(self) -> str:
         return "the holder of HOLDED_API_KEY"
 
-    def _shown(self) -> Shown:
-        return Shown(sum(map(len, self._pages("/saleschannels", {}, SALES_CHANNEL, []))))
+    def _count_records(self) -> RecordCount:
+        return RecordCount(sum(map(len, self._pages("/saleschannels", {}, SALES_CHANNEL, []))))
 
     def sales_channels(self) -> Reading:
         """Every sales channel (`SALES_CHANNELS`); the services are those whose account number begins with 7050."""
@@ -213,7 +213,7 @@ class HoldedClient(SourceClient):
         try:
             return self._ask(path, parse, {}, route=f"{list_path}/{{id}}")
         except AnswerError as error:
-            is_absent = error.status == HTTPStatus.BAD_REQUEST and _is_absence(error.said)
+            is_absent = error.status == HTTPStatus.BAD_REQUEST and _is_absence(error.status_line)
             if error.status == HTTPStatus.NOT_FOUND or is_absent:
                 return None
             raise
@@ -277,9 +277,9 @@ class HoldedClient(SourceClient):
         try:
             return self._source.get(path, parse, route=route, params=params)
         except AnswerError as error:
-            if error.status == HTTPStatus.BAD_REQUEST and _is_about_the_key(error.said):
+            if error.status == HTTPStatus.BAD_REQUEST and _is_about_the_key(error.status_line):
                 raise CredentialRefusedError(
-                    f"{self.name} refused us at {url} ({error.said}): {self._address.refusal_advice}"
+                    f"{self.name} refused us at {url} ({error.status_line}): {self._address.refusal_advice}"
                 ) from None
             raise
 

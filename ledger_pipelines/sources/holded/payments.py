@@ -1,6 +1,6 @@
 """A document's payments as Holded writes them (`paymentsDetail`; wire/holded.md, Invoice).
 
-What cannot be read of a payment costs its document nothing, and is told with its amount: a payment is money.
+What cannot be read of a payment costs its document nothing, and is reported with its amount: a payment is money.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _FARTHEST = 3_660
 def payment_rows(value: object, *, document_id: str, day: date, currency: str) -> list[dict[str, Any]]:
     """The payments of the document of this day: `id`, `date` and `amount` of each, and `fault`, null where nothing is.
 
-    A payment's id is the document's and its own, or its place where it has none; one that is told twice counts once.
+    A payment's id is the document's and its own, or its place where it has none; one that is listed twice counts once.
     A `fault` completes the sentence "Invoice … ", and says that the payment, or all of them, could not be read.
     """
     if value is None or value == "":
         return []
     if not isinstance(value, list):
-        told = (
+        fault = (
             f"has the paymentsDetail {quoted(value)}, which is not a list, so that its payments do not count"
         )
-        return [_row(f"{document_id}/payments", fault=told)]
+        return [_row(f"{document_id}/payments", fault=fault)]
     rows: dict[str, dict[str, Any]] = {}
     for place, payment in enumerate(value, start=1):
         own_id = (_own_id(payment) or str(place)) if isinstance(payment, Mapping) else str(place)
@@ -61,11 +61,11 @@ def difference_from_total(
     total = sum((row["amount"] for row in rows if row["fault"] is None), _ZERO)
     if any(row["fault"] for row in rows) or total in (paid, paid - abs(refunded)):
         return []
-    told = (
+    fault = (
         f"has payments of {format_money(total, currency)} and says that {format_money(paid, currency)} were paid, so "
         f"that {format_money(paid - total, currency)} do not count"
     )
-    return [_row(total_id(document_id), fault=told)]
+    return [_row(total_id(document_id), fault=fault)]
 
 
 def total_id(document_id: str) -> str:

@@ -66,7 +66,7 @@ def local_date(seconds: int) -> date:
 
 
 def _is_blank(value: object) -> bool:
-    """Whether nothing was said: null, empty text, or the 0 of a field without a date or an id."""
+    """Whether a field has no value: null, empty text, or the 0 of a field without a date or an id."""
     return value is None or value == "" or (type(value) is int and value == 0)
 
 
@@ -126,12 +126,12 @@ def in_currency(amount: Decimal, currency: str) -> Decimal:
     """
     digits = minor_unit(currency)
     least = rounded(amount, Decimal(1).scaleb(-digits))
-    kept = rounded(least, CENT)
-    if kept != least:
+    in_cents = rounded(least, CENT)
+    if in_cents != least:
         raise ValueError(
             f"has the amount {least} {currency}, and the books keep no more than two digits of it"
         )
-    return kept
+    return in_cents
 
 
 def optional_rate(value: object) -> Decimal | None:
@@ -151,7 +151,7 @@ def percentage(value: object) -> Decimal:
 
 
 def optional_percentage(value: object) -> Decimal | None:
-    """A rate of tax, in percent; null where none is said. Empty text is 0, as Holded writes it."""
+    """A rate of tax, in percent; null where none is given. Empty text is 0, as Holded writes it."""
     return None if value is None else rounded(percentage(value), PERCENT_UNIT)
 
 

@@ -38,12 +38,12 @@ class UnreadableBodyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnreadableValue:
-    """Stands for a value beyond all bounds, in no type that a field could have. `shown` is what a person may see."""
+    """Stands for a value beyond all bounds, in no type that a field could have. `text` is what a person may see."""
 
-    shown: str
+    text: str
 
     def __str__(self) -> str:
-        return self.shown
+        return self.text
 
     __repr__ = __str__
 
@@ -90,7 +90,7 @@ def iterate_list(body: IO[bytes]) -> Iterator[Any]:
 def raw_objects(body: IO[bytes], size: int) -> Iterator[list[bytes]]:
     """The items of a body that is an array of objects, as bytes that nobody has looked into, about `size` at a time.
 
-    They are told apart by the first member's name, which all of them should begin with: an array without a name so
+    They are distinguished by the first member's name, which all of them should begin with: an array without a name so
     nested is divided rightly, and any other into pieces that are not all JSON. Raises UnreadableBodyError where the body
     is not in UTF-8, or no such array; whoever finds a piece that is no JSON must read the body in another way, too.
     """
@@ -238,21 +238,21 @@ def _decode(text: str, position: int) -> tuple[Any, int] | None:
 
 def _without_depth(text: str, position: int) -> tuple[str, int] | None:
     """The text of the value that begins there, without what is nested far too deep, and where it ended."""
-    kept: list[str] = []
+    parts: list[str] = []
     depth, start = 0, position
     for found in _BRACKET_OR_TEXT.finditer(text, position):
         sign = found.group()
         if sign in "[{":
             depth += 1
             if depth == DEEPEST + 2:
-                kept += [text[start : found.start()], "0"]
+                parts += [text[start : found.start()], "0"]
         elif sign in "]}":
             depth -= 1
             if depth == DEEPEST + 1:
                 start = found.end()
             elif depth == 0:
-                kept.append(text[start : found.end()])
-                return "".join(kept), found.end()
+                parts.append(text[start : found.end()])
+                return "".join(parts), found.end()
     return None
 
 

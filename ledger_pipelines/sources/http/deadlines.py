@@ -28,7 +28,7 @@ class AnswerDeadlineError(TimeoutError):
 
 @contextlib.contextmanager
 def whole_answer_within(seconds: float) -> Iterator[None]:
-    """Gives each answer to a request made here so many seconds; reading on raises AnswerDeadlineError."""
+    """Gives each answer to a request made here at most `seconds`; reading on raises AnswerDeadlineError."""
     token = _seconds.set(seconds)
     try:
         yield

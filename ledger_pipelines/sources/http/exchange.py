@@ -102,7 +102,7 @@ class _Request:
     json: Any
     bounds: Bounds
     form: Mapping[str, str] | None = None
-    heard: Callable[[Mapping[str, str]], None] | None = None
+    on_headers: Callable[[Mapping[str, str]], None] | None = None
 
 
 class HttpSource:
@@ -155,7 +155,7 @@ class HttpSource:
         return self._has_answered
 
     @property
-    def shown_url(self) -> str:
+    def display_url(self) -> str:
         """The source's address as it may be shown."""
         return safe_url(self._base)
 
@@ -175,17 +175,18 @@ class HttpSource:
         route: str | None = None,
         params: Mapping[str, str] | None = None,
         bounds: Bounds | None = None,
-        heard: Callable[[Mapping[str, str]], None] | None = None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> T:
         """What `parse` makes of the body of `GET path`.
 
         `parse` is called anew for each try, and raises UnreadableBodyError for a body worth asking for again.
-        `bounds` replace the source's own, `heard` is told the headers of a good answer before it is read. Raises
+        `bounds` replace the source's own, `on_headers` gets the headers of a good answer before it is read. Raises
         AnswerError, SourceUnavailableError, CredentialRefusedError.
         """
         url = self._base + path
         return self._exchange(
-            _Request("GET", url, route or path, params, None, bounds or self._bounds, heard=heard), parse
+            _Request("GET", url, route or path, params, None, bounds or self._bounds, on_headers=on_headers),
+            parse,
         )
 
     def post(self, path: str, json: Any, parse: Callable[[IO[bytes]], T], *, route: str | None = None) -> T:
@@ -276,8 +277,8 @@ class HttpSource:
         self._has_answered = True
         note(http__response__status_code=response.status_code)
         self._check(request, headers, response)
-        if request.heard is not None:
-            request.heard(response.headers)
+        if request.on_headers is not None:
+            request.on_headers(response.headers)
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_LIMIT) as spool:
             for chunk in self._chunks(request, response):
                 size = spool.tell() + len(chunk)

@@ -31,14 +31,16 @@ Reason = Literal["status", "content type", "body", "timeout", "dropped", "redire
 class AnswerError(SourceUnavailableError):
     """A source was reached and did not answer with what it promises.
 
-    `reason` says in which way, `status` the HTTP status where there was one, `said` the status in words.
+    `reason` says in which way, `status` the HTTP status where there was one, `status_line` the status in words.
     """
 
-    def __init__(self, message: str, *, reason: Reason, status: int | None = None, said: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: Reason, status: int | None = None, status_line: str = ""
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.status = status
-        self.said = said
+        self.status_line = status_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +163,9 @@ class Address:
 
     def redirected(self, url: str, status: int, location: str) -> AnswerError:
         """The source points elsewhere; it is not followed, since that would carry the credential along."""
-        shown = one_line(safe_url(location)[:_LONGEST_QUOTE]) or "nowhere"
+        target = one_line(safe_url(location)[:_LONGEST_QUOTE]) or "nowhere"
         return AnswerError(
-            f"{self.name} points from {safe_url(url)} to {shown} "
+            f"{self.name} points from {safe_url(url)} to {target} "
             f"({status_text(status)}): check {self.url_setting}.",
             reason="redirect",
             status=status,
@@ -177,23 +179,23 @@ class Address:
 
     def failed(self, url: str, status: int, words: str) -> AnswerError:
         """The source answered with an error."""
-        said = status_text(status, words)
+        status_line = status_text(status, words)
         if status == HTTPStatus.NOT_FOUND:
-            text = f"{self.name} has nothing at {safe_url(url)} ({said}): check {self.url_setting}."
+            text = f"{self.name} has nothing at {safe_url(url)} ({status_line}): check {self.url_setting}."
         elif status == HTTPStatus.PAYMENT_REQUIRED:
             text = (
-                f"{self.name} has blocked our account at {safe_url(url)} ({said}): "
+                f"{self.name} has blocked our account at {safe_url(url)} ({status_line}): "
                 f"settle what is owed to {self.name}, then try again."
             )
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            text = f"{self.name} takes no more requests for now at {safe_url(url)} ({said}): try again later."
+            text = f"{self.name} takes no more requests for now at {safe_url(url)} ({status_line}): try again later."
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            text = f"{self.name} failed at {safe_url(url)} ({said}): look into its log, then try again."
-        else:
             text = (
-                f"{self.name} did not take our request at {safe_url(url)} ({said}): check {self.url_setting}."
+                f"{self.name} failed at {safe_url(url)} ({status_line}): look into its log, then try again."
             )
-        return AnswerError(text, reason="status", status=status, said=said)
+        else:
+            text = f"{self.name} did not take our request at {safe_url(url)} ({status_line}): check {self.url_setting}."
+        return AnswerError(text, reason="status", status=status, status_line=status_line)
 
 
 def status_text(status: int, words: str = "") -> str:
@@ -211,14 +213,14 @@ def own_words(body: Any, secrets: Mapping[str, str]) -> str:
     `secrets` are the headers that were sent: some systems repeat them in their refusals.
     """
     sent = [part for value in secrets.values() for part in (value, value.rpartition(" ")[2])]
-    for words in _said(body):
+    for words in _texts_of(body):
         if isinstance(words, str) and words.strip():
             plain = one_line(" ".join(redact_text(words, sent).split())).rstrip(".")
             return plain if len(plain) <= _LONGEST_QUOTE else plain[:_LONGEST_QUOTE] + "…"
     return ""
 
 
-def _said(body: Any) -> Iterator[Any]:
+def _texts_of(body: Any) -> Iterator[Any]:
     """What may be words in an error body, the likeliest first. A body may be one text and no more."""
     if isinstance(body, str):
         yield body

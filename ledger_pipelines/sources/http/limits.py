@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 class RateLimit:
-    """At most so many requests in any 60 seconds, or in any `seconds`, whichever thread asks.
+    """At most `requests` in any 60 seconds, or in any `seconds`, whichever thread asks.
 
-    With `per_hour`, at most so many in any hour, too. Waits; refuses nothing.
+    With `per_hour`, at most that many in any hour, too. Waits; refuses nothing.
 
     The bucket is used without the library's own limiter, which sleeps by a clock of its own and keeps a
     thread running for as long as the process.
@@ -39,7 +39,7 @@ class RateLimit:
         self._lock = Lock()
 
     def allow(self, requests: int) -> None:
-        """From now on at most so many in any 60 seconds; those that went out count."""
+        """From now on at most this many in any 60 seconds; those that went out count."""
         with self._lock:
             self._bucket.rates = [Rate(requests, int(Duration.MINUTE))]
 

@@ -1,4 +1,4 @@
-"""Who is told of a source's answers as they come: somebody who waits for many pages sees how far they are."""
+"""The listener to a source's answers as they come: somebody who waits for many pages sees how far they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _listeners: list[Listener] = []
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Tells the listener of every answer that this process gets within the block."""
+    """Reports to the listener every answer that this process gets within the block."""
     _listeners.append(listener)
     try:
         yield
@@ -22,6 +22,6 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def notify_of_answer(source: str, route: str) -> None:
-    """Tells whoever listens that a request of this route was answered and read."""
+    """Reports to the listener that a request of this route was answered and read."""
     for listener in tuple(_listeners):
         listener(source, route)

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import IO, Any, TypeVar, Unpack
 
 from ledger_pipelines.errors import ConfigurationError, LedgerError, Problem
-from ledger_pipelines.sources.base import ClientOptions, Shown, SourceClient
+from ledger_pipelines.sources.base import ClientOptions, RecordCount, SourceClient
 from ledger_pipelines.sources.http.bodies import UnreadableBodyError, read_json
 from ledger_pipelines.sources.http.credentials import HeaderKey, usable_key
 from ledger_pipelines.sources.http.failures import Address, AnswerError, status_text
@@ -42,9 +42,9 @@ _OTHER_OBJECTS = ("data_source", "database")
 _ID = re.compile(r"[0-9A-Za-z-]+")
 #: What an error says of the database rather than of the address.
 _ABOUT_THE_DATABASE = {
-    HTTPStatus.BAD_REQUEST: "did not take our request at {url} ({said}): check NOTION_DATABASE_ID.",
+    HTTPStatus.BAD_REQUEST: "did not take our request at {url} ({status_line}): check NOTION_DATABASE_ID.",
     HTTPStatus.NOT_FOUND: (
-        "shows us nothing at {url} ({said}): check NOTION_DATABASE_ID, and share the database with the "
+        "shows us nothing at {url} ({status_line}): check NOTION_DATABASE_ID, and share the database with the "
         "integration that NOTION_TOKEN belongs to."
     ),
 }
@@ -116,11 +116,11 @@ class NotionClient(SourceClient):
     def _identity(self) -> str:
         return "the holder of NOTION_TOKEN"
 
-    def _shown(self) -> Shown:
+    def _count_records(self) -> RecordCount:
         """The number of pages is known where there are no more than one answer of each data source holds."""
         answers = [self._query(source_id, None, None) for source_id in self._data_sources()]
         count = sum(len(answer.results) for answer in answers)
-        return Shown(count, is_all=all(answer.next_cursor is None for answer in answers))
+        return RecordCount(count, is_all=all(answer.next_cursor is None for answer in answers))
 
     def pages(self) -> ListReading:
         """Every page of the database that is neither archived nor in the trash (`PAGES`, sorted by page_id).
@@ -140,8 +140,8 @@ class NotionClient(SourceClient):
         lists = [
             problem for source_id, pages in found.items() for problem in self._list_problems(source_id, pages)
         ]
-        shown = reading.frame.num_rows + sum(problem.is_blocking for problem in reading.problems)
-        return ListReading(reading.frame, reading.problems + lists, {PAGE.plural: shown})
+        count = reading.frame.num_rows + sum(problem.is_blocking for problem in reading.problems)
+        return ListReading(reading.frame, reading.problems + lists, {PAGE.plural: count})
 
     def _require_properties(self, found: list[_Pages]) -> None:
         """Raises MissingPropertyError where no page of any data source has a property that is needed."""
@@ -240,14 +240,14 @@ class NotionClient(SourceClient):
             return request()
         except AnswerError as error:
             # Without words it was not Notion that answered, and the database is not what is wrong.
-            has_words = error.status is not None and error.said != status_text(error.status)
+            has_words = error.status is not None and error.status_line != status_text(error.status)
             if not has_words or error.status not in _ABOUT_THE_DATABASE:
                 raise
             sentence = _ABOUT_THE_DATABASE[HTTPStatus(error.status)].format(
-                url=self._source.url(path), said=error.said
+                url=self._source.url(path), status_line=error.status_line
             )
             raise AnswerError(
-                f"{self.name} {sentence}", reason="status", status=error.status, said=error.said
+                f"{self.name} {sentence}", reason="status", status=error.status, status_line=error.status_line
             ) from None
 
 

@@ -21,12 +21,12 @@ from ledger_pipelines.sources.records.wire_types import Instant, KeyText, Option
 _STRICT = ConfigDict(strict=True)
 
 
-#: The properties that say who a page is of and what became of them: where no page has one, it was renamed.
+#: The properties that say who a page is of and their status: where no page has one, it was renamed.
 NEEDED_PROPERTIES = ("Email", "Educational Status", "Drop Date", "Certificated At")
 
 
 def _name(value: object) -> str | None:
-    """A page's title, which bears on nothing: one that is none costs the page nothing."""
+    """A page's title, which bears on nothing: an unreadable one costs the page nothing."""
     try:
         return property_text(value)
     except ValueError:

@@ -31,7 +31,7 @@ def property_text(value: object) -> str | None:
 def property_addresses(value: object) -> str | None:
     """The e-mail addresses of a property, several parted by semicolons; null where it is empty.
 
-    Raises ValueError also for words that are no address: whom they mean cannot be told.
+    Raises ValueError also for words that are no address: whom they mean is unknown.
     """
     text = "; ".join(text for text in _values(value, _DEEPEST) if text).casefold()
     if not text:
@@ -57,8 +57,8 @@ def _values(value: object, depth: int) -> list[str]:
     if kind is None:
         kind = next((name for name in value if name in _READERS), None)
     if not isinstance(kind, str) or kind not in _READERS or depth == 0:
-        shown = one_line(kind)[:_LONGEST_TYPE] if isinstance(kind, str) else "that it does not say"
-        raise ValueError(f"is a property of the type {shown}, whose value is not plain")
+        type_name = one_line(kind)[:_LONGEST_TYPE] if isinstance(kind, str) else "that it does not say"
+        raise ValueError(f"is a property of the type {type_name}, whose value is not plain")
     if kind not in value:
         raise ValueError(f"has no {kind}")
     return _READERS[kind](value[kind], depth)

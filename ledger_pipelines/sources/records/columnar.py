@@ -40,7 +40,7 @@ class Columnar:
     """How a field's values are read as a column.
 
     `read_as` is what each is in JSON, null where it is null or missing: a value of another kind is not plain. `convert`
-    gives the frame's values, and for each whether it is plain; it raises ArrowInvalid where that cannot be told.
+    gives the frame's values, and for each whether it is plain; it raises ArrowInvalid where that is undecidable.
     """
 
     read_as: pa.DataType
@@ -163,7 +163,7 @@ class ColumnReader:
     def columns(self, records: Any, owners: Any = None) -> tuple[pa.RecordBatch, Mask]:
         """The records (a struct array of `read_as`) as the frame's columns, and which of them are plain.
 
-        The columns of the others mean nothing. Raises ArrowInvalid where that cannot be told.
+        The columns of the others mean nothing. Raises ArrowInvalid where that is undecidable.
         """
         schema, plain = self._entity.schema, records.is_valid()
         columns: dict[str, Any] = {}

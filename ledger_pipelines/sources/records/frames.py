@@ -49,7 +49,7 @@ class Entity:
     quality and its owner. Of several records with one key, the one that `prefer` puts highest is kept.
     `texts` are fields that are too large for a problem's details. `operation` is what its problems are filed
     under, the plural where it is None. `lost` says what of money or hours is missing without a record, to complete
-    the sentence "…, so that …"; None where that cannot be told. `model` is the wire model whose marks say which
+    the sentence "…, so that …"; None where that is unknown. `model` is the wire model whose marks say which
     fields a record can do without (`lenient`); without it a record can do without none.
     """
 

@@ -2,7 +2,7 @@
 
 A field of a wire model is marked with `Lenient` in its annotation; what is not marked costs the record. Records that
 are right are validated without a look at the marks. Here: which faults are spared, and what counts in their place.
-Not here: how a record is validated, and how a fault is told (`frames`).
+Not here: how a record is validated, and how a fault is worded (`frames`).
 """
 
 from __future__ import annotations

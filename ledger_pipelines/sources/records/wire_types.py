@@ -163,12 +163,12 @@ OptionalText = Annotated[str | None, PlainValidator(_optional_text)]
 OptionalEmail = Annotated[str | None, PlainValidator(_optional_email)]
 #: Hours as a source computes them, below 100,000, to 18 places (half-even).
 Hours = Annotated[Decimal, PlainValidator(_HOURS)]
-#: Such hours where null means none.
+#: Such hours where null means 0.
 OptionalHours = Annotated[Decimal, PlainValidator(_optional_hours), columnar.HOURS]
 #: A price for one unit, to the four places of a rate (half-up): 0.30000000000000004 is a price of 0.30.
 OptionalRate = Annotated[Decimal | None, PlainValidator(_optional_rate)]
 JsonText = Annotated[str | None, PlainValidator(_json_text), columnar.TEXT]
-#: What a record is known by. Surrounding space is no part of it; an index takes no more than so much.
+#: What a record is known by. Surrounding space is no part of it; its length is what an index takes.
 KeyText = Annotated[
     str,
     Strict(),

@@ -1,7 +1,7 @@
 """The file of a backup: a ZIP with the rows of each table as COPY's text, and a manifest that says what must be in it.
 
 The manifest is written last and the directory of a ZIP stands at its end, so that a file that was cut off has neither.
-It holds the SHA-256 of every member; `Archive.verify` reads all of it before anybody relies on any of it. That tells a
+It holds the SHA-256 of every member; `Archive.verify` reads all of it before anybody relies on any of it. That finds a
 damaged file, and no forged one: whoever may write the file may write other books.
 """
 
@@ -169,7 +169,7 @@ class Archive:
     """A backup to be read."""
 
     def __init__(self, path: Path) -> None:
-        """Raises LedgerError when it is none, or is cut off; OSError when it cannot be read."""
+        """Raises LedgerError when it is no archive, or is cut off; OSError when it cannot be read."""
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)

@@ -26,7 +26,7 @@ from ledger_pipelines.store.migrations import MIGRATION_LOCK, read_applied, read
 LEFT_OUT = ("console_sessions", "run_processes")
 #: Rows that are looked at together.
 _AT_ONCE = 5_000
-#: Told of each table when it begins and when it is done, with the rows so far.
+#: Called for each table when it begins and when it is done, with the rows so far.
 OnTable = Callable[[str, int], None]
 
 
@@ -165,7 +165,7 @@ def _months(connection: psycopg.Connection, table: tuple[str, str]) -> tuple[dat
 def _migrations(connection: psycopg.Connection, database: Database) -> tuple[AppliedMigration, ...]:
     applied = read_applied(connection)
     if not applied:
-        raise LedgerError(f"There is no ledger in {database.shown}, so there is nothing to back up.")
+        raise LedgerError(f"There is no ledger in {database.label}, so there is nothing to back up.")
     known = len(read_migrations())
     if max(version for version, _, _ in applied) > known:
         raise LedgerError(

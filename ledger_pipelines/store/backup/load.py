@@ -49,11 +49,12 @@ _RUNNING = ("ledger run", "ledger step")
 class Loaded:
     """The tables of a backup that were loaded, those not written to, and the migrations that its books had yet to get.
 
-    `kept` are those that others have filled, with their rows; `left_out` those of the archive that are not the ledger's.
+    `retained` are those that others have filled, with their rows; `left_out` those of the archive that are not the
+    ledger's.
     """
 
     tables: list[TableEntry]
-    kept: dict[str, int]
+    retained: dict[str, int]
     left_out: list[str]
     migrations: list[Migration]
 
@@ -76,7 +77,7 @@ def load_books(
     with database.connect(application_name="ledger restore") as connection:
         with connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
-            with _telling(database):
+            with _translating_errors(database):
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
                 _require_replaceable(connection, database)
                 if not replace:
@@ -88,11 +89,11 @@ def load_books(
                 if before:
                     refuse_loss(connection, before, version)
                 apply_migrations(connection, up_to=archive.manifest.version)
-                tables, kept, left_out = _fill(connection, archive, beside, on_table)
+                tables, retained, left_out = _fill(connection, archive, beside, on_table)
             added = apply_migrations(connection)
             _end_requests(connection)
         connection.execute("ANALYZE")
-    return Loaded(tables, kept, left_out, added)
+    return Loaded(tables, retained, left_out, added)
 
 
 def require_known(archive: Archive) -> None:
@@ -121,7 +122,7 @@ def _require_replaceable(connection: psycopg.Connection, database: Database) -> 
     newest = max((version for version, _, _ in applied), default=0)
     if newest > known:
         raise LedgerError(
-            f"{database.shown} is at migration {newest}, this program knows {known}: install the newer program."
+            f"{database.label} is at migration {newest}, this program knows {known}: install the newer program."
         )
 
 
@@ -129,7 +130,7 @@ def _require_empty(connection: psycopg.Connection, database: Database) -> None:
     filled = filled_table(connection)
     if filled is not None:
         raise LedgerError(
-            f"{database.shown} holds books ({filled} has rows): `ledger restore --replace` puts the backup in their "
+            f"{database.label} holds books ({filled} has rows): `ledger restore --replace` puts the backup in their "
             "place; or restore into another LEDGER_HOME or LEDGER_DATABASE_URL."
         )
 
@@ -144,10 +145,10 @@ def _require_quiet(connection: psycopg.Connection, database: Database) -> None:
     ).fetchall()
     names = [str(name) for (name,) in rows]
     if any(name.startswith(UP_APPLICATION) for name in names):
-        raise LedgerError(f"`ledger up` runs on {database.shown}: stop it before its books are replaced.")
+        raise LedgerError(f"`ledger up` runs on {database.label}: stop it before its books are replaced.")
     if names:
         raise LedgerError(
-            f"A run is in progress on {database.shown}: wait until it has ended, or stop it, and restore then."
+            f"A run is in progress on {database.label}: wait until it has ended, or stop it, and restore then."
         )
 
 
@@ -171,7 +172,7 @@ def _fill(
 ) -> tuple[list[TableEntry], dict[str, int], list[str]]:
     """Loads and compares all tables; returns them, those that others have filled, with their rows, and those not ours."""
     present = {(SCHEMA, name) for name in ledger_tables(connection) if name not in LEFT_OUT}
-    # The CFO's may be called otherwise.
+    # The CFO's may have another name.
     beside = [table for table in beside if columns_of(connection, table)]
     filled = {table: count for table in beside if (count := _count_of_others(connection, table))}
     empty = [table for table in beside if table not in filled]
@@ -312,16 +313,16 @@ def _set_sequences(
 
 
 @contextmanager
-def _telling(database: Database) -> Iterator[None]:
+def _translating_errors(database: Database) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.LockNotAvailable:
         raise LedgerError(
-            f"Somebody reads, migrates or restores the books in {database.shown}: try again when that has ended."
+            f"Somebody reads, migrates or restores the books in {database.label}: try again when that has ended."
         ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise LedgerError(
-            f"The database's user may not make the tables of {database.shown} anew ({error.diag.message_primary}): "
+            f"The database's user may not make the tables of {database.label} anew ({error.diag.message_primary}): "
             "restore as their owner."
         ) from None
     except (psycopg.DataError, psycopg.IntegrityError) as error:

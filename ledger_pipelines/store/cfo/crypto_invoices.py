@@ -70,8 +70,8 @@ def add_invoice(connection: psycopg.Connection, client: str, **values: Any) -> i
     return int(number)
 
 
-def told_invoice(connection: psycopg.Connection, number: str) -> dict[str, Any] | None:
-    """What an invoice was told with, by column, and its client; None where there is none."""
+def reported_invoice(connection: psycopg.Connection, number: str) -> dict[str, Any] | None:
+    """What was reported of an invoice, by column, and its client; None where there is none."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """SELECT i.invoice_number, c.name AS client_name, i.amount_usd, i.crypto_currency, i.crypto_network,
@@ -146,9 +146,9 @@ def add_payment(
     is_unexpected: bool,
     at: datetime,
 ) -> None:
-    """Keeps a payment that was not told before; `at` is when it was.
+    """Stores a payment that was not reported before; `at` is when it is.
 
-    Raises LedgerError when it was told of another invoice at this moment.
+    Raises LedgerError when another invoice's report of it came first at this moment.
     """
     row = connection.execute(
         """INSERT INTO crypto_payment_transactions
@@ -189,7 +189,7 @@ def renew_payment(
     is_unexpected: bool,
     at: datetime,
 ) -> None:
-    """Keeps what is told of a payment now: its confirmations may be more or fewer than before."""
+    """Stores what is reported of a payment now: its confirmations may be more or fewer than before."""
     connection.execute(
         """UPDATE crypto_payment_transactions
            SET output = %(output)s, network = %(network)s, confirmations = %(confirmations)s, needed = %(needed)s,

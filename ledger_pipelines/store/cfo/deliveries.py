@@ -19,7 +19,7 @@ from ledger_pipelines.store.copy import copy_out, schema_of, select_list
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class SyncedInvoice:
     """What was handed over: the transaction that an invoice is, and the texts that make the row the invoice's."""
 
     invoice_id: int
@@ -29,7 +29,7 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
-class Astray:
+class LostTransaction:
     """A handed-over invoice whose row is gone, or is no longer its."""
 
     invoice_id: int
@@ -50,7 +50,7 @@ class Released:
     currency: str | None
 
 
-_HANDED = """SELECT s.invoice_id, s.cfo_transaction_id AS transaction_id,
+_SYNCED = """SELECT s.invoice_id, s.cfo_transaction_id AS transaction_id,
                     coalesce(s.identifier_mapped, i.invoice_number) AS identifier,
                     CASE WHEN h.invoice_id IS NULL THEN 'crypto_invoice_' ELSE 'holded_invoice_' END
                         || coalesce(s.identifier_mapped, i.invoice_number) AS source_file
@@ -60,19 +60,19 @@ _HANDED = """SELECT s.invoice_id, s.cfo_transaction_id AS transaction_id,
              WHERE s.sync_status = 'synced'"""
 
 
-def handed_in_months(connection: psycopg.Connection, months: Sequence[date] | None) -> list[Handed]:
+def synced_in_months(connection: psycopg.Connection, months: Sequence[date] | None) -> list[SyncedInvoice]:
     """What was handed over of the invoices paid in these months, or of all, those paid no longer, too."""
     of_months = """ AND (%(months)s::date[] IS NULL OR EXISTS (
                         SELECT FROM v_paid_invoices p WHERE p.invoice_id = s.invoice_id
                         AND date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date = ANY (%(months)s)))"""
-    cursor = connection.cursor(row_factory=class_row(Handed))
+    cursor = connection.cursor(row_factory=class_row(SyncedInvoice))
     values = {"months": None if months is None else list(months)}
-    return cursor.execute(_HANDED + of_months + " ORDER BY 1", values).fetchall()
+    return cursor.execute(_SYNCED + of_months + " ORDER BY 1", values).fetchall()
 
 
-def latest_handed(
+def latest_synced(
     connection: psycopg.Connection, before: datetime | None, limit: int
-) -> tuple[list[Handed], datetime | None]:
+) -> tuple[list[SyncedInvoice], datetime | None]:
     """What was handed over last, or last before an instant, and the instant of the oldest of it.
 
     All that was handed over at one instant is there or none of it is, so that the next look begins where this ends.
@@ -84,11 +84,11 @@ def latest_handed(
                ORDER BY sync_timestamp DESC LIMIT %s) latest""",
         [before, limit],
     ).fetchall()
-    cursor = connection.cursor(row_factory=class_row(Handed))
+    cursor = connection.cursor(row_factory=class_row(SyncedInvoice))
     since = (
         " AND s.sync_timestamp >= %s AND s.sync_timestamp < coalesce(%s, 'infinity'::timestamptz) ORDER BY 1"
     )
-    return cursor.execute(_HANDED + since, [oldest, before]).fetchall(), oldest
+    return cursor.execute(_SYNCED + since, [oldest, before]).fetchall(), oldest
 
 
 def has_synced(connection: psycopg.Connection) -> bool:
@@ -174,7 +174,9 @@ def of_shared_numbers(connection: psycopg.Connection, invoice_ids: Sequence[int]
     return {number for (number,) in rows}
 
 
-def release(connection: psycopg.Connection, lost: Sequence[Astray], *, at: datetime) -> list[Released]:
+def release(
+    connection: psycopg.Connection, lost: Sequence[LostTransaction], *, at: datetime
+) -> list[Released]:
     """Makes invoices ready again, each with a row in the log; those that another sync has mended are left."""
     reasons = [
         f"The CFO's transaction {one.transaction_id} {'is gone' if one.is_gone else 'is no longer this invoice'}: "

@@ -62,13 +62,13 @@ def with_change(rows: list[Row], which: MappingTable, position: int | None, valu
     """
     if position is not None and all(row["position"] != position for row in rows):
         raise LedgerError(f"There is no mapping {position} any more: look at them again.")
-    kept = [row for row in rows if row["position"] != position]
+    others = [row for row in rows if row["position"] != position]
     if values is None:
-        return kept
+        return others
     _refuse_unusable(which, values)
-    if any(row["position"] == values["position"] for row in kept):
+    if any(row["position"] == values["position"] for row in others):
         raise LedgerError(f"There is a mapping {values['position']} already: choose another position.")
-    return sorted([*kept, dict(values)], key=lambda row: int(row["position"]))
+    return sorted([*others, dict(values)], key=lambda row: int(row["position"]))
 
 
 def change_mapping(

@@ -38,17 +38,17 @@ class WaitingInvoice:
     paid_in: str | None
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """Its number, or where it has none, its id, which commands take for it."""
         return self.invoice_number or f"#{self.invoice_id}"
 
     @property
-    def shown_amount(self) -> str:
+    def amount_label(self) -> str:
         """Its amount, and what a crypto invoice was paid with."""
-        return shown_amount(self.amount, self.currency, self.paid_in)
+        return amount_label(self.amount, self.currency, self.paid_in)
 
 
-def shown_amount(amount: Decimal, currency: str, paid_in: str | None) -> str:
+def amount_label(amount: Decimal, currency: str, paid_in: str | None) -> str:
     """`1,234.50 EUR`; of a crypto invoice with what it was paid with: `43,250.00 USD (0.5 BTC)`."""
     return f"{amount:,.2f} {currency}" + (f" ({paid_in})" if paid_in else "")
 
@@ -167,7 +167,7 @@ def unaccounted_invoices(
     ready_at: datetime,
     now: datetime,
 ) -> list[tuple[str, str]]:
-    """Paid invoices of these months that are neither synced, nor scheduled, nor failed: number and how they stand.
+    """Paid invoices of these months that are neither synced, nor scheduled, nor failed: number and state.
 
     What was ready at `ready_at`, when a sync of it began, must have been taken up since.
     """

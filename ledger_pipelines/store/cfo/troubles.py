@@ -22,7 +22,7 @@ Misfit = Literal["wrong_network", "unexpected_payment", "lost_payment"]
 _MISFITS: tuple[Misfit, ...] = ("wrong_network", "unexpected_payment", "lost_payment")
 KINDS: tuple[str, ...] = (FAILED_FOR_GOOD, LOST, *_MISFITS)
 Trouble = TypeVar("Trouble")
-#: How many of a kind are told one by one; of the others their number.
+#: How many of a kind have an alert each; the others share one with their number.
 _ONE_BY_ONE = 50
 
 
@@ -83,7 +83,7 @@ def misfit_payments(connection: psycopg.Connection) -> list[MisfitPayment]:
 
 
 def settle_payment(connection: psycopg.Connection, name: str, note: str, at: datetime) -> None:
-    """Keeps what a person did about a payment (its hash, or hash:output), so that nobody hears of it any more.
+    """Records what a person did about a payment (its hash, or hash:output), so that it raises no alert any more.
 
     Raises LedgerError when it is none that fits nothing, or there is no note.
     """
@@ -130,7 +130,7 @@ def _one_by_one(
 
 def _failed(one: WaitingInvoice) -> str:
     return (
-        f"Invoice {one.shown} of {one.client_name or 'nobody'}, {one.shown_amount}, could not be handed to the CFO and "
+        f"Invoice {one.label} of {one.client_name or 'nobody'}, {one.amount_label}, could not be handed to the CFO and "
         f"is not tried again: {one.error}"
     )
 
@@ -143,7 +143,7 @@ def _misfit(one: MisfitPayment) -> str:
 
 
 def _still_lost(connection: psycopg.Connection) -> list[DueAlert]:
-    """Goes on until all that was lost is handed over again; how it began is told by whoever found it."""
+    """Goes on until all that was lost is handed over again; whoever finds the loss raises the alert."""
     row = connection.execute(
         """SELECT count(*) FROM v_crypto_invoices_pending_sync p JOIN crypto_invoice_cfo_sync s USING (invoice_id)
            WHERE s.lost_at IS NOT NULL"""

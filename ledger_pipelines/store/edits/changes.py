@@ -28,11 +28,11 @@ def row_meant(
         row for row in rows if (_fits(editable, row, values or {}) if row_id is None else row["id"] == row_id)
     ]
     if row_id is not None and not found:
-        raise LedgerError(f"There is no {told_key(editable, key)} with the id {row_id}.")
+        raise LedgerError(f"There is no {row_label(editable, key)} with the id {row_id}.")
     if len(found) > 1:
         ids = ", ".join(str(row["id"]) for row in found)
         raise LedgerError(
-            f"There are {len(found)} of {told_key(editable, key)}: say which by its id ({ids})."
+            f"There are {len(found)} of {row_label(editable, key)}: say which by its id ({ids})."
         )
     return found[0] if found else None
 
@@ -41,7 +41,7 @@ def row_to_remove(editable: Editable, rows: Sequence[Row], key: Row, row_id: int
     """Of the rows with this key the one that is meant. Raises LedgerError where there is none, or several."""
     found = row_meant(editable, rows, key, row_id)
     if found is None:
-        raise LedgerError(f"There is no {told_key(editable, key)} to remove.")
+        raise LedgerError(f"There is no {row_label(editable, key)} to remove.")
     return found
 
 
@@ -76,7 +76,7 @@ def columns_to_set(editable: Editable, before: Row | None, key: Row, values: Row
     return {**key, **{name: value for name, value in filled.items() if value is not None}}
 
 
-def told_key(editable: Editable, row: Row) -> str:
+def row_label(editable: Editable, row: Row) -> str:
     """A row as a sentence names it: `charge Monitoring of 620547 from 2025-07`."""
     words = [str(row[name]) for name in editable.key]
     message = words[0] if len(words) == 1 else f"{words[1]} of {words[0]}"

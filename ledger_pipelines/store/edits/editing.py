@@ -18,9 +18,9 @@ from ledger_pipelines.store.edits.changes import (
     Row,
     carried_over,
     columns_to_set,
+    row_label,
     row_meant,
     row_to_remove,
-    told_key,
 )
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.edits.history import RecordedEdit, last_edit_of
@@ -163,7 +163,8 @@ def refuse_conflict(last: RecordedEdit | None, what: str, by: Editor) -> None:
         return
     done = "removed" if last.after is None else "added" if last.before is None else "changed"
     changes = ", ".join(
-        f"{one.field} from {_told(one.before)} to {_told(one.after)}" for one in last.counting_changes
+        f"{one.field} from {_value_label(one.before)} to {_value_label(one.after)}"
+        for one in last.counting_changes
     )
     raise ConflictError(
         f"{last.person} {done} the {what} on {last.edited_at:%Y-%m-%d at %H:%M} UTC, after you had opened it"
@@ -171,7 +172,7 @@ def refuse_conflict(last: RecordedEdit | None, what: str, by: Editor) -> None:
     )
 
 
-def _told(value: Any) -> str:
+def _value_label(value: Any) -> str:
     """A value of JSON as people write it."""
     if value is None or value == "":
         return "nothing"
@@ -184,7 +185,7 @@ def _refuse_edited(connection: sa.Connection, editable: Editable, row: Row, by: 
     if by.seen is not None:
         names = [name for name in editable.names if name in row] or [*editable.key, *editable.beginning]
         identity = {name: _as_json(row[name]) for name in names}
-        refuse_conflict(last_edit_of(connection, editable.name, identity), told_key(editable, row), by)
+        refuse_conflict(last_edit_of(connection, editable.name, identity), row_label(editable, row), by)
 
 
 def _rows(connection: sa.Connection, editable: Editable, key: Row) -> list[Row]:

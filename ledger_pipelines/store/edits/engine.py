@@ -13,7 +13,7 @@ from ledger_pipelines.store.database import Database
 
 #: Connections that a process keeps once it needed them, and how many more it may open: in all at least as many as the
 #: console's requests that are worked on at once. To make one costs more than most of what it is for.
-_KEPT, _MORE = 10, 20
+_POOL_SIZE, _OVERFLOW = 10, 20
 
 
 @lru_cache
@@ -29,7 +29,11 @@ def engine_of(database: Database) -> sa.Engine:
         return connection
 
     return sa.create_engine(
-        "postgresql+psycopg://", creator=connect, pool_size=_KEPT, max_overflow=_MORE, pool_pre_ping=True
+        "postgresql+psycopg://",
+        creator=connect,
+        pool_size=_POOL_SIZE,
+        max_overflow=_OVERFLOW,
+        pool_pre_ping=True,
     )
 
 

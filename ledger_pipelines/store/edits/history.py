@@ -79,7 +79,7 @@ class RecordedEdit:
 
     @property
     def counting_changes(self) -> list[FieldChange]:
-        """The same without switches: a value that its switch turns off is none."""
+        """The same without switches: a value that its switch turns off is None."""
         counted = replace(self, before=_counting(self.before), after=_counting(self.after))
         return counted.changes
 

@@ -1,6 +1,6 @@
 """Putting an edit back: the row becomes what it was before, by an edit of its own.
 
-It works for every table whose edits are kept, by the columns that the database tells its rows apart by. What others
+It works for every table whose edits are kept, by the columns that identify its rows in the database. What others
 changed of the row since stays, but for the fields that are put back.
 """
 
@@ -21,7 +21,7 @@ from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.edits.history import RecordedEdit, edits_of_row, find_edit
 
 _JSON = Mapping[str, Any]
-#: The columns of a table whose edits are kept: whether they tell its rows apart, and whether the database numbers them.
+#: The columns of a table whose edits are kept: whether they identify its rows, and whether the database numbers them.
 _COLUMNS = """SELECT attname, coalesce(attnum = ANY(i.indkey), false) AS is_name, attidentity <> '' AS is_numbered
 FROM pg_attribute a
 LEFT JOIN LATERAL (SELECT indkey FROM pg_index WHERE indrelid = attrelid AND indisunique

@@ -48,7 +48,7 @@ class Editable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that tell its rows apart."""
+        """The columns that identify its rows."""
         return ("id",) if "id" in self.table.columns else (*self.key, *self.beginning)
 
     @property
@@ -59,11 +59,11 @@ class Editable:
     @property
     def fields(self) -> dict[str, sa.Column[Any]]:
         """The columns that a person fills, by name: neither the key nor what the database keeps by itself."""
-        kept = {*self.key, "id", "from_month"}
+        fixed = {*self.key, "id", "from_month"}
         return {
             column.name: column
             for column in self.table.columns
-            if column.name not in kept and not self.is_switch(column.name)
+            if column.name not in fixed and not self.is_switch(column.name)
         }
 
     def is_switch(self, column: str) -> bool:

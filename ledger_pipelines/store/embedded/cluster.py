@@ -28,7 +28,7 @@ _SETTINGS = {
 }
 _UNFINISHED = "postgres.unfinished-"
 
-#: What a program is told of the folder that it is started in: no path of a person's, and none that must be walked.
+#: The path that a program gets for the folder it is started in: it needs no access to the folders above.
 HERE = "/proc/self/cwd"
 HAS_HERE = Path(HERE).exists()
 

@@ -43,7 +43,7 @@ class Locks:
     def is_last(holding: int) -> bool:
         """Whether nobody else uses the server; a descriptor that was asked about counts no more.
 
-        Of several that ask at once, one is told so: whoever looks last finds the others gone.
+        Of several that ask at once, one gets a yes: whoever looks last finds the others gone.
         """
         return _is_taken(holding)
 

@@ -1,4 +1,4 @@
-"""What became of the contracts in a month's accruals."""
+"""What a month's accruals have of the contracts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 
 
 def accrual_summary(connection: psycopg.Connection, month: date, contracts: int) -> dict[str, int]:
-    """Of so many contracts: those with an accrual in the month, those without one that a notice names, and the rest."""
+    """Of all `contracts`: those with an accrual in the month, those without one that a notice names, and the rest."""
     ((successful, failed),) = connection.execute(
         """WITH accrued AS (
                SELECT DISTINCT contact_id, service_id, currency FROM monthly_accruals WHERE month = %(month)s

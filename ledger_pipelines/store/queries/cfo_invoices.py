@@ -11,9 +11,9 @@ from psycopg.rows import class_row
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSync:
-    """How an invoice stands: its own status, and its sync's, which is pending where nobody took it up yet.
+    """The state of an invoice: its own status, and its sync's, which is pending until a sync takes it up.
 
-    `is_paid` says whether the CFO is to hear of it at all.
+    `is_paid` says whether it is to be handed over at all.
     """
 
     invoice_id: int

@@ -45,7 +45,7 @@ class FailureReason:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAlert:
+class ListedAlert:
     """An alert that was raised; `cleared_at` is null while it is open."""
 
     kind: str
@@ -55,7 +55,7 @@ class KeptAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class HandedGroup:
+class SyncedGroup:
     """Invoices of a client, paid in a month, that were handed over as one entity's; `is_closed` says it of the month."""
 
     month: date
@@ -90,9 +90,9 @@ def failure_reasons(connection: psycopg.Connection) -> list[FailureReason]:
         ).fetchall()
 
 
-def kept_alerts(connection: psycopg.Connection, kinds: list[str] | None = None) -> list[KeptAlert]:
+def listed_alerts(connection: psycopg.Connection, kinds: list[str] | None = None) -> list[ListedAlert]:
     """The alerts of these kinds, or all: the open ones, and of the others the latest twenty."""
-    with connection.cursor(row_factory=class_row(KeptAlert)) as cursor:
+    with connection.cursor(row_factory=class_row(ListedAlert)) as cursor:
         return cursor.execute(
             """SELECT kind, message, raised_at, cleared_at FROM (
                    SELECT *, row_number() OVER (PARTITION BY cleared_at IS NULL ORDER BY cleared_at DESC, id) AS place
@@ -103,9 +103,9 @@ def kept_alerts(connection: psycopg.Connection, kinds: list[str] | None = None) 
         ).fetchall()
 
 
-def handed_groups(connection: psycopg.Connection) -> list[HandedGroup]:
+def synced_groups(connection: psycopg.Connection) -> list[SyncedGroup]:
     """All that was handed over, by month of payment, client and entity, in order."""
-    with connection.cursor(row_factory=class_row(HandedGroup)) as cursor:
+    with connection.cursor(row_factory=class_row(SyncedGroup)) as cursor:
         return cursor.execute(
             """SELECT s.month, coalesce(p.status = 'closed', false) AS is_closed, s.client_name, s.entity, s.currency,
                       s.invoices, s.amount

@@ -24,7 +24,7 @@ class CheckResult:
 def record_check_results(
     connection: psycopg.Connection, results: Sequence[CheckResult], *, run_id: str
 ) -> None:
-    """Keeps the results as the last of their checks."""
+    """Stores the results as the latest of their checks."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             """INSERT INTO check_results (month, asset_name, check_name, records, is_error, description, run_id)

@@ -15,7 +15,7 @@ from ledger_pipelines.months import last_day
 
 #: How far ahead of a month's last day a contract's end is said to be near.
 EXPIRING = timedelta(days=60)
-#: Columns of the list that the statement has by another name, or has to be reckoned for.
+#: Columns of the list that the statement has by another name, or that have to be computed.
 _COUNTS = ("regular_users", "workstations", "servers", "vms")
 _TEXTS = ("account_number", "company_name", "billing_plan", "contract_term", "currency")
 _BYTES_OF_TERABYTE = 2**40

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import psycopg
 
-#: How many of each kind are shown: who sees so many writes more of what is sought.
+#: How many of each kind are shown: who sees this many types more of what is sought.
 MOST = 25
 
 

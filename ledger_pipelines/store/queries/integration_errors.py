@@ -19,7 +19,7 @@ from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.edits.engine import engine_of
 from ledger_pipelines.store.integration_errors import HEALED
 
-#: How an error stands.
+#: The state of an error.
 Status = Literal["open", "resolved", "ignored"]
 _ERRORS = sa.table(
     "integration_errors",
@@ -52,8 +52,8 @@ _AT_A_TIME = 500
 class ErrorFilter:
     """Which errors; null is any.
 
-    `number` is the id of one. The status `healed` is of those resolved ones that a run found to be gone. `month` is one
-    that the error troubles, also where it names none because a source's present is wrong, and `text` stands in its
+    `number` is the id of one. The status `healed` is of those that a run resolved, not finding them again. `month` is one
+    that the error affects, also where it names none because a source's present is wrong, and `text` stands in its
     message, its record's id or a note, in any case.
     """
 
@@ -97,7 +97,7 @@ class FoundError:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCount:
-    """How many errors there are of one kind with a status: `healed` of the resolved ones were found to be gone by a run,
+    """How many errors there are of one kind with a status: `healed` were resolved by a run that did not find them,
     `blocking` of the open ones hold a month open.
     """
 
@@ -230,7 +230,7 @@ def _conditions(which: ErrorFilter) -> list[sa.ColumnElement[bool]]:
     if which.number is not None:
         found.append(_C.id == which.number)
     if which.month is not None:
-        # What is wrong with a source's present troubles every month that is made of it (`closing.readiness.troubles`).
+        # An error of a source's present state affects every month that is made of it (`closing.readiness.troubles`).
         is_of_all = sa.and_(sa.func.cardinality(_C.months) == 0, _C.integration_name.in_(sorted(SOURCES)))
         found.append(sa.or_(_C.months.contains([which.month]), is_of_all))
     if which.text:

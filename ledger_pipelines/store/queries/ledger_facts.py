@@ -21,7 +21,7 @@ class LedgerFacts:
 
 
 def read_facts(connection: psycopg.Connection) -> LedgerFacts:
-    """The facts of a migrated ledger. Raises psycopg.Error where it is none."""
+    """The facts of a migrated ledger. Raises psycopg.Error where it is not migrated."""
     (row,) = connection.execute(
         """SELECT split_part(current_setting('server_version'), ' ', 1),
                   (SELECT max(version) FROM schema_migrations),

@@ -1,4 +1,4 @@
-"""What there is to be watched of a ledger, in numbers: read from its tables, for runs are processes that end."""
+"""A ledger's metrics: read from its tables, for runs are processes that end."""
 
 from __future__ import annotations
 

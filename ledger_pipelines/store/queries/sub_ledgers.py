@@ -28,7 +28,7 @@ def read_control_lines(
 ) -> pa.Table:
     """The journal's lines on control accounts up to a month, with what their entries say; `control` is whose it is.
 
-    Those of these entries only, where some are said.
+    Those of these entries only, where some are given.
     """
     of_entries: sql.Composable = sql.SQL("")
     if entries is not None:
@@ -49,7 +49,7 @@ def read_movements(
 ) -> pa.Table:
     """The journal's debits and credits up to a month, by month, account and currency, and what of them is draft.
 
-    Up to a day of that month, where it is said.
+    Up to a day of that month, where one is given.
     """
     later: sql.Composable = sql.SQL("")
     if as_of is not None:
@@ -257,7 +257,7 @@ def read_trial_balance(connection: psycopg.Connection, months: Sequence[date]) -
 
 
 def read_journal(connection: psycopg.Connection, months: Sequence[date]) -> list[dict[str, Any]]:
-    """The months' journal lines in order; an entry is told by its number, or by its id where it has none yet."""
+    """The months' journal lines in order; an entry is named by its number, or by its id where it has none yet."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """SELECT coalesce(e.number, e.id) AS entry, e.posting_date AS date, l.account, l.debit, l.credit, l.currency,

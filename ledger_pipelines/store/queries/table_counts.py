@@ -10,13 +10,13 @@ from psycopg import sql
 
 from ledger_pipelines.store.database import Database
 
-#: Bytes up to which a table's rows are counted one by one; of a larger one the server's estimate is told.
+#: Bytes up to which a table's rows are counted one by one; of a larger one the server's estimate is taken.
 _COUNTED_UP_TO = 48 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class TableCount:
-    """A table: its rows, counted or (`is_estimate`) as the server reckons them, and its bytes with indexes."""
+    """A table: its rows, counted or (`is_estimate`) as the server estimates them, and its bytes with indexes."""
 
     name: str
     rows: int

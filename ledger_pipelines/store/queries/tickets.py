@@ -60,5 +60,5 @@ def read_billed_by_codex(
 
 
 def read_gone_numbers(connection: psycopg.Connection) -> set[str]:
-    """The numbers of tickets that closed months billed and that were found to be gone from their source."""
+    """The numbers of tickets that closed months billed and that their source does not have any more."""
     return {number for (number,) in connection.execute("SELECT ticket_number FROM tickets WHERE is_gone")}

@@ -23,7 +23,7 @@ def our_connection(ledger: Database) -> Iterator[psycopg.Connection]:
             yield connection
     except psycopg.OperationalError as error:
         raise DatabaseUnavailableError(
-            f"The ledger's database {ledger.shown} was lost ({type(error).__name__}): run it again when it is back."
+            f"The ledger's database {ledger.label} was lost ({type(error).__name__}): run it again when it is back."
         ) from error
 
 

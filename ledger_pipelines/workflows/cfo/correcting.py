@@ -16,7 +16,7 @@ from ledger_pipelines.cfo.frames import ENTITY_MAPPINGS
 from ledger_pipelines.cfo.mappings import entity_of
 from ledger_pipelines.store.cfo.mappings import ENTITIES, Row, list_mappings
 from ledger_pipelines.store.database import Database
-from ledger_pipelines.store.queries.cfo_pages import HandedGroup, handed_groups
+from ledger_pipelines.store.queries.cfo_pages import SyncedGroup, synced_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ def preview_corrections(database: Database, mappings: Sequence[Row] | None = Non
     """The corrections that these mappings call for, or those that there are; by month, entities and currency."""
     rows = list_mappings(database, ENTITIES) if mappings is None else mappings
     with database.connect() as connection:
-        groups = handed_groups(connection)
+        groups = synced_groups(connection)
     table = pa.Table.from_pylist([dict(row) for row in rows], ENTITY_MAPPINGS)
     clients = pa.array([one.client_name for one in groups], pa.string())
     entities = entity_of(clients, table).to_pylist()
-    changed: dict[tuple[date, str, str, str], list[HandedGroup]] = {}
+    changed: dict[tuple[date, str, str, str], list[SyncedGroup]] = {}
     for group, entity in zip(groups, entities, strict=True):
         if entity not in (None, group.entity):
             key = (group.month, group.entity or "", str(entity), group.currency)

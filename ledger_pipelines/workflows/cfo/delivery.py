@@ -45,10 +45,11 @@ class Batch:
         self.failures += [Failure(one.invoice_id, error, is_transient) for one in part]
 
 
-def deliver(ours: psycopg.Connection, theirs: CfoConnection, transactions: Sequence[Transaction]) -> Batch:
+def deliver(theirs: CfoConnection, transactions: Sequence[Transaction]) -> Batch:
     """Hands over what can be: one bad record does not hold back the others.
 
-    A batch that is refused is halved until the bad record stands alone.
+    A batch that is refused is halved until the bad record stands alone. Whose the transactions are that were there
+    already, `refuse_of_others` asks.
     """
     batch = Batch()
     waiting = [transactions] if transactions else []
@@ -79,7 +80,6 @@ def deliver(ours: psycopg.Connection, theirs: CfoConnection, transactions: Seque
                 batch.trouble = sentence(error)
     if vain_waits and not batch.delivered and batch.trouble is None:
         batch.trouble = _LOCKED
-    _take_out_refused(ours, batch)
     return batch
 
 
@@ -95,11 +95,12 @@ def _is_of_a_record(theirs: CfoConnection, error: psycopg.Error, vain_waits: int
     return not is_transient(error.sqlstate) and not (error.sqlstate or "").startswith("42")
 
 
-def _take_out_refused(ours: psycopg.Connection, batch: Batch) -> None:
+def refuse_of_others(ours: psycopg.Connection, batch: Batch) -> None:
     """Fails what the CFO's database kept no row of, and what was linked to another invoice's transaction.
 
     A transaction that was there is this invoice's, from a sync that was killed, or one that the CFO entered; unless
-    another invoice is synced to it: then two invoices have one number, and one of them would vanish.
+    another invoice is synced to it: then two invoices have one number, and one of them would vanish. All earlier
+    batches must have been recorded.
     """
     linked = [one for one in batch.delivered if one.match != "new"]
     if not linked:

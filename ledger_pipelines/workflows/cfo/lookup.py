@@ -7,16 +7,16 @@ from datetime import date, datetime
 
 import psycopg
 
-from ledger_pipelines.destinations.cfo.lookup import astray
+from ledger_pipelines.destinations.cfo.lookup import lost_transactions
 from ledger_pipelines.store.alerts import DueAlert, raise_alert
 from ledger_pipelines.store.cfo.deliveries import (
-    Handed,
     Released,
-    handed_in_months,
-    latest_handed,
+    SyncedInvoice,
+    latest_synced,
     release,
     release_shared,
     shared_transactions,
+    synced_in_months,
 )
 from ledger_pipelines.store.cfo.troubles import LOST
 from ledger_pipelines.wording import counted
@@ -39,10 +39,10 @@ def look_again(
 
     Raises UnfitTableError, DatabaseUnavailableError and psycopg.Error when the CFO's database does not let us look.
     """
-    released = _look(ours, theirs, handed_in_months(ours, months), clock)
+    released = _look(ours, theirs, synced_in_months(ours, months), clock)
     before = None
     while months is not None:
-        latest, before = latest_handed(ours, before, BATCH)
+        latest, before = latest_synced(ours, before, BATCH)
         found = _look(ours, theirs, latest, clock)
         released += found
         if not found:
@@ -55,11 +55,11 @@ def look_again(
 
 
 def _look(
-    ours: psycopg.Connection, theirs: CfoConnection, handed: Sequence[Handed], clock: Clock
+    ours: psycopg.Connection, theirs: CfoConnection, synced: Sequence[SyncedInvoice], clock: Clock
 ) -> list[Released]:
     released = []
-    for place in range(0, len(handed), BATCH):
-        lost = astray(theirs.connection(), handed[place : place + BATCH])
+    for place in range(0, len(synced), BATCH):
+        lost = lost_transactions(theirs.connection(), synced[place : place + BATCH])
         if lost:
             released += release(ours, lost, at=clock())
     return released

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 
 from ledger_pipelines.cfo.transactions import transactions_of
-from ledger_pipelines.destinations.cfo.lookup import Row, astray, correct_rows, read_rows
+from ledger_pipelines.destinations.cfo.lookup import Row, correct_rows, lost_transactions, read_rows
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines.store.cfo.deliveries import (
-    Astray,
-    handed_in_months,
+    LostTransaction,
     log_corrections,
     shared_transactions,
+    synced_in_months,
     synced_invoices,
 )
 from ledger_pipelines.store.cfo.metrics import waiting_invoices
@@ -59,7 +59,7 @@ def repair(ledger: Database, cfo: Database, *, clock: Clock) -> list[Difference]
     """Mends what can be mended, in the rows that came from here alone; the differences that there were.
 
     What is gone is handed over again, and what waits is handed over. Amounts, currencies and reasons are set to what the
-    invoices say, also in closed months, for the CFO's table is none of the ledger's books; each leaves a row in the log.
+    invoices say, also in closed months, for the CFO's table is not part of our books; each leaves a row in the log.
     Raises LedgerError when the CFO's database does not let us look or correct.
     """
     with our_connection(ledger) as ours, CfoConnection(cfo) as theirs:
@@ -84,7 +84,7 @@ def _compare(ours: psycopg.Connection, theirs: CfoConnection) -> tuple[list[Diff
     invoices: list[dict[str, Any]] = synced.to_pylist()
     owners = {one["cfo_transaction_id"]: one for one in invoices}
     try:
-        lost = astray(theirs.connection(), handed_in_months(ours, None))
+        lost = lost_transactions(theirs.connection(), synced_in_months(ours, None))
         rows = read_rows(theirs.connection(), list(owners), with_all_of_ours=True)
     except psycopg.Error as error:
         if ours.closed:
@@ -105,7 +105,7 @@ def _compare(ours: psycopg.Connection, theirs: CfoConnection) -> tuple[list[Diff
     return found, corrections
 
 
-def _lost(lost: Sequence[Astray], owners: Mapping[int, Mapping[str, Any]]) -> Iterator[Difference]:
+def _lost(lost: Sequence[LostTransaction], owners: Mapping[int, Mapping[str, Any]]) -> Iterator[Difference]:
     for one in lost:
         number = owners.get(one.transaction_id, {}).get("invoice_number") or f"#{one.invoice_id}"
         why = "its transaction is gone" if one.is_gone else "its transaction is another's now"
@@ -152,5 +152,5 @@ def _orphans(rows: Mapping[int, Row], owned: set[int]) -> Iterator[Difference]:
 def _waiting(ours: psycopg.Connection) -> Iterator[Difference]:
     for one in waiting_invoices(ours):
         why = one.error or "nobody has taken it up"
-        message = f"{one.shown_amount} paid {one.paid_at.astimezone(UTC):%Y-%m-%d} and not handed over: {why}"
-        yield Difference(one.shown, None, message, is_mendable=one.sync_status in (None, "retry"))
+        message = f"{one.amount_label} paid {one.paid_at.astimezone(UTC):%Y-%m-%d} and not handed over: {why}"
+        yield Difference(one.label, None, message, is_mendable=one.sync_status in (None, "retry"))

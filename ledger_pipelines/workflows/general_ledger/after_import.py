@@ -1,4 +1,4 @@
-"""What follows from an import at once: its documents are posted, and the ledgers of its months reckoned."""
+"""What follows from an import at once: its documents are posted, and the ledgers of its months computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ledger_pipelines.workflows.step import Step
 
 
 def update_ledgers(database: Database, settings: Settings, months: Iterable[date]) -> None:
-    """Posts the documents of these months, and reckons the ledgers from the first of them on: a month's sub-ledgers and
+    """Posts the documents of these months, and computes the ledgers from the first of them on: a month's sub-ledgers and
     balances rest on those before it.
 
     An execution of the journal's step of its own; closed months stay. Nothing happens where there are no months.
@@ -33,10 +33,10 @@ def update_ledgers(database: Database, settings: Settings, months: Iterable[date
         recorded_execution(database, "journal", metadata) as execution,
     ):
         closed = closed_months(connection)
-        reckoned = computed_months(connection, CUSTOMER)
+        computed = computed_months(connection, CUSTOMER)
         # The opening entry of a file stands before its months.
-        first = min([*imported, *(month for month in months_of_journal(connection) if month not in reckoned)])
-        last = max([*imported, *reckoned])
+        first = min([*imported, *(month for month in months_of_journal(connection) if month not in computed)])
+        last = max([*imported, *computed])
         span = [month for month in month_range(first, add_months(last, 1)) if month not in closed]
         step = Step(
             connection=connection,

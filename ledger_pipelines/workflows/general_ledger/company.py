@@ -15,7 +15,7 @@ def whose_books(connection: psycopg.Connection, settings: Settings) -> str | Non
 
 
 def settle_company(connection: psycopg.Connection, number: str) -> None:
-    """Keeps the company of the first accounting file; a later one changes nothing."""
+    """Stores the company of the first accounting file; a later one changes nothing."""
     plain = registration_number(number)
     if plain is not None:
         keep_company(connection, plain)

@@ -67,7 +67,7 @@ OPERATION = "import"
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of a file. `status` is taken, unchanged (the document is there already), refused, or completed: the
+    """The result of a file. `status` is taken, unchanged (the document is there already), refused, or completed: the
     document is there already, and the VAT that we self-assess was lacking.
 
     `reasons` say in a sentence each why it was refused, `notices` what to know of it. The rest is None of a file that
@@ -85,7 +85,7 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a command's files, in their order, and what to know of all of them."""
+    """The results of a command's files, in their order, and what to know of all of them."""
 
     files: tuple[FileOutcome, ...]
     notices: tuple[str, ...]

@@ -37,7 +37,7 @@ from ledger_pipelines.workflows.general_ledger.imported_before import (
     control_accounts_of,
     importing_alone,
     settle_conflicts,
-    told_apart,
+    split_new_and_changed,
 )
 
 _compute: Any = pc
@@ -73,7 +73,7 @@ def import_journal(connection: psycopg.Connection, path: Path, *, today: date) -
                 lines, controls, _parties(connection, path.name, named_parties(lines, controls))
             )
             known = find_imported(connection, journal.entries["id"])
-        new, differing, before = told_apart(journal.entries, known)
+        new, differing, before = split_new_and_changed(journal.entries, known)
         problems = conflicts(connection, CSV, differing, before, journal.lines)
         if problems:
             record_problems(connection, CSV, OPERATION, problems, is_complete=False)

@@ -54,7 +54,7 @@ from ledger_pipelines.workflows.general_ledger.imported_before import (
     control_accounts_of,
     importing_alone,
     settle_conflicts,
-    told_apart,
+    split_new_and_changed,
 )
 from ledger_pipelines.workflows.general_ledger.reading_saft import (
     Reading,
@@ -70,7 +70,7 @@ _compute: Any = pc
 class SaftOutcome:
     """What an export brought.
 
-    `added` and `unchanged` count its entries, `lines` those of the added. `opening` says what became of its opening
+    `added` and `unchanged` count its entries, `lines` those of the added. `opening` is the result of its opening
     balances: posted, unchanged, compared or none. `debit` is what the file's debits sum to, as they stand; `accounts` how
     many accounts are new in the chart.
     """
@@ -213,7 +213,7 @@ def _planned(connection: psycopg.Connection, work: _Export, outcome: SaftOutcome
             plan.months |= set(work.reading.months)
             return plan
         for journal in work.batches(books):
-            new, differing, before = told_apart(journal.entries, work.known)
+            new, differing, before = split_new_and_changed(journal.entries, work.known)
             plan.months |= set(distinct(new["month"]))
             if differing.num_rows:
                 plan.problems += conflicts(connection, SAFT, differing, before, journal.lines)
@@ -247,10 +247,10 @@ def _plan_opening(
     if opening is None:
         return
     entry = opening.entries.to_pylist()[0]
-    same = [one for one in posted if one.entry_id == entry["id"]]
-    if same:
+    earlier = [one for one in posted if one.entry_id == entry["id"]]
+    if earlier:
         outcome.opening = "unchanged"
-        if same[0].content != entry["content"]:
+        if earlier[0].content != entry["content"]:
             before = pa.Table.from_pylist([entry], schema=opening.entries.schema)
             plan.problems += conflicts(connection, SAFT, opening.entries, before, opening.lines)
     elif has_entries_before(connection, day):

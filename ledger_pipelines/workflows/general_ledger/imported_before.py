@@ -28,7 +28,7 @@ _compute: Any = pc
 
 @contextmanager
 def importing_alone(connection: psycopg.Connection) -> Iterator[None]:
-    """Has one import wait for another: each posts what it found not to be there."""
+    """Has one import wait for another: each posts what it did not find in the journal."""
     connection.execute("SELECT pg_advisory_lock(7435, 3)")
     try:
         yield
@@ -42,7 +42,7 @@ def control_accounts_of(accounts: pa.Table) -> dict[str, list[str]]:
     return {kind: [row["number"] for row in rows if row["control"] == kind] for kind in KINDS}
 
 
-def told_apart(entries: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+def split_new_and_changed(entries: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The entries that are new, those that are known with other content, and how these are known."""
     if known.num_rows == 0:
         return entries, entries.slice(0, 0), known

@@ -37,15 +37,15 @@ class PartyLedger:
         return found
 
 
-def reckoned_months(database: Database) -> list[date]:
-    """The months whose sub-ledgers were reckoned, the latest first."""
+def months_with_ledgers(database: Database) -> list[date]:
+    """The months whose sub-ledgers were computed, the latest first."""
     with database.connect() as connection:
         return computed_months(connection, CUSTOMER)[::-1]
 
 
-def last_reckoned_day(database: Database, today: date) -> date | None:
-    """The last day up to today that the sub-ledgers know; None where they were never reckoned."""
-    before = [month for month in reckoned_months(database) if month <= today]
+def last_computed_day(database: Database, today: date) -> date | None:
+    """The last day up to today that the sub-ledgers have; None where they were never computed."""
+    before = [month for month in months_with_ledgers(database) if month <= today]
     return min(today, last_day(before[0])) if before else None
 
 

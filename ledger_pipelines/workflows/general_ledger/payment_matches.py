@@ -40,15 +40,15 @@ class Match:
 def candidates(
     database: Database, today: date, party: str | None, *, sync_start: date | None = None
 ) -> Sequence[Mapping[str, Any]]:
-    """What is open or unallocated in the last month that was reckoned, by party; then lines of nobody's.
+    """What is open or unallocated in the last month that was computed, by party; then lines of nobody's.
 
     `party` is a part of a name or id. Each has the columns of `OPEN_ITEMS`; a credit's remaining amount is negative.
     """
     with database.connect() as connection:
-        reckoned = [month for month in computed_months(connection, CUSTOMER) if month <= today]
-        if not reckoned:
+        computed = [month for month in computed_months(connection, CUSTOMER) if month <= today]
+        if not computed:
             raise LedgerError("The sub-ledgers were never reckoned: run `ledger close MONTH` first.")
-        month = reckoned[-1]
+        month = computed[-1]
         rows = [
             row
             for table in (CUSTOMER, SUPPLIER)
@@ -81,10 +81,10 @@ def add_match(
     person: str,
     note: str | None = None,
 ) -> Match:
-    """Keeps that the settlement pays the item so much; where no amount is said, as much as both have.
+    """Records that the settlement pays the item so much; where no amount is given, as much as both have.
 
     Each is named by its item, or by its entry where that has one only. Raises LedgerError where the two cannot be
-    matched, or one of them does not have so much that no person matched otherwise.
+    matched, or one of them does not have so much left beside what persons matched to others.
     """
     with database.connect() as connection, connection.transaction():
         # One at a time: two at once could match more than there is.
@@ -114,12 +114,12 @@ def add_match(
                     f"Of {name} people can match {format_money(most, row.currency)} more: say a smaller amount, or take "
                     "another match back with `ledger match undo`."
                 )
-        kept = connection.execute(
+        inserted = connection.execute(
             """INSERT INTO payment_matches (settlement, item, amount, person, note)
                VALUES (%s, %s, %s, %s, %s) RETURNING id""",
             [credit.id, row.id, wanted, person, note],
         ).fetchall()
-    ((number,),) = kept
+    ((number,),) = inserted
     return Match(number, credit.id, row.id, wanted, person, note, row.currency)
 
 

@@ -43,7 +43,7 @@ INTEGRATION, OPERATION = "ledger", "posting"
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of the journal: what is derived now of all months, and the changes by table and month.
+    """The result of posting: what is derived now of all months, and the changes by table and month.
 
     Of a closed month a change says what would be different; `differing` are the documents that differ there.
     """
@@ -57,7 +57,7 @@ class Posted:
 def post(step: Step, months: Sequence[date]) -> Posted:
     """Makes the drafts of these months what their books say; what is posted is corrected by further entries.
 
-    Closed months are compared and not written. What a closed month never knew, or knows otherwise, is in the first open
+    Closed months are compared and not written. What a closed month lacks, or has with other content, is in the first open
     month after it, where that is among the months.
     """
     customers = register_customers(step.connection, months)

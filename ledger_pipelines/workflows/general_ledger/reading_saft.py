@@ -47,9 +47,9 @@ from ledger_pipelines.wording import counted
 
 #: What is kept of every entry until the export is read.
 _KEYS = ["journal", "transaction", "year", "period", "date"]
-#: Movements are put together each time so many batches have been read.
+#: After how many batches movements are put together.
 _TOGETHER = 16
-#: So many ids are named in a notice.
+#: How many ids are named in a notice.
 _NAMED = 10
 _compute: Any = pc
 
@@ -58,7 +58,7 @@ _compute: Any = pc
 class Reading:
     """What an export says, but for its lines, which are in the spool.
 
-    `ids` are the source ids of its entries in their order, `revisions` tell those with one id apart,
+    `ids` are the source ids of its entries in their order, `revisions` distinguish those with one id,
     `months` are those in which they are posted.
     """
 
@@ -190,8 +190,8 @@ def _checked_totals(contents: list[Content], currency: str) -> Totals:
         if stated in (content.counted, whole):
             continue
         differences = [
-            f"{_told(name, getattr(stated, name), currency)} stated and "
-            f"{_told(name, getattr(content.counted, name), currency)} counted"
+            f"{_figure_label(name, getattr(stated, name), currency)} stated and "
+            f"{_figure_label(name, getattr(content.counted, name), currency)} counted"
             for name in ("entries", "debit", "credit")
             if getattr(stated, name) != getattr(content.counted, name)
         ]
@@ -201,7 +201,7 @@ def _checked_totals(contents: list[Content], currency: str) -> Totals:
     return whole
 
 
-def _told(name: str, value: Any, currency: str) -> str:
+def _figure_label(name: str, value: Any, currency: str) -> str:
     return counted(value, "transaction") if name == "entries" else f"{name} {format_money(value, currency)}"
 
 

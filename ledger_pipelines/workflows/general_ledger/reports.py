@@ -1,4 +1,4 @@
-"""Reconciliation, trial balance and VAT summary of some months: read, reckon (rules/general_ledger.md)."""
+"""Reconciliation, trial balance and VAT summary of some months: read, compute (rules/general_ledger.md)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TRIAL_BALANCE, _VAT_SUMMARY = REPORTS = ("trial_balance", "vat_summary")
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What became of the sub-ledgers: what was reckoned, the reconciliation, and the changes by table and month."""
+    """The result of the sub-ledgers' step: what was computed, the reconciliation, and the changes by table and month."""
 
     found: SubLedgers
     compared: pa.Table
@@ -51,7 +51,7 @@ class Updated:
 def update_sub_ledgers(step: Step, *, sync_start: date | None) -> Updated:
     """Makes the step's months of the sub-ledgers what the journal says, and compares them with it.
 
-    So it does with open months that were reckoned before: they may rest on what an earlier one brings.
+    So it does with open months that were computed before: they may rest on what an earlier one brings.
     """
     months = sorted({*step.months, *step.open(computed_months(step.connection, CUSTOMER))})
     found = sub_ledgers(step.connection, months, step.closed, sync_start=sync_start)
@@ -130,7 +130,7 @@ def _deferred(connection: psycopg.Connection, account: str, months: Sequence[dat
 def update_reports(step: Step, *, fiscal_year: int) -> tuple[dict[str, pa.Table], dict[str, Changes]]:
     """Makes the step's months of trial balance and VAT summary what the journal says: the frames, and the changes.
 
-    So it does with open months that were reckoned before: they carry on what an earlier one brings.
+    So it does with open months that were computed before: they carry on what an earlier one brings.
     """
     months = sorted({*step.months, *step.open(computed_months(step.connection, _TRIAL_BALANCE))})
     frames = reports(step.connection, months, fiscal_year=fiscal_year)

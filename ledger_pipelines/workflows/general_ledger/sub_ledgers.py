@@ -75,7 +75,7 @@ class _Read:
 
     items: ControlItems
     persons: list[PersonsMatch]
-    #: The transactions up to the last closed month, that is reckoned or before.
+    #: The transactions up to the last closed month, that is computed or before.
     booked: pa.Table
     controls: Mapping[str, str]
     #: Those of people's matches that the whole journal has.
@@ -176,7 +176,7 @@ def _carried(booked: pa.Table, items: list[Item], base: date) -> Carried:
 
 
 def _rebooked(booked: pa.Table, transactions: pa.Table, months: Sequence[date]) -> pa.Table:
-    """The transactions as they will be: of these months, which are open, those that were reckoned now."""
+    """The transactions as they will be: of these months, which are open, those that were computed now."""
     others = booked.filter(pc.invert(pc.is_in(booked["month"], value_set=pa.array(months, pa.date32()))))
     both = pa.concat_tables([others, rows_of_months(transactions, months)])
     return both.sort_by([("month", "ascending"), ("item", "ascending"), ("number", "ascending")])
@@ -200,7 +200,7 @@ def _problems(span: Span) -> list[Problem]:
     found = []
     for one in span.matching.ambiguous:
         if month_of(one.day) in span.months:
-            what = _told(one.item)
+            what = _item_label(one.item)
             parties = ", ".join(one.parties)
             several = f"fits rows of {parties}" if len(one.parties) > 1 else f"fits several rows of {parties}"
             message = f"{what} {several}, so it is allocated to none: say which with `ledger match`."
@@ -209,7 +209,7 @@ def _problems(span: Span) -> list[Problem]:
         item = span.matching.items[match_.settlement]
         if month_of(item.day) in span.months:
             message = (
-                f"The match {match_.id} of {_told(item)} cannot be: {match_.item} is of another party, account or "
+                f"The match {match_.id} of {_item_label(item)} cannot be: {match_.item} is of another party, account or "
                 f"currency, or no open item; take it back with `ledger match undo {match_.id}`."
             )
             found.append(_problem("match", str(match_.id), message, item.day))
@@ -234,7 +234,7 @@ def _orphans(read: _Read, span: Span) -> list[Problem]:
     return found
 
 
-def _told(item: Item) -> str:
+def _item_label(item: Item) -> str:
     amount = format_money(decimal_of(item.amount), item.currency)
     return f"{amount} of {item.entry} on {item.account}, {item.day}"
 

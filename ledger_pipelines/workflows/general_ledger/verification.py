@@ -63,14 +63,14 @@ def verify(
 ) -> Verification:
     """Compares the general ledger with the sub-ledgers as of a day; writes nothing.
 
-    The day is the last that the sub-ledgers know, where none is said. `entries` are those of the last days up to it, as
-    `read_entries_beside_rows` gives them. Raises LedgerError for a day whose month was not reckoned.
+    The day is the last that the sub-ledgers have, where none is given. `entries` are those of the last days up to it, as
+    `read_entries_beside_rows` gives them. Raises LedgerError for a day whose month was not computed.
     """
     with database.connect() as connection:
         day = _day(connection, today, as_of)
         month = month_of(day)
         is_end = day == last_day(month)
-        # As if it were closed: what people said since the month was reckoned is not in its rows yet.
+        # As if it were closed: what people said since the month was computed is not in its rows yet.
         found = sub_ledgers(
             connection,
             [month],
@@ -84,17 +84,17 @@ def verify(
             left = pa.concat_tables(open_items(connection, table, day) for table in (CUSTOMER, SUPPLIER))
             compared = reconciliation_on(connection, found.spans[0], left, day)
         entries = read_entries_beside_rows(connection, day - timedelta(days), day)
-    return Verification(day, [row for row in compared.to_pylist() if _tells(row)], entries)
+    return Verification(day, [row for row in compared.to_pylist() if _has_amounts(row)], entries)
 
 
 def _day(connection: psycopg.Connection, today: date, as_of: date | None) -> date:
-    reckoned = computed_months(connection, CUSTOMER)
+    computed = computed_months(connection, CUSTOMER)
     if as_of is None:
-        before = [month for month in reckoned if month <= today]
+        before = [month for month in computed if month <= today]
         if not before:
             raise LedgerError("The sub-ledgers were never reckoned: run `ledger close MONTH` first.")
         return min(today, last_day(before[-1]))
-    if month_of(as_of) not in reckoned:
+    if month_of(as_of) not in computed:
         raise LedgerError(
             f"The sub-ledgers of {format_month(month_of(as_of))} were not reckoned: run "
             f"`ledger close {format_month(month_of(as_of))}` first."
@@ -102,5 +102,5 @@ def _day(connection: psycopg.Connection, today: date, as_of: date | None) -> dat
     return as_of
 
 
-def _tells(row: dict[str, Any]) -> bool:
+def _has_amounts(row: dict[str, Any]) -> bool:
     return any(isinstance(value, Decimal) and value for value in row.values())

@@ -13,7 +13,7 @@ from ledger_pipelines.billing.backup_usage import (
     EMPTY,
     NO_COMPANY,
     NO_DEVICE,
-    NOT_SHOWN,
+    NOT_LISTED,
     SEVERAL,
     SEVERAL_KINDS,
     with_usage,
@@ -27,7 +27,7 @@ from ledger_pipelines.tables.codex import ASSETS
 from ledger_pipelines.workflows.step import Step
 
 _TERABYTE = 2**40
-#: What bytes that nobody is billed for are filed under, as Datto's.
+#: The operation of Datto's errors about bytes that nobody is billed for.
 UNBILLED = "devices"
 
 
@@ -42,10 +42,10 @@ def with_backup(
     usage = read_months(step.connection, "backup_usage", months)
     found = with_usage(assets, usage, companies, former=_former(step, months), unread=unread)
     problems = [_unbilled(row) for row in found.unbilled.to_pylist()]
-    kept = [one for one in problems if one.details["kept"]]
-    open_ids = {one.external_id for one in without_ignored(step.connection, kept)}
+    retained = [one for one in problems if one.details["kept"]]
+    open_ids = {one.external_id for one in without_ignored(step.connection, retained)}
     # Of the others a person says that they are gone indeed.
-    gone = {_device_of(one.details): 0 for one in kept if one.external_id not in open_ids}
+    gone = {_device_of(one.details): 0 for one in retained if one.external_id not in open_ids}
     step.record("datto", UNBILLED, problems, months=months)
     return _with_bytes(found.assets, gone)
 
@@ -90,7 +90,7 @@ def _of_codex(step: Step, month: date) -> pa.Table:
     lost = {
         _device_of({**details, "month": format_month(month)}): details["bytes"]
         for _, _, details in unsettled(step.connection, "datto", UNBILLED, month)
-        if details.get("reason") in {NOT_SHOWN, EMPTY}
+        if details.get("reason") in {NOT_LISTED, EMPTY}
     }
     none = pa.repeat(pa.scalar(0, pa.int64()), assets.num_rows)
     at = assets.schema.get_field_index("backup_data_bytes")

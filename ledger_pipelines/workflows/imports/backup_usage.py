@@ -45,10 +45,10 @@ _NO_BACKUP_AT_ALL = Problem(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Devices as they are now, and what of them is not believed.
+    """Devices as they are now, and which of their values are doubted.
 
-    `emptied` has the bytes that a device had before it lost them, `confirmed` what those have of which a person said that
-    they have so few indeed. `is_whole` is false where the list is cut or doubted.
+    `emptied` has the bytes that a device had before it lost them, `confirmed` what those have of which a person
+    confirmed that they have so few. `is_whole` is false where the list is cut or doubted.
     """
 
     devices: pa.Table
@@ -125,7 +125,7 @@ def _newest(step: Step) -> pa.Table:
 
 
 def _judge(step: Step, read: DevicesRead, before: pa.Table) -> _Reading:
-    """What is believed of a reading, by what the newest snapshot has."""
+    """What is accepted of a reading, compared with the newest snapshot."""
     # Who ignores "0.1 TB" does not ignore "90 TB".
     unignore_changed_messages(step.connection, read.problems)
     doubts = _doubts(step, read, before)
@@ -174,19 +174,19 @@ def _emptied(
         by_device = {uid: _emptied_device(row) for uid, row in found.items()}
         confirmed = {uid for uid, one in by_device.items() if take_confirmation(step.connection, one)}
         problems = [one for uid, one in by_device.items() if uid not in confirmed]
-    kept = {uid: row["bytes"] for uid, row in found.items() if uid not in confirmed}
-    return kept, {uid: found[uid]["now"] for uid in confirmed}, problems
+    retained = {uid: row["bytes"] for uid, row in found.items() if uid not in confirmed}
+    return retained, {uid: found[uid]["now"] for uid in confirmed}, problems
 
 
 def _emptied_device(row: dict[str, Any]) -> Problem:
-    said = "is empty" if row["now"] is None else f"says {row['now']:,}"
+    value = "is empty" if row["now"] is None else f"says {row['now']:,}"
     return Problem(
         INTEGRATION,
         OPERATION,
         "device",
         _emptied_id(row["uid"]),
         f"Device {row['hostname'] or row['uid']} of site {row['site'] or 'without a name'} had {row['bytes']:,} bytes "
-        f"backed up when it was read last, and its user-defined field {said} now, so what was read before is kept: "
+        f"backed up when it was read last, and its user-defined field {value} now, so what was read before is kept: "
         "check the field, its unit and DATTO_BACKUP_UDF; if no more is backed up any more, ignore this error with a note "
         "(`ledger errors list`, `ledger errors ignore`) and run again; that holds in every open month that is read then, "
         "the month before among them, to which a line item can bill what it had.",
@@ -207,33 +207,33 @@ def _fresh(reading: _Reading, former: pa.Table, month: date) -> pa.Table:
         else row["backup_bytes"]
         for row in now
     ]
-    shown = _in_month(_with_bytes(reading.devices, stored), month)
-    kept = former.filter(pc.invert(_is_in(former, shown["uid"].to_pylist())))
+    current = _in_month(_with_bytes(reading.devices, stored), month)
+    retained = former.filter(pc.invert(_is_in(former, current["uid"].to_pylist())))
     if reading.is_whole:
-        kept = kept.filter(_is_in(kept, reading.unreadable))
-    return pa.concat_tables([shown, _in_month(kept, month)])
+        retained = retained.filter(_is_in(retained, reading.unreadable))
+    return pa.concat_tables([current, _in_month(retained, month)])
 
 
 def _completed(reading: _Reading, own: pa.Table, lacking: Set[tuple[str, str]], month: date) -> pa.Table:
     """An older month's rows as they are, with the devices that it could not read then as they are now.
 
-    Where the list itself was not read whole, those are all that it does not have. What was not believed to be empty is
+    Where the list itself was not read whole, those are all that it does not have. What was doubted to be empty is
     so in this month, too, once a person has confirmed it.
     """
     ids = {external_id for _, external_id in lacking}
     is_all = any(entity == ENTITY for entity, _ in lacking)
     gone = {uid: now for uid, now in reading.confirmed.items() if is_all or _emptied_id(uid) in ids}
     had: list[Any] = own.select(["uid", "backup_bytes"]).to_pylist()
-    kept = _with_bytes(own, [gone.get(row["uid"], row["backup_bytes"]) for row in had])
+    retained = _with_bytes(own, [gone.get(row["uid"], row["backup_bytes"]) for row in had])
     missing = reading.devices.filter(pc.invert(_is_in(reading.devices, own["uid"].to_pylist())))
     filled = missing if is_all else missing.filter(_is_in(missing, ids))
-    return pa.concat_tables([_in_month(kept, month), _in_month(filled, month)])
+    return pa.concat_tables([_in_month(retained, month), _in_month(filled, month)])
 
 
 def _is_answered(reading: _Reading, lacking: Set[tuple[str, str]]) -> bool:
     """Whether this reading says of everything that a month lacks what became of it; a device may be gone by now."""
-    shown: list[Any] = reading.devices["uid"].to_pylist()
-    known = {*shown, *reading.unreadable, *map(_emptied_id, shown)}
+    listed: list[Any] = reading.devices["uid"].to_pylist()
+    known = {*listed, *reading.unreadable, *map(_emptied_id, listed)}
     return reading.is_whole and all(entity == ENTITY or found in known for entity, found in lacking)
 
 

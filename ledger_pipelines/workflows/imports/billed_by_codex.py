@@ -1,7 +1,7 @@
 """Tickets that closed months billed by Codex's hours, where Freshservice's time entries take the place of these.
 
 Codex knows a ticket of Freshservice by its id. So each that was updated in the window must be in Freshservice's list; and
-where none of the numbers is an id of a ticket there, what they billed cannot be told from what is billed anew.
+where none of the numbers is an id of a ticket there, what they billed cannot be distinguished from what is billed anew.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def ids_of(billed: pa.Table) -> list[str]:
 
 
 def expected_of(step: Step, billed: pa.Table) -> set[str]:
-    """Those of the ids that must be shown: what was found to be gone before is no reason to doubt a list again."""
+    """Those of the ids that must be shown: a ticket that was gone before is no reason to doubt a list again."""
     return set(ids_of(billed)) - read_gone_numbers(step.connection)
 
 
-def told_of(step: Step) -> set[str]:
+def fully_read_numbers(step: Step) -> set[str]:
     """The numbers of which Freshservice's last reading has all entries that there are; where that is doubted, those
-    that were found to be gone before.
+    that were gone before.
     """
     first = first_of_newest(step.connection, "time_entries")
     if first is None:
@@ -80,13 +80,13 @@ def told_of(step: Step) -> set[str]:
     return numbers & read_gone_numbers(step.connection) if is_doubted else numbers
 
 
-def strange_numbers(billed: pa.Table, shown: Collection[str]) -> list[Problem]:
+def strange_numbers(billed: pa.Table, read: Collection[str]) -> list[Problem]:
     """An error where no number that Codex's hours were billed by is one of a ticket that Freshservice shows.
 
-    Those that may be ids were asked for by themselves: without them there is nothing to tell.
+    Those that may be ids were asked for by themselves: without them there is nothing to report.
     """
     numbers = _numbers(billed)
-    if len(ids_of(billed)) == len(numbers) or set(numbers) & set(shown):
+    if len(ids_of(billed)) == len(numbers) or set(numbers) & set(read):
         return []
     more = f" and {len(numbers) - _NAMED:,} more" if len(numbers) > _NAMED else ""
     return [

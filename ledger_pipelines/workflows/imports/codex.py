@@ -41,9 +41,9 @@ class Instead:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """The tables that were read, each with its months, and what became of each month; tables that were not are absent.
+    """The tables that were read, each with its months, and the changes of each month; tables that were not are absent.
 
-    `news` (NEWS) is what Codex says otherwise of closed months' tickets.
+    `news` (NEWS) is how Codex's tickets differ from those of closed months.
     """
 
     frames: Mapping[str, pa.Table]
@@ -87,7 +87,7 @@ def take_snapshots(
         companies = snapshot.companies if due.get("companies") else read_present_companies(step.connection)
         frames["assets"] = with_backup(step, frames["assets"], companies, due["assets"], missed)
     unread = find_unread(step.connection, snapshot, frames, due)
-    kept = {
+    parts = {
         table: keep_unread(step.connection, table, frame, due[table], unread)
         for table, frame in frames.items()
     }
@@ -96,10 +96,10 @@ def take_snapshots(
     if "tickets" in needed:
         read = place_fetched(step, snapshot, tickets)
         frames["tickets"], news = read.placed.tickets, read.news
-        kept["tickets"] = read.placed.tickets, read.gaps
+        parts["tickets"] = read.placed.tickets, read.gaps
         is_complete["tickets"] = read.is_complete
         record_ticket_problems(step, read, tickets)
-    changes = _write(step, kept, due, is_complete, taken_at)
+    changes = _write(step, parts, due, is_complete, taken_at)
     _record_problems(step, snapshot, unread, due)
     for table, frame in mended.frames.items():
         frames[table] = pa.concat_tables([frames[table], frame]) if table in frames else frame
@@ -163,22 +163,22 @@ def _by_month(frame: pa.Table, months: Sequence[date]) -> pa.Table:
 
 
 def _is_complete(snapshot: CodexSnapshot, unread: Unread, table: str) -> bool:
-    """Whether every record of a table could be read, and is believed."""
+    """Whether every record of a table could be read, and is accepted."""
     broken = any(problem.is_blocking for problem in _problems_of(snapshot, table))
     return table in snapshot.complete and not broken and not unread.touches(table)
 
 
 def _write(
     step: Step,
-    kept: Mapping[str, tuple[pa.Table, set[tuple[date, str]]]],
+    parts: Mapping[str, tuple[pa.Table, set[tuple[date, str]]]],
     due: Mapping[str, list[date]],
     is_complete: Mapping[str, bool],
     taken_at: datetime,
 ) -> dict[str, dict[date, Change]]:
     """Writes each table's months, with when they were taken and which companies they could not read anew."""
     changes: dict[str, dict[date, Change]] = {}
-    for months in {tuple(due[table]) for table in kept if due[table]}:
-        together = {table: frame for table, (frame, _) in kept.items() if tuple(due[table]) == months}
+    for months in {tuple(due[table]) for table in parts if due[table]}:
+        together = {table: frame for table, (frame, _) in parts.items() if tuple(due[table]) == months}
         ensure_months(step.connection, list(together), months)
         with step.connection.transaction():
             changes |= step.write(together, months)
@@ -187,7 +187,7 @@ def _write(
                 record_snapshot(
                     step.connection, table, open_months, taken_at=taken_at, is_complete=is_complete[table]
                 )
-                gaps = {gap for gap in kept[table][1] if gap[0] in open_months}
+                gaps = {gap for gap in parts[table][1] if gap[0] in open_months}
                 record_gaps(step.connection, table, open_months, gaps)
     return changes
 
@@ -195,7 +195,7 @@ def _write(
 def _record_problems(
     step: Step, snapshot: CodexSnapshot, unread: Unread, due: Mapping[str, list[date]]
 ) -> None:
-    """Keeps the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
+    """Stores the problems, each for the months whose rows lack what it names; a mere note is of the present only."""
     for table, months in sorted(due.items()):
         # Tickets have months of their own: `record_ticket_problems`.
         if not months or table == "tickets":

@@ -1,4 +1,4 @@
-"""The tickets of a fetch: which years to ask for, where each ticket stands, and what is not believed."""
+"""The tickets of a fetch: which years to ask for, where each ticket stands, and what is doubted."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _NEWS_FIELDS: list[pa.Field[Any]] = [
     pa.field("moved_from", pa.string()),
     pa.field("change", pa.string()),
 ]
-#: What Codex says otherwise of closed months' tickets, by each ticket's own month.
+#: How Codex's tickets differ from those of closed months, by each ticket's own month.
 NEWS = pa.schema(_NEWS_FIELDS)
 
 
@@ -87,10 +87,10 @@ def tickets_due(step: Step, today: date, *, all_tickets: bool) -> TicketsDue:
 
 @dataclass(frozen=True, slots=True)
 class TicketsRead:
-    """Where the tickets stand, and what could not be read or is not believed: those without a date apart.
+    """Where the tickets stand, and what could not be read or is doubted: those without a date apart.
 
     `news` (NEWS) is what closed months do not know, `gaps` are the months and companies whose rows were left as they
-    were. `is_complete` says whether every ticket could be read and is believed, `is_whole` whether a problem that is
+    were. `is_complete` says whether every ticket could be read and is accepted, `is_whole` whether a problem that is
     not among these is gone.
     """
 
@@ -174,7 +174,7 @@ def _gaps(
     silent: frozenset[str],
     doubted: Collection[str | None],
 ) -> set[tuple[date, str]]:
-    """The months to write and the companies whose tickets of them could not be read anew, or are not believed.
+    """The months to write and the companies whose tickets of them could not be read anew, or are doubted.
 
     A company that is not shown any more has a gap only where it has rows that were kept.
     """
@@ -224,10 +224,10 @@ def _doubts(
     return doubts
 
 
-def _silent(snapshot: CodexSnapshot, kept: Sequence[pa.Table]) -> list[str]:
+def _silent(snapshot: CodexSnapshot, frames: Sequence[pa.Table]) -> list[str]:
     """Companies whose tickets could not be read, and those that Codex does not show at all."""
     unread = {missed.account for missed in snapshot.missed if missed.part == "tickets"}
-    return sorted(unread | (_accounts_of(*kept) - snapshot.accounts))
+    return sorted(unread | (_accounts_of(*frames) - snapshot.accounts))
 
 
 def _accounts_of(*frames: pa.Table) -> set[str]:

@@ -31,7 +31,7 @@ _WITHOUT_ACCOUNT = ("plans",)
 
 @dataclass(slots=True)
 class Unread:
-    """By table: whether the whole list is not believed, and the accounts that are unread."""
+    """By table: whether the whole list is doubted, and the accounts that are unread."""
 
     whole: set[str] = field(default_factory=set)
     accounts: dict[str, set[str]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def find_unread(
 ) -> Unread:
     """What of these frames (with their months; none of tickets) is missing or doubted.
 
-    A doubt that a person has confirmed, by ignoring its error, is none any more.
+    A doubt that a person has confirmed, by ignoring its error, is settled.
     """
     search = _Search(connection, snapshot, due, Unread())
     return search.run(frames)
@@ -88,17 +88,17 @@ class _Search:
         before = self._before(table)
         now = _by_account(_of(frame, self.due[table][:1]))
         missing = set(self.unread.accounts.get(table, set()))
-        # What Codex said that it could not send is missing for a reason that was told.
+        # What Codex said that it could not send is missing for a reason that was reported.
         expected = sum(count for account, count in before.items() if account not in missing)
         if is_doubtful(expected, now.total()):
             # Who confirms that there are so few in all need not do so for each company, too.
             if not self._confirmed(table, table, expected, now.total()):
                 self.unread.whole.add(table)
         elif table in PARTS:
-            shown = self.snapshot.accounts - missing
+            listed = self.snapshot.accounts - missing
             shrunk = [
                 account
-                for account in sorted(shown)
+                for account in sorted(listed)
                 if before[account] >= SHORTEST_DOUBTED and is_doubtful(before[account], now[account])
             ]
             for account in shrunk:
@@ -159,8 +159,8 @@ def keep_unread(
             before = before.set_column(0, frame.schema.field("month"), months)
         fresh = _of(frame, [month])
         parts += [
-            _where(fresh, table, unread, kept=False),
-            _where(before, table, unread, kept=True).cast(frame.schema),
+            _where(fresh, table, unread, retained=False),
+            _where(before, table, unread, retained=True).cast(frame.schema),
         ]
         if table in PARTS:
             gaps |= {(month, account) for account in _accounts(before, fresh) if unread.keeps(table, account)}
@@ -173,10 +173,10 @@ def _accounts(*frames: pa.Table) -> Iterable[str]:
     return {account for found in names for account in found}
 
 
-def _where(frame: pa.Table, table: str, unread: Unread, *, kept: bool) -> pa.Table:
+def _where(frame: pa.Table, table: str, unread: Unread, *, retained: bool) -> pa.Table:
     """The rows of a month that it keeps, or the others."""
     if table in unread.whole:
-        return frame if kept else frame.slice(0, 0)
+        return frame if retained else frame.slice(0, 0)
     accounts = [account for account in _accounts(frame) if unread.keeps(table, account)]
     unread_rows = pc.is_in(frame["account_number"], value_set=pa.array(accounts, pa.string()))
-    return frame.filter(unread_rows if kept else pc.invert(unread_rows))
+    return frame.filter(unread_rows if retained else pc.invert(unread_rows))

@@ -53,7 +53,7 @@ class Fetched:
     """
 
     documents: Documents
-    kept: frozenset[str]
+    retained: frozenset[str]
     problems: list[Problem]
     answers: list[HoldedDocuments]
     gone: frozenset[str]
@@ -61,9 +61,9 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Absent:
-    """What became of documents that Holded's lists did not show."""
+    """The result of asking for documents that Holded's lists did not show."""
 
-    kept: set[str] = field(default_factory=set)
+    retained: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     answers: list[HoldedDocuments] = field(default_factory=list)
 
@@ -106,10 +106,10 @@ def fetched_documents(step: Step, client: HoldedClient, found: HoldedDocuments, 
     if missing.num_rows:
         documents += _asked_for(step, client, missing, before, absent) or documents.of_months([])
     listed: list[Any] = missing["id"].to_pylist()
-    gone = set(listed).difference(absent.kept, documents.ids.to_pylist())
+    gone = set(listed).difference(absent.retained, documents.ids.to_pylist())
     return Fetched(
         documents,
-        frozenset(unreadable | absent.kept),
+        frozenset(unreadable | absent.retained),
         found.problems + absent.problems,
         [found, *absent.answers],
         frozenset(gone),
@@ -126,7 +126,7 @@ def _asked_for(
     doubted = shrunken_list(_INTEGRATION, _OPERATION, "Holded", documents, before=before, now=before - count)
     if is_doubtful(before, before - count) and count > MOST_QUESTIONS:
         if not take_confirmation(step.connection, doubted):
-            absent.kept |= {row["id"] for row in rows}
+            absent.retained |= {row["id"] for row in rows}
             absent.problems.append(doubted)
         return None
     asked, later = rows[:MOST_QUESTIONS], rows[MOST_QUESTIONS:]
@@ -139,29 +139,33 @@ def _asked_for(
         and is_doubtful(before, left)
         and not take_confirmation(step.connection, doubted)
     ):
-        absent.kept |= gone
+        absent.retained |= gone
         absent.problems.append(doubted)
     by_id = {row["id"]: row for row in rows}
     for document_id in answers.others.unanswered:
-        absent.problems.append(_told(by_id[document_id], f"could not be asked for ({answers.others.why})"))
-    absent.problems += [_told(row, f"was not asked for among {count:,}: run it again") for row in later]
+        absent.problems.append(
+            _retained_document(by_id[document_id], f"could not be asked for ({answers.others.why})")
+        )
+    absent.problems += [
+        _retained_document(row, f"was not asked for among {count:,}: run it again") for row in later
+    ]
     absent.problems += answers.found.problems
-    absent.kept |= {*answers.others.unanswered, *(row["id"] for row in later)}
-    absent.kept |= {problem.external_id for problem in answers.found.problems if problem.is_blocking}
+    absent.retained |= {*answers.others.unanswered, *(row["id"] for row in later)}
+    absent.retained |= {problem.external_id for problem in answers.found.problems if problem.is_blocking}
     return _in_their_months(step, dated(answers.found.invoices, answers.found.invoice_lines), by_id, absent)
 
 
 def _in_their_months(
     step: Step, there: Documents, by_id: dict[str, dict[str, Any]], absent: _Absent
 ) -> Documents:
-    """Documents that Holded has and did not show: those dated in the step's months; the others are told."""
+    """Documents that Holded has and did not show: those dated in the step's months; the others become problems."""
     inside = there.of_months(step.months)
     outside = there.without(inside.ids)
     for row in outside.headers.to_pylist():
-        absent.kept.add(row["id"])
+        absent.retained.add(row["id"])
         month = f"{row['month']:%Y-%m}"
         absent.problems.append(
-            _told(
+            _retained_document(
                 by_id[row["id"]],
                 f"is dated {row['date']} there now: read {month} again together with its old month",
             )
@@ -181,7 +185,7 @@ def _in_their_months(
     return inside
 
 
-def _told(row: dict[str, Any], what: str) -> Problem:
+def _retained_document(row: dict[str, Any], what: str) -> Problem:
     """A document that stays as it was read last, with its number and amount."""
     number = row["document_number"] or row["id"]
     return Problem(
@@ -209,7 +213,7 @@ def write_documents(
         held.known,
         months=step.months,
         closed=step.closed,
-        unreadable=fetched.kept | {problem.external_id for problem in impossible},
+        unreadable=fetched.retained | {problem.external_id for problem in impossible},
     )
     current = documents.of_months(step.open(step.months))
     as_closed = documents.of_months([month for month in step.months if month in step.closed])

@@ -1,4 +1,4 @@
-"""Tickets and time entries that Freshservice shows no more: not believed where they are too many at once.
+"""Tickets and time entries that Freshservice shows no more: doubted where they are too many at once.
 
 What could not be read is not absent: a key whose agent may see no time entries is answered with lists that are empty.
 """
@@ -26,7 +26,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredEntries:
     """What is kept of entries: the months to write with their rows, and those of closed months (both ENTRIES); the months
     that were read before; and the numbers of tickets that closed months billed by Codex's hours.
     """
@@ -39,31 +39,31 @@ class Kept:
 
 
 def believed(
-    step: Step, read: TimeEntriesRead, expected: Sequence[str], shown: pa.Table, kept: Kept
+    step: Step, read: TimeEntriesRead, expected: Sequence[str], current: pa.Table, stored: StoredEntries
 ) -> tuple[pa.Table, ReadScope, list[Problem]]:
-    """The shown entries (SHOWN) that are believed, of which tickets all are known now, and an error of the others.
+    """The current entries (CURRENT_ENTRIES) that are accepted, what the reading covers, and errors about the rest.
 
-    To ignore such an error confirms it, once.
+    Ignoring such an error confirms it, once.
     """
-    doubts, is_told = _missing_tickets(step, read, expected)
+    doubts, is_reported = _missing_tickets(step, read, expected)
     scope = ReadScope(
-        kept.months,
+        stored.months,
         step.closed,
         tickets=read.read if doubts else read.read | read.gone,
         unreadable=[int(one) for one in read.unreadable if one.isdigit()],
-        read_months=kept.read_months,
-        billed_by_codex=kept.billed_by_codex,
+        read_months=stored.read_months,
+        billed_by_codex=stored.billed_by_codex,
     )
     # Of tickets that the list's own error is about, nothing more need be said.
-    compared = replace(scope, tickets=read.read) if is_told else scope
-    lost, before = lost_entries(shown, kept.stored, kept.known, compared)
+    compared = replace(scope, tickets=read.read) if is_reported else scope
+    lost, before = lost_entries(current, stored.stored, stored.known, compared)
     numbers: list[Any] = lost["ticket_number"].unique().to_pylist()
     if not _is_doubtful(before, lost, numbers):
-        return shown, scope, doubts
+        return current, scope, doubts
     problem = _lost_hours(lost, sorted(numbers), before)
     if take_confirmation(step.connection, problem):
-        return shown, scope, doubts
-    rest = shown.filter(pc.invert(pc.is_in(shown["id"], lost["id"].combine_chunks())))
+        return current, scope, doubts
+    rest = current.filter(pc.invert(pc.is_in(current["id"], lost["id"].combine_chunks())))
     return rest, replace(scope, tickets=frozenset(scope.tickets) - set(numbers)), [*doubts, problem]
 
 
@@ -71,11 +71,11 @@ def _missing_tickets(
     step: Step, read: TimeEntriesRead, expected: Sequence[str]
 ) -> tuple[list[Problem], bool]:
     """An error where far fewer tickets are shown than must be, and whether they are so few, confirmed or not."""
-    shown = len(expected) - len(read.gone & set(expected))
-    if not is_doubtful(len(expected), shown):
+    found = len(expected) - len(read.gone & set(expected))
+    if not is_doubtful(len(expected), found):
         return [], False
     problem = shrunken_list(
-        INTEGRATION, OPERATION, "Freshservice", "tickets", before=len(expected), now=shown
+        INTEGRATION, OPERATION, "Freshservice", "tickets", before=len(expected), now=found
     )
     return [] if take_confirmation(step.connection, problem) else [problem], True
 

@@ -26,18 +26,18 @@ from ledger_pipelines.store.queries.time_entries import (
     read_present_companies,
 )
 from ledger_pipelines.store.snapshots import read_snapshots, record_gaps, record_snapshot, require_read
-from ledger_pipelines.workflows.imports.billed_by_codex import told_of
+from ledger_pipelines.workflows.imports.billed_by_codex import fully_read_numbers
 from ledger_pipelines.workflows.imports.codex_tickets import NEWS, TicketsDue, news_of
 from ledger_pipelines.workflows.step import Changes, Step
 
-#: What the hours that nobody is billed for are filed under, as Freshservice's.
+#: The operation of Freshservice's errors about hours that nobody is billed for.
 UNCLAIMED = "departments"
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class EntryTicketsPlaced:
-    """The tickets of the months to write, what became of each month, and what closed months do not know (NEWS)."""
+    """The tickets of the months to write, the changes of each month, and what closed months lack (NEWS)."""
 
     tickets: pa.Table
     changes: Changes
@@ -64,7 +64,7 @@ def place_entry_tickets(step: Step, due: TicketsDue, taken_at: datetime) -> Entr
         read_months(step.connection, "companies", months, ["month", "account_number", "name"]),
         read_present_companies(step.connection),
     )
-    found = entry_tickets(entries, companies, known, first, told_of(step))
+    found = entry_tickets(entries, companies, known, first, fully_read_numbers(step))
     numbers = _tickets_of(known) - _tickets_of(found.tickets) - found.gone
     asked = Asked(due.months, None, step.closed, unread=sorted(numbers))
     stored = read_months(step.connection, "tickets", due.months, TICKETS.names).cast(TICKETS)

@@ -1,4 +1,4 @@
-"""Whether a list of a source was read whole and may be believed: what could not be read is not absent."""
+"""Whether a list of a source was read whole and may be trusted: what could not be read is not absent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def judge(
     keys: Collection[str],
     read_at: datetime,
 ) -> Trust:
-    """How far a reading can be trusted, and remembers the sizes of the lists that are believed.
+    """How far a reading can be trusted, and remembers the sizes of the lists that are accepted.
 
     `keys` are those of the records that were read; `known` is how many there were where no list's size was ever kept.
     To ignore the error of a list confirms it, once; to ignore that of a record is to do without it. For a transaction

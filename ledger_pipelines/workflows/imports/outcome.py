@@ -1,4 +1,4 @@
-"""What an import step read and wrote, as data for whoever shows it."""
+"""What an import step read and wrote, as plain data."""
 
 from __future__ import annotations
 

@@ -66,12 +66,12 @@ def fetched_payments(step: Step, client: HoldedClient, fetched: Fetched) -> Fetc
     problems = [problem for answer in beside for problem in answer.problems if problem.is_blocking]
     unreadable = {problem.external_id for problem in problems}
     answers = [*fetched.answers, *beside]
-    shown = unreadable.union(fetched.kept, fetched.gone, *map(_ids, answers))
-    kept = live_payments(pa.concat_tables([newest(booked, ["id"]), stored]))
-    missing = rows_without(kept, "document_id", _texts(shown))
+    answered = unreadable.union(fetched.retained, fetched.gone, *map(_ids, answers))
+    known = live_payments(pa.concat_tables([newest(booked, ["id"]), stored]))
+    missing = rows_without(known, "document_id", _texts(answered))
     gone: frozenset[str] = frozenset()
     if missing.num_rows:
-        found, gone, lost = _asked_for(step, client, missing, before=len(kept["document_id"].unique()))
+        found, gone, lost = _asked_for(step, client, missing, before=len(known["document_id"].unique()))
         answers += found
         problems += lost
     reading = _together(answers, fetched.gone | gone)
@@ -111,7 +111,7 @@ def _asked_for(
     step: Step, client: HoldedClient, missing: pa.Table, *, before: int
 ) -> tuple[list[Documents], frozenset[str], list[Problem]]:
     """Documents of payments that were read before, which no list shows: those that Holded has, the ids of those that it
-    has no more, and what is to be told. `before` is how many documents had payments.
+    has no more, and the problems. `before` is how many documents had payments.
     """
     rows: list[dict[str, Any]] = missing.to_pylist()
     kinds: dict[str, str] = {row["document_id"]: row["document_type"] for row in rows}

@@ -39,7 +39,7 @@ def write_state(
 
     The newest state is what accruals go by, so an older month that is read again takes it, too. A record that could
     not be read this time stays as it was read last: it is not gone. `is_complete` says whether the list was read
-    whole and is believed, where the source can tell (None: whether there are no problems); of one that is not, every
+    whole and is accepted, where the source can say (None: whether there are no problems); of one that is not, every
     record that is missing stays. With `keeps_missing` false the frame is taken as it is.
     """
     months = step.open(step.asked)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.billing.entry_months import ENTRIES, SHOWN, never_billed, place_entries
+from ledger_pipelines.billing.entry_months import CURRENT_ENTRIES, ENTRIES, never_billed, place_entries
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import constant, to_arrow, to_pandas
 from ledger_pipelines.months import (
@@ -40,7 +40,7 @@ from ledger_pipelines.workflows.imports.billed_by_codex import (
     window_of,
 )
 from ledger_pipelines.workflows.imports.codex_unread import for_months
-from ledger_pipelines.workflows.imports.doubted_entries import Kept, believed
+from ledger_pipelines.workflows.imports.doubted_entries import StoredEntries, believed
 from ledger_pipelines.workflows.imports.outcome import ImportedTable
 from ledger_pipelines.workflows.step import Step
 
@@ -67,13 +67,15 @@ def import_time_entries(
     known = read_known_entries(step.connection, sorted(step.closed))
     billed = billed_by_codex(step, since)
     before = read_times(step.connection, TABLE).keys()
-    kept = Kept(months, stored, known, before, ids_of(billed_by_codex(step, window_of(_EVER))))
+    stored_rows = StoredEntries(
+        months, stored, known, before, ids_of(billed_by_codex(step, window_of(_EVER)))
+    )
     drafted = drafted_by_codex(step, months)
     expected = sorted({*_expected(stored, known, since), *expected_of(step, billed)})
     with freshservice() as client:
         read = client.time_entries(since, expected, {*ids_of(drafted), *_with_timers(stored, known)})
-    entries = _shown(read, pa.concat_tables([known, stored]), pa.concat_tables([drafted, billed]))
-    entries, scope, doubts = believed(step, read, expected, entries, kept)
+    entries = _current_entries(read, pa.concat_tables([known, stored]), pa.concat_tables([drafted, billed]))
+    entries, scope, doubts = believed(step, read, expected, entries, stored_rows)
     placed = place_entries(entries, stored, known, scope)
     lost = never_billed(entries, scope, before, until)
     ensure_months(step.connection, [TABLE], months)
@@ -109,9 +111,13 @@ def _needed(step: Step) -> list[date]:
 
 def _expected(stored: pa.Table, known: pa.Table, since: datetime) -> list[str]:
     """Tickets with entries that must be shown, for their last update is not before then and moves only forward."""
-    kept = pa.concat_tables([one.select(["ticket_number", "ticket_updated_at"]) for one in (stored, known)])
-    recent = kept.filter(
-        pc.greater_equal(kept["ticket_updated_at"], pa.scalar(since, kept["ticket_updated_at"].type))
+    stored_rows = pa.concat_tables(
+        [one.select(["ticket_number", "ticket_updated_at"]) for one in (stored, known)]
+    )
+    recent = stored_rows.filter(
+        pc.greater_equal(
+            stored_rows["ticket_updated_at"], pa.scalar(since, stored_rows["ticket_updated_at"].type)
+        )
     )
     numbers: list[Any] = recent["ticket_number"].unique().to_pylist()
     return sorted(numbers)
@@ -119,13 +125,13 @@ def _expected(stored: pa.Table, known: pa.Table, since: datetime) -> list[str]:
 
 def _with_timers(stored: pa.Table, known: pa.Table) -> set[str]:
     """Tickets with timers that ran when they were read last: these may stop long after the ticket's last update."""
-    kept = pa.concat_tables([known, stored])
-    running = kept.filter(pc.and_(kept["is_running"], pc.invert(kept["is_gone"])))
+    stored_rows = pa.concat_tables([known, stored])
+    running = stored_rows.filter(pc.and_(stored_rows["is_running"], pc.invert(stored_rows["is_gone"])))
     numbers: list[Any] = running["ticket_number"].unique().to_pylist()
     return set(numbers)
 
 
-def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
+def _current_entries(read: TimeEntriesRead, stored_rows: pa.Table, billed: pa.Table) -> pa.Table:
     """The entries with what their departments and tickets say; of tickets that the list lacks, with what is kept of
     their entries, or else with what Codex said of them.
     """
@@ -133,7 +139,7 @@ def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
     listed = to_pandas(read.tickets.drop_columns(["id"]).append_column("ticket_number", numbers))
     listed = listed.rename(columns={"updated_at": "ticket_updated_at", "created_at": "ticket_created_at"})
     listed = listed.assign(account=constant(None, pa.string(), listed))
-    own = to_pandas(kept).sort_values("ticket_updated_at", kind="stable")
+    own = to_pandas(stored_rows).sort_values("ticket_updated_at", kind="stable")
     own = own.assign(account=own["account_number"].where(own["department_id"].isna()))[listed.columns]
     of_codex = to_pandas(billed).rename(
         columns={"last_updated_at": "ticket_updated_at", "account_number": "account"}
@@ -147,11 +153,13 @@ def _shown(read: TimeEntriesRead, kept: pa.Table, billed: pa.Table) -> pa.Table:
     departments = to_pandas(read.departments.rename_columns({"id": "department_id", "name": "department"}))
     rows = to_pandas(read.entries).merge(tickets, on="ticket_number")
     rows = rows.merge(departments, on="department_id", how="left")
-    return to_arrow(rows.assign(account_number=rows["account_number"].fillna(rows["account"])), SHOWN)
+    return to_arrow(
+        rows.assign(account_number=rows["account_number"].fillna(rows["account"])), CURRENT_ENTRIES
+    )
 
 
 def _of_months(problems: Sequence[Problem], months: Sequence[date], closed: frozenset[date]) -> list[Problem]:
-    """The problems, each as one of the month that its entry stands in; of every month where that cannot be told."""
+    """The problems, each as one of the month that its entry stands in; of every month where that is unknown."""
     found: list[Problem] = []
     for problem in problems:
         month = _month_of(problem, closed)

@@ -32,7 +32,7 @@ def blocking(problems: Iterable[Problem]) -> list[Problem]:
 def with_vanished_services(
     step: Step, services: pa.Table, channels: pa.Table
 ) -> tuple[pa.Table, list[Problem]]:
-    """The services, those with them that were some when they were read last and are none now, and notes about these.
+    """The services, those with them that were services when they were read last and are not now, and notes about these.
 
     What was invoiced for one that was deleted, or whose account is another now, is not taken back for that. A person
     who ignores the note confirms it.
@@ -75,8 +75,11 @@ def with_vanished_contacts(
             frame, problems = _both(frame, gone), [doubted]
         else:
             invoiced = invoiced_contacts(step.connection, column(gone, "id"))
-            kept_rows = rows_with(gone, "id", pa.array(invoiced, pa.string()))
-            frame, problems = _both(frame, kept_rows), [_contact_note(row) for row in kept_rows.to_pylist()]
+            retained_rows = rows_with(gone, "id", pa.array(invoiced, pa.string()))
+            frame, problems = (
+                _both(frame, retained_rows),
+                [_contact_note(row) for row in retained_rows.to_pylist()],
+            )
     known = pa.concat_arrays([column(frame, "id"), unreadable])
     unlisted, more = _only_on_documents(client, documents, known, frame.schema)
     return _both(frame, unlisted), problems + more
@@ -128,7 +131,7 @@ def _only_on_documents(
 
 
 def _service_note(row: dict[str, str], channels: pa.Table) -> Problem:
-    """What became of a service that is none any more."""
+    """A problem for a service that no longer exists."""
     at = positions(pa.array([row["id"]]), column(channels, "id"))[0]
     now = (
         f"has the account {channels['account_number'][int(at)]} now"

@@ -71,7 +71,7 @@ def currencies_of(root: etree._Element) -> tuple[str, str | None]:
 def prune(root: etree._Element) -> None:
     """Takes out of the tree what bears on nothing, and writes yes and no in one way.
 
-    Raises ValueError where a part that tells what the document is stands there twice, or an amount is neither an
+    Raises ValueError where a part that identifies the document stands there twice, or an amount is neither an
     allowance nor a charge.
     """
     _keep(root, _READ)

@@ -65,16 +65,16 @@ def find_exports(
     for (prefix, count), numbers in parts.items():
         missing = sorted(set(range(1, int(str(count)) + 1)) - numbers)
         if missing:
-            told = ", ".join(map(str, missing[:10]))
+            named = ", ".join(map(str, missing[:10]))
             raise LedgerError(
-                f"{prefix}_…_{count}.xml lacks part {told} of {count}: name all files of the export."
+                f"{prefix}_…_{count}.xml lacks part {named} of {count}: name all files of the export."
             )
     exports = [_export(files) for files in found.values()]
     return sorted(exports, key=lambda export: str(export.header.start or ""))
 
 
 def read_schema(path: Path) -> etree.XMLSchema:
-    """A schema to read files by. Raises LedgerError where it is none."""
+    """A schema to read files by. Raises LedgerError where it is no schema."""
     try:
         return etree.XMLSchema(
             etree.parse(str(path), etree.XMLParser(no_network=True, resolve_entities=False))

@@ -98,7 +98,7 @@ def read_header(element: Element, name: str) -> Header:
 
 
 def read_account(element: Element, name: str) -> Account:
-    """An account. Raises LedgerError where it has no number or states a balance that is none."""
+    """An account. Raises LedgerError where it has no number or states an invalid balance."""
     number = text(element, "AccountID")
     if number is None or len(number) > _LONGEST_ID:
         raise LedgerError(f"{name} has an account without an AccountID.")
@@ -164,7 +164,7 @@ def _balance(element: Element, side: str, where: str) -> Decimal | None:
 
 
 def _term(terms: Element | None, part: str, where: str) -> int | None:
-    """Days or months of the payment terms, None where none are said or nobody can mean them."""
+    """Days or months of the payment terms, None where none are given or they are impossible."""
     value = None if terms is None else text(terms, part)
     if value is None:
         return None

@@ -92,7 +92,7 @@ class SaftReader:
         self.content = Content(name)
         self._opened = opened
         self._schema = schema
-        self._on_bytes = on_bytes or _tell_nobody
+        self._on_bytes = on_bytes or _ignore
         #: How many transactions were read since the last batch, and how many of them stand in the present journal.
         self._size = self._in_journal = 0
         self._root: Any = None
@@ -131,7 +131,7 @@ class SaftReader:
         with self._opened() as stream:
             check_beginning(stream, self.content.name)
         with self._opened() as stream:
-            parser = self._parser(_Counting(stream, self._on_bytes if stop_at is None else _tell_nobody))
+            parser = self._parser(_Counting(stream, self._on_bytes if stop_at is None else _ignore))
             try:
                 for _, element in parser:
                     self._end(element)
@@ -218,29 +218,29 @@ class SaftReader:
     def _state(self, name: str, element: Element) -> None:
         if name in self.content.stated:
             raise LedgerError(f"{self.content.name} states its control total of {name} twice.")
-        said, where = (element.text or "").strip(), self.content.name
-        if not said:
+        text, where = (element.text or "").strip(), self.content.name
+        if not text:
             raise LedgerError(f"{where} has an empty control total of {name}.")
         if name == "entries":
-            texts: Any = pa.chunked_array([[said]], pa.string())
+            texts: Any = pa.chunked_array([[text]], pa.string())
             self.content.stated[name] = whole_numbers(texts, "NumberOfEntries", lambda _: where)[0].as_py()
         else:
-            self.content.stated[name] = decimal(said, LEDGER_AMOUNT, f"the control total of {name}", where)
+            self.content.stated[name] = decimal(text, LEDGER_AMOUNT, f"the control total of {name}", where)
 
 
 class _Counting:
-    """Tells how many bytes were read."""
+    """Reports how many bytes were read."""
 
     def __init__(self, stream: IO[bytes], on_bytes: Callable[[int], None]) -> None:
-        self._stream, self._told = stream, on_bytes
+        self._stream, self._on_bytes = stream, on_bytes
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._stream.read(size)
-        self._told(len(chunk))
+        self._on_bytes(len(chunk))
         return chunk
 
 
-def _tell_nobody(_: int) -> None:
+def _ignore(_: int) -> None:
     pass
 
 
@@ -255,5 +255,5 @@ def _reason(parser: Any, error: etree.XMLSyntaxError) -> str:
     """What was wrong first: what is raised may be only what came of it."""
     first = next(iter(parser.error_log), None)
     message, line = (error.msg, error.lineno) if first is None else (first.message, first.line)
-    told = " ".join(one_line(str(message or "it is not XML")).split())[:_LONGEST_REASON].rstrip(" .")
-    return f"line {line}: {told}" if line else told
+    reason = " ".join(one_line(str(message or "it is not XML")).split())[:_LONGEST_REASON].rstrip(" .")
+    return f"line {line}: {reason}" if line else reason
