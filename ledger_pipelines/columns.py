@@ -8,14 +8,14 @@ float. What fits 64 bits is a numpy array of `int64`; what may not is an array o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.errors import FrameError, LedgerError
+from ledger_pipelines.errors import LedgerError
 
 Column: TypeAlias = "pa.Array[Any]"
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -35,20 +35,6 @@ def array(values: Any, kind: Any = None, *, where: Mask | None = None) -> Column
 def column(frame: pa.Table, name: str) -> Column:
     """A column of the frame as one array."""
     return frame.column(name).combine_chunks()
-
-
-def fitted(what: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The frame with exactly the schema's columns; `what` names it in an error: `billing input assets`.
-
-    Raises FrameError when a column is missing, does not fit its type without loss, or lacks a value it must have.
-    """
-    missing = [wanted for wanted in schema.names if wanted not in frame.column_names]
-    if missing:
-        raise FrameError(f"The {what} lacks the column(s) {', '.join(missing)}.")
-    try:
-        return frame.select(schema.names).cast(schema)
-    except (ValueError, pa.ArrowNotImplementedError) as error:
-        raise FrameError(f"The {what} does not have the types of its table: {error}") from error
 
 
 def positions(values: Column, among: Column) -> Int64s:
@@ -74,13 +60,6 @@ def mask(values: Column) -> Mask:
 def present(values: Column) -> Mask:
     """Where the column is not null."""
     return values.is_valid().to_numpy(zero_copy_only=False)
-
-
-def trimmed(values: Column) -> Column:
-    """Texts without surrounding space; a blank one becomes null, for nobody means a blank."""
-    stripped: Any = pc.utf8_trim_whitespace(values)
-    blank: Any = pc.equal(stripped, pa.scalar(""))
-    return cast("Column", pc.if_else(blank, pa.scalar(None, pa.string()), stripped))
 
 
 def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:

@@ -21,6 +21,7 @@ from ledger_pipelines.frames import (
     is_among,
     joined,
     mapped,
+    matching_rows,
     narrowed,
     over_distinct,
     place_among,
@@ -28,6 +29,7 @@ from ledger_pipelines.frames import (
     summed,
     to_arrow,
     to_pandas,
+    trimmed,
     widened,
 )
 from ledger_pipelines.money import AMOUNT, RATE
@@ -237,6 +239,26 @@ def test_a_row_is_found_among_others_as_a_merge_finds_it(
         known.index(row) if row in known else None for row in rows
     ]
     assert is_among(frame, others, ["a", "b"]).tolist() == [row in known for row in rows]
+
+
+def test_each_row_of_a_table_has_the_first_of_the_others_that_belongs_to_it() -> None:
+    rows = pa.table({"service_id": ["b", "x", "a", "b"], "amount": [1, 2, 3, 4]})
+    services = pa.table({"id": ["a", "b", "b"], "name": ["Ada", None, "second"], "month": [7, 8, 9]})
+    found = matching_rows(rows, services, {"service_id": "id"})
+    assert found.schema == services.schema
+    assert found.to_pylist() == [
+        {"id": "b", "name": None, "month": 8},
+        {"id": None, "name": None, "month": None},
+        {"id": "a", "name": "Ada", "month": 7},
+        {"id": "b", "name": None, "month": 8},
+    ]
+    assert matching_rows(rows, services.slice(0, 0), {"service_id": "id"})["name"].null_count == 4
+
+
+def test_a_blank_text_is_missing_and_others_lose_the_space_around_them() -> None:
+    found = trimmed(_column([" a b\t", "", " \u00a0", None], pa.string()))
+    assert found.dtype == dtype(pa.string())
+    assert found.fillna("missing").tolist() == ["a b", "missing", "missing", "missing"]
 
 
 def test_sums_are_exact_for_each_key() -> None:

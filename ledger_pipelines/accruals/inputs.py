@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import fitted
+from ledger_pipelines.frames import fitted
 from ledger_pipelines.tables import accruals, crm, invoicing
 from ledger_pipelines.tables.table import INTEGER, TEXT
 

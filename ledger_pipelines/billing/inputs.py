@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.columns import fitted
-from ledger_pipelines.frames import to_pandas
+from ledger_pipelines.frames import fitted, to_pandas
 from ledger_pipelines.tables import TABLES, rates
 from ledger_pipelines.tables.table import DATE, TEXT
 

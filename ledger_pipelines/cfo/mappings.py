@@ -4,68 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ledger_pipelines.cfo.frames import ENTITY_MAPPINGS, REVENUE_CATEGORIES
-from ledger_pipelines.columns import Column, Int64s, array, column, fitted, mask, positions, present, take
-
-
-def in_order(name: str, frame: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Mappings or categories by position. Raises FrameError when they are not as the schema says."""
-    return fitted(f"table of {name}", frame, schema).sort_by("position")
+from ledger_pipelines.frames import Series, fitted, mapped, to_pandas, values_of
 
 
 def ordered_mappings(mappings: pa.Table) -> pa.Table:
-    """Entity mappings (ENTITY_MAPPINGS) in the order in which they are tried."""
-    return in_order("entity mappings", mappings, ENTITY_MAPPINGS)
+    """Entity mappings (ENTITY_MAPPINGS) in the order in which they are tried. Raises FrameError when they are none."""
+    return fitted("table of entity mappings", mappings, ENTITY_MAPPINGS).sort_by("position")
 
 
 def ordered_categories(categories: pa.Table) -> pa.Table:
-    """Revenue categories (REVENUE_CATEGORIES) in the order in which they are tried."""
-    return in_order("revenue categories", categories, REVENUE_CATEGORIES)
+    """Revenue categories (REVENUE_CATEGORIES) in the order in which they are tried. Raises FrameError likewise."""
+    return fitted("table of revenue categories", categories, REVENUE_CATEGORIES).sort_by("position")
 
 
-def entity_of(clients: Column, mappings: pa.Table) -> Column:
+def entity_of(clients: pa.Array[Any], mappings: pa.Table) -> pa.Array[Any]:
     """The entity of each client by the mappings (ENTITY_MAPPINGS); null where none matches, and for nobody.
 
     The first mapping by position wins; names are compared without case and surrounding space. One without a name
     (or with a blank one) matches any client that no mapping before it does. Raises FrameError when the mappings
     are not as their schema says.
     """
-    ordered = ordered_mappings(mappings)
-    return take(column(ordered, "entity"), mapping_rows(clients, ordered))
+    names = to_pandas(pa.table({"client_name": clients}))["client_name"]
+    (entities,) = mapped_clients(names, ordered_mappings(mappings), "entity")
+    return values_of(entities).combine_chunks()
 
 
-def mapping_rows(clients: Column, ordered: pa.Table) -> Int64s:
-    """The row among the ordered mappings that applies to each client; -1 where none does, and for nobody."""
-    names, keys = folded(clients), folded(column(ordered, "client_name"))
-    rows = positions(names, keys)
-    anybody = np.flatnonzero(~present(keys))
-    if anybody.size:
-        rows = np.where((rows < 0) | (rows > anybody[0]), anybody[0], rows)
-    return np.where(present(names), rows, -1)
+def mapped_clients(clients: Series, ordered: pa.Table, *names: str) -> list[Series]:
+    """What the ordered mappings say of each client, a column for each of these names."""
+    keys = [folded(name) for name in ordered["client_name"].to_pylist()]
+    anybodys = keys.index(None) if None in keys else None
+    # The first of equals stands last here, and so remains; what comes after the one for anybody is never tried.
+    places: dict[str | None, int | None] = {
+        key: place for place, key in reversed([*enumerate(keys[:anybodys])])
+    }
+    places[None] = None
+    found = mapped(clients, lambda client: places.get(folded(client), anybodys), pa.int64())
+    return [mapped(found, dict(enumerate(ordered[name].to_pylist())).get, pa.string()) for name in names]
 
 
-def category_rows(periods: Column, descriptions: Column, ordered: pa.Table) -> Int64s:
-    """The row among the ordered categories that applies to each invoice; -1 where none does.
+def subcategory_of(periods: Series, descriptions: Series, ordered: pa.Table) -> Series:
+    """The subcategory of each invoice by the ordered categories; missing where none applies.
 
     The first by position whose keyword is part of the billing period or the description, ignoring case; else the
     first without a keyword, wherever it stands.
     """
-    texts = [folded(periods), folded(descriptions)]
-    keywords = folded(column(ordered, "keyword")).to_pylist()
-    rows = np.full(len(periods), keywords.index(None) if None in keywords else -1, dtype=np.int64)
-    for row, keyword in reversed(list(enumerate(keywords))):
-        if keyword is not None:
-            for text in texts:
-                rows[mask(pc.match_substring(text, keyword))] = row
-    return rows
+    keywords = [folded(keyword) for keyword in ordered["keyword"].to_pylist()]
+    subcategories = ordered["subcategory"].to_pylist()
+    default = subcategories[keywords.index(None)] if None in keywords else None
+
+    def place_of(text: str | None) -> int:
+        words = folded(text) or ""
+        return next((place for place, one in enumerate(keywords) if one and one in words), len(keywords))
+
+    by_period, by_description = (mapped(texts, place_of, pa.int64()) for texts in (periods, descriptions))
+    first = by_period.where(by_period < by_description, by_description)
+    return mapped(first, [*subcategories, default].__getitem__, pa.string())
 
 
-def folded(values: Column) -> Column:
-    """Texts without surrounding space and in one case; a blank one is null. Each distinct one is folded once."""
-    encoded: Any = values.dictionary_encode()
-    texts = [text.strip().casefold() or None for text in encoded.dictionary.to_pylist()]
-    return array(texts, pa.string()).take(encoded.indices)
+def folded(text: str | None) -> str | None:
+    """A text without surrounding space and in one case; a blank one is none."""
+    return (text or "").strip().casefold() or None

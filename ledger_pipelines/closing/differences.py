@@ -12,8 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import Column, column
-from ledger_pipelines.frames import Series, to_arrow, to_pandas
+from ledger_pipelines.frames import Series, to_arrow, to_pandas, values_of
 from ledger_pipelines.money import CHARGE
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -104,7 +103,7 @@ def differs(left: Series, right: Series) -> Series:
     return (left != right).fillna(False).astype(bool) | (left.isna() != right.isna())
 
 
-def changed_keys(key: str, new: pa.Table, known: pa.Table) -> Column:
+def changed_keys(key: str, new: pa.Table, known: pa.Table) -> pa.Array[Any]:
     """The keys whose rows differ between two frames, whatever months the rows stand in.
 
     A key may have several rows (an invoice its lines); it is changed when any of them is in one frame alone.
@@ -112,4 +111,4 @@ def changed_keys(key: str, new: pa.Table, known: pa.Table) -> Column:
     names = [name for name in new.column_names if name != "month"]
     sides = [to_pandas(frame.select(names)).drop_duplicates() for frame in (new, known)]
     alone = pd.concat(sides).drop_duplicates(keep=False)
-    return column(to_arrow(alone[[key]].drop_duplicates(), pa.schema([new.schema.field(key)])), key)
+    return values_of(alone[key].drop_duplicates()).combine_chunks()

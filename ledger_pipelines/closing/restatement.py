@@ -10,19 +10,12 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import (
-    Column,
-    Mask,
-    column,
-    filter_rows,
-    joined_text,
-    mask,
-    positions,
-    take_rows,
-)
+from ledger_pipelines.frames import to_pandas
 from ledger_pipelines.months import first_open_after
 
 MONTH = pa.field("month", pa.date32(), nullable=False)
@@ -30,10 +23,10 @@ IS_REMOVED = pa.field("is_removed", pa.bool_(), nullable=False)
 IS_PERIOD = pa.field("is_period", pa.bool_(), nullable=False)
 
 
-def first_of_month(days: Column) -> Column:
+def first_of_month(days: pa.Array[Any]) -> pa.Array[Any]:
     """The month of each day, as the date of its first day."""
     floored: Any = pc.floor_temporal(days, unit="month")
-    months: Column = floored.cast(pa.date32())
+    months: pa.Array[Any] = floored.cast(pa.date32())
     return months
 
 
@@ -56,20 +49,24 @@ def marked(frame: pa.Table, *, is_removed: bool) -> pa.Table:
     return frame.set_column(place, IS_REMOVED, values)
 
 
-def where_in(frame: pa.Table, name: str, values: Column) -> Mask:
+def where_in(frame: pa.Table, name: str, values: pa.Array[Any]) -> npt.NDArray[np.bool_]:
     """Where the column has one of the values."""
-    among = values.cast(frame.schema.field(name).type)
-    return mask(pc.is_in(column(frame, name), value_set=among))
+    found: npt.NDArray[np.bool_] = _is_in(frame, name, values).to_numpy()
+    return found
 
 
-def rows_with(frame: pa.Table, name: str, values: Column) -> pa.Table:
+def rows_with(frame: pa.Table, name: str, values: pa.Array[Any]) -> pa.Table:
     """The rows whose column has one of the values."""
-    return filter_rows(frame, where_in(frame, name, values))
+    return frame.filter(_is_in(frame, name, values))
 
 
-def rows_without(frame: pa.Table, name: str, values: Column) -> pa.Table:
+def rows_without(frame: pa.Table, name: str, values: pa.Array[Any]) -> pa.Table:
     """The rows whose column has none of the values."""
-    return filter_rows(frame, ~where_in(frame, name, values))
+    return frame.filter(pc.invert(_is_in(frame, name, values)))
+
+
+def _is_in(frame: pa.Table, name: str, values: pa.Array[Any]) -> Any:
+    return pc.is_in(frame[name], value_set=values.cast(frame.schema.field(name).type))
 
 
 def landings(months: Sequence[date], closed: Collection[date]) -> dict[date, list[date]]:
@@ -82,6 +79,6 @@ def landings(months: Sequence[date], closed: Collection[date]) -> dict[date, lis
 
 def newest(frame: pa.Table, key: Sequence[str], order: Sequence[str] = ("month",)) -> pa.Table:
     """Of each key, of which no part is null, the row that is last by these columns."""
-    ordered = frame.sort_by([(name, "descending") for name in order])
-    keys = joined_text(ordered, key)
-    return take_rows(ordered, positions(pc.unique(keys), keys))
+    rows = to_pandas(frame.select(list(dict.fromkeys([*key, *order]))))
+    ordered = rows.sort_values(list(order), ascending=False, kind="stable")
+    return frame.take(pa.array(ordered.drop_duplicates(list(key)).index))

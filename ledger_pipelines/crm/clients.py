@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import fitted
 from ledger_pipelines.crm.inputs import CLIENT_USERS, CLIENTS, CONTACTS, STUDENTS
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import fitted
 
 INTEGRATION, OPERATION, ENTITY = "4geeks", "crm-clients", "client"
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)

@@ -12,12 +12,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.columns import Column, column, fitted
 from ledger_pipelines.crm.inputs import MEMBERSHIPS, PERIODS, STATUS_SIGHTINGS
 from ledger_pipelines.crm.statuses import STATUSES, days_in, normalised, period_statuses, status_dates
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.errors import Problem
-from ledger_pipelines.frames import Series, mapped, to_arrow, to_pandas
+from ledger_pipelines.frames import Series, fitted, mapped, to_arrow, to_pandas, values_of
 
 INTEGRATION, OPERATION, ENTITY = "4geeks", "service-periods", "membership"
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -32,8 +31,8 @@ class ServicePeriods:
     """
 
     frame: pa.Table
-    without_period: Column
-    unusable: Column
+    without_period: pa.Array[Any]
+    unusable: pa.Array[Any]
     problems: list[Problem]
 
 
@@ -85,11 +84,8 @@ def service_periods(
         ),
     )
     others = every_id[~every_id.isin(periods["id"]) & ~every_id.isin(unusable)]
-    return ServicePeriods(to_arrow(periods, PERIODS), _ids(others), _ids(unusable), problems + doubles.notes)
-
-
-def _ids(values: Series) -> Column:
-    return column(to_arrow(values.to_frame(), pa.schema([MEMBERSHIPS.field("id")])), "id")
+    ids, unusable_ids = (values_of(one).combine_chunks() for one in (others, unusable))
+    return ServicePeriods(to_arrow(periods, PERIODS), ids, unusable_ids, problems + doubles.notes)
 
 
 def _matches(slugs: Series, patterns: Sequence[str]) -> Series:

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.columns import array, column, filter_rows, joined_text, positions
 from ledger_pipelines.exports.spreadsheets import Money, neutralised
+from ledger_pipelines.frames import mapped, to_pandas, values_of
 from ledger_pipelines.money import decimal_places
+from ledger_pipelines.tables.table import INTEGER
 
 COLUMNS = (
     "InvoiceNo",
@@ -39,10 +39,9 @@ QUICKBOOKS_COLUMNS = (*COLUMNS, "Currency", "Terms")
 KINDS = ("user", "asset", "backup", "hours", "custom")
 _HEAD = ("statement_number", "company_name", "statement_date", "due_date")
 _STATED = ("item", "description", "quantity", "rate", "amount", "currency")
-_ORDER: list[tuple[str, Literal["ascending", "descending"]]] = [
-    (name, "ascending")
-    for name in ("month", "account_number", "place", "description", "source_type", "source_id")
-]
+_KEY = ["month", "account_number"]
+_ORDER = [*_KEY, "place", "description", "source_type", "source_id"]
+_OF_LINES = [*_KEY, "kind", "source_type", "source_id", *_STATED]
 
 
 class StatementRow(NamedTuple):
@@ -65,19 +64,14 @@ def statement_rows(lines: pa.Table, statements: pa.Table) -> Iterator[StatementR
 
     `lines` and `statements` are frames like those of `bill`; lines without a statement here are left out.
     """
-    amounts: Any = lines["amount"]
-    charged = lines.filter(pc.not_equal(amounts, pa.scalar(Decimal(0), amounts.type)))
-    key = ["month", "account_number"]
-    heads = positions(joined_text(charged, key), joined_text(statements, key))
-    charged, heads = filter_rows(charged, heads >= 0), heads[heads >= 0]
-    places = positions(column(charged, "kind"), array(KINDS))
-    ordered = (
-        charged.append_column("place", array(places)).append_column("head", array(heads)).sort_by(_ORDER)
+    charged = to_pandas(lines.select(_OF_LINES))
+    charged = charged[charged["amount"] != 0]
+    rows = charged.merge(to_pandas(statements.select([*_KEY, *_HEAD])), on=_KEY)
+    rows = rows.assign(
+        place=mapped(rows["kind"], {kind: place for place, kind in enumerate(KINDS)}.get, INTEGER)
     )
-    stated = [ordered[name].to_pylist() for name in _STATED]
-    heading = [statements[name].to_pylist() for name in _HEAD]
-    for head, *line in zip(ordered["head"].to_pylist(), *stated, strict=True):
-        yield StatementRow(*(values[head] for values in heading), *line)
+    ordered = rows.sort_values(_ORDER)
+    yield from map(StatementRow, *(values_of(ordered[name]).to_pylist() for name in (*_HEAD, *_STATED)))
 
 
 def statement_csv(lines: pa.Table, statements: pa.Table) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import column, exact_units
 from ledger_pipelines.general_ledger.due_dates import NO_TERMS, Terms, due_date
 from ledger_pipelines.general_ledger.matched import Item
 from ledger_pipelines.tables.general_ledger import JOURNAL_ENTRIES, JOURNAL_LINES
@@ -59,7 +58,7 @@ def items_of(lines: pa.Table, terms: Mapping[str, Terms] | None = None) -> Contr
     """
     terms = terms or {}
     lines = lines.sort_by([("entry_id", "ascending"), ("line", "ascending")])
-    debits, credits = (exact_units(column(lines, side)).tolist() for side in ("debit", "credit"))
+    debits, credits = (_in_units(lines[side]) for side in ("debit", "credit"))
     names = [name for name in CONTROL_LINES.names if name not in ("debit", "credit")]
     values = [lines[name].to_pylist() for name in names]
     items: dict[tuple[Any, ...], Item] = {}
@@ -83,6 +82,11 @@ def items_of(lines: pa.Table, terms: Mapping[str, Terms] | None = None) -> Contr
         else:
             items[key] = _item(line, amount, is_raising, terms.get(line["party"], NO_TERMS))
     return ControlItems(list(items.values()), outside)
+
+
+def _in_units(amounts: Any) -> list[int]:
+    """Amounts in smallest units; a missing one is 0."""
+    return [int((amount or 0) * UNITS) for amount in amounts.to_pylist()]
 
 
 def _item(line: Mapping[str, Any], amount: int, is_raising: bool, terms: Terms) -> Item:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ledger_pipelines.accruals.inputs import SCHEMAS, AccrualInputs
 from ledger_pipelines.accruals.outputs import AccrualResult
-from ledger_pipelines.columns import column, positions, take
+from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.invoicing.service_periods import ROW_COLUMNS, present_periods
 from ledger_pipelines.store.copy import read_months, read_table
 from ledger_pipelines.store.queries.enrolled import read_enrolled, read_resigned
@@ -73,12 +73,11 @@ def _services(connection: psycopg.Connection) -> pa.Table:
     services, terms = read_newest_snapshot(connection, "services"), read_table(connection, "service_terms")
     if services is None:
         return SCHEMAS["services"].empty_table()
-    rows = positions(column(services, "id"), column(terms, "service_id"))
-    own = {name: column(services, name) for name in ("id", "name")}
-    edited = {
-        name: take(column(terms, name), rows) for name in ("total_sessions", "sessions_per_week", "method")
-    }
-    return pa.table(own | edited)
+    edited = matching_rows(services, terms, {"id": "service_id"})
+    rows = services.select(["id", "name"])
+    for name in ("total_sessions", "sessions_per_week", "method"):
+        rows = rows.append_column(name, edited[name])
+    return rows
 
 
 def _newest(connection: psycopg.Connection, table: str) -> pa.Table:

@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.exports.bar_charts import Bar, Panel
+from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.pictures import picture
 from ledger_pipelines.orchestration.previews import amount_metadata, preview
@@ -49,10 +49,9 @@ def _panel(rows: Sequence[dict[str, Any]], currency: str) -> Panel:
 
 def recognised_by_service(accruals: pa.Table, services: pa.Table) -> dg.MetadataValue[Any]:
     """A month's recognised and pending amounts by service and currency, as a table. `accruals` is of one month."""
-    rows = positions(column(accruals, "service_id"), column(services, "id"))
-    names = take(column(services, "name"), rows).fill_null("(unknown service)")
+    names: Any = matching_rows(accruals, services, {"service_id": "id"})["name"]
     sums = (
-        accruals.append_column("service", names)
+        accruals.append_column("service", names.fill_null("(unknown service)"))
         .group_by(["service", "currency"], use_threads=False)
         .aggregate([("recognised", "sum"), ("pending", "sum"), ([], "count_all")])
         .rename_columns(["service", "currency", "recognised", "pending", "contracts"])
@@ -63,8 +62,8 @@ def recognised_by_service(accruals: pa.Table, services: pa.Table) -> dg.Metadata
 
 def notice_table(notices: pa.Table, clients: pa.Table) -> dg.MetadataValue[Any]:
     """Notices and stalled contracts with the clients' names, the largest amounts first."""
-    rows = positions(column(notices, "contact_id"), column(clients, "contact_id"))
-    named = notices.append_column("client", take(column(clients, "name"), rows))
+    names = matching_rows(notices, clients, {"contact_id": "contact_id"})["name"]
+    named = notices.append_column("client", names)
     ordered = named.sort_by([("kind", "ascending"), ("amount", "descending")])
     return preview(ordered, ["kind", "client", "amount", "currency", "message"], rows=50)
 

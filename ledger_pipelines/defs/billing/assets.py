@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from ledger_pipelines.columns import column, positions, take
 from ledger_pipelines.defs.billing.charts import statement_chart
 from ledger_pipelines.defs.billing.checks import CHECKS, statement_findings
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.months import add_months, years_so_far
 from ledger_pipelines.orchestration.closed_months import booked_or_computed
 from ledger_pipelines.orchestration.findings import Finding
@@ -134,8 +134,8 @@ def _totals(statements: pa.Table) -> dict[str, Decimal]:
 
 def _with_names(rows: pa.Table, names: pa.Table) -> pa.Table:
     """The rows with their companies' names, in their order."""
-    at = positions(column(rows, "account_number"), column(names, "account_number"))
-    return rows.append_column("company_name", take(column(names, "company_name"), at))
+    companies = matching_rows(rows, names, {"account_number": "account_number"})
+    return rows.append_column("company_name", companies["company_name"])
 
 
 def _picture(step: AssetStep) -> None:

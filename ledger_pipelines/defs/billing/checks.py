@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from ledger_pipelines.billing import credits, invariants, unmatched
 from ledger_pipelines.closing.differences import difference
-from ledger_pipelines.columns import column, filter_rows, joined_text, positions, present, take
+from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.money import minor_unit
 from ledger_pipelines.orchestration.closed_months import closed_rows_finding
 from ledger_pipelines.orchestration.findings import Finding, Invariant, month_check, rows_finding
@@ -220,8 +219,6 @@ def _with_companies(rows: pa.Table, run: StatementRun) -> pa.Table:
     """The rows of companies with the name that each had in the month."""
     if rows.num_rows == 0 or "account_number" not in rows.column_names or "company_name" in rows.column_names:
         return rows
-    key = ["month", "account_number"]
-    companies = filter_rows(run.inputs.companies, present(column(run.inputs.companies, "account_number")))
-    at = positions(joined_text(rows, key), joined_text(companies, key))
-    names: Any = take(column(companies, "name"), at)
-    return rows.add_column(1, "company_name", names)
+    key = {name: name for name in ("month", "account_number")}
+    companies = matching_rows(rows, run.inputs.companies.select([*key, "name"]), key)
+    return rows.add_column(1, "company_name", companies["name"])

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger_pipelines.cfo.mappings import entity_of
-from ledger_pipelines.columns import column, filter_rows, mask, positions, take
 from ledger_pipelines.destinations.cfo.lookup import doubled_identifiers, read_transactions
 from ledger_pipelines.destinations.cfo.transactions import limit_waiting
 from ledger_pipelines.errors import LedgerError
+from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.findings import Finding, month_check, rows_finding
 from ledger_pipelines.orchestration.partitions import nearest_month
@@ -24,6 +24,7 @@ from ledger_pipelines.store.cfo.deliveries import shared_transactions, synced_of
 from ledger_pipelines.store.cfo.metrics import unaccounted_invoices, waiting_invoices
 from ledger_pipelines.store.cfo.sync import read_mappings
 from ledger_pipelines.store.database import Database
+from ledger_pipelines.store.months import rows_of_months
 
 _ASSET = "cfo_transactions"
 _SAME_AMOUNTS = "same_amounts"
@@ -43,6 +44,8 @@ _DESCRIPTIONS = {
     _DATABASE: "The CFO's database answers and its table takes invoices: else the month closes all the same.",
     _ENTITIES: "Each invoice was synced with the entity that the mappings say now; an open month run again corrects it.",
 }
+#: Where a synced invoice names its transaction, and where that has its number.
+_SAME_TRANSACTION = {"cfo_transaction_id": "id"}
 CHECKS = [
     month_check(name, asset=_ASSET, description=description) for name, description in _DESCRIPTIONS.items()
 ]
@@ -61,14 +64,13 @@ class _Both:
         withdrawn = withdrawn_invoices(ours)
         ids: list[Any] = withdrawn["cfo_transaction_id"].to_pylist()
         found = read_transactions(theirs, ids)
-        rows = positions(column(withdrawn, "cfo_transaction_id"), column(found, "id"))
+        there = matching_rows(withdrawn, found, _SAME_TRANSACTION)
         today = datetime.now(UTC).date()
         months = [
-            None if month is None else nearest_month(month, today)
-            for month in take(column(found, "month"), rows).to_pylist()
+            None if month is None else nearest_month(month, today) for month in there["month"].to_pylist()
         ]
         withdrawn = withdrawn.append_column("month", pa.array(months, pa.date32())).append_column(
-            "identifier", take(column(found, "identifier"), rows)
+            "identifier", there["identifier"]
         )
         return cls(
             doubled=pa.table({"identifier": pa.array(doubled_identifiers(theirs), pa.string())}),
@@ -121,12 +123,11 @@ def _compared(
         synced = synced_of_months(ours, payments)
         ids: list[Any] = synced["cfo_transaction_id"].to_pylist()
         found = read_transactions(theirs, ids)
-        rows = positions(column(synced, "cfo_transaction_id"), column(found, "id"))
-        there = {name: take(column(found, name), rows) for name in found.column_names}
+        there = matching_rows(synced, found, _SAME_TRANSACTION)
         message = "identifiers that are there twice"
         findings += [
             _amounts_finding(month, synced, there, both),
-            _still(month, synced, there["identifier"], both),
+            _still(month, synced, there, both),
             rows_finding(_ASSET, _ONCE, month, both.doubled, heading=message, severity=_ERROR),
         ]
     return findings
@@ -152,42 +153,38 @@ def _database(month: date, troubles: Sequence[str]) -> Finding:
     return Finding(_ASSET, _DATABASE, month, count=len(troubles), severity=_WARN, description=message)
 
 
-def _amounts_finding(
-    month: date, synced: pa.Table, theirs: Mapping[str, pa.Array[Any]], both: _Both
-) -> Finding:
-    differs = mask(pc.not_equal(theirs["amount"], column(synced, "amount")).fill_null(True))
-    is_shared = mask(pc.is_in(column(synced, "cfo_transaction_id"), value_set=both.shared))
+def _amounts_finding(month: date, synced: pa.Table, theirs: pa.Table, both: _Both) -> Finding:
+    differs: Any = pc.not_equal(theirs["amount"], synced["amount"])
+    is_shared = pc.is_in(synced["cfo_transaction_id"], value_set=both.shared)
     columns = synced.select(["invoice_number", "client_name", "amount", "cfo_transaction_id"])
-    rows = filter_rows(columns.append_column("transaction_amount", theirs["amount"]), differs | is_shared)
+    columns = columns.append_column("transaction_amount", theirs["amount"])
+    rows = columns.filter(pc.or_(differs.fill_null(True), is_shared))
     message = "invoices that have no transaction of their own, or not of their amount"
     return rows_finding(_ASSET, _SAME_AMOUNTS, month, rows, heading=message, severity=_ERROR)
 
 
-def _still(month: date, synced: pa.Table, identifiers: pa.Array[Any], both: _Both) -> Finding:
-    gone = filter_rows(both.withdrawn, mask(pc.equal(column(both.withdrawn, "month"), pa.scalar(month))))
-    renumbered = mask(pc.not_equal(identifiers, column(synced, "invoice_number")))
-    changed = filter_rows(synced.append_column("identifier", identifiers), renumbered)
-    rows = pa.table(
-        {
-            "identifier": pa.concat_arrays([column(gone, "identifier"), column(changed, "identifier")]),
-            "cfo_transaction_id": pa.concat_arrays(
-                [column(gone, "cfo_transaction_id"), column(changed, "cfo_transaction_id")]
-            ),
-            "now": pa.concat_arrays(
-                [pa.repeat(pa.scalar("not paid"), gone.num_rows), column(changed, "invoice_number")]
-            ),
-        }
+def _still(month: date, synced: pa.Table, theirs: pa.Table, both: _Both) -> Finding:
+    names = ["identifier", "cfo_transaction_id"]
+    gone = rows_of_months(both.withdrawn, [month]).select(names)
+    changed = synced.append_column("identifier", theirs["identifier"])
+    changed = changed.filter(pc.not_equal(changed["identifier"], changed["invoice_number"]))
+    not_paid = pa.repeat(pa.scalar("not paid"), gone.num_rows)
+    rows = pa.concat_tables(
+        [
+            gone.append_column("now", not_paid),
+            changed.select([*names, "invoice_number"]).rename_columns([*names, "now"]),
+        ]
     )
     message = "transactions of invoices that are paid no longer or have another number"
     return rows_finding(_ASSET, _STILL, month, rows, heading=message, severity=_WARN, advice="Tell the CFO.")
 
 
 def _entities(month: date, synced: pa.Table, mappings: pa.Table) -> Finding:
-    entities = entity_of(column(synced, "client_name"), mappings)
+    entities = entity_of(synced["client_name"].combine_chunks(), mappings)
     columns = synced.select(["invoice_number", "client_name", "entity_mapped"]).append_column(
         "mapping", entities
     )
-    rows = filter_rows(columns, mask(pc.not_equal(entities, column(synced, "entity_mapped"))))
+    rows = columns.filter(pc.not_equal(columns["mapping"], columns["entity_mapped"]))
     message = "transactions with another entity than the mappings say"
     advice = "Run the month again, if it is open."
     return rows_finding(_ASSET, _ENTITIES, month, rows, heading=message, severity=_WARN, advice=advice)

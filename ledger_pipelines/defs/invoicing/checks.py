@@ -12,13 +12,13 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import column, filter_rows, mask, present
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
 from ledger_pipelines.invoicing.payments import describe_payment
 from ledger_pipelines.invoicing.unclaimed import describe
 from ledger_pipelines.months import format_month
 from ledger_pipelines.orchestration.findings import Finding, listing, month_check
 from ledger_pipelines.orchestration.previews import preview
+from ledger_pipelines.store.months import rows_of_months
 from ledger_pipelines.store.queries.invoices import misplaced_documents
 from ledger_pipelines.store.queries.periods import CLOSED_UNCHANGED
 from ledger_pipelines.tables.labels import named_records
@@ -131,7 +131,7 @@ def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
 
 def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
     """Money of a month that no contract claims: each document by its number, all in all by currency."""
-    own = filter_rows(rows, mask(pc.equal(column(rows, "month"), pa.scalar(month))))
+    own = rows_of_months(rows, [month])
     found = own.to_pylist()
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in found:
@@ -153,7 +153,7 @@ def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
 def unmatched_clients(step: Step, imported: Imported) -> list[Finding]:
     """Clients whom nobody in 4Geeks has the e-mail of, for each month of the step."""
     clients = imported.tables["clients"].frame
-    unmatched = filter_rows(clients, ~present(column(clients, "student_id")))
+    unmatched = clients.filter(pc.is_null(clients["student_id"]))
     named: list[dict[str, Any]] = unmatched.select(["name", "email"]).to_pylist()
     rows = [
         (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from ledger_pipelines.columns import column, positions, take
+from ledger_pipelines.frames import matching_rows
 from ledger_pipelines.store.snapshots import read_newest_snapshot
 
 #: The columns that name who and what: their ids here, their names, the snapshots with them, and their names there. They
@@ -27,6 +27,6 @@ def named_contracts(connection: psycopg.Connection, rows: pa.Table) -> pa.Table:
         known = read_newest_snapshot(connection, table)
         names: Any = pa.nulls(rows.num_rows, pa.string())
         if known is not None:
-            names = take(column(known, there), positions(column(rows, identity), column(known, "id")))
+            names = matching_rows(rows, known.select(["id", there]), {identity: "id"})[there]
         rows = rows.add_column(1 if rows.column_names[0] == "month" else 0, name, names)
     return rows

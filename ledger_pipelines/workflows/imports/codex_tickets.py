@@ -17,7 +17,6 @@ from ledger_pipelines.billing.month_hours import own_months
 from ledger_pipelines.billing.ticket_months import KNOWN, Asked, Placed, place_tickets, shrunken_companies
 from ledger_pipelines.billing.time_entries import FIRST_TICKETS, is_entry
 from ledger_pipelines.closing.differences import ADDED, CHANGED, NEWS_WORDS, REMOVED
-from ledger_pipelines.columns import column
 from ledger_pipelines.errors import LedgerError, Problem
 from ledger_pipelines.frames import constant, is_among, to_arrow, to_pandas
 from ledger_pipelines.months import add_months, describe_months, first_open_after, years_so_far
@@ -232,9 +231,7 @@ def _silent(snapshot: CodexSnapshot, frames: Sequence[pa.Table]) -> list[str]:
 
 
 def _accounts_of(*frames: pa.Table) -> set[str]:
-    accounts: list[Any] = [
-        one for frame in frames for one in column(frame, "account_number").unique().to_pylist()
-    ]
+    accounts: list[Any] = [one for frame in frames for one in frame["account_number"].unique().to_pylist()]
     return set(accounts)
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import column
 from ledger_pipelines.emails import addresses
 from ledger_pipelines.sources.notion.client import MissingPropertyError, NotionClient
 from ledger_pipelines.sources.records.lists import ListReading
@@ -69,5 +68,5 @@ def _of_clients(pages: pa.Table, clients: pa.Table | None) -> int:
     """How many pages have an address of a client."""
     if clients is None:
         return 0
-    known = {one for email in column(clients, "email").to_pylist() for one in addresses(email)}
-    return sum(not known.isdisjoint(addresses(email)) for email in column(pages, "email").to_pylist())
+    known = {one for email in clients["email"].to_pylist() for one in addresses(email)}
+    return sum(not known.isdisjoint(addresses(email)) for email in pages["email"].to_pylist())
