@@ -104,9 +104,9 @@ def _support_levels(companies: pd.DataFrame) -> Series:
 def _rates(companies: pd.DataFrame) -> dict[str, Series]:
     """The plan's rates, each replaced where the client's override is enabled and not null; zero counts."""
     zero = constant(0, RATE, companies)
-    return {
-        name: companies[f"{name}_override"]
-        .where(companies[f"{name}_enabled_override"].fillna(False))
-        .fillna(companies.get(name, zero))
-        for name in (*RATES, *PREPAID)
-    }
+    rates = {name: companies.get(name, zero) for name in (*RATES, *PREPAID)}
+    for name, rate in rates.items():
+        is_enabled = companies[f"{name}_enabled_override"].fillna(False)
+        if is_enabled.any():
+            rates[name] = companies[f"{name}_override"].where(is_enabled).fillna(rate)
+    return rates
