@@ -55,7 +55,7 @@ class Documents:
         return Documents(rows_with(self.headers, "month", among), rows_with(self.lines, "month", among))
 
     def at(self, heads: pd.DataFrame) -> Documents:
-        """Those of these heads that stand in their months."""
+        """Those of these heads, each as its head's month has it."""
         parts = []
         for frame, name in ((self.headers, "id"), (self.lines, "invoice_id")):
             keys = to_pandas(frame.select(["month", name]).rename_columns(["month", "id"]))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.frames import Series, constant, mapped, to_arrow, to_pandas
@@ -92,8 +93,7 @@ def _landing(news: pd.DataFrame, latest: pd.DataFrame, closed: Collection[date],
 
 def live_payments(payments: pa.Table) -> pa.Table:
     """Those that the source still had when they were read."""
-    frame = to_pandas(payments)
-    return to_arrow(frame[~frame["is_removed"]], payments.schema)
+    return payments.filter(pc.invert(payments["is_removed"]))
 
 
 def unclaimed_payments(payments: pa.Table, documents: pa.Table) -> pa.Table:

@@ -12,7 +12,6 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import column, filter_rows, mask, present
 from ledger_pipelines.defs.invoicing.results import READ_COMPLETELY
 from ledger_pipelines.invoicing.payments import describe_payment
 from ledger_pipelines.invoicing.unclaimed import describe
@@ -131,7 +130,7 @@ def document_findings(step: Step, imported: ImportedDocuments) -> list[Finding]:
 
 def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
     """Money of a month that no contract claims: each document by its number, all in all by currency."""
-    own = filter_rows(rows, mask(pc.equal(column(rows, "month"), pa.scalar(month))))
+    own = rows.filter(pc.equal(rows["month"], pa.scalar(month)))
     found = own.to_pylist()
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in found:
@@ -153,7 +152,7 @@ def _unclaimed_finding(rows: pa.Table, month: date) -> Finding:
 def unmatched_clients(step: Step, imported: Imported) -> list[Finding]:
     """Clients whom nobody in 4Geeks has the e-mail of, for each month of the step."""
     clients = imported.tables["clients"].frame
-    unmatched = filter_rows(clients, ~present(column(clients, "student_id")))
+    unmatched = clients.filter(pc.is_null(clients["student_id"]))
     named: list[dict[str, Any]] = unmatched.select(["name", "email"]).to_pylist()
     rows = [
         (month, f"{row['name']} ({row['email'] or 'no e-mail'})") for month in step.months for row in named
