@@ -70,12 +70,6 @@ def joined_text(frame: pa.Table, names: Sequence[str]) -> Column:
     return joined
 
 
-def encoded(values: Column) -> tuple[Int64s, list[Any]]:
-    """Each value as a position in the list of the distinct values; null has one too."""
-    encoded: Any = values.dictionary_encode(null_encoding="encode")
-    return int64s(encoded.indices), encoded.dictionary.to_pylist()
-
-
 def filter_rows(frame: pa.Table, where: Mask) -> pa.Table:
     """The rows of the frame where the mask holds; the frame itself where all do."""
     return frame if where.all() else frame.filter(array(where))
@@ -151,11 +145,6 @@ def half_up(units: Any, divisor: Any) -> Any:
     """
     rounded = (abs(units) * 2 + divisor) // (2 * divisor)
     return np.where(units < 0, -rounded, rounded)
-
-
-def exact(units: Int64s) -> Exact:
-    """The same numbers, of any size from here on."""
-    return units.astype(object)
 
 
 def summed(units: Int64s, groups: Int64s, count: int) -> Int64s:

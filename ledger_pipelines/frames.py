@@ -155,6 +155,7 @@ def place_among(frame: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> Ser
     """Which of the others, from 0, has each row's values of these columns: the first, or missing where none has.
 
     As a merge finds them, missing values too, in half of its time: whole numbers are looked up, not keys of texts.
+    Raises ArrowInvalid where the columns have more than 2⁶³ keys that could be.
     """
     if others.empty:
         return constant(None, pa.int64(), frame)
@@ -164,7 +165,7 @@ def place_among(frame: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> Ser
         numbers: Any = pa.scalar(0)
         for name, known in distinct.items():
             place = pc.index_in(values_of(side[name]), value_set=known)
-            numbers = pc.add(pc.multiply(numbers, len(known)), place)
+            numbers = pc.add_checked(pc.multiply_checked(numbers, len(known)), place)
         return numbers
 
     found: Any = pc.index_in(numbered(frame), value_set=numbered(others))

@@ -19,8 +19,6 @@ from ledger_pipelines.columns import (
     Int64s,
     Mask,
     column,
-    encoded,
-    exact,
     exact_units,
     half_up,
     mask,
@@ -28,6 +26,7 @@ from ledger_pipelines.columns import (
     take,
 )
 from ledger_pipelines.errors import FrameError
+from ledger_pipelines.frames import mapped, to_pandas
 from ledger_pipelines.invoicing.documents import Documents
 from ledger_pipelines.money import minor_unit
 
@@ -200,15 +199,14 @@ class Amounts:
     @cached_property
     def _unit(self) -> Int64s:
         """The least amount of each document's currency, in hundredths."""
-        of_documents, currencies = encoded(column(self._documents.headers, "currency"))
-        units = [10 ** max(2 - minor_unit(currency), 0) for currency in currencies]
-        return np.array(units, dtype=np.int64)[of_documents]
+        currencies = to_pandas(self._documents.headers.select(["currency"]))["currency"]
+        units = mapped(currencies, lambda currency: 10 ** max(2 - minor_unit(currency), 0), pa.int64())
+        return units.to_numpy(dtype=np.int64)
 
     @cached_property
     def _tolerance(self) -> Exact:
         """How far a document's lines may be off for having been rounded: by the least amount for each."""
-        ones = exact(np.ones(self._own.size, dtype=np.int64))
-        tolerance: Exact = self._summed(ones) * self._unit
+        tolerance: Exact = self._summed(np.ones(self._own.size, dtype=object)) * self._unit
         return tolerance
 
     def _shared_out(self, rows: Int64s) -> Exact:
@@ -217,7 +215,7 @@ class Amounts:
         Rounded on the sums up to each line, in the lines' order, so that they add up.
         """
         if not rows.size:
-            return exact(rows)
+            return rows.astype(object)
         owners = self._owners[rows]
         numbers = column(self._documents.lines, "line_number").to_numpy(zero_copy_only=False)[rows]
         order = np.lexsort((numbers, owners))
@@ -226,17 +224,17 @@ class Amounts:
         sums = np.cumsum(amounts)
         first = np.searchsorted(owners, owners)
         sums = sums - (sums - amounts)[first]
-        unit = exact(self._unit[owners])
+        unit = self._unit[owners].astype(object)
         base = np.where(self._base[owners] > 0, self._base[owners], 1)
         reached = half_up(sums * self._target[owners], base * unit) * unit
-        before = np.concatenate([exact(np.zeros(1, dtype=np.int64)), reached[:-1]])
+        before = np.concatenate([np.zeros(1, dtype=object), reached[:-1]])
         before[first == np.arange(first.size)] = 0
-        shares = exact(np.zeros(rows.size, dtype=np.int64))
+        shares = np.zeros(rows.size, dtype=object)
         shares[order] = reached - before
         return shares
 
     def _summed(self, values: Exact) -> Exact:
         """The sum of each document's lines."""
-        sums = exact(np.zeros(self._count, dtype=np.int64))
+        sums = np.zeros(self._count, dtype=object)
         np.add.at(sums, self._owners, values)
         return sums

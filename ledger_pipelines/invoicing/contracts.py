@@ -6,16 +6,13 @@ which contract, is decided by its date. Amounts in two currencies cannot be adde
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ledger_pipelines.closing import restatement
 from ledger_pipelines.closing.differences import differs
-from ledger_pipelines.columns import column, decimals, filter_rows, mask, present, take, take_rows
-from ledger_pipelines.frames import Series, constant, narrowed, to_arrow, to_pandas
+from ledger_pipelines.columns import decimals
+from ledger_pipelines.frames import Series, column_of, constant, narrowed, to_arrow, to_pandas
 from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.documents import Documents, counting, newest
 from ledger_pipelines.money import AMOUNT
@@ -68,31 +65,29 @@ def split_by_document(booked: pa.Table, closed: Documents, services: pa.Table) -
     A month that was closed before documents had rows of their own holds one row of them all. In its place stand what its
     documents came to.
     """
-    is_whole = mask(pc.equal(column(booked, "document_id"), pa.scalar("")))
+    rows = to_pandas(booked)
+    is_whole = rows["document_id"] == ""
     if not is_whole.any():
         return booked
-    months: list[Any] = pc.unique(column(filter_rows(booked, is_whole), "month")).to_pylist()
-    nothing = CONTRACTS.empty_table()
-    then = contract_movements(newest(closed.of_months(months)), nothing, services)
-    return pa.concat_tables([filter_rows(booked, ~is_whole).select(CONTRACTS.names).cast(CONTRACTS), then])
+    whole = closed.of_months(rows.loc[is_whole, "month"].unique())
+    then = contract_movements(newest(whole), CONTRACTS.empty_table(), services)
+    return pa.concat_tables([to_arrow(rows[~is_whole], CONTRACTS), then])
 
 
 def _amounts(documents: Documents, services: pa.Table) -> pd.DataFrame:
     """A row for each line that counts: its contract, document and what it comes to."""
     amounts = Amounts(documents, services)
     owners, service_rows = amounts.lines.owners, amounts.lines.services
-    counts = counting(documents.headers) & present(column(documents.headers, "contact_id"))
+    heads = to_pandas(documents.headers.select(["contact_id", "currency", "id"]))
+    counts = counting(documents.headers) & heads["contact_id"].notna().to_numpy()
     is_counted = (service_rows >= 0) & counts[owners]
-    headers = take_rows(documents.headers, owners[is_counted])
-    columns: dict[str, Any] = {
-        "contact_id": column(headers, "contact_id"),
-        "service_id": take(column(services, "id"), service_rows[is_counted]),
-        "currency": column(headers, "currency"),
-        "document_id": column(headers, "id"),
-        "amount": decimals(amounts.shares[is_counted], AMOUNT),
-        "is_now": pa.repeat(pa.scalar(True), headers.num_rows),
-    }
-    return to_pandas(pa.table(columns))
+    lines = heads.iloc[owners[is_counted]].rename(columns={"id": "document_id"})
+    service_ids = to_pandas(services.select(["id"]))["id"].iloc[service_rows[is_counted]]
+    return lines.assign(
+        service_id=service_ids.set_axis(lines.index),
+        amount=column_of(decimals(amounts.shares[is_counted], AMOUNT), lines.index),
+        is_now=constant(True, pa.bool_(), lines),
+    )
 
 
 def _is_restated(rows: pd.DataFrame, booked: pa.Table) -> Series:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.closing import restatement
 from ledger_pipelines.closing.differences import changed_keys
 from ledger_pipelines.closing.restatement import (
     MONTH,
@@ -19,19 +19,9 @@ from ledger_pipelines.closing.restatement import (
     marked,
     rows_with,
     rows_without,
-    where_in,
 )
-from ledger_pipelines.columns import (
-    Column,
-    Mask,
-    column,
-    filter_rows,
-    joined_text,
-    mask,
-    positions,
-    take,
-    take_rows,
-)
+from ledger_pipelines.columns import Column, Mask, column
+from ledger_pipelines.frames import is_among, to_pandas, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +35,12 @@ class Documents:
     def ids(self) -> Column:
         return column(self.headers, "id")
 
+    @property
+    def heads(self) -> pd.DataFrame:
+        """Of each document its id, its month, the month of its date (`own`), and whether the source has it no more."""
+        heads = to_pandas(self.headers.select(["id", "month", "date", "is_removed"]))
+        return heads.assign(own=heads["date"].dt.floor("MS"))
+
     def of(self, ids: Column) -> Documents:
         """Those with these ids."""
         return Documents(rows_with(self.headers, "id", ids), rows_with(self.lines, "invoice_id", ids))
@@ -57,6 +53,14 @@ class Documents:
         """Those of these months."""
         among = pa.array(sorted(months), pa.date32())
         return Documents(rows_with(self.headers, "month", among), rows_with(self.lines, "month", among))
+
+    def at(self, heads: pd.DataFrame) -> Documents:
+        """Those of these heads, each as its head's month has it."""
+        parts = []
+        for frame, name in ((self.headers, "id"), (self.lines, "invoice_id")):
+            keys = to_pandas(frame.select(["month", name]).rename_columns(["month", "id"]))
+            parts.append(frame.filter(values_of(is_among(keys, heads, ["month", "id"]))))
+        return Documents(*parts)
 
     def in_month(self, month: date) -> Documents:
         """The same documents as rows of this month."""
@@ -72,10 +76,10 @@ class Documents:
 def dated(headers: pa.Table, lines: pa.Table) -> Documents:
     """A source's documents, each in the month of its date, with its lines."""
     months = first_of_month(column(headers, "date"))
-    of_lines = positions(column(lines, "invoice_id"), column(headers, "id"))
+    documents = pc.index_in(column(lines, "invoice_id"), value_set=column(headers, "id"))
     return Documents(
         marked(headers.add_column(0, MONTH, months), is_removed=False),
-        lines.add_column(0, MONTH, take(months, of_lines)),
+        lines.add_column(0, MONTH, months.take(documents)),
     )
 
 
@@ -123,17 +127,11 @@ def missing_documents(
     The arguments are those of `month_documents`. A document that seems gone may be there all the same: the source is
     asked for it before anything is taken back.
     """
-    both = pa.concat_tables([stored.headers, known.headers.select(stored.headers.column_names)])
-    was_asked = where_in(
-        both.append_column("dated_in", first_of_month(column(both, "date"))),
-        "dated_in",
-        pa.array(sorted(months), pa.date32()),
-    )
-    live = filter_rows(both, was_asked & ~mask(column(both, "is_removed")))
-    ids = column(live, "id")
-    live = take_rows(live, positions(pc.unique(ids), ids))
-    listed = pa.concat_arrays([fetched.ids, pa.array(sorted(unreadable), pa.string())])
-    return rows_without(live, "id", listed).sort_by("id"), live.num_rows
+    both = stored + Documents(known.headers, known.lines.slice(0, 0))
+    heads = both.heads
+    live = heads[heads["own"].isin(list(months)) & ~heads["is_removed"]].drop_duplicates("id")
+    missing = live[~live["id"].isin([*fetched.ids.to_pylist(), *unreadable])].sort_values("id")
+    return both.headers.take(pa.array(missing.index)), len(live)
 
 
 def _changed(late: Documents, known: Documents) -> Column:
@@ -145,55 +143,45 @@ def _changed(late: Documents, known: Documents) -> Column:
 
 def _gone(known: Documents, asked: Sequence[date], present: Column) -> Documents:
     """Documents that a closed month of those asked for holds and the source has no more: marked, without lines."""
-    dates = first_of_month(column(known.headers, "date"))
-    was_asked = mask(pc.is_in(dates, value_set=pa.array(asked, pa.date32())))
-    live = filter_rows(known.headers, was_asked & ~mask(column(known.headers, "is_removed")))
-    return Documents(marked(rows_without(live, "id", present), is_removed=True), known.lines.slice(0, 0))
+    heads = known.heads
+    was_there = known.of(_ids(heads[heads["own"].isin(list(asked)) & ~heads["is_removed"]])).headers
+    return Documents(marked(rows_without(was_there, "id", present), is_removed=True), known.lines.slice(0, 0))
 
 
 def _restated_before(stored: Documents, month: date, closed: Sequence[date]) -> Documents:
     """News of closed months that were not asked for this time: they stay in the month that took them, as they are."""
     here = stored.of_months([month])
-    dates = first_of_month(column(here.headers, "date"))
-    of_closed = mask(pc.is_in(dates, value_set=pa.array(closed, pa.date32())))
-    return here.of(column(filter_rows(here.headers, of_closed), "id"))
+    heads = here.heads
+    return here.of(_ids(heads[heads["own"].isin(list(closed))]))
 
 
 def _news_that_holds(
     fetched: Documents, known: Documents, closed: Sequence[date], present: Column
 ) -> Documents:
     """News that one of these closed months took of an earlier one, and that the source still says."""
-    dates = first_of_month(column(known.headers, "date"))
-    is_news = ~mask(pc.equal(dates, column(known.headers, "month")))
-    in_closed = where_in(known.headers, "month", pa.array(closed, pa.date32()))
-    taken = known.of(column(filter_rows(known.headers, is_news & in_closed), "id"))
+    heads = known.heads
+    taken = known.of(_ids(heads[(heads["own"] != heads["month"]) & heads["month"].isin(list(closed))]))
     return taken.without(_changed(fetched, taken)).without(_gone(taken, closed, present).ids)
 
 
 def own_and_news(documents: Documents) -> tuple[Documents, Documents]:
     """Those that stand in the month of their date, and those that another month took as news. An id may be in both."""
-    headers = documents.headers
-    is_own = mask(pc.equal(first_of_month(column(headers, "date")), column(headers, "month")))
-    keys = ["month", "invoice_id"]
-    parts = []
-    for chosen in (filter_rows(headers, is_own), filter_rows(headers, ~is_own)):
-        named = joined_text(chosen.select(["month", "id"]).rename_columns(keys), keys)
-        lines = filter_rows(documents.lines, positions(joined_text(documents.lines, keys), named) >= 0)
-        parts.append(Documents(chosen, lines))
-    return parts[0], parts[1]
+    heads = documents.heads
+    is_own = heads["own"] == heads["month"]
+    return documents.at(heads[is_own]), documents.at(heads[~is_own])
 
 
 def newest(documents: Documents) -> Documents:
     """Of each document the row of its latest month, with that month's lines."""
-    headers = restatement.newest(documents.headers, ["id"])
-    owners = positions(column(documents.lines, "invoice_id"), column(headers, "id"))
-    months = take(column(headers, "month"), owners)
-    return Documents(
-        headers, filter_rows(documents.lines, mask(pc.equal(column(documents.lines, "month"), months)))
-    )
+    return documents.at(documents.heads.sort_values("month").drop_duplicates("id", keep="last"))
 
 
 def counting(headers: pa.Table) -> Mask:
     """Which documents count: no drafts, none that is cancelled, none that the source has no more."""
-    unwanted = [mask(column(headers, name)) for name in ("is_draft", "is_cancelled", "is_removed")]
-    return ~unwanted[0] & ~unwanted[1] & ~unwanted[2]
+    heads = to_pandas(headers.select(["is_draft", "is_cancelled", "is_removed"]))
+    return ~(heads["is_draft"] | heads["is_cancelled"] | heads["is_removed"]).to_numpy(dtype=bool)
+
+
+def _ids(heads: pd.DataFrame) -> Column:
+    ids: Column = values_of(heads["id"]).combine_chunks()
+    return ids

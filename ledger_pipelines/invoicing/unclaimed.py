@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ledger_pipelines.columns import (
-    Column,
-    Exact,
-    Int64s,
-    array,
-    column,
-    decimals,
-    positions,
-    present,
-    take,
-    take_rows,
-)
+from ledger_pipelines.columns import Column, Mask, decimals
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import column_of, constant, narrowed, records_of, summed, to_arrow, to_pandas
 from ledger_pipelines.invoicing.amounts import Amounts
 from ledger_pipelines.invoicing.documents import Documents, counting
 from ledger_pipelines.money import AMOUNT
@@ -36,6 +25,16 @@ _COLUMNS: dict[str, pa.DataType] = {
 }
 #: What nobody claims: a document or a line of it, why, and how much; credit notes are negative.
 UNCLAIMED = pa.schema(list(_COLUMNS.items()))
+_UNEXPLAINED: dict[str, pa.DataType] = {
+    "month": pa.date32(),
+    "document_number": pa.string(),
+    "lines": AMOUNT,
+    "net": AMOUNT,
+    "currency": pa.string(),
+}
+#: A document whose lines come to something else than what it says without tax: both amounts.
+UNEXPLAINED = pa.schema(list(_UNEXPLAINED.items()))
+_HEADER = ["month", "id", "document_type", "document_number", "date", "currency"]
 NO_CONTACT = "has no contact, so it belongs to no contract"
 NO_ACCOUNT = "has a line that names no service, neither by its account nor by its document's sales channel"
 UNKNOWN_ACCOUNT = "has a line on an account that is no sales channel"
@@ -55,28 +54,15 @@ def unclaimed(documents: Documents, services: pa.Table, *, channels: Column, inv
     is somebody else's. `invoice_ids` are all invoices that are known.
     """
     amounts = Amounts(documents, services)
-    headers = documents.headers
-    counts = counting(headers) & ~amounts.is_contradictory
-    named = amounts.lines.named
-    is_named, is_service = present(named), amounts.lines.services >= 0
-    sold = counts[amounts.lines.owners] & (amounts.shares != 0).astype(bool)
-    has_contact = present(column(headers, "contact_id"))[amounts.lines.owners]
-    lost = sold & ~has_contact & (is_service | ~is_named)
-    unknown = sold & is_named & ~is_service & (positions(named, channels) < 0)
-    nameless = sold & has_contact & ~is_named
-    is_loose = (
-        counts & amounts.is_credit & (positions(column(headers, "source_document_id"), invoice_ids) < 0)
-    )
-    nets = np.where(amounts.is_credit, -abs(amounts.net), amounts.net)
-    loose = np.flatnonzero(is_loose)
-    return pa.concat_tables(
-        [
-            _documents(documents, amounts, lost),
-            _lines(documents, amounts, nameless, NO_ACCOUNT),
-            _lines(documents, amounts, unknown, UNKNOWN_ACCOUNT),
-            _rows(headers, loose, nets[loose], UNKNOWN_INVOICE),
-        ]
-    ).sort_by([("month", "ascending"), ("document_number", "ascending"), ("line_number", "ascending")])
+    heads = to_pandas(documents.headers.select([*_HEADER, "contact_id", "source_document_id"]))
+    counts = counting(documents.headers) & ~amounts.is_contradictory
+    parts = [
+        _of_lines(documents, amounts, heads, counts, channels),
+        _of_credit_notes(amounts, heads, counts, invoice_ids),
+    ]
+    rows = pd.concat(parts).merge(heads, left_on="document", right_index=True)
+    rows = rows.rename(columns={"id": "document_id"})
+    return to_arrow(rows.sort_values(["month", "document_number", "line_number"]), UNCLAIMED)
 
 
 def unclaimed_problems(rows: pa.Table) -> list[Problem]:
@@ -104,75 +90,70 @@ def describe(row: dict[str, object]) -> str:
 def contradictory(documents: Documents, services: pa.Table) -> list[Problem]:
     """Documents of which nothing says what their lines come to: an error each, with both amounts."""
     amounts = Amounts(documents, services)
-    rows = np.flatnonzero(amounts.is_contradictory & counting(documents.headers))
-    of_lines, nets = (decimals(units[rows], AMOUNT) for units in (amounts.of_lines, amounts.net))
     return [
         Problem(
             _INTEGRATION,
             _OPERATION,
             row["document_type"],
             row["id"],
-            f"{row['document_number'] or row['id']} of {row['date']} has lines of {lines} {row['currency']} and, by "
-            f"its total, comes to {net} {row['currency']} without tax, so that nothing says what it comes to: mend "
-            "it in Holded.",
+            f"{row['document_number'] or row['id']} of {row['date']} has lines of {row['lines']} {row['currency']} and, "
+            f"by its total, comes to {row['net']} {row['currency']} without tax, so that nothing says what it comes to: "
+            "mend it in Holded.",
         )
-        for row, lines, net in zip(
-            take_rows(documents.headers, rows).to_pylist(),
-            of_lines.to_pylist(),
-            nets.to_pylist(),
-            strict=True,
-        )
+        for row in records_of(_with_both_amounts(documents, amounts, amounts.is_contradictory))
     ]
 
 
 def unexplained(documents: Documents, services: pa.Table) -> pa.Table:
-    """Documents whose lines were scaled, though neither a discount nor a rate says why: month, number, both amounts."""
+    """Documents whose lines were scaled, though neither a discount nor a rate says why (UNEXPLAINED)."""
     amounts = Amounts(documents, services)
     is_odd = amounts.is_scaled & ~amounts.is_explained & ~amounts.is_contradictory
-    rows = np.flatnonzero(is_odd & counting(documents.headers))
-    headers = take_rows(documents.headers, rows)
-    return pa.table(
-        {
-            "month": column(headers, "month"),
-            "document_number": pc.coalesce(column(headers, "document_number"), column(headers, "id")),
-            "lines": decimals(amounts.of_lines[rows], AMOUNT),
-            "net": decimals(amounts.net[rows], AMOUNT),
-            "currency": column(headers, "currency"),
-        }
+    odd = _with_both_amounts(documents, amounts, is_odd)
+    return to_arrow(odd.assign(document_number=odd["document_number"].fillna(odd["id"])), UNEXPLAINED)
+
+
+def _with_both_amounts(documents: Documents, amounts: Amounts, where: Mask) -> pd.DataFrame:
+    """Those of the documents that count, with what their lines come to and what they say without tax."""
+    heads = to_pandas(documents.headers.select(_HEADER))[where & counting(documents.headers)]
+    both = {"lines": amounts.of_lines[heads.index], "net": amounts.net[heads.index]}
+    return heads.assign(
+        **{name: column_of(decimals(units, AMOUNT), heads.index) for name, units in both.items()}
     )
 
 
-def _documents(documents: Documents, amounts: Amounts, lines: np.ndarray) -> pa.Table:
-    """The documents of these lines, with what the lines come to."""
-    owners, place = np.unique(amounts.lines.owners[lines], return_inverse=True)
-    sums = np.zeros(owners.size, dtype=object)
-    np.add.at(sums, place, amounts.shares[lines])
-    return _rows(documents.headers, owners, sums, NO_CONTACT)
+def _of_lines(
+    documents: Documents, amounts: Amounts, heads: pd.DataFrame, counts: Mask, channels: Column
+) -> pd.DataFrame:
+    """What lines that nobody claims come to; of a document without a contact, all of them together."""
+    owners, is_service = amounts.lines.owners, amounts.lines.services >= 0
+    named = column_of(amounts.lines.named, None)
+    has_contact = heads["contact_id"].notna().to_numpy()[owners]
+    is_lost = ~has_contact & (is_service | named.isna())
+    numbers = to_pandas(documents.lines.select(["line_number"]))["line_number"]
+    reasons = constant(None, pa.string(), named)
+    reasons = reasons.mask(~is_service & ~named.isin(column_of(channels, None)), UNKNOWN_ACCOUNT)
+    reasons = reasons.mask(named.isna(), NO_ACCOUNT).mask(is_lost, NO_CONTACT)
+    lines = pd.DataFrame({"document": owners, "line_number": numbers.mask(is_lost), "reason": reasons})
+    lines = lines[counts[owners] & (amounts.shares != 0).astype(bool) & reasons.notna()]
+    lines = lines.assign(amount=column_of(decimals(amounts.shares[lines.index], AMOUNT), lines.index))
+    sums = summed(lines, ["document", "line_number", "reason"], ["amount"])
+    return sums.assign(amount=narrowed(sums["amount"], AMOUNT))
 
 
-def _lines(documents: Documents, amounts: Amounts, lines: np.ndarray, reason: str) -> pa.Table:
-    rows = np.flatnonzero(lines)
-    numbers = take(column(documents.lines, "line_number"), rows)
-    return _rows(documents.headers, amounts.lines.owners[rows], amounts.shares[rows], reason, numbers)
-
-
-def _rows(
-    headers: pa.Table, owners: Int64s, amounts: Exact, reason: str, numbers: Column | None = None
-) -> pa.Table:
-    found = take_rows(headers, owners)
-    return pa.table(
+def _of_credit_notes(
+    amounts: Amounts, heads: pd.DataFrame, counts: Mask, invoice_ids: Column
+) -> pd.DataFrame:
+    """What credit notes come to whose invoices are not known."""
+    is_known = heads["source_document_id"].isin(column_of(invoice_ids, None))
+    loose = heads[counts & amounts.is_credit & ~is_known]
+    return pd.DataFrame(
         {
-            "month": column(found, "month"),
-            "document_id": column(found, "id"),
-            "document_type": column(found, "document_type"),
-            "document_number": column(found, "document_number"),
-            "date": column(found, "date"),
-            "line_number": array([None] * owners.size, pa.int32()) if numbers is None else numbers,
-            "reason": pa.repeat(reason, owners.size),
-            "amount": decimals(amounts, AMOUNT),
-            "currency": column(found, "currency"),
+            "document": loose.index,
+            "line_number": constant(None, pa.int32(), loose),
+            "reason": constant(UNKNOWN_INVOICE, pa.string(), loose),
+            "amount": column_of(decimals(-abs(amounts.net[loose.index]), AMOUNT), loose.index),
         }
-    ).cast(UNCLAIMED)
+    )
 
 
 def _name(document_id: str, line_number: int | None) -> str:

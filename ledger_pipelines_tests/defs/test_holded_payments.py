@@ -16,6 +16,9 @@ from ledger_pipelines_tests.defs.test_holded_steps import CHANNEL, CREDITS, INVO
 from ledger_pipelines_tests.sources.conftest import reply
 from ledger_pipelines_tests.sources.school_records import contact
 from ledger_pipelines_tests.sources.school_servers import KEY, HoldedLike, running
+from ledger_pipelines_tests.watching import watched_frames
+
+__all__ = ["watched_frames"]
 
 JAN, FEB, MAR, APR = (date(2024, month, 1) for month in (1, 2, 3, 4))
 Row = tuple[str, str, str, bool]

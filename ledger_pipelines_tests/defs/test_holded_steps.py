@@ -23,6 +23,9 @@ from ledger_pipelines_tests.sources.conftest import reply
 from ledger_pipelines_tests.sources.school_records import contact, document, line
 from ledger_pipelines_tests.sources.school_servers import KEY, HoldedLike, running
 from ledger_pipelines_tests.unrecorded import unrecorded
+from ledger_pipelines_tests.watching import watched_frames
+
+__all__ = ["watched_frames"]
 
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 INVOICES, CREDITS = "/documents/invoice", "/documents/creditnote"

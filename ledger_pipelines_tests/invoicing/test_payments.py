@@ -219,6 +219,12 @@ _NAMES = [f"{document}/{number}" for document in _DOCUMENTS for number in range(
 #: Few that are large: each reading costs as much for one payment as for many.
 _WORLDS = st.dictionaries(st.sampled_from(_NAMES), st.tuples(_DAYS, _AMOUNTS), max_size=len(_NAMES))
 _FEW = settings(max_examples=10)
+#: So many at once, each with documents of its own.
+_AT_ONCE = 5
+_SEVERAL_WORLDS = st.lists(_WORLDS, min_size=_AT_ONCE, max_size=_AT_ONCE).map(
+    lambda worlds: {f"{at}{name}": paid for at, world in enumerate(worlds) for name, paid in world.items()}
+)
+_ALL_DOCUMENTS = [f"{at}{document}" for at in ("", *range(_AT_ONCE)) for document in _DOCUMENTS]
 _MONTHS = [JAN, FEB, MAR, APR, MAY, JUN]
 
 
@@ -231,7 +237,7 @@ def _source(world: dict[str, tuple[date, str]]) -> list[dict[str, Any]]:
 
 def _runs(books: Books, world: dict[str, tuple[date, str]], runs: Sequence[Sequence[date]]) -> None:
     for months in runs:
-        books.read(_source(world), months, gone=_DOCUMENTS)
+        books.read(_source(world), months, gone=_ALL_DOCUMENTS)
 
 
 def _open(books: Books) -> dict[date, list[Kept]]:
@@ -249,8 +255,13 @@ def _any_runs(draw: st.DrawFn) -> list[list[date]]:
     return ranges
 
 
+@settings(max_examples=20)
 @given(
-    _WORLDS, st.sets(st.sampled_from(_MONTHS[:4])), _WORLDS, st.sets(st.sampled_from(_MONTHS[:5])), _WORLDS
+    _SEVERAL_WORLDS,
+    st.sets(st.sampled_from(_MONTHS[:4])),
+    _SEVERAL_WORLDS,
+    st.sets(st.sampled_from(_MONTHS[:5])),
+    _SEVERAL_WORLDS,
 )
 def test_whatever_happens_the_newest_rows_are_what_the_source_says_and_closed_months_stay(
     first: Any, closed: set[date], second: Any, more: set[date], third: Any

@@ -9,8 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ledger_pipelines.columns import column, filter_rows, joined_text, positions
+from ledger_pipelines.closing.restatement import rows_with
+from ledger_pipelines.columns import column
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import is_among, to_pandas, values_of
 from ledger_pipelines.invoicing.contracts import contract_movements, split_by_document
 from ledger_pipelines.invoicing.documents import (
     Documents,
@@ -237,9 +239,7 @@ def write_documents(
         channels=pa.concat_arrays([column(channels, "id"), column(channels, "account_number")]),
         invoice_ids=known_documents(step.connection, sources),
     )
-    of_current = loose.filter(
-        pa.array([month not in step.closed for month in loose["month"].to_pylist()], pa.bool_())
-    )
+    of_current = rows_with(loose, "month", pa.array(step.open(step.months), pa.date32()))
     problems = [*impossible, *unclaimed_problems(of_current)]
     record_read(
         step.connection,
@@ -255,8 +255,8 @@ def _as_closed(documents: Documents, booked: pa.Table, services: pa.Table) -> li
     """What closed months would book today: of their own documents, and of the news that they took."""
     own, news = own_and_news(documents)
     keys = ["month", "document_id"]
-    taken = joined_text(news.headers.select(["month", "id"]).rename_columns(keys), keys)
-    earlier = filter_rows(booked, positions(joined_text(booked, keys), taken) < 0)
+    taken = news.heads.rename(columns={"id": "document_id"})
+    earlier = booked.filter(values_of(~is_among(to_pandas(booked.select(keys)), taken, keys)))
     return [
         contract_movements(own, booked.slice(0, 0), services),
         contract_movements(news, earlier, services),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.columns import column, filter_rows, mask
 from ledger_pipelines.months import add_months
 from ledger_pipelines.sources.holded.client import HoldedClient
 from ledger_pipelines.sources.records.frames import Reading
@@ -82,7 +81,7 @@ def import_documents(step: Step, client: HoldedClient) -> ImportedDocuments:
 
 
 def _services_among(channels: pa.Table) -> pa.Table:
-    return filter_rows(channels, mask(pc.starts_with(column(channels, "account_number"), _SERVICE_ACCOUNTS)))
+    return channels.filter(pc.starts_with(channels["account_number"], _SERVICE_ACCOUNTS))
 
 
 def _known_services(step: Step, channels: Reading) -> pa.Table:

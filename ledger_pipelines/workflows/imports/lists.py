@@ -9,7 +9,6 @@ from datetime import datetime
 import psycopg
 import pyarrow as pa
 
-from ledger_pipelines.columns import column
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.shrinkage import ENTITY, is_doubtful, shrunken_list
 from ledger_pipelines.sources.records.lists import ListReading
@@ -85,4 +84,4 @@ def judge(
 
 def keys_of(frame: pa.Table, name: str) -> frozenset[str]:
     """The keys of the records that were read, as problems name them."""
-    return frozenset(map(str, column(frame, name).to_pylist()))
+    return frozenset(map(str, frame[name].to_pylist()))

@@ -16,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 
 from ledger_pipelines.closing.restatement import newest, rows_with, rows_without
-from ledger_pipelines.columns import Column
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.invoicing.documents import dated
 from ledger_pipelines.invoicing.payments import (
@@ -147,5 +146,5 @@ def _ids(answer: Documents) -> set[str]:
     return set(ids)
 
 
-def _texts(values: Iterable[str]) -> Column:
+def _texts(values: Iterable[str]) -> pa.Array[Any]:
     return pa.array(sorted(values), pa.string())

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ledger_pipelines.columns import array, column, positions, take
+from ledger_pipelines.columns import column
 from ledger_pipelines.crm.memberships import service_periods
 from ledger_pipelines.crm.statuses import new_sightings
 from ledger_pipelines.errors import Problem
@@ -68,13 +69,13 @@ def write_periods(step: Step, reading: ListReading, *, zone: tzinfo, read_at: da
             zone=zone,
             unpaid=[cohort.pattern for cohort in list_unpaid_cohorts(connection)],
         )
-        made = take(column(reading.frame, "created_at"), positions(column(found.frame, "id"), ids))
+        made = reading.frame["created_at"].take(pc.index_in(column(found.frame, "id"), value_set=ids))
         unreadable = [int(one.external_id) for one in reading.problems if one.external_id.isdecimal()]
         unreadable = sorted(set(unreadable).difference(ids.to_pylist()))
         memberships = Memberships(
             found.frame.append_column("created_at", made),
             found.without_period,
-            pa.concat_arrays([found.unusable, array(unreadable, pa.int64())]),
+            pa.concat_arrays([found.unusable, pa.array(unreadable, pa.int64())]),
             trust.is_complete,
         )
         frame = month_periods(memberships, rows, months=step.months, closed=step.closed, read_at=times)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.closing.restatement import in_month
-from ledger_pipelines.columns import array, column, filter_rows, mask
+from ledger_pipelines.closing.restatement import in_month, rows_without
+from ledger_pipelines.columns import column
 from ledger_pipelines.errors import Problem
 from ledger_pipelines.store.months import Change, ensure_months
 from ledger_pipelines.store.snapshots import read_newest_snapshot, record_snapshot
@@ -47,12 +47,10 @@ def write_state(
         return {}
     before = read_newest_snapshot(step.connection, table)
     if before is not None and keeps_missing and (problems or is_complete is False):
-        missing = filter_rows(before, ~mask(pc.is_in(column(before, key), value_set=column(frame, key))))
+        missing = rows_without(before, key, column(frame, key))
         if is_complete is not False:
-            unreadable = array(sorted({problem.external_id for problem in problems}), pa.string())
-            missing = filter_rows(
-                missing, mask(pc.is_in(column(missing, key).cast(pa.string()), value_set=unreadable))
-            )
+            unreadable = pa.array(sorted({problem.external_id for problem in problems}), pa.string())
+            missing = missing.filter(pc.is_in(missing[key].cast(pa.string()), value_set=unreadable))
         frame = pa.concat_tables([frame, missing.select(frame.column_names).cast(frame.schema)])
     ensure_months(step.connection, [table], months)
     whole = pa.concat_tables([in_month(frame, month) for month in months])

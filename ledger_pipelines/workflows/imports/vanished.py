@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ledger_pipelines.closing.restatement import rows_with, rows_without
-from ledger_pipelines.columns import Column, column, filter_rows, positions, present, take
+from ledger_pipelines.columns import Column, column
 from ledger_pipelines.errors import Problem
+from ledger_pipelines.frames import column_of, constant, records_of, to_arrow, to_pandas
 from ledger_pipelines.shrinkage import is_doubtful, shrunken_list
 from ledger_pipelines.sources.holded.client import Documents, HoldedClient
 from ledger_pipelines.sources.records.frames import Reading
@@ -32,7 +32,7 @@ def blocking(problems: Iterable[Problem]) -> list[Problem]:
 def with_vanished_services(
     step: Step, services: pa.Table, channels: pa.Table
 ) -> tuple[pa.Table, list[Problem]]:
-    """The services, those with them that were services when they were read last and are not now, and notes about these.
+    """The services, those with them that were some when they were read last and are none now, and notes about these.
 
     What was invoiced for one that was deleted, or whose account is another now, is not taken back for that. A person
     who ignores the note confirms it.
@@ -47,7 +47,8 @@ def with_vanished_services(
         )
         is_confirmed = take_confirmation(step.connection, doubted)
         return (services, []) if is_confirmed else (_both(services, gone), [doubted])
-    notes = [_service_note(row, channels) for row in gone.to_pylist()]
+    accounts = dict(zip(channels["id"].to_pylist(), channels["account_number"].to_pylist(), strict=True))
+    notes = [_service_note(row, accounts) for row in gone.to_pylist()]
     notes = [note for note in notes if not take_confirmation(step.connection, note)]
     still = pa.array([note.external_id for note in notes], pa.string())
     return _both(services, rows_with(gone, "id", still)), notes
@@ -75,11 +76,8 @@ def with_vanished_contacts(
             frame, problems = _both(frame, gone), [doubted]
         else:
             invoiced = invoiced_contacts(step.connection, column(gone, "id"))
-            retained_rows = rows_with(gone, "id", pa.array(invoiced, pa.string()))
-            frame, problems = (
-                _both(frame, retained_rows),
-                [_contact_note(row) for row in retained_rows.to_pylist()],
-            )
+            kept_rows = rows_with(gone, "id", pa.array(invoiced, pa.string()))
+            frame, problems = _both(frame, kept_rows), [_contact_note(row) for row in kept_rows.to_pylist()]
     known = pa.concat_arrays([column(frame, "id"), unreadable])
     unlisted, more = _only_on_documents(client, documents, known, frame.schema)
     return _both(frame, unlisted), problems + more
@@ -89,55 +87,40 @@ def _only_on_documents(
     client: HoldedClient, documents: Documents, known: Column, schema: pa.Schema
 ) -> tuple[pa.Table, list[Problem]]:
     """Contacts that documents name and that are not known."""
-    of_documents = column(documents.invoices, "contact_id")
-    is_new = present(of_documents) & (positions(of_documents, known) < 0)
-    named_there: list[Any] = (
-        column(filter_rows(documents.invoices, is_new), "contact_id").unique().to_pylist()
-    )
-    wanted: list[str] = sorted(named_there)
-    asked = wanted[:_MOST_QUESTIONS]
+    named = to_pandas(documents.invoices.select(["contact_id", "contact_name", "document_number"]))
+    named = named.dropna(subset="contact_id").drop_duplicates("contact_id").sort_values("contact_id")
+    named = named[~named["contact_id"].isin(column_of(known, None))]
+    asked = named["contact_id"].head(_MOST_QUESTIONS).tolist()
     if not asked:
         return schema.empty_table(), []
     reading, answers = client.contacts_by_id(asked)
-    read = set(column(reading.frame, "id").to_pylist())
-    unread = [contact_id for contact_id in wanted if contact_id not in read]
-    first = positions(pa.array(unread, pa.string()), of_documents)
-    named = take(column(documents.invoices, "contact_name"), first)
-    numbers = take(column(documents.invoices, "document_number"), first).to_pylist()
-    stand_ins = pa.table(
-        {
-            "id": pa.array(unread, pa.string()),
-            "name": pc.coalesce(named, pa.array(unread, pa.string())),
-            **{name: pa.nulls(len(unread), pa.string()) for name in schema.names[2:]},
-        }
-    ).select(schema.names)
+    unread = named[~named["contact_id"].isin(reading.frame["id"].to_pylist())]
+    blank = {name: constant(None, pa.string(), unread) for name in schema.names}
+    name = unread["contact_name"].fillna(unread["contact_id"])
+    stand_ins = unread.assign(**(blank | {"id": unread["contact_id"], "name": name}))
     problems = [
         Problem(
             _INTEGRATION,
             "invoices",
             "contact",
-            contact_id,
-            f"The contact {contact_id} of {number} is not in Holded's list and "
+            row["contact_id"],
+            f"The contact {row['contact_id']} of {row['document_number']} is not in Holded's list and "
             + (
                 "is gone"
-                if contact_id in answers.gone
+                if row["contact_id"] in answers.gone
                 else f"could not be asked for ({answers.why or 'too many'})"
             )
             + ": it has no e-mail to find its student by, so set the document's contact in Holded.",
         )
-        for contact_id, number in zip(unread, numbers, strict=True)
+        for row in records_of(unread)
     ]
-    return _both(reading.frame, stand_ins), problems
+    return _both(reading.frame, to_arrow(stand_ins, schema)), problems
 
 
-def _service_note(row: dict[str, str], channels: pa.Table) -> Problem:
-    """A problem for a service that no longer exists."""
-    at = positions(pa.array([row["id"]]), column(channels, "id"))[0]
-    now = (
-        f"has the account {channels['account_number'][int(at)]} now"
-        if at >= 0
-        else "is not in Holded any more"
-    )
+def _service_note(row: dict[str, str], accounts: Mapping[Any, Any]) -> Problem:
+    """A problem for a service that no longer exists; `accounts` are those of all channels, by id."""
+    is_there = row["id"] in accounts
+    now = f"has the account {accounts[row['id']]} now" if is_there else "is not in Holded any more"
     return Problem(
         _INTEGRATION,
         "services",
