@@ -50,30 +50,32 @@ def month_payments(
     `rows` are those that the closed months hold, and at present the open ones of these months. What was paid before
     the ledger's first month of a document that is in it is news of that time.
     """
-    said, held = to_pandas(reading.payments), to_pandas(rows)
-    said = said.assign(month=said["date"].dt.floor("MS"), is_removed=constant(False, pa.bool_(), said))
-    said = said[rows.column_names]
-    is_closed = held["month"].isin(list(closed))
-    latest = held.loc[is_closed, ["id", "month"]].sort_values("month").drop_duplicates("id", keep="last")
-    is_known = held.index.isin(latest.index)
-    is_shown = held["id"].isin(said["id"])
-    is_judged = held["document_id"].isin(list(reading.judged))
-    gone = held[is_known & is_judged & ~is_shown & ~held["is_removed"]]
+    current, stored = to_pandas(reading.payments), to_pandas(rows)
+    current = current.assign(
+        month=current["date"].dt.floor("MS"), is_removed=constant(False, pa.bool_(), current)
+    )
+    current = current[rows.column_names]
+    is_closed = stored["month"].isin(list(closed))
+    latest = stored.loc[is_closed, ["id", "month"]].sort_values("month").drop_duplicates("id", keep="last")
+    is_known = stored.index.isin(latest.index)
+    is_listed = stored["id"].isin(current["id"])
+    is_judged = stored["document_id"].isin(list(reading.judged))
+    gone = stored[is_known & is_judged & ~is_listed & ~stored["is_removed"]]
     gone = gone.assign(is_removed=constant(True, pa.bool_(), gone))
-    news = pd.concat([said[_differs(said, held[is_known])], gone])
+    news = pd.concat([current[_differs(current, stored[is_known])], gone])
     news = news.assign(month=_landing(news, latest, closed, first_month))
     # What was not read stays; in a closed month, as it would be today, so does the news that still is so.
-    is_news = is_closed & ((held["date"].dt.floor("MS") != held["month"]) | held["is_removed"])
-    is_outdated = is_known & held["id"].isin(news["id"])
-    stays = (is_news & ~is_outdated) | (~is_news & ~is_shown & ~is_judged)
-    found = pd.concat([news, held[stays], said[said["month"].isin(list(closed))]])
+    is_news = is_closed & ((stored["date"].dt.floor("MS") != stored["month"]) | stored["is_removed"])
+    is_outdated = is_known & stored["id"].isin(news["id"])
+    stays = (is_news & ~is_outdated) | (~is_news & ~is_listed & ~is_judged)
+    found = pd.concat([news, stored[stays], current[current["month"].isin(list(closed))]])
     return to_arrow(found[found["month"].isin(list(months))], rows.schema)
 
 
-def _differs(said: pd.DataFrame, known: pd.DataFrame) -> Any:
+def _differs(current: pd.DataFrame, known: pd.DataFrame) -> Any:
     """Which payments are not, their month aside, as they are known."""
-    columns = [name for name in said.columns if name != "month"]
-    both = pd.concat([known[columns], said[columns]])
+    columns = [name for name in current.columns if name != "month"]
+    both = pd.concat([known[columns], current[columns]])
     return ~both.duplicated().to_numpy()[len(known) :]
 
 

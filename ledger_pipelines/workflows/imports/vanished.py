@@ -76,8 +76,8 @@ def with_vanished_contacts(
             frame, problems = _both(frame, gone), [doubted]
         else:
             invoiced = invoiced_contacts(step.connection, column(gone, "id"))
-            kept_rows = rows_with(gone, "id", pa.array(invoiced, pa.string()))
-            frame, problems = _both(frame, kept_rows), [_contact_note(row) for row in kept_rows.to_pylist()]
+            retained = rows_with(gone, "id", pa.array(invoiced, pa.string()))
+            frame, problems = _both(frame, retained), [_contact_note(row) for row in retained.to_pylist()]
     known = pa.concat_arrays([column(frame, "id"), unreadable])
     unlisted, more = _only_on_documents(client, documents, known, frame.schema)
     return _both(frame, unlisted), problems + more
