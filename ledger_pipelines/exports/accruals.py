@@ -106,7 +106,7 @@ def _periods_of_contracts(inputs: AccrualInputs) -> dict[_Contract, list[int]]:
     known = gather(inputs)
     contracts, schedule = known.contracts, known.contracts.versions.schedule
     keys = [tuple(row.values()) for row in contracts.keys.to_pylist()]
-    ids = inputs.periods["id"].to_pylist()
+    ids = known.periods["id"].to_pylist()
     of_version: dict[int, list[int]] = defaultdict(list)
     for version, row in zip(schedule.owner.tolist(), schedule.row.tolist(), strict=True):
         of_version[version].append(ids[row])
