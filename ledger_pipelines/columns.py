@@ -177,10 +177,3 @@ def half_up(units: Any, divisor: Any) -> Any:
 def exact(units: Int64s) -> Exact:
     """The same numbers, of any size from here on."""
     return units.astype(object)
-
-
-def summed(units: Int64s, groups: Int64s, count: int) -> Int64s:
-    """The sum of the units of each of `count` groups."""
-    totals = np.zeros(count, dtype=np.int64)
-    np.add.at(totals, groups, units)
-    return totals
