@@ -145,10 +145,3 @@ def half_up(units: Any, divisor: Any) -> Any:
     """
     rounded = (abs(units) * 2 + divisor) // (2 * divisor)
     return np.where(units < 0, -rounded, rounded)
-
-
-def summed(units: Int64s, groups: Int64s, count: int) -> Int64s:
-    """The sum of the units of each of `count` groups."""
-    totals = np.zeros(count, dtype=np.int64)
-    np.add.at(totals, groups, units)
-    return totals

@@ -16,16 +16,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import mapped, runs, words
+from ledger_pipelines.accruals.columns import words
 from ledger_pipelines.accruals.people import match_people
 from ledger_pipelines.accruals.sales import Sales
 from ledger_pipelines.accruals.versions import SaleVersions
-from ledger_pipelines.columns import Column, Int64s, column, int64s, positions, take
+from ledger_pipelines.columns import Int64s, array, column, positions, take
+from ledger_pipelines.frames import Series, column_of, mapped
 
-_NONE, _CONTAINS, _EQUAL, _ONLY = range(4)
+_NONE, _CONTAINS, _EQUAL, _ALONE = range(4)
+_PAIR = ["client_version", "period"]
+#: Stands in no name.
+_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Assignment:
     """Periods and sale versions that belong together, and periods and client versions that found no sale.
 
     Periods are row numbers of the input; the first two are ordered by sale version, the others by client version, and
-    then by the period's start and id.
+    then by the period.
     """
 
     period: Int64s
@@ -44,62 +49,56 @@ class Assignment:
 
 def assign_periods(sales: Sales, versions: SaleVersions, clients: pa.Table, periods: pa.Table) -> Assignment:
     """The sale versions of each period; a period of nobody with a contract is left out."""
-    person, of_person = _clients_of(sales, clients, periods)
-    first, end = (np.searchsorted(versions.clients.client, person, side) for side in ("left", "right"))
-    owner, place = runs(end - first)
-    client, period = first[owner] + place, of_person[owner]
-    # The sale versions that compete, by client version.
-    rivals = np.flatnonzero(versions.competes)
-    rivals = rivals[np.argsort(versions.client_version[rivals], kind="stable")]
-    first, end = (
-        np.searchsorted(versions.client_version[rivals], client, side) for side in ("left", "right")
-    )
-    pair, place = runs(end - first)
-    version = rivals[first[pair] + place]
-    level = _levels(sales, periods, versions.sale[version], period[pair])
-    level = np.where((end - first)[pair] == 1, _ONLY, level)
-    best, ties = np.zeros(client.size, dtype=np.int64), np.zeros(client.size, dtype=np.int64)
-    np.maximum.at(best, pair, level)
-    np.add.at(ties, pair, level == best[pair])
-    settled = (best > _NONE) & (ties == 1)
-    taken = settled[pair] & (level == best[pair])
+    found = _periods_of_clients(sales, clients, periods).merge(_competing(sales, versions), on="client")
+    level = _levels(found, sales, periods).mask(found["is_alone"], _ALONE)
+    found = found.assign(level=level).sort_values([*_PAIR, "level"])
+    is_tied = found.duplicated([*_PAIR, "level"], keep=False)
+    best = found.assign(is_settled=(found["level"] > _NONE) & ~is_tied).drop_duplicates(_PAIR, keep="last")
+    taken = best[best["is_settled"]].sort_values(["version", "period"])
+    unassigned = best[~best["is_settled"]]
     return Assignment(
-        *_ordered(periods, period[pair[taken]], version[taken]),
-        *_ordered(periods, period[~settled], client[~settled]),
+        *(taken[name].to_numpy() for name in ("period", "version")),
+        *(unassigned[name].to_numpy() for name in ("period", "client_version")),
     )
 
 
-def _ordered(periods: pa.Table, period: Int64s, owner: Int64s) -> tuple[Int64s, Int64s]:
-    starts, ids = int64s(column(periods, "start_date")), int64s(column(periods, "id"))
-    order = np.lexsort((ids[period], starts[period], owner))
-    return period[order], owner[order]
-
-
-def _clients_of(sales: Sales, clients: pa.Table, periods: pa.Table) -> tuple[Int64s, Int64s]:
-    """Pairs of a client with sales and a period of theirs."""
+def _periods_of_clients(sales: Sales, clients: pa.Table, periods: pa.Table) -> pd.DataFrame:
+    """Pairs of a client (by number, -1 without sales) and a period of theirs."""
     row, period = match_people(clients, periods)
     client = positions(take(column(clients, "contact_id"), row), sales.client_ids)
-    return client[client >= 0], period[client >= 0]
+    return pd.DataFrame({"client": client, "period": period})
 
 
-def _levels(sales: Sales, periods: pa.Table, sale: Int64s, period: Int64s) -> Int64s:
-    """How well the service of each sale fits the program of each period, element by element."""
-    texts: Any = [
-        mapped(column(periods, name), words).fill_null("") for name in ("program_name", "program_slug")
+def _competing(sales: Sales, versions: SaleVersions) -> pd.DataFrame:
+    """The sale versions that compete, and whether each is alone at its client's version."""
+    version = np.flatnonzero(versions.competes)
+    sale = versions.sale[version]
+    rivals = pd.DataFrame(
+        {
+            "client": sales.client[sale],
+            "client_version": versions.client_version[version],
+            "version": version,
+            "service": sales.service[sale],
+        }
+    )
+    return rivals.assign(is_alone=~rivals.duplicated("client_version", keep=False))
+
+
+def _levels(found: pd.DataFrame, sales: Sales, periods: pa.Table) -> Series:
+    """How well each service fits the program of the period beside it."""
+    period, service = array(found["period"]), array(found["service"])
+    texts: list[Any] = [
+        sales.service_names.take(service),
+        *(column(periods, name).take(period).fill_null("") for name in ("program_name", "program_slug")),
     ]
-    programs: Column = pc.binary_join_element_wise(*texts, pa.scalar("\n"))
-    encoded = programs.dictionary_encode()
-    names = mapped(sales.service_names, words).fill_null("").to_pylist()
-    known = encoded.dictionary.to_pylist()
-    width = max(len(known), 1)
-    packed = sales.service[sale] * width + int64s(encoded.indices)[period]
-    distinct, at = np.unique(packed, return_inverse=True)
-    levels = [_level(names[one // width], known[one % width].split("\n")) for one in distinct.tolist()]
-    return np.array(levels, dtype=np.int64)[at] if levels else at
+    service_and_program = pc.binary_join_element_wise(*texts, pa.scalar(_SEPARATOR))
+    return mapped(column_of(service_and_program, found.index), _level, pa.int64()).astype("int64")
 
 
-def _level(service: str, program: list[str]) -> int:
-    wanted = [text for text in program if text]
+def _level(text: str) -> int:
+    """How well a service, the first part of the text, fits a program, whose name and slug are the others."""
+    service, *program = map(words, text.split(_SEPARATOR))
+    wanted = [one for one in program if one]
     if service in wanted:
         return _EQUAL
-    return _CONTAINS if any(f" {text} " in f" {service} " for text in wanted) else _NONE
+    return _CONTAINS if any(f" {one} " in f" {service} " for one in wanted) else _NONE

@@ -87,6 +87,13 @@ def keyed(rows: Int64s, times: Int64s) -> Int64s:
     return keys
 
 
+def summed(units: Int64s, groups: Int64s, count: int) -> Int64s:
+    """The sum of the units of each of `count` groups."""
+    totals = np.zeros(count, dtype=np.int64)
+    np.add.at(totals, groups, units)
+    return totals
+
+
 def runs(sizes: Int64s) -> tuple[Int64s, Int64s]:
     """For runs of these sizes one after another: each element's run, and its place within it from 0."""
     owner = np.repeat(np.arange(sizes.size), sizes)

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.outputs import ACCRUAL_KEY, MONTHLY_ACCRUALS
 from ledger_pipelines.closing.differences import Difference, difference
-from ledger_pipelines.columns import array
+from ledger_pipelines.frames import mapped, to_arrow, to_pandas
 from ledger_pipelines.money import AMOUNT
+from ledger_pipelines.tables.table import TEXT
 
 #: What was recognised before the month differs, as an earlier month's booking does.
 EARLIER_MONTHS = "earlier_months"
@@ -45,12 +46,10 @@ class AccrualDifference(Difference):
     def by_reason(self) -> Mapping[str, Decimal]:
         """By how much the computed amounts exceed the booked ones by reason, in alphabetical order; rows without one
         under an empty text."""
-        amounts: dict[str, Decimal] = {}
-        names = ("reason", "booked", "computed")
-        for reason, booked, computed in zip(*(self.rows[name].to_pylist() for name in names), strict=True):
-            difference = (computed or Decimal(0)) - (booked or Decimal(0))
-            amounts[reason or ""] = amounts.get(reason or "", Decimal(0)) + difference
-        return dict(sorted(amounts.items()))
+        rows = to_pandas(self.rows)
+        more = rows["computed"].fillna(0) - rows["booked"].fillna(0)
+        sums: dict[Any, Decimal] = more.groupby(rows["reason"].fillna("")).sum().to_dict()
+        return sums
 
 
 def accrual_difference(computed: pa.Table, booked: pa.Table) -> AccrualDifference:
@@ -65,13 +64,16 @@ def accrual_difference(computed: pa.Table, booked: pa.Table) -> AccrualDifferenc
         amount="recognised",
         labels=["reason"],
     ).rows
-    changed = [tuple(text.split(", ")) if text else () for text in rows["columns"].to_pylist()]
-    named = [", ".join(name for name in names if name != EARLIER_MONTHS) for names in changed]
-    columns: dict[str, Any] = {name: rows[name] for name in rows.column_names[:-1]} | {
-        "causes": array([", ".join(_causes(names)) or None for names in changed], pa.string()),
-        "columns": array([names or None for names in named], pa.string()),
-    }
-    return AccrualDifference(pa.table(columns))
+    found = to_pandas(rows)
+    return AccrualDifference(
+        to_arrow(
+            found.assign(
+                causes=mapped(found["columns"], _causes, TEXT),
+                columns=mapped(found["columns"], _booked, TEXT),
+            ),
+            rows.schema.insert(rows.num_columns - 1, pa.field("causes", TEXT)),
+        )
+    )
 
 
 def _with_earlier_months(accruals: pa.Table) -> pa.Table:
@@ -81,7 +83,13 @@ def _with_earlier_months(accruals: pa.Table) -> pa.Table:
     return accruals.select(MONTHLY_ACCRUALS.names).append_column(EARLIER_MONTHS, earlier.cast(AMOUNT))
 
 
-def _causes(changed: tuple[str, ...]) -> list[str]:
-    """What explains a row in which these columns changed."""
-    causes = [cause for cause, names in _CAUSES.items() if not set(names).isdisjoint(changed)]
-    return causes or ([BOOKING] if "recognised" in changed else [])
+def _causes(columns: str | None) -> str | None:
+    """What explains a row in which these columns changed, with commas."""
+    changed = set((columns or "").split(", "))
+    causes = [cause for cause, names in _CAUSES.items() if not changed.isdisjoint(names)]
+    return ", ".join(causes) or (BOOKING if "recognised" in changed else None)
+
+
+def _booked(columns: str | None) -> str | None:
+    """Those of the columns that are booked, with commas."""
+    return ", ".join(name for name in (columns or "").split(", ") if name != EARLIER_MONTHS) or None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import MONTHLY_ACCRUALS
-from ledger_pipelines.columns import Mask, column, filter_rows, mask, positions, repeated, take, take_rows
+from ledger_pipelines.frames import constant, to_arrow, to_pandas
 
 _ACCRUED = ("month", "contact_id", "service_id", "currency", "contract_amount", "pending")
 #: What names such a contract, and how much of it the ledger knows.
@@ -35,44 +34,35 @@ def begun_before_the_ledger(
     another course's. A client whom such a period serves in a month and who has no contract by then stands there without
     an amount. `accruals` are MONTHLY_ACCRUALS of the months. Rows: BEGUN_BEFORE, by month and client.
     """
-    old = _old_periods(inputs.clients, inputs.periods, first_month)
-    rows = positions(column(accruals, "contact_id"), column(old, "contact_id"))
-    in_time = mask(pc.less_equal(column(accruals, "contract_date"), take(column(old, "end_date"), rows)))
-    known, at = filter_rows(accruals, (rows >= 0) & in_time), rows[(rows >= 0) & in_time]
-    for name in ("program_name", "start_date"):
-        values: Any = take(column(old, name), at)
-        known = known.append_column(name, values)
-    known = known.append_column("note", pa.nulls(known.num_rows))
-    others = [_without_contract(inputs.contracts, old, month) for month in months]
-    rows_of_all = pa.concat_tables(
-        [frame.select(BEGUN_BEFORE.names).cast(BEGUN_BEFORE) for frame in (known, *others)]
-    )
-    return rows_of_all.sort_by([(name, "ascending") for name in ("month", "contact_id")])
+    old = _old_periods(inputs, first_month)
+    accrued = to_pandas(accruals.select([*_ACCRUED, "contract_date"])).merge(old, on="contact_id")
+    of_course = accrued[accrued["contract_date"] <= accrued["end_date"]]
+    others = _without_contract(inputs, old, months)
+    rows = pa.concat_tables([_begun(of_course, None), _begun(others, _NO_INVOICE)])
+    return rows.sort_by([(name, "ascending") for name in ("month", "contact_id")])
 
 
-def _old_periods(clients: pa.Table, periods: pa.Table, first_month: date) -> pa.Table:
+def _old_periods(inputs: AccrualInputs, first_month: date) -> pd.DataFrame:
     """Each client's service period that began before the ledger and reached into it; of several the longest."""
-    starts, ends = column(periods, "start_date"), column(periods, "end_date")
-    first = pa.scalar(first_month, pa.date32())
-    is_old: Mask = mask(pc.less(starts, first)) & mask(pc.greater_equal(ends, first))
-    old = filter_rows(periods, is_old).sort_by([("end_date", "descending"), ("id", "ascending")])
-    users = column(clients, "user_id")
-    at = positions(users, column(old, "user_id"))
-    found = take_rows(old, at[at >= 0]).select(["program_name", "start_date", "end_date"])
-    contacts: Any = column(filter_rows(clients, at >= 0), "contact_id")
-    return found.append_column("contact_id", contacts)
+    clients = to_pandas(inputs.clients.select(["contact_id", "user_id"])).dropna()
+    periods = inputs.frame("periods")
+    old = periods[(periods["start_date"] < first_month) & (periods["end_date"] >= first_month)]
+    longest = old.sort_values(["end_date", "id"], ascending=[False, True]).drop_duplicates("user_id")
+    return clients.merge(longest[["user_id", "program_name", "start_date", "end_date"]], on="user_id")
 
 
-def _without_contract(contracts: pa.Table, old: pa.Table, month: date) -> pa.Table:
-    """Clients whom an old period serves in the month, and who have no contract in the ledger by then."""
-    serves = mask(pc.greater_equal(column(old, "end_date"), pa.scalar(month, pa.date32())))
-    by_then = filter_rows(
-        contracts, mask(pc.less_equal(column(contracts, "month"), pa.scalar(month, pa.date32())))
-    )
-    has = positions(column(old, "contact_id"), column(by_then, "contact_id")) >= 0
-    left = filter_rows(old, serves & ~has)
-    columns: dict[str, Any] = {name: pa.nulls(left.num_rows) for name in BEGUN_BEFORE.names}
-    columns["note"] = repeated(_NO_INVOICE, left.num_rows)
-    columns["month"] = pa.repeat(pa.scalar(month, pa.date32()), left.num_rows)
-    columns |= {name: left[name] for name in ("contact_id", "program_name", "start_date")}
-    return pa.table(columns)
+def _without_contract(inputs: AccrualInputs, old: pd.DataFrame, months: Sequence[date]) -> pd.DataFrame:
+    """Clients whom an old period serves in one of the months, and who have no contract in the ledger by then."""
+    asked = to_pandas(pa.table({"month": pa.array(months, pa.date32())}))
+    served = old.merge(asked, how="cross")
+    served = served[served["month"] <= served["end_date"]]
+    contracts = inputs.frame("contracts").groupby("contact_id")["month"].min().rename("first").reset_index()
+    served = served.merge(contracts, how="left", on="contact_id")
+    return served[~(served["first"] <= served["month"]).fillna(False)]
+
+
+def _begun(rows: pd.DataFrame, note: str | None) -> pa.Table:
+    """The rows as BEGUN_BEFORE, with this note in all of them; what they do not have is missing."""
+    values = {"note": note} | {name: None for name in _ACCRUED if name not in rows}
+    constants = {name: constant(value, BEGUN_BEFORE.field(name).type, rows) for name, value in values.items()}
+    return to_arrow(rows.assign(**constants), BEGUN_BEFORE)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+import pandas as pd
 import pyarrow as pa
 
-from ledger_pipelines.frames import fitted
+from ledger_pipelines.frames import fitted, to_pandas
 from ledger_pipelines.tables import accruals, crm, invoicing
 from ledger_pipelines.tables.table import INTEGER, TEXT
 
@@ -104,3 +105,7 @@ class AccrualInputs:
     def read(self, name: str) -> pa.Table:
         """An input with exactly the columns that the rule reads. Raises FrameError as `fitted` does."""
         return fitted(f"accrual input {name}", getattr(self, name), SCHEMAS[name])
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """The same as a frame of pandas."""
+        return to_pandas(self.read(name))

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from ledger_pipelines.accruals.columns import LARGEST_DENOMINATOR, NEVER, months_of
+from ledger_pipelines.accruals.columns import LARGEST_DENOMINATOR, NEVER, months_of, summed
 from ledger_pipelines.accruals.sales import DAYS, EVEN_MONTHS, SESSIONS, Terms
 from ledger_pipelines.accruals.schedule import Schedule
-from ledger_pipelines.columns import Int64s, Mask, half_up, summed
+from ledger_pipelines.columns import Int64s, Mask, half_up
 
 
 @dataclass(frozen=True, slots=True)

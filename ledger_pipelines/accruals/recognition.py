@@ -102,7 +102,9 @@ def accrue(inputs: AccrualInputs, months: Sequence[date]) -> AccrualResult:
 def gather(inputs: AccrualInputs) -> Known:
     """What is known of the contracts. Raises FrameError and LedgerError as `accrue` does."""
     sales = read_sales(inputs)
-    periods, everybody = inputs.read("periods"), inputs.read("clients")
+    # So the periods' numbers are in the order of their starts.
+    periods = inputs.read("periods").sort_by([(name, "ascending") for name in ("start_date", "id")])
+    everybody = inputs.read("clients")
     clients = _of_sales(everybody, sales)
     notion = read_notion(inputs.read("pages"), clients)
     seen = sale_versions(sales)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_pipelines.accruals.columns import months_of, ranked
+from ledger_pipelines.accruals.columns import months_of, ranked, summed
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import CONTRACT_STATUSES
 from ledger_pipelines.columns import (
@@ -23,7 +23,6 @@ from ledger_pipelines.columns import (
     int64s,
     positions,
     small_units,
-    summed,
     take,
 )
 from ledger_pipelines.errors import LedgerError

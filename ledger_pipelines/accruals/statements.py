@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ledger_pipelines.accruals.columns import NEVER, first_days
+from ledger_pipelines.accruals.columns import NEVER, first_days, summed
 from ledger_pipelines.accruals.contracts import Contracts
 from ledger_pipelines.accruals.outputs import (
     CONTRACT_KEY,
@@ -21,7 +21,7 @@ from ledger_pipelines.accruals.outputs import (
     STATES,
 )
 from ledger_pipelines.accruals.release import Decided, Facts
-from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, half_up, summed, take
+from ledger_pipelines.columns import Column, Int64s, Mask, array, column, decimals, half_up, take
 from ledger_pipelines.money import AMOUNT
 
 

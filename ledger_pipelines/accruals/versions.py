@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ledger_pipelines.accruals.columns import ALWAYS, NEVER, keyed, runs
+from ledger_pipelines.accruals.columns import ALWAYS, NEVER, keyed, runs, summed
 from ledger_pipelines.accruals.sales import Sales
-from ledger_pipelines.columns import Int64s, Mask, summed
+from ledger_pipelines.columns import Int64s, Mask
 
 
 @dataclass(frozen=True, slots=True)

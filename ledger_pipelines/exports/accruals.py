@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from ledger_pipelines.accruals.columns import NEVER
 from ledger_pipelines.accruals.inputs import AccrualInputs
 from ledger_pipelines.accruals.outputs import CONTRACT_KEY
 from ledger_pipelines.accruals.recognition import gather
+from ledger_pipelines.columns import column, take
+from ledger_pipelines.frames import column_of, records_of, summed, to_pandas
 
 #: What a row says before its months.
 COLUMNS = (
@@ -33,7 +36,20 @@ COLUMNS = (
     "Currency",
 )
 
-_Contract = tuple[Any, ...]
+_CONTRACT = list(CONTRACT_KEY)
+#: What a row of the sheet is about.
+_ROW = [*_CONTRACT, "period_id"]
+#: What is said of a contract as of its last month.
+_LATEST = ["contract_date", "contract_status", "contract_amount", "pending"]
+#: What is said of a period, by its name in AccrualRow.
+_PERIOD = {
+    "id": "period_id",
+    "cohort_slug": "period",
+    "status": "period_status",
+    "status_change_date": "status_change_date",
+    "start_date": "start_date",
+    "end_date": "end_date",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,10 @@ class AccrualRow:
     @property
     def facts(self) -> tuple[str | date | Decimal | None, ...]:
         """What stands before the months: the values of COLUMNS."""
-        return tuple(getattr(self, field.name) for field in fields(self)[: len(COLUMNS)])
+        return tuple(getattr(self, name) for name in _FACTS)
+
+
+_FACTS = [field.name for field in fields(AccrualRow)][: len(COLUMNS)]
 
 
 def month_title(month: date) -> str:
@@ -77,65 +96,46 @@ def accrual_rows(inputs: AccrualInputs, accruals: pa.Table) -> Iterator[AccrualR
     `inputs` say what belongs to the contracts; its periods must have their `cohort_slug`. A contract without a
     period has one row, and so has a period that is the contract's no more, where something was recognised at it.
     """
-    latest: dict[_Contract, dict[str, Any]] = {}
-    recognised: dict[_Contract, dict[int | None, dict[date, Decimal]]] = defaultdict(dict)
-    for row in accruals.sort_by("month").to_pylist():
-        contract = tuple(row[name] for name in CONTRACT_KEY)
-        latest[contract] = row
-        of_period = recognised[contract].setdefault(row["period_id"], {})
-        of_period[row["month"]] = of_period.get(row["month"], Decimal(0)) + row["recognised"]
-    owned = _periods_of_contracts(inputs)
-    periods = {row["id"]: row for row in inputs.periods.to_pylist()}
-    clients = {row["contact_id"]: row for row in inputs.clients.to_pylist()}
-    services = {row["id"]: row["name"] for row in inputs.services.to_pylist()}
-    for contract in sorted(latest):
-        listed: list[int | None] = list(owned.get(contract, []))
-        lost = [one for one in recognised[contract] if one not in listed]
-        for place, period in enumerate(listed + lost):
-            yield _row(
-                latest[contract] | ({} if place == 0 else {"contract_amount": None, "pending": None}),
-                clients.get(contract[0], {}),
-                services.get(contract[1], contract[1]),
-                periods.get(period, {}),
-                recognised[contract].get(period, {}),
-            )
+    accrued = to_pandas(accruals).sort_values("month")
+    latest = accrued.drop_duplicates(_CONTRACT, keep="last")[[*_CONTRACT, *_LATEST]]
+    listed = pd.concat([_periods_of_contracts(inputs), accrued[_ROW]]).drop_duplicates()
+    rows = _described(listed.merge(latest, on=_CONTRACT).sort_values(_CONTRACT, kind="stable"), inputs)
+    is_first = ~rows.duplicated(_CONTRACT)
+    rows = rows.assign(total=rows["contract_amount"].where(is_first), pending=rows["pending"].where(is_first))
+    recognised = _recognised(accrued)
+    for row in records_of(rows):
+        amounts = recognised[tuple(row[name] for name in _ROW)]
+        yield AccrualRow(**{name: row[name] for name in _FACTS}, recognised=amounts)
 
 
-def _periods_of_contracts(inputs: AccrualInputs) -> dict[_Contract, list[int]]:
-    """The ids of each contract's service periods, in the order of their starts."""
+def _periods_of_contracts(inputs: AccrualInputs) -> pd.DataFrame:
+    """The service periods of each contract (_ROW), in the order of their starts."""
     known = gather(inputs)
     contracts, schedule = known.contracts, known.contracts.versions.schedule
-    keys = [tuple(row.values()) for row in contracts.keys.to_pylist()]
-    ids = inputs.periods["id"].to_pylist()
-    of_version: dict[int, list[int]] = defaultdict(list)
-    for version, row in zip(schedule.owner.tolist(), schedule.row.tolist(), strict=True):
-        of_version[version].append(ids[row])
-    latest = contracts.version_at(NEVER - 1).tolist()
-    return {
-        key: of_version[version] for key, version in zip(keys, latest, strict=True) if version in of_version
-    }
+    keys = to_pandas(contracts.keys).assign(version=contracts.version_at(NEVER - 1))
+    ids = column_of(take(column(known.periods, "id"), schedule.row), None)
+    return keys.merge(pd.DataFrame({"version": schedule.owner, "period_id": ids}), on="version")[_ROW]
 
 
-def _row(
-    accrual: dict[str, Any],
-    client: dict[str, Any],
-    service: str,
-    period: dict[str, Any],
-    recognised: dict[date, Decimal],
-) -> AccrualRow:
-    return AccrualRow(
-        accrual["contract_date"],
-        client.get("name", accrual["contact_id"]),
-        client.get("email"),
-        accrual["contract_status"],
-        service,
-        period.get("cohort_slug"),
-        period.get("status"),
-        period.get("status_change_date"),
-        accrual["contract_amount"],
-        accrual["pending"],
-        period.get("start_date"),
-        period.get("end_date"),
-        accrual["currency"],
-        {month: amount for month, amount in recognised.items() if amount},
+def _described(rows: pd.DataFrame, inputs: AccrualInputs) -> pd.DataFrame:
+    """The rows with what is known of their client, service and period, by the names of AccrualRow."""
+    periods = to_pandas(inputs.periods.select(list(_PERIOD))).rename(columns=_PERIOD)
+    clients = to_pandas(inputs.clients.select(["contact_id", "name", "email"]))
+    services = to_pandas(inputs.services.select(["id", "name"]).rename_columns(["service_id", "service"]))
+    rows = (
+        rows.merge(periods, how="left", on="period_id")
+        .merge(clients, how="left", on="contact_id")
+        .merge(services, how="left", on="service_id")
     )
+    return rows.assign(
+        client=rows["name"].fillna(rows["contact_id"]), service=rows["service"].fillna(rows["service_id"])
+    )
+
+
+def _recognised(accrued: pd.DataFrame) -> Mapping[tuple[Any, ...], dict[date, Decimal]]:
+    """What was recognised at each contract and period (_ROW), by month; nothing where it is 0."""
+    sums = summed(accrued, [*_ROW, "month"], ["recognised"]).sort_values("month")
+    found: dict[tuple[Any, ...], dict[date, Decimal]] = defaultdict(dict)
+    for row in records_of(sums[sums["recognised"] != 0]):
+        found[tuple(row[name] for name in _ROW)][row["month"]] = row["recognised"]
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,13 +21,19 @@ MONTHS = tuple(months("2023-10", 10))
 #: The end of everything that is drawn: by then all that will ever be recognised is.
 AT_LAST = months("2026-12", 1)[0]
 
-_signed = st.sampled_from(["6000", "6000", "1200.05", "0.01", "100", "-100", "-6000", "999999.99"])
-_positive = st.sampled_from(["6000", "1200.05", "0.01", "100", "33.33"]).map(Decimal)
+_SIGNED = ("6000", "6000", "1200.05", "0.01", "100", "-100", "-6000", "999999.99")
+_POSITIVE = ("6000", "1200.05", "0.01", "100", "33.33")
 _days = st.dates(date(2023, 9, 1), date(2024, 1, 31)) | st.dates(date(2023, 9, 1), date(2024, 8, 31))
-_lengths = st.sampled_from([0, 6, 26, 27, 59, 139, 200])
-_programs = st.sampled_from(["Full Stack", "data", "ful stack", "", None, "Data-Science"])
-_emails = st.sampled_from(["ann@example.com", " Bob@Example.com", "", "nobody@example.com", None])
-_statuses = st.sampled_from(["ACTIVE", "ACTIVE", "POSTPONED", "POSTPONED", "DROPPED", "ENDED"])
+_PROGRAMS = ("Full Stack", "data", "ful stack", "", None, "Data-Science")
+_EMAILS = ("ann@example.com", " Bob@Example.com", "", "nobody@example.com", None)
+_USERS = (1, 1, 1, 2, None)
+
+
+def _each(**choices: Sequence[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """One of the values of each name, any with any. It is one draw: what a case costs are its draws."""
+    return st.sampled_from(list(product(*choices.values()))).map(
+        lambda values: dict(zip(choices, values, strict=True))
+    )
 
 
 Records = dict[str, list[dict[str, Any]]]
@@ -75,11 +82,11 @@ def drawn_inputs(draw: st.DrawFn, *, books: int = 4, tidy: bool = False) -> Draw
 
 @st.composite
 def _book(draw: st.DrawFn, closed: Sequence[date], *, tidy: bool) -> Records:
-    contracts = draw(_contracts(_positive if tidy else _signed.map(Decimal)))
+    contracts = draw(_contracts(_tidy_documents if tidy else _documents))
     return {
         "contracts": contracts,
         "services": [
-            {**draw(_terms()), "id": name, "name": label}
+            {**draw(_terms), "id": name, "name": label}
             for name, label in (
                 ("bootcamp", "ES - Full Stack Bootcamp"),
                 ("data", "Data"),
@@ -87,11 +94,16 @@ def _book(draw: st.DrawFn, closed: Sequence[date], *, tidy: bool) -> Records:
         ],
         "clients": [
             {"contact_id": "ann", "name": "Ann Lee", "email": "ann@example.com", "user_id": 1},
-            {"contact_id": "bob", "name": None, "email": "bob@example.com", "user_id": draw(_users)},
+            {
+                "contact_id": "bob",
+                "name": None,
+                "email": "bob@example.com",
+                "user_id": draw(st.sampled_from(_USERS)),
+            },
             {"contact_id": "eve", "name": "Eve", "email": "eve@x.test; ANN@example.com", "user_id": None},
         ],
         "periods": draw(st.lists(_period(), max_size=6)),
-        "enrolled": [] if tidy else draw(st.lists(_enrolled(), max_size=1)),
+        "enrolled": [] if tidy else draw(st.lists(_each(user_id=_USERS, email=_EMAILS), max_size=1)),
         "pages": draw(st.lists(_page(), max_size=2)),
         "booked": draw(_bookings(closed, contracts)),
     }
@@ -125,32 +137,30 @@ def _together(books: Sequence[Records]) -> Records:
     return {name: [row for book in books for row in book[name]] for name in books[0]}
 
 
-_users = st.sampled_from([1, 1, 1, 2, None])
-
-
-def _key(draw: st.DrawFn) -> dict[str, str]:
-    return {
-        "contact_id": draw(st.sampled_from(CONTACTS)),
-        "service_id": draw(st.sampled_from(SERVICES)),
-        "currency": draw(st.sampled_from(["EUR", "EUR", "USD"])),
-    }
+_keys = _each(contact_id=CONTACTS, service_id=SERVICES, currency=("EUR", "EUR", "USD"))
+_documents, _tidy_documents = (
+    _each(
+        **{"contact_id": CONTACTS, "service_id": SERVICES, "currency": ("EUR", "EUR", "USD")},
+        **{"month": MONTHS, "amount": values},
+    )
+    for values in (_SIGNED, _POSITIVE)
+)
+#: How many days a document's date lies after its month's first, and how many of them it is earlier.
+_dated = _each(after=(0, 12, 14, 15, 27), early=(0, 0, 14, 19, 40))
 
 
 @st.composite
-def _contracts(draw: st.DrawFn, values: st.SearchStrategy[Decimal]) -> list[dict[str, Any]]:
+def _contracts(draw: st.DrawFn, documents: st.SearchStrategy[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 6))):
-        key = _key(draw)
-        month = draw(st.sampled_from(MONTHS))
-        early = draw(st.sampled_from([0, 0, 14, 19, 40]))
+        document, dated = draw(documents), draw(_dated)
         found.append(
             {
-                **key,
-                "month": month,
-                "contract_date": month + timedelta(days=draw(st.sampled_from([0, 12, 14, 15, 27])) - early),
-                "amount": draw(values),
+                **document,
+                "contract_date": document["month"] + timedelta(days=dated["after"] - dated["early"]),
+                "amount": Decimal(document["amount"]),
                 "document_id": f"d{number}" if draw(st.integers(0, 9)) else "",
-                "made_from": f"d{draw(st.integers(0, 3))}" if draw(st.integers(0, 4)) == 0 else None,
+                "made_from": draw(_made_from),
             }
         )
     # One row of a month, contract and document; of one document all rows have one date, and none was made from
@@ -163,52 +173,59 @@ def _contracts(draw: st.DrawFn, values: st.SearchStrategy[Decimal]) -> list[dict
 _KEY = ("contact_id", "service_id", "currency")
 
 
-@st.composite
-def _enrolled(draw: st.DrawFn) -> dict[str, Any]:
-    return {"user_id": draw(_users), "email": draw(_emails)}
-
-
-def _terms() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {
-            "total_sessions": st.sampled_from([None, 60, 7]),
-            "sessions_per_week": st.sampled_from([None, 3, 5]),
-            "method": st.sampled_from([None, "sessions", "days", "days", "even_months"]),
-        }
-    )
+_made_from = st.sampled_from([None] * 16 + [f"d{number}" for number in range(4)])
+_terms = _each(
+    total_sessions=(None, 60, 7),
+    sessions_per_week=(None, 3, 5),
+    method=(None, "sessions", "days", "days", "even_months"),
+)
+_memberships = _each(user_id=_USERS, email=_EMAILS, program_name=_PROGRAMS, program_slug=_PROGRAMS)
+_courses = _each(
+    length=(0, 6, 26, 27, 59, 139, 200),
+    status=("ACTIVE", "ACTIVE", "POSTPONED", "POSTPONED", "DROPPED", "ENDED"),
+    is_removed=(False,) * 9 + (True,),
+)
 
 
 @st.composite
 def _period(draw: st.DrawFn) -> dict[str, Any]:
     start = draw(_days)
-    length = draw(_lengths)
-    status = draw(_statuses)
+    course = draw(_courses)
+    length = course.pop("length")
     changed = None
-    if status != "ACTIVE" and draw(st.integers(0, 9)):
+    if course["status"] != "ACTIVE" and draw(st.integers(0, 9)):
         changed = start + timedelta(days=draw(st.integers(-40, length + 20)))
     return {
-        "user_id": draw(_users),
-        "email": draw(_emails),
-        "program_name": draw(_programs),
-        "program_slug": draw(_programs),
+        **draw(_memberships),
+        **course,
         "start_date": start,
         "end_date": start + timedelta(days=length),
-        "status": status,
         "status_change_date": changed,
-        "is_removed": draw(st.integers(0, 9)) == 0,
     }
+
+
+_edited = _each(
+    email=_EMAILS,
+    educational_status=("Active", "Dropped", "SUSPENDED", "Graduated", "Not Completing", "Postponed", None),
+    last_edited_at=tuple(datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3)),
+)
 
 
 @st.composite
 def _page(draw: st.DrawFn) -> dict[str, Any]:
-    statuses = ["Active", "Dropped", "SUSPENDED", "Graduated", "Not Completing", "Postponed", None]
     return {
-        "email": draw(_emails),
-        "educational_status": draw(st.sampled_from(statuses)),
+        **draw(_edited),
         "drop_date": draw(st.none() | _days),
         "certificated_at": draw(st.none() | _days),
-        "last_edited_at": datetime(2024, draw(st.integers(1, 3)), 1, tzinfo=UTC),
     }
+
+
+_booked = _each(
+    contract_number=(1, 1, 1, 2),
+    contract_amount=("6000", "6000", "100", "-100"),
+    recognised=("100", "-50", "0", "6000"),
+    contract_status=("ACTIVE", "CLOSED", "CLOSED", "CANCELED", "CANCELED"),
+)
 
 
 @st.composite
@@ -220,15 +237,7 @@ def _bookings(
     found = {}
     for _ in range(draw(st.integers(1, 6))):
         month = draw(st.sampled_from([*closed, MONTHS[-1]]))
-        key = draw(st.sampled_from(contracts)) if draw(st.integers(0, 4)) else _key(draw)
-        key = {name: key[name] for name in _KEY}
-        number = draw(st.sampled_from([1, 1, 1, 2]))
-        found[month, *key.values(), number] = {
-            **key,
-            "contract_number": number,
-            "month": month,
-            "contract_amount": draw(st.sampled_from(["6000", "6000", "100", "-100"])),
-            "recognised": draw(st.sampled_from(["100", "-50", "0", "6000"])),
-            "contract_status": draw(st.sampled_from(["ACTIVE", "CLOSED", "CLOSED", "CANCELED", "CANCELED"])),
-        }
+        key = draw(st.sampled_from(contracts)) if draw(st.integers(0, 4)) else draw(_keys)
+        booking = {**{name: key[name] for name in _KEY}, "month": month, **draw(_booked)}
+        found[tuple(booking[name] for name in ("month", *_KEY, "contract_number"))] = booking
     return list(found.values())

@@ -38,6 +38,8 @@ NOTHING = Decimal("0.00")
 
 #: Each with four books.
 several = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: Each with eight, where each takes a call of the rule for every month.
+twice_as_many = settings(several, max_examples=10)
 
 
 def key_of(row: dict[str, Any]) -> tuple[str, ...]:
@@ -84,8 +86,8 @@ def test_in_the_end_a_contract_is_recognised_to_the_cent_or_stalled_with_what_is
     } == totals(drawn.inputs.contracts.to_pylist(), "amount", sale_of)
 
 
-@several
-@given(drawn_inputs(), st.randoms(use_true_random=False))
+@twice_as_many
+@given(drawn_inputs(books=8), st.randoms(use_true_random=False))
 def test_months_one_by_one_in_any_order_or_in_groups_give_what_the_range_gives(
     drawn: Drawn, random: Any
 ) -> None:
