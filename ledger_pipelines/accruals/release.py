@@ -238,11 +238,12 @@ def stay_released(decided: Decided, again: Mask, last: Int64s, bound: Bound, amo
 def held_back(decided: Decided, held: Mask, bound: Bound, before: Int64s, amount: Int64s) -> Decided:
     """The decision where `held` (or waiting) is nothing more than was recognised before.
 
-    While money is left, what is held is PAUSED; what waits for a period goes on, unless a closed month ended it.
+    While money is left, what is held is PAUSED; what waits for a period goes on, unless a closed month ended it and the
+    rule would not end it there today: otherwise the same books, open, would say something else.
     """
     still = held | (decided.waits & (before != 0))
     cumulative = np.where(still, np.clip(before, 0, np.maximum(amount, 0)), decided.cumulative)
-    ends = still & (bound.status > GOES_ON)
+    ends = still & (bound.status > GOES_ON) & ~bound.agreed
     settled = np.where(bound.status == CANCELED, STATE_CANCELED, STATE_COMPLETED)
     pausing = np.where(cumulative == amount, settled, STATE_PAUSED)
     return Decided(

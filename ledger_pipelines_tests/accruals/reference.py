@@ -457,6 +457,19 @@ def _without_period(contract: Contract, by: date) -> tuple[str, str] | None:
     return "CANCELED", "resigned"
 
 
+def bookings_of(world: World, key: Key, closed: Sequence[date]) -> list[date]:
+    """The closed months that booked the contract with money."""
+    booked = world.booked.get(key, {})
+    return [one for one in closed if one in booked and booked[one]["contract_amount"] > 0]
+
+
+def _is_agreed(
+    key: Key, standing: dict[date, dict[Key, Contract]], bookings: Sequence[date], status: str
+) -> bool:
+    """Whether the rule gives the last of these months today what it booked."""
+    return answer(standing[max(bookings)].get(key), max(bookings)).status == status
+
+
 _FOR = {"CANCELED": {"DROPPED", "POSTPONED"}, "CLOSED": {"ENDED"}}
 
 
@@ -470,12 +483,11 @@ def with_step_six(
 ) -> tuple[Answer, str | None]:
     """What closed months booked goes before: the answer, and the status that binds."""
     contract = standing[month].get(key)
-    booked = world.booked.get(key, {})
-    bookings = [one for one in closed if one in booked and booked[one]["contract_amount"] > 0]
+    bookings = bookings_of(world, key, closed)
     if not bookings:
         return now, None
     when = max(bookings)
-    status = booked[when]["contract_status"]
+    status = world.booked[key][when]["contract_status"]
     bound = status if status in _FOR else None
     amount = contract.amount if contract else NOTHING
     if contract is None or not contract.periods or bound is None or amount < 0:
@@ -518,7 +530,7 @@ def _reckon_contract(
         if still:
             cumulative = max(NOTHING, min(amount, before))
             status, state = now.status, now.state
-            if bound:
+            if bound and not _is_agreed(key, standing, bookings_of(world, key, closed_before), bound):
                 settled = "CANCELED" if bound == "CANCELED" else "COMPLETED"
                 status, state = bound, settled if cumulative == amount else "PAUSED"
             now = Answer(cumulative, status, state, "negative", None, now.waits, now.held)

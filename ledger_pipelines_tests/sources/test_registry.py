@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -14,11 +15,13 @@ from ledger_pipelines.connections import source_client
 from ledger_pipelines.errors import ConfigurationError
 from ledger_pipelines.orchestration.resources import SourceResource, environment_resources
 from ledger_pipelines.sandbox.config import SandboxConfig
-from ledger_pipelines.sandbox.registry import environment
+from ledger_pipelines.sandbox.registry import SYSTEMS, environment
+from ledger_pipelines.sandbox.school.refusals import school_failure
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.settings import Settings, read_settings
 from ledger_pipelines.sources.registry import SOURCES
 from ledger_pipelines.sources.settings import SourceSettings
+from ledger_pipelines_tests.sources import test_mutations
 
 
 def variables(source: type[SourceSettings]) -> list[str]:
@@ -75,3 +78,17 @@ def test_each_has_a_resource_and_names_of_its_own() -> None:
 
 def test_an_error_of_each_holds_up_the_closing_of_months() -> None:
     assert {source.id for source in SOURCES} <= readiness.SOURCES
+
+
+def test_every_odd_value_is_put_into_the_records_of_each() -> None:
+    assert {source.name for source in SOURCES} <= test_mutations.SOURCES.keys()
+
+
+@pytest.mark.parametrize("kind", ["429", "500"])
+def test_each_that_the_sandbox_stands_in_for_fails_on_the_way_as_the_real_one(kind: str) -> None:
+    """Those of HiveMatrix fail as its services do (`hivematrix/`)."""
+    of_hivematrix = {"core", "codex"}
+    failing = {
+        one.name for one in SYSTEMS if school_failure(one.name, kind, "1", random.Random(1)) is not None
+    }
+    assert failing == {one.name for one in SYSTEMS} - of_hivematrix
