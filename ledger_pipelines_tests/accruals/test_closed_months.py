@@ -11,6 +11,7 @@ from ledger_pipelines.accruals.recognition import accrue
 from ledger_pipelines_tests.accruals.building import (
     accruals_of,
     amounts,
+    booked_rows,
     make_inputs,
     months,
     notices_of,
@@ -251,3 +252,31 @@ class TestNewsOfAMembership:
         inputs = quarter(self.BOOKED, {"end_date": "2024-07-28"})
         assert recognised(inputs, "2024-04", 1) == amounts(-400)
         assert notices_of(inputs, "2024-04") == [("change_of_estimate", Decimal(-400))]
+
+
+def test_a_contract_whose_period_fits_it_no_more_is_what_it_is_with_open_books() -> None:
+    """Ann's course is delivered by November. In January she buys another one, and her period's program is neither's."""
+    data = {"id": "data", "name": "ES - Data Science", "total_sessions": 7}
+    bought = {"service_id": "data", "amount": "6000"}
+    records = {
+        "services": [{}, data],
+        "contracts": [
+            {**bought, "month": "2023-11-01"},
+            {"month": "2024-01-10", "amount": "1200.05"},
+            {**bought, "month": "2024-02-10", "contract_date": "2023-11-01"},
+        ],
+        "periods": [{"start_date": "2023-11-06", "end_date": "2023-11-26", "program_name": "Another"}],
+    }
+    asked = months("2023-11", 5)
+    before = accrue(make_inputs(complete=False, **records), asked)
+    (last,) = accruals_of(before, service_id="data", month=asked[3])
+    assert (last["contract_status"], last["recognised"], last["recognised_to_date"]) == (
+        "ACTIVE",
+        Decimal(0),
+        Decimal(6000),
+    )
+    booked = booked_rows(before.accruals)
+    after = accrue(
+        make_inputs(complete=False, closed=["2023-11", "2023-12"], booked=booked, **records), asked
+    )
+    assert after.accruals.to_pylist() == before.accruals.to_pylist()
