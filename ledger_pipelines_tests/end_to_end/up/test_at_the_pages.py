@@ -219,7 +219,7 @@ def test_a_second_up_on_the_ledger_says_so_in_a_sentence(up: Up, tmp_path: Path)
     dagster, console = map(str, free_ports(2))
     second = Ledger(tmp_path / "other", up.database.url)("up", "--dagster-port", dagster, "--port", console)
     assert second.code == 1
-    assert second.err.startswith("Error: `ledger up` runs on running_up on ")
+    assert second.err.startswith(f"Error: `ledger up` runs on {up.database.label} already")
     assert second.err.count("\n") == 1
 
 
