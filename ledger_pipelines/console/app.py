@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_pipelines import tracing
 from ledger_pipelines.console.api import ROUTERS as API_ROUTERS
 from ledger_pipelines.console.context import Console
+from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.console.exact import ExactJSONResponse
 from ledger_pipelines.console.measuring import Measured, Meter
 from ledger_pipelines.console.observing import Observed
@@ -75,6 +78,7 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
         lifespan=lifespan,
         redirect_slashes=False,
         telemetry=_NO_TELEMETRY,
+        routes=_routes(),
         middleware=[
             *([] if meter is None else [Middleware(Measured, meter=meter)]),
             *([Middleware(Observed)] if is_json() or tracing.is_on() else []),
@@ -85,14 +89,21 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
             *(middleware or []),
         ],
     )
-    app.state.console, app.state.meter = console, meter
+    app.state.console, app.state.meter, app.state.dagster = console, meter, dagster_of(console)
     handle_problems(app)
     app.mount("/static", Assets(directory=STATIC), name="static")
-    for router in API_ROUTERS:
-        app.include_router(router)
-    for router in PAGE_ROUTERS:
-        app.include_router(router, include_in_schema=False)
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """The routes of all applications of this process: to build them takes longer than most requests."""
+    every = APIRouter(default_response_class=ExactJSONResponse)
+    for router in API_ROUTERS:
+        every.include_router(router)
+    for router in PAGE_ROUTERS:
+        every.include_router(router, include_in_schema=False)
+    return every.routes
 
 
 class Assets(StaticFiles):

@@ -10,7 +10,6 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.console.api import cfo
 from ledger_pipelines.console.context import Console
-from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.errors import LedgerError
 from ledger_pipelines_tests.runs.standing_in import StandIn
 
@@ -123,7 +122,7 @@ def test_handing_over_is_a_run_and_what_it_came_to_is_the_answer(
     service: TestClient, console: Console
 ) -> None:
     dagster = StandIn()
-    service.app.dependency_overrides[dagster_of] = lambda: dagster  # type: ignore[attr-defined]
+    service.app.state.dagster = dagster  # type: ignore[attr-defined]
     path = _told(service)
     service.post(f"{path}/payments", json=PAYMENT | {"amount": 100})
     begun = service.post(f"{path}/sync-to-cfo?wait=false")

@@ -10,7 +10,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from ledger_pipelines.console.context import Console
-from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.runs.webserver import DagsterAwayError
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.executions import recorded_execution
@@ -28,7 +27,7 @@ def dagster() -> StandIn:
 @pytest.fixture
 def client(client_of: Clients, dagster: StandIn, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     client = client_of("billing")
-    client.app.dependency_overrides[dagster_of] = lambda: dagster  # type: ignore[attr-defined]
+    client.app.state.dagster = dagster  # type: ignore[attr-defined]
     return client
 
 

@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
-from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines.store.embedded import EmbeddedServer
@@ -62,7 +61,7 @@ def asking(dagster: Scheduler) -> Asking:
 
     def client(database: Database, permission: str = "billing") -> TestClient:
         app = create_app(Console(Settings(), database, KnownPeople(), now=lambda: NOW))
-        app.dependency_overrides[dagster_of] = lambda: dagster
+        app.state.dagster = dagster
         headers = {"Authorization": f"Bearer {permission}", "Accept": "text/html"}
         return TestClient(app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
 

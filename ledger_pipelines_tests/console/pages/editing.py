@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 
 from ledger_pipelines.console.app import create_app
 from ledger_pipelines.console.context import Console
-from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.settings import Settings
 from ledger_pipelines.store.database import Database
 from ledger_pipelines_tests.console.conftest import KnownPeople
@@ -27,7 +26,7 @@ Clients = Callable[[str], TestClient]
 def clients_of(database: Database, dagster: StandIn) -> Clients:
     """Clients by permission of a console on this database, with this Dagster."""
     app = create_app(Console(Settings(), database, KnownPeople(), now=lambda: NOW))
-    app.dependency_overrides[dagster_of] = lambda: dagster
+    app.state.dagster = dagster
 
     def client(permission: str) -> TestClient:
         headers = {"Authorization": f"Bearer {permission}", "Accept": "text/html"}

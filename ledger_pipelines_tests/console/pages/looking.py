@@ -5,14 +5,13 @@ from __future__ import annotations
 from psycopg import sql
 from starlette.testclient import TestClient
 
-from ledger_pipelines.console.dagster import dagster_of
 from ledger_pipelines.runs.webserver import Webserver
 from ledger_pipelines.store.database import Database
 
 
 def beside(client: TestClient, dagster: Webserver) -> TestClient:
     """The client, whose console asks this Dagster."""
-    client.app.dependency_overrides[dagster_of] = lambda: dagster  # type: ignore[attr-defined]
+    client.app.state.dagster = dagster  # type: ignore[attr-defined]
     return client
 
 
