@@ -58,6 +58,8 @@ def enter(settings: Settings) -> Database:
     os.environ.update(
         {
             "DAGSTER_HOME": str(home),
+            # A range's materialisations of an asset are written together, and so is what a run plans.
+            "DAGSTER_EVENT_BATCH_SIZE": "1000",
             "LEDGER_HOME": str(settings.home.resolve()),
             "LEDGER_TIMEZONE": settings.timezone,
             "LEDGER_DATABASE_URL": database.url,

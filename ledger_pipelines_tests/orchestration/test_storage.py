@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import dagster as dg
 import psycopg
 import pytest
 from dagster import AssetKey
 from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 
 from ledger_pipelines.orchestration.storage import LedgerStorage
 from ledger_pipelines.store.database import Database
@@ -59,3 +61,26 @@ def test_a_table_that_is_not_there_yet_is_looked_for_again(
     with psycopg.connect(empty_database.dagster_url, autocommit=True) as other:
         other.execute("CREATE TABLE added_by_a_newer_version ()")
     assert log.has_table("added_by_a_newer_version")
+
+
+def test_an_event_is_kept_whole_or_not_at_all(storage: LedgerStorage, empty_database: Database) -> None:
+    @dg.asset(check_specs=[dg.AssetCheckSpec("adds_up", asset="totals")])
+    def totals() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="adds_up", passed=True)])
+
+    with dg.instance_for_test() as memory:
+        dg.materialize([totals], instance=memory)
+        (evaluation,) = (
+            entry
+            for entry in memory.all_logs(memory.get_runs()[0].run_id)
+            if entry.dagster_event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+    counted = "SELECT (SELECT count(*) FROM event_logs), (SELECT count(*) FROM asset_check_executions)"
+    with psycopg.connect(empty_database.dagster_url, autocommit=True) as other:
+        other.execute("ALTER TABLE asset_check_executions ADD CONSTRAINT refused CHECK (id < 0)")
+        with pytest.raises(IntegrityError):
+            storage.event_log_storage.store_event(evaluation)
+        assert other.execute(counted).fetchone() == (0, 0)
+        other.execute("ALTER TABLE asset_check_executions DROP CONSTRAINT refused")
+        storage.event_log_storage.store_event(evaluation)
+        assert other.execute(counted).fetchone() == (1, 1)
