@@ -1,4 +1,7 @@
-"""Twelve months as twelve runs on two Celery workers, of which one is killed whole in the middle: deploy/celery."""
+"""Months as a run each on two Celery workers, of which one is killed whole in the middle: deploy/celery.
+
+Half a year; the whole one where LEDGER_TRIALS is set.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ from ledger_pipelines_tests.end_to_end.harness import (
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
-MONTHS = [f"2024-{month:02d}" for month in range(1, 13)]
+MONTHS = [f"2024-{month:02d}" for month in range(1, 13 if os.environ.get("LEDGER_TRIALS") else 7)]
 #: The Celery command of deploy/compose.
 WORKER = ("-m", "celery", "-A", "ledger_pipelines.runs.celery_worker", "worker", "--loglevel", "INFO")
 _BACKFILL = """mutation ($backfill: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $backfill) {
@@ -109,7 +112,7 @@ def _broker(port: int, folder: Path) -> ExitStack:
 
 
 @pytest.mark.timeout(600)
-def test_a_year_is_complete_though_a_worker_was_killed_whole(
+def test_all_months_are_complete_though_a_worker_was_killed_whole(
     fleet: Fleet, server: EmbeddedServer, tmp_path: Path
 ) -> None:
     repository = {"repositorySelector": LOCATION}
@@ -127,7 +130,7 @@ def test_a_year_is_complete_though_a_worker_was_killed_whole(
     def done() -> bool:
         return {_month(run) for run in fleet.pages.runs() if run["status"] == "SUCCESS"} == {*MONTHS}
 
-    eventually(done, seconds=400, what="the end of all twelve months", pause=1)
+    eventually(done, seconds=400, what="the end of all months", pause=1)
     runs = fleet.pages.runs()
     # One run a month, and one more for the month whose worker was killed.
     assert len(runs) == len(MONTHS) + 1
@@ -141,10 +144,10 @@ def _month(run: dict[str, Any]) -> str:
 
 
 def _books_by_command(fleet: Fleet, server: EmbeddedServer, folder: Path) -> Rows:
-    """The rows of the same tables when one command has closed the twelve months."""
+    """The rows of the same tables when one command has closed the months."""
     with copied_database(server) as database:
         variables = {name: fleet.ledger.variables[name] for name in ("CORE_URL", "CODEX_URL")}
         plain = Ledger(folder / "plain", database.url, variables)
-        done = plain("close", MONTHS[0], "2025-01")
+        done = plain("close", MONTHS[0], "2025-01" if MONTHS[-1] == "2024-12" else "2024-07")
         assert done.code == 0, done.err
         return rows(database)
