@@ -72,7 +72,6 @@ def create_app(console: Console, *, middleware: list[Middleware] | None = None) 
         title="ledger_pipelines",
         version=version("ledger-pipelines"),
         description="The console of a monthly close: statements, overrides, imports, ledgers (docs/api.md).",
-        default_response_class=ExactJSONResponse,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

