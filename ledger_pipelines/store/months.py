@@ -23,6 +23,11 @@ from ledger_pipelines.store.copy import copy_in, months_in, table_schema
 from ledger_pipelines.store.writes import record_writes
 
 _STAGE = "replacement_stage"
+# A range is asked about at once: a statement for each of its months would take as long as writing small ones.
+_MISSING_PARTITIONS = """
+SELECT t.name, m.month FROM unnest(%s::text[]) AS t (name), unnest(%s::date[]) AS m (month)
+WHERE to_regclass(format('ledger.%%I', month_partition(t.name, m.month))) IS NULL
+OR NOT EXISTS (SELECT FROM ledger_periods p WHERE p.month = m.month) ORDER BY 1, 2"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +123,10 @@ def ensure_months(connection: psycopg.Connection, tables: Sequence[str], months:
 
     To be called before a longer transaction begins: making a partition locks the whole table until its end.
     """
-    for table in sorted(tables):
-        for month in sorted(months):
-            # One at a time: two locks at once could meet another run's in the other order.
-            with connection.transaction():
-                connection.execute("SELECT ensure_month(%s, %s)", [table, month])
+    for table, month in connection.execute(_MISSING_PARTITIONS, [list(tables), list(months)]).fetchall():
+        # One at a time: two locks at once could meet another run's in the other order.
+        with connection.transaction():
+            connection.execute("SELECT ensure_month(%s, %s)", [table, month])
 
 
 def lock_months(connection: psycopg.Connection, table: str, months: Sequence[date]) -> list[date]:
@@ -130,10 +134,11 @@ def lock_months(connection: psycopg.Connection, table: str, months: Sequence[dat
 
     Returns those of the months that are closed.
     """
-    for month in sorted(months):
-        connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"ledger.{table}:{format_month(month)}"]
-        )
+    # One after another, in the order of the months, as every writer takes them.
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name",
+        [[f"ledger.{table}:{format_month(month)}" for month in sorted(months)]],
+    )
     rows = connection.execute(
         "SELECT month, status FROM ledger_periods WHERE month = ANY(%s) ORDER BY month FOR SHARE",
         [list(months)],
@@ -145,7 +150,7 @@ def _write(
     connection: psycopg.Connection, table: str, months: Sequence[date], frame: pa.Table
 ) -> dict[date, Change]:
     computed = _rows_by_month(frame)
-    filled = [month for month in months if _has_rows(connection, table, month)]
+    filled = _filled(connection, table, months)
     fresh = frame if not filled else rows_of_months(frame, [month for month in months if month not in filled])
     if fresh.num_rows:
         copy_in(connection, sql.Identifier(table), fresh)
@@ -228,10 +233,17 @@ def _columns(connection: psycopg.Connection, table: str) -> tuple[list[str], lis
     return [name for name, in_key in rows if in_key], [name for name, in_key in rows if not in_key]
 
 
-def _has_rows(connection: psycopg.Connection, table: str, month: date) -> bool:
-    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE month = %s)").format(sql.Identifier(table))
-    row = connection.execute(query, [month]).fetchone()
-    return row is not None and bool(row[0])
+def _filled(connection: psycopg.Connection, table: str, months: Sequence[date]) -> list[date]:
+    """Those of the months that have rows in the table."""
+    # Each month by name, so that PostgreSQL plans for its partition alone: no other month's is locked, which somebody may
+    # be reopening.
+    each = [
+        sql.SQL("(SELECT {month}::date WHERE EXISTS (SELECT FROM {table} WHERE month = {month}))").format(
+            month=sql.Literal(month), table=sql.Identifier(table)
+        )
+        for month in months
+    ]
+    return [month for (month,) in connection.execute(sql.SQL(" UNION ALL ").join(each))] if each else []
 
 
 def rows_of_months(frame: pa.Table, months: Sequence[date]) -> pa.Table:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger_pipelines.errors import ClosedMonthError, FrameError
+from ledger_pipelines.months import month_range
 from ledger_pipelines.store.copy import read_months, table_schema
 from ledger_pipelines.store.months import Change, compare_month, replace_month
 from ledger_pipelines.store.periods import close_months, reopen_month
@@ -104,6 +105,45 @@ def test_other_months_are_left_alone(connection: psycopg.Connection) -> None:
     replace_month(connection, "tickets", [MARCH], tickets(connection, []))
 
     assert stored(connection, MARCH, APRIL) == [(APRIL, "1", Decimal(1))]
+
+
+def test_other_months_are_not_even_locked(connection: psycopg.Connection) -> None:
+    for month in (MARCH, APRIL):
+        replace_month(connection, "tickets", [month], tickets(connection, [(month, "1", "1")]))
+
+    # What is executed again and again has a plan of its own, which must leave the other month out, too.
+    for hours in range(12):
+        with connection.transaction():
+            replace_month(connection, "tickets", [MARCH], tickets(connection, [(MARCH, "1", str(hours))]))
+            locked = connection.execute(
+                """SELECT DISTINCT relation::regclass::text FROM pg_locks
+                   WHERE pid = pg_backend_pid() AND relation::regclass::text LIKE 'tickets%'"""
+            ).fetchall()
+        names = [name for (name,) in locked]
+        assert any("03" in name for name in names), names
+        assert not any("04" in name for name in names), names
+
+
+def test_a_range_that_is_there_takes_no_statement_for_each_of_its_months(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executed: list[Any] = []
+    execute = psycopg.Connection.execute
+
+    def counted(self: psycopg.Connection, *arguments: Any, **options: Any) -> psycopg.Cursor:
+        executed.append(arguments)
+        return execute(self, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", counted)
+    year = month_range(date(2025, 1, 1), date(2026, 1, 1))
+    taken = []
+    for months in ([MARCH], year, [MARCH], year):
+        frame = tickets(connection, [(month, "1", "1") for month in months])
+        executed.clear()
+        replace_month(connection, "tickets", months, frame)
+        taken.append(len(executed))
+
+    assert taken[2] == taken[3] < taken[1]
 
 
 rows_of_two_months = st.lists(
