@@ -153,14 +153,16 @@ _dated = _each(after=(0, 12, 14, 15, 27), early=(0, 0, 14, 19, 40))
 def _contracts(draw: st.DrawFn, documents: st.SearchStrategy[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 6))):
-        document, dated = draw(documents), draw(_dated)
+        document, dated, made_from = draw(documents), draw(_dated), draw(_made_from)
+        amount = Decimal(document["amount"])
         found.append(
             {
                 **document,
                 "contract_date": document["month"] + timedelta(days=dated["after"] - dated["early"]),
-                "amount": Decimal(document["amount"]),
+                "amount": amount,
                 "document_id": f"d{number}" if draw(st.integers(0, 9)) else "",
-                "made_from": draw(_made_from),
+                # Credit notes alone are made from another document.
+                "made_from": made_from if amount < 0 else None,
             }
         )
     # One row of a month, contract and document; of one document all rows have one date, and none was made from
@@ -173,7 +175,7 @@ def _contracts(draw: st.DrawFn, documents: st.SearchStrategy[dict[str, Any]]) ->
 _KEY = ("contact_id", "service_id", "currency")
 
 
-_made_from = st.sampled_from([None] * 16 + [f"d{number}" for number in range(4)])
+_made_from = st.sampled_from([None] * 8 + [f"d{number}" for number in range(4)])
 _terms = _each(
     total_sessions=(None, 60, 7),
     sessions_per_week=(None, 3, 5),

@@ -401,6 +401,15 @@ class TestCourses:
         (row,) = [row for row in accruals_of(accrue(inputs, [day("2025-03")])) if row["contract_number"] == 1]
         assert (row["recognised"], row["invoiced"]) == (Decimal(-1500), Decimal(-1500))
 
+    def test_a_credit_note_of_an_invoice_that_is_dated_later_changes_no_earlier_month(self) -> None:
+        credit = {"month": "2024-08-05", "amount": "-1500", "made_from": "document 3"}
+        year = months("2024-01", 12)
+        before = accrue(course(*self.RENEWED, contracts=[INVOICE, credit]), year)
+        inputs = course(*self.RENEWED, contracts=[INVOICE, credit, *self.AGAIN])
+        assert accrue(inputs, year) == before
+        (row,) = accruals_of(accrue(inputs, [day("2024-08")]))
+        assert (row["contract_number"], row["invoiced"]) == (1, Decimal(-1500))
+
     def test_dropped_out_and_bought_again(self) -> None:
         """The second course has its own money, so the first one's is released by the drop."""
         dropped = {"status": "DROPPED", "status_change_date": "2024-02-10"}
