@@ -23,7 +23,7 @@ from ledger_pipelines.store.copy import copy_in, months_in, table_schema
 from ledger_pipelines.store.writes import record_writes
 
 _STAGE = "replacement_stage"
-# A range is asked about at once: a statement for each of its months would take as long as writing small ones.
+# A range is asked about at once: statements for each of its months were a sixth of the time of two years of few rows.
 _MISSING_PARTITIONS = """
 SELECT t.name, m.month FROM unnest(%s::text[]) AS t (name), unnest(%s::date[]) AS m (month)
 WHERE to_regclass(format('ledger.%%I', month_partition(t.name, m.month))) IS NULL
